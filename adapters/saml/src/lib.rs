@@ -1,0 +1,2 @@
+//! fedbridge-saml
+pub mod seam;
