@@ -1,0 +1,158 @@
+//! Tenants, connections and apps as adapters see them: an immutable snapshot.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ids::{AppId, ConnectionId, TenantId};
+use crate::keys::KeyRing;
+
+/// A tenant at one moment. A change makes a new snapshot.
+pub struct Tenant {
+    pub id: TenantId,
+    pub slug: String,
+    pub display_name: String,
+    pub enabled: bool,
+    /// `{base_url}/t/{slug}`, without a trailing slash.
+    pub issuer: String,
+    pub base_url: String,
+    pub connections: Vec<Arc<Connection>>,
+    pub apps: Vec<Arc<App>>,
+    pub keys: Arc<KeyRing>,
+    app_names: HashMap<(AppKind, String), usize>,
+}
+
+impl Tenant {
+    #[allow(clippy::too_many_arguments)] // A snapshot is made in one place, with all of its parts.
+    pub fn new(
+        id: TenantId,
+        slug: String,
+        display_name: String,
+        enabled: bool,
+        base_url: &str,
+        connections: Vec<Arc<Connection>>,
+        apps: Vec<Arc<App>>,
+        keys: Arc<KeyRing>,
+    ) -> Self {
+        let issuer = format!("{base_url}/t/{slug}");
+        let app_names = apps.iter().enumerate().map(|(at, app)| ((app.kind, app.name.clone()), at)).collect();
+        Self {
+            id,
+            slug,
+            display_name,
+            enabled,
+            issuer,
+            base_url: base_url.to_owned(),
+            connections,
+            apps,
+            keys,
+            app_names,
+        }
+    }
+
+    /// An app by its protocol name: the OIDC client_id.
+    pub fn app(&self, kind: AppKind, name: &str) -> Option<&Arc<App>> {
+        self.app_names.get(&(kind, name.to_owned())).map(|&at| &self.apps[at])
+    }
+
+    pub fn app_by_id(&self, id: AppId) -> Option<&Arc<App>> {
+        self.apps.iter().find(|app| app.id == id)
+    }
+
+    pub fn connection(&self, slug: &str) -> Option<&Arc<Connection>> {
+        self.connections.iter().find(|connection| connection.slug == slug)
+    }
+
+    pub fn connection_by_id(&self, id: ConnectionId) -> Option<&Arc<Connection>> {
+        self.connections.iter().find(|connection| connection.id == id)
+    }
+}
+
+/// An upstream connection, without its secrets.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    pub id: ConnectionId,
+    pub slug: String,
+    pub display_name: String,
+    /// The adapter's kind: `saml`, `oidc`, `ldap`, `scim`.
+    pub protocol: String,
+    pub enabled: bool,
+    /// Mail domains that this connection owns.
+    pub domains: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AppKind {
+    OidcClient,
+}
+
+/// A downstream app.
+pub struct App {
+    pub id: AppId,
+    pub kind: AppKind,
+    /// The protocol's name for it: the client_id.
+    pub name: String,
+    /// What a person reads.
+    pub display_name: String,
+    pub enabled: bool,
+    /// Connections that may log people in to it; `None` means all of the tenant.
+    pub connections: Option<Vec<ConnectionId>>,
+    /// Scopes, or what stands for them, that the app may ever be given.
+    pub settings: Value,
+    /// SHA-256 of each active client secret, oldest first; two at most.
+    pub secret_hashes: Vec<[u8; 32]>,
+    parsed: OnceLock<Arc<dyn Any + Send + Sync>>,
+}
+
+impl App {
+    #[allow(clippy::too_many_arguments)] // As with `Tenant::new`.
+    pub fn new(
+        id: AppId,
+        kind: AppKind,
+        name: String,
+        display_name: String,
+        enabled: bool,
+        connections: Option<Vec<ConnectionId>>,
+        settings: Value,
+        secret_hashes: Vec<[u8; 32]>,
+    ) -> Self {
+        let parsed = OnceLock::new();
+        Self { id, kind, name, display_name, enabled, connections, settings, secret_hashes, parsed }
+    }
+
+    pub fn allows(&self, connection: ConnectionId) -> bool {
+        self.connections.as_ref().is_none_or(|allowed| allowed.contains(&connection))
+    }
+
+    /// The settings in the adapter's own type, parsed once for this snapshot.
+    ///
+    /// The settings were checked when they were saved, so `parse` is expected to
+    /// work; where it does not, its error comes back each time.
+    pub fn parsed<T: Any + Send + Sync, E>(&self, parse: impl FnOnce(&Value) -> Result<T, E>) -> Result<Arc<T>, E> {
+        if let Some(there) = self.parsed.get()
+            && let Ok(typed) = Arc::clone(there).downcast::<T>()
+        {
+            return Ok(typed);
+        }
+        let fresh = Arc::new(parse(&self.settings)?);
+        let _ = self.parsed.set(Arc::clone(&fresh) as Arc<dyn Any + Send + Sync>);
+        Ok(fresh)
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tenant").field("id", &self.id).field("slug", &self.slug).finish_non_exhaustive()
+    }
+}

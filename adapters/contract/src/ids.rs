@@ -1,0 +1,94 @@
+//! Identifiers. Each is 128 random bits and has its own type, so that one kind
+//! can't stand where another is meant.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::services::Rng;
+
+/// The text is not 32 hexadecimal digits (hyphens are allowed).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not an identifier: expected 32 hexadecimal digits")]
+pub struct BadId;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new identifier of 128 random bits.
+            pub fn random(rng: &dyn Rng) -> Self {
+                let mut bytes = [0; 16];
+                rng.fill(&mut bytes);
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.simple().fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0.simple())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadId;
+
+            fn from_str(text: &str) -> Result<Self, BadId> {
+                Uuid::try_parse(text).map(Self).map_err(|_| BadId)
+            }
+        }
+    };
+}
+
+id!(
+    /// A tenant: one issuer, one set of keys, connections, apps and people.
+    TenantId
+);
+id!(
+    /// A connection to an upstream identity provider or directory.
+    ConnectionId
+);
+id!(
+    /// A downstream application: an OIDC client, later a SAML SP or an LDAP app.
+    AppId
+);
+id!(
+    /// A person of one tenant. Its hexadecimal form is the public `sub`.
+    PersonId
+);
+id!(
+    /// A login session of one browser at one tenant.
+    SessionId
+);
+id!(
+    /// What one app was given for one login: the code, its tokens, the refresh family.
+    GrantId
+);
+id!(
+    /// One login under way.
+    TransactionId
+);
+id!(
+    /// The record of one login, shown to people when something fails.
+    TraceId
+);

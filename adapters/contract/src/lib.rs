@@ -1,0 +1,25 @@
+//! The contract between the hub and the protocol adapters.
+//!
+//! An adapter speaks one protocol and knows nothing of the others. It sees the
+//! hub through the traits of [`services`], and the hub sees it through
+//! [`upstream`], [`downstream`] and [`factory`]. Nothing here performs I/O.
+//!
+//! Read in this order: [`identity`], [`upstream`], [`downstream`],
+//! [`services`], [`factory`].
+
+pub mod claims;
+pub mod config;
+pub mod downstream;
+pub mod error;
+pub mod factory;
+pub mod grant;
+pub mod http;
+pub mod identity;
+pub mod ids;
+pub mod keys;
+pub mod page;
+pub mod proof;
+pub mod services;
+pub mod time;
+pub mod trace;
+pub mod upstream;
