@@ -1,0 +1,133 @@
+# Shared by every start.sh of this folder. Sourced, never run.
+# What a peer promises (foreground, PEER_DIR, ready line, no orphans) is in README.md.
+set -euo pipefail
+
+PEER_INSTALL_HINT='run scripts/install-deps.sh test'
+
+# need COMMAND...: ends with status 3 and one line when a command is missing.
+need() {
+  local command
+  for command in "$@"; do
+    command -v "$command" >/dev/null 2>&1 || missing "$command"
+  done
+}
+
+# need_path PATH NAME: the same for something that is a file or a folder, not a command.
+need_path() {
+  [ -e "$1" ] || missing "$2"
+}
+
+missing() {
+  echo "$1 is missing: $PEER_INSTALL_HINT" >&2
+  exit 3
+}
+
+# require VARIABLE...: ends with status 2 when a setting was not given.
+require() {
+  local name
+  for name in "$@"; do
+    if [ -z "${!name:-}" ]; then
+      echo "$name is not set: tests/peers/README.md lists the settings of this peer" >&2
+      exit 2
+    fi
+  done
+}
+
+# Makes PEER_DIR absolute and existing, and picks a free loopback port where PEER_PORT is empty or 0.
+peer_setup() {
+  require PEER_DIR
+  mkdir -p "$PEER_DIR"
+  PEER_DIR=$(cd "$PEER_DIR" && pwd)
+  rm -f "$PEER_DIR/ready"
+  if [ -z "${PEER_PORT:-}" ] || [ "$PEER_PORT" = 0 ]; then
+    need python3
+    PEER_PORT=$(python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])')
+  fi
+  export PEER_DIR PEER_PORT
+}
+
+# become USER: fills AS_USER with the words that run a command as USER when we are root (else with none),
+# and lets USER pass through PEER_DIR. Folders above PEER_DIR are opened only inside the folder for
+# temporary files; one elsewhere that is closed is an error.
+AS_USER=()
+become() {
+  [ "$(id -u)" = 0 ] || return 0
+  id "$1" >/dev/null 2>&1 || missing "the user $1"
+  AS_USER=(setpriv --reuid "$1" --regid "$1" --init-groups)
+  local folder=$PEER_DIR temporary
+  temporary=$(cd "${TMPDIR:-/tmp}" && pwd)
+  chmod go+x "$folder"
+  while folder=$(dirname "$folder") && [[ "$folder" == "$temporary"/* ]]; do
+    chmod go+x "$folder"
+  done
+  if ! "${AS_USER[@]}" test -x "$PEER_DIR"; then
+    echo "the user $1 can't reach $PEER_DIR: choose a PEER_DIR inside $temporary" >&2
+    exit 1
+  fi
+}
+
+# supervise STOP_SIGNAL COMMAND...: starts COMMAND in a process group of its own, output in
+# $PEER_DIR/peer.log. Its end is tied to ours, however we end: by SIGTERM (STOP_SIGNAL, then SIGKILL
+# after 5 s), by SIGKILL, or with our parent (unless PEER_KEEP=1).
+supervise() {
+  PEER_STOP_SIGNAL=$1
+  shift
+  setsid "$@" >>"$PEER_DIR/peer.log" 2>&1 </dev/null &
+  PEER_CHILD=$!
+  trap 'peer_stop; exit 0' TERM INT HUP
+  trap peer_stop EXIT
+  # The watcher sleeps on a pipe that only this shell holds open: end of file means that we are gone.
+  exec 9> >(exec setsid bash -c '
+    child=$1 us=$2 parent=$3
+    while :; do
+      status=0; read -r -t 1 _ || status=$?
+      [ "$status" -gt 128 ] || break
+      [ -z "$parent" ] || [ -d "/proc/$parent" ] || kill -TERM "$us"
+    done
+    kill -KILL -- "-$child"' watcher "$PEER_CHILD" $$ "$([ "${PEER_KEEP:-0}" = 1 ] || echo "$PPID")" >/dev/null 2>&1)
+}
+
+peer_stop() {
+  trap - EXIT TERM INT HUP
+  local tries
+  kill "-$PEER_STOP_SIGNAL" -- "-$PEER_CHILD" 2>/dev/null || true
+  for tries in $(seq 1 50); do
+    kill -0 "$PEER_CHILD" 2>/dev/null || break
+    sleep 0.1
+  done
+  kill -KILL -- "-$PEER_CHILD" 2>/dev/null || true
+  rm -f "$PEER_DIR/ready"
+}
+
+# await SECONDS COMMAND...: repeats COMMAND until it succeeds; ends with the log's tail when the
+# peer dies or stays silent.
+await() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    if ! kill -0 "$PEER_CHILD" 2>/dev/null; then
+      echo "the peer ended before it was ready; the end of $PEER_DIR/peer.log:" >&2
+      tail -n 15 "$PEER_DIR/peer.log" >&2
+      exit 1
+    fi
+    if [ "$SECONDS" -ge "$end" ]; then
+      echo "the peer was not ready in time; the end of $PEER_DIR/peer.log:" >&2
+      tail -n 15 "$PEER_DIR/peer.log" >&2
+      exit 1
+    fi
+    sleep 0.1
+  done
+}
+
+# announce URL: the one line on standard output, then waits for the peer's end.
+announce() {
+  echo "$1" >"$PEER_DIR/ready"
+  echo "ready $1"
+  wait "$PEER_CHILD" || true
+  echo "the peer ended by itself; the end of $PEER_DIR/peer.log:" >&2
+  tail -n 15 "$PEER_DIR/peer.log" >&2
+  exit 1
+}
