@@ -1,0 +1,138 @@
+//! What a login reads and writes. Every change is a [`Unit`]: a list of guarded
+//! commands that happens whole, durably, or not at all.
+
+use async_trait::async_trait;
+use fedbridge_contract::error::StoreError;
+use fedbridge_contract::grant::NewGrant;
+use fedbridge_contract::ids::{ConnectionId, PersonId, SessionId, TenantId, TransactionId};
+use fedbridge_contract::time::Timestamp;
+
+#[async_trait]
+pub trait LoginStore: Send + Sync {
+    /// An unexpired transaction by the SHA-256 of its handle.
+    async fn transaction(
+        &self,
+        tenant: TenantId,
+        handle_hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<StoredTransaction>, StoreError>;
+
+    /// The person behind an upstream subject of one connection.
+    async fn linked_person(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        subject_key: &str,
+    ) -> Result<Option<LinkedPerson>, StoreError>;
+
+    /// A live session by the SHA-256 of its cookie.
+    async fn session(
+        &self,
+        tenant: TenantId,
+        cookie_hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<StoredSession>, StoreError>;
+
+    /// Carries a unit out. When this returns `Ok`, it is durable.
+    async fn commit(&self, tenant: TenantId, unit: Unit) -> Result<(), UnitError>;
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Unit {
+    pub commands: Vec<Command>,
+    pub now: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    OpenTransaction(NewTransaction),
+    /// Guard: it is still there. A transaction finishes once.
+    FinishTransaction(TransactionId),
+    /// Guard: the key was never seen, or its time is over.
+    Once {
+        purpose: String,
+        key: String,
+        expires: Timestamp,
+    },
+    /// Guard: no such link exists yet.
+    CreatePerson(NewLink),
+    StartSession(NewSession),
+    /// A session is seen again by another app. Guard: it has not ended.
+    TouchSession {
+        session: SessionId,
+        idle_expires: Timestamp,
+    },
+    /// Ends a session and revokes its grants, except those with `offline_access`.
+    EndSession(SessionId),
+    InsertGrant(NewGrant),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewTransaction {
+    pub id: TransactionId,
+    pub handle_hash: [u8; 32],
+    pub expires: Timestamp,
+    /// Sealed by the hub: the request, the adapter's state, the steps so far.
+    pub sealed: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredTransaction {
+    pub id: TransactionId,
+    pub sealed: Vec<u8>,
+}
+
+/// A person at first sight, with the upstream identity that brought them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewLink {
+    pub person: PersonId,
+    pub connection: ConnectionId,
+    pub subject_key: String,
+    pub display: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkedPerson {
+    pub person: PersonId,
+    pub disabled: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewSession {
+    pub id: SessionId,
+    pub cookie_hash: [u8; 32],
+    pub person: PersonId,
+    pub connection: ConnectionId,
+    pub idle_expires: Timestamp,
+    pub absolute_expires: Timestamp,
+    /// Sealed by the hub: the identity, for apps that join the session later.
+    pub sealed: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredSession {
+    pub id: SessionId,
+    pub person: PersonId,
+    pub person_disabled: bool,
+    pub connection: ConnectionId,
+    pub idle_expires: Timestamp,
+    pub absolute_expires: Timestamp,
+    pub sealed: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GuardFailed {
+    TransactionGone,
+    SeenBefore { purpose: String },
+    LinkExists,
+    SessionEnded,
+    CodeUsed,
+}
+
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum UnitError {
+    #[error("refused: {0:?}")]
+    Guard(GuardFailed),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,15 @@
+//! What the hub needs of the outside, in small slices, each owned by the use
+//! case that needs it.
+
+mod config;
+mod login;
+mod seal;
+mod traces;
+
+pub use config::{ApplyError, ConfigStore, KeyOpener};
+pub use login::{
+    Command, GuardFailed, LinkedPerson, LoginStore, NewLink, NewSession, NewTransaction, StoredSession,
+    StoredTransaction, Unit, UnitError,
+};
+pub use seal::{SealError, Sealer};
+pub use traces::{RecordedTrace, TraceFilter, TraceStore, TraceSummary};

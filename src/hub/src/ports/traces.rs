@@ -1,0 +1,59 @@
+//! Recorded logins: written in batches beside the logins, read by admins.
+
+use async_trait::async_trait;
+use fedbridge_contract::error::StoreError;
+use fedbridge_contract::ids::{TenantId, TraceId};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::Outcome;
+
+#[async_trait]
+pub trait TraceStore: Send + Sync {
+    /// Appends a batch in one transaction.
+    async fn append(&self, batch: &[RecordedTrace]) -> Result<(), StoreError>;
+
+    /// Newest first.
+    async fn list(&self, filter: &TraceFilter) -> Result<Vec<TraceSummary>, StoreError>;
+
+    async fn find(&self, id: TraceId) -> Result<Option<RecordedTrace>, StoreError>;
+
+    /// Deletes what is older, and gives back how many there were.
+    async fn forget_before(&self, before: Timestamp) -> Result<u64, StoreError>;
+}
+
+/// What a list shows, without opening the sealed part.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TraceSummary {
+    pub tenant: TenantId,
+    pub id: TraceId,
+    pub at: Timestamp,
+    /// `login`, `token`, `userinfo`, `introspect`, `revoke`, `logout`.
+    pub kind: String,
+    pub connection: Option<String>,
+    pub app: Option<String>,
+    /// The name that the upstream gave, for search.
+    pub person: Option<String>,
+    pub outcome: Outcome,
+    /// One line.
+    pub cause: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordedTrace {
+    pub summary: TraceSummary,
+    /// Steps and replay input, sealed per tenant.
+    pub sealed: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TraceFilter {
+    pub tenant: Option<TenantId>,
+    pub connection: Option<String>,
+    pub app: Option<String>,
+    /// Part of the person's name, without case.
+    pub person: Option<String>,
+    pub outcome: Option<Outcome>,
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    /// At most this many.
+    pub limit: u32,
+}

@@ -1,0 +1,217 @@
+//! Tenants, connections and apps as an admin describes them and as the store
+//! keeps them. The bridge file, the console and the API all end here.
+
+use std::collections::BTreeMap;
+
+use fedbridge_contract::config::AppKind;
+use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
+use fedbridge_contract::keys::{KeyPurpose, KeyState, SignatureAlgorithm};
+use fedbridge_contract::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TenantSpec {
+    pub slug: String,
+    pub display_name: String,
+    /// Administrators of that tenant govern this one too; nothing else is inherited.
+    pub parent: Option<TenantId>,
+    /// Verified mail domains, in lower case, unique in the installation.
+    pub domains: Vec<String>,
+    pub enabled: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionSpec {
+    pub slug: String,
+    pub protocol: String,
+    pub display_name: Option<String>,
+    pub enabled: bool,
+    /// A subset of the tenant's domains.
+    pub domains: Vec<String>,
+    #[serde(default)]
+    pub mapping: MappingSpec,
+    /// What the adapter reads, file references replaced by their text.
+    pub settings: Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AppSpec {
+    pub kind: AppKind,
+    /// The protocol's name: the client_id.
+    pub name: String,
+    pub display_name: String,
+    pub enabled: bool,
+    /// Connections that may log people in to it; `None` means all of the tenant.
+    pub connections: Option<Vec<ConnectionId>>,
+    #[serde(default)]
+    pub release: Vec<String>,
+    /// The app's own CEL rules, by claim.
+    #[serde(default)]
+    pub claims: Map<String, Value>,
+    #[serde(default)]
+    pub subject_type: SubjectType,
+    pub settings: Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectType {
+    #[default]
+    Public,
+    /// Another `sub` for each sector (OpenID Connect Core 8.1).
+    Pairwise,
+}
+
+/// A mapping as it is written: section 5 of the interface.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MappingSpec {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
+    /// Rules by claim name, in the order in which they are written.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub claims: Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deny_when: Vec<Value>,
+}
+
+/// A tenant in the store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredTenant {
+    pub id: TenantId,
+    pub managed: Managed,
+    pub spec: TenantSpec,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredConnection {
+    pub tenant: TenantId,
+    pub id: ConnectionId,
+    pub managed: Managed,
+    pub spec: ConnectionSpec,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredApp {
+    pub tenant: TenantId,
+    pub id: AppId,
+    pub managed: Managed,
+    pub spec: AppSpec,
+}
+
+/// Who made an object, and so who may delete it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Managed {
+    /// A bridge file: `apply` deletes it when it is no longer there.
+    File,
+    /// Made elsewhere: shown as unmanaged and kept.
+    Elsewhere,
+}
+
+/// A secret of a tenant, by its path: `connections/entra/client_secret`,
+/// `clients/portal/client_secret/0`. Paths follow ids, not slugs, inside the store.
+#[derive(Clone, PartialEq)]
+pub struct StoredSecret {
+    pub tenant: TenantId,
+    pub owner: SecretOwner,
+    /// The setting's name, with an index where it is a list: `client_secret/0`.
+    pub name: String,
+    pub value: SecretValue,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SecretOwner {
+    Connection(ConnectionId),
+    App(AppId),
+}
+
+#[derive(Clone, PartialEq)]
+pub enum SecretValue {
+    /// SHA-256 of a high-entropy secret that is only ever compared.
+    Hashed([u8; 32]),
+    /// A secret that is used; sealed under the master key in the store, in clear here.
+    Clear(Vec<u8>),
+}
+
+impl std::fmt::Debug for StoredSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredSecret").field("owner", &self.owner).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A private key at rest.
+#[derive(Clone, PartialEq)]
+pub struct StoredKey {
+    pub tenant: TenantId,
+    pub kid: String,
+    pub purpose: KeyPurpose,
+    pub algorithm: SignatureAlgorithm,
+    pub state: KeyState,
+    pub created: Timestamp,
+    /// When it last changed state.
+    pub changed: Timestamp,
+    /// PKCS #8 DER under the master key, the kid and tenant as associated data.
+    pub sealed_private: Vec<u8>,
+    pub public_jwk: Value,
+    pub certificate: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for StoredKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredKey")
+            .field("kid", &self.kid)
+            .field("purpose", &self.purpose)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Everything that a snapshot is built from.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Configuration {
+    /// Grows with every change.
+    pub version: i64,
+    pub tenants: BTreeMap<TenantId, TenantConfiguration>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct TenantConfiguration {
+    /// The installation's version at this tenant's last change.
+    pub version: i64,
+    pub tenant: StoredTenant,
+    pub connections: Vec<StoredConnection>,
+    pub apps: Vec<StoredApp>,
+    pub secrets: Vec<StoredSecret>,
+    pub keys: Vec<StoredKey>,
+}
+
+/// One change of the configuration. A list of them is applied whole or not at all.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ConfigChange {
+    PutTenant(StoredTenant),
+    /// Refused while the tenant has people, unless `with_people`.
+    DeleteTenant {
+        id: TenantId,
+        with_people: bool,
+    },
+    PutConnection(StoredConnection),
+    DeleteConnection {
+        tenant: TenantId,
+        id: ConnectionId,
+        with_people: bool,
+    },
+    PutApp(StoredApp),
+    DeleteApp {
+        tenant: TenantId,
+        id: AppId,
+    },
+    PutSecret(StoredSecret),
+    DeleteSecret {
+        tenant: TenantId,
+        owner: SecretOwner,
+        name: String,
+    },
+    PutKey(StoredKey),
+}
