@@ -108,18 +108,18 @@ await() {
   local end=$((SECONDS + $1))
   shift
   until "$@" >/dev/null 2>&1; do
-    if ! kill -0 "$PEER_CHILD" 2>/dev/null; then
-      echo "the peer ended before it was ready; the end of $PEER_DIR/peer.log:" >&2
-      tail -n 15 "$PEER_DIR/peer.log" >&2
-      exit 1
-    fi
-    if [ "$SECONDS" -ge "$end" ]; then
-      echo "the peer was not ready in time; the end of $PEER_DIR/peer.log:" >&2
-      tail -n 15 "$PEER_DIR/peer.log" >&2
-      exit 1
-    fi
+    kill -0 "$PEER_CHILD" 2>/dev/null || give_up 'the peer ended before it was ready'
+    [ "$SECONDS" -lt "$end" ] || give_up 'the peer was not ready in time'
     sleep 0.1
   done
+  # Somebody else may have answered on that port while our own peer could not take it.
+  kill -0 "$PEER_CHILD" 2>/dev/null || give_up "the peer ended: port $PEER_PORT may be in use"
+}
+
+give_up() {
+  echo "$1; the end of $PEER_DIR/peer.log:" >&2
+  tail -n 15 "$PEER_DIR/peer.log" >&2
+  exit 1
 }
 
 # announce URL: the one line on standard output, then waits for the peer's end.
@@ -127,7 +127,5 @@ announce() {
   echo "$1" >"$PEER_DIR/ready"
   echo "ready $1"
   wait "$PEER_CHILD" || true
-  echo "the peer ended by itself; the end of $PEER_DIR/peer.log:" >&2
-  tail -n 15 "$PEER_DIR/peer.log" >&2
-  exit 1
+  give_up 'the peer ended by itself'
 }
