@@ -57,6 +57,9 @@ pub enum Command {
     /// Guard: no such link exists yet.
     CreatePerson(NewLink),
     StartSession(NewSession),
+    /// The person authenticated again: the session keeps its id, and takes a new cookie, new limits
+    /// and the new identity. Guard: it has not ended.
+    RenewSession(NewSession),
     /// A session is seen again by another app. Guard: it has not ended.
     TouchSession {
         session: SessionId,
