@@ -1,0 +1,78 @@
+//! The asynchronous side of the hub: a login from request to answer.
+//!
+//! `dispatch` finds who a request is for. [`start`](Hub) takes an app's login
+//! request to a connection, `answer` takes the upstream's answer in, and `finish`
+//! is the one step that every login passes, whatever its two protocols are.
+
+mod answer;
+mod choose;
+mod dispatch;
+mod finish;
+mod gate;
+mod logout;
+mod record;
+mod session;
+mod snapshot;
+mod start;
+mod trace;
+
+use std::sync::Arc;
+
+use fedbridge_contract::config::AppKind;
+use fedbridge_contract::downstream::{Downstream, Refusal, RefusalKind};
+use fedbridge_contract::http::Reply;
+use fedbridge_contract::ids::TraceId;
+use fedbridge_contract::page::{ErrorPage, Page, WayBack};
+use fedbridge_contract::services::Services;
+
+use crate::ports::{LoginStore, Sealer};
+
+pub use dispatch::{Resolved, Target};
+pub use gate::HubGate;
+pub use snapshot::{Builder, OpenApp, OpenConnection, Ready, Snapshot, Snapshots, TenantSnapshot};
+pub use trace::{Recorder, RecorderStats, TracePayload, trace_place};
+
+/// The hub with everything it works over.
+pub struct Hub {
+    pub snapshots: Arc<Snapshots>,
+    pub store: Arc<dyn LoginStore>,
+    pub sealer: Arc<dyn Sealer>,
+    pub services: Services,
+    pub downstreams: Vec<Arc<dyn Downstream>>,
+    pub recorder: Recorder,
+    pub observer: Arc<dyn Observer>,
+}
+
+/// Counts logins for the metrics page.
+pub trait Observer: Send + Sync {
+    /// `result` is `success`, `refused` or `error`; `seconds` run from the app's request to our answer.
+    fn login(&self, tenant: &str, connection: &str, result: &'static str, seconds: f64);
+}
+
+impl Hub {
+    fn downstream(&self, kind: AppKind) -> Option<&Arc<dyn Downstream>> {
+        self.downstreams.iter().find(|downstream| downstream.kind() == kind)
+    }
+}
+
+/// A page with one plain sentence. What went wrong inside is in the trace.
+fn error_page(
+    status: u16,
+    tenant: Option<&TenantSnapshot>,
+    sentence: impl Into<String>,
+    trace: Option<TraceId>,
+    again: Option<&str>,
+) -> Reply {
+    Reply::page(Page::Error(ErrorPage {
+        status,
+        tenant: tenant.map(|tenant| tenant.view.display_name.clone()),
+        sentence: sentence.into(),
+        trace,
+        way_back: again.map(|href| WayBack { label: "Try again".into(), href: href.to_owned() }),
+    }))
+}
+
+/// The store didn't answer: nothing was changed, and trying again is right.
+fn unavailable() -> Refusal {
+    Refusal::new(RefusalKind::TemporarilyUnavailable, "The service can't answer at the moment. Please try again.")
+}

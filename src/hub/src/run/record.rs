@@ -1,0 +1,71 @@
+//! What the hub keeps sealed in the store between two requests.
+
+use fedbridge_contract::identity::{Attributes, AuthnFacts, Onward, UpstreamSession, UpstreamSubject};
+use fedbridge_contract::ids::{AppId, ConnectionId, PersonId, SessionId, TraceId};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::TraceLog;
+use fedbridge_contract::upstream::LoginWish;
+use serde::{Deserialize, Serialize};
+
+/// A login that an app, or nobody, asked for, and that went to an upstream.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TransactionRecord {
+    pub connection: ConnectionId,
+    pub app: Option<Asked>,
+    pub wish: LoginWish,
+    /// Keyed hash of the correlation cookie: the answer must come from the same browser.
+    pub browser: [u8; 32],
+    /// The session that the browser had when the login started. Its cookie is Lax and so
+    /// doesn't come with a cross-site POST.
+    pub session: Option<PriorSession>,
+    /// The adapter's own state, base64.
+    #[serde(with = "base64_bytes")]
+    pub state: Vec<u8>,
+    pub started: Timestamp,
+    pub trace: TraceId,
+    pub steps: TraceLog,
+}
+
+/// The app's side of a login under way.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Asked {
+    pub app: AppId,
+    pub scope: Vec<String>,
+    pub requested_claims: Vec<String>,
+    pub expected_sub: Option<String>,
+    pub again: String,
+    #[serde(with = "base64_bytes")]
+    pub continuation: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct PriorSession {
+    pub id: SessionId,
+    pub person: PersonId,
+    pub connection: ConnectionId,
+}
+
+/// The identity behind a session, as the upstream gave it, for apps that join later.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SessionRecord {
+    pub subject: UpstreamSubject,
+    pub attributes: Attributes,
+    pub authn: AuthnFacts,
+    pub upstream: UpstreamSession,
+    pub onward: Onward,
+}
+
+mod base64_bytes {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD_NO_PAD;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD_NO_PAD.encode(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        STANDARD_NO_PAD.decode(text).map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,97 @@
+//! The login session of a browser at one tenant, and its cookies.
+
+use std::time::Duration;
+
+use fedbridge_contract::error::StoreError;
+use fedbridge_contract::http::{HttpInput, SameSite, SetCookie};
+use fedbridge_contract::ids::{SessionId, TenantId, TransactionId};
+use fedbridge_contract::services::random_text;
+use fedbridge_contract::time::Timestamp;
+
+use super::Hub;
+use super::record::SessionRecord;
+use crate::ports::StoredSession;
+
+/// A session ends after this long without a login to any app.
+pub const IDLE: Duration = Duration::from_secs(8 * 3600);
+
+/// A session ends after this long, whatever happens.
+pub const ABSOLUTE: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a person has to log in at the upstream.
+pub const TRANSACTION: Duration = Duration::from_secs(600);
+
+/// A session that is alive, with the identity behind it.
+pub struct LiveSession {
+    pub stored: StoredSession,
+    pub record: SessionRecord,
+}
+
+impl Hub {
+    /// The session of this browser, if its cookie names a live one.
+    pub(super) async fn live_session(
+        &self,
+        tenant: TenantId,
+        input: &HttpInput,
+        now: Timestamp,
+    ) -> Result<Option<LiveSession>, StoreError> {
+        let Some(cookie) = input.cookie(&session_cookie_name(tenant)) else { return Ok(None) };
+        let hash = self.services.tokens.mac(tenant, "session cookie", cookie.as_bytes());
+        let Some(stored) = self.store.session(tenant, &hash, now).await? else { return Ok(None) };
+        // A record that does not open was sealed under another master key: as good as no session.
+        let record = self
+            .sealer
+            .open(&session_place(tenant, stored.id), &stored.sealed)
+            .ok()
+            .and_then(|plain| serde_json::from_slice(&plain).ok());
+        Ok(record.map(|record| LiveSession { stored, record }))
+    }
+
+    /// A fresh secret for a cookie, with the hash that the store keeps.
+    pub(super) fn cookie_secret(&self, tenant: TenantId, purpose: &str) -> (String, [u8; 32]) {
+        let secret = random_text::<32>(self.services.rng.as_ref());
+        let hash = self.services.tokens.mac(tenant, purpose, secret.as_bytes());
+        (secret, hash)
+    }
+}
+
+pub fn session_cookie_name(tenant: TenantId) -> String {
+    format!("{tenant}-s")
+}
+
+pub fn session_cookie(tenant: TenantId, value: String) -> SetCookie {
+    // No Max-Age: it goes with the browser, and the store knows the limits.
+    SetCookie { name: session_cookie_name(tenant), value, max_age_seconds: None, same_site: SameSite::Lax }
+}
+
+pub fn end_session_cookie(tenant: TenantId) -> SetCookie {
+    SetCookie {
+        name: session_cookie_name(tenant),
+        value: String::new(),
+        max_age_seconds: Some(0),
+        same_site: SameSite::Lax,
+    }
+}
+
+/// Each login under way has a cookie of its own, so that two tabs don't disturb each other.
+pub fn correlation_cookie_name(tenant: TenantId, handle: &str) -> String {
+    format!("{tenant}-t-{}", handle.get(..8).unwrap_or(handle))
+}
+
+pub fn correlation_cookie(tenant: TenantId, handle: &str, value: String) -> SetCookie {
+    let lifetime = if value.is_empty() { 0 } else { TRANSACTION.as_secs().cast_signed() };
+    SetCookie {
+        name: correlation_cookie_name(tenant, handle),
+        value,
+        max_age_seconds: Some(lifetime),
+        same_site: SameSite::None,
+    }
+}
+
+pub fn session_place(tenant: TenantId, session: SessionId) -> Vec<u8> {
+    format!("{tenant}/session/{session}").into_bytes()
+}
+
+pub fn transaction_place(tenant: TenantId, transaction: TransactionId) -> Vec<u8> {
+    format!("{tenant}/transaction/{transaction}").into_bytes()
+}

@@ -1,0 +1,196 @@
+//! The configuration as logins see it: immutable, in memory, replaced whole or
+//! tenant by tenant when the store's version moves on.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use fedbridge_contract::config::{App, Connection, Tenant};
+use fedbridge_contract::error::Complaint;
+use fedbridge_contract::factory::{Open, Registry};
+use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
+use fedbridge_contract::services::Services;
+use fedbridge_contract::upstream::Adapter;
+
+use crate::mapping::{AppRules, Mapping};
+use crate::ports::KeyOpener;
+use crate::spec::{SecretOwner, SecretValue, StoredConnection, StoredSecret, SubjectType, TenantConfiguration};
+
+/// All tenants at one version of the configuration.
+#[derive(Default)]
+pub struct Snapshot {
+    pub version: i64,
+    pub by_slug: HashMap<String, Arc<TenantSnapshot>>,
+}
+
+/// A tenant with everything a login needs, already compiled.
+pub struct TenantSnapshot {
+    pub view: Arc<Tenant>,
+    pub domains: Vec<String>,
+    pub connections: HashMap<ConnectionId, Arc<OpenConnection>>,
+    pub apps: HashMap<AppId, Arc<OpenApp>>,
+}
+
+/// A connection with its adapter and its mapping, or why it can't be used.
+pub struct OpenConnection {
+    pub view: Arc<Connection>,
+    pub can_log_in: bool,
+    pub state: Result<Ready, Vec<Complaint>>,
+}
+
+pub struct Ready {
+    pub adapter: Adapter,
+    pub mapping: Mapping,
+}
+
+pub struct OpenApp {
+    pub view: Arc<App>,
+    pub subject_type: SubjectType,
+    pub rules: Result<AppRules, Vec<Complaint>>,
+}
+
+impl TenantSnapshot {
+    /// A connection by its slug, together with what is open of it.
+    pub fn connection(&self, slug: &str) -> Option<&Arc<OpenConnection>> {
+        self.view.connection(slug).and_then(|view| self.connections.get(&view.id))
+    }
+}
+
+/// What building a snapshot takes.
+pub struct Builder {
+    pub base_url: String,
+    pub registry: Registry,
+    pub services: Services,
+    pub keys: Arc<dyn KeyOpener>,
+}
+
+impl Builder {
+    /// Builds one tenant. A broken connection doesn't stop the others: its state says what is wrong.
+    pub fn tenant(&self, configuration: &TenantConfiguration) -> Result<TenantSnapshot, String> {
+        let spec = &configuration.tenant.spec;
+        let tenant = configuration.tenant.id;
+        let keys = self.keys.ring(&configuration.keys)?;
+        let issuer = format!("{}/t/{}", self.base_url, spec.slug);
+        let connections: Vec<_> = configuration
+            .connections
+            .iter()
+            .map(|stored| Arc::new(self.connection(tenant, &issuer, stored, &configuration.secrets)))
+            .collect();
+        let apps: Vec<_> = configuration
+            .apps
+            .iter()
+            .map(|stored| {
+                let spec = &stored.spec;
+                let view = Arc::new(App::new(
+                    stored.id,
+                    spec.kind,
+                    spec.name.clone(),
+                    spec.display_name.clone(),
+                    spec.enabled,
+                    spec.connections.clone(),
+                    spec.settings.clone(),
+                    secret_hashes(&configuration.secrets, SecretOwner::App(stored.id)),
+                ));
+                let rules = AppRules::compile(spec);
+                Arc::new(OpenApp { view, subject_type: spec.subject_type, rules })
+            })
+            .collect();
+        let view = Tenant::new(
+            tenant,
+            spec.slug.clone(),
+            spec.display_name.clone(),
+            spec.enabled,
+            &self.base_url,
+            connections.iter().map(|open| Arc::clone(&open.view)).collect(),
+            apps.iter().map(|open| Arc::clone(&open.view)).collect(),
+            keys,
+        );
+        Ok(TenantSnapshot {
+            view: Arc::new(view),
+            domains: spec.domains.clone(),
+            connections: connections.into_iter().map(|open| (open.view.id, open)).collect(),
+            apps: apps.into_iter().map(|open| (open.view.id, open)).collect(),
+        })
+    }
+
+    fn connection(
+        &self,
+        tenant: TenantId,
+        issuer: &str,
+        stored: &StoredConnection,
+        secrets: &[StoredSecret],
+    ) -> OpenConnection {
+        let spec = &stored.spec;
+        let view = Arc::new(Connection {
+            id: stored.id,
+            slug: spec.slug.clone(),
+            display_name: spec.display_name.clone().unwrap_or_else(|| spec.slug.clone()),
+            protocol: spec.protocol.clone(),
+            enabled: spec.enabled,
+            domains: spec.domains.clone(),
+        });
+        let Some(factory) = self.registry.find(&spec.protocol) else {
+            let complaint = Complaint::new("protocol", format!("this build has no adapter for `{}`", spec.protocol));
+            return OpenConnection { view, can_log_in: false, state: Err(vec![complaint]) };
+        };
+        let clear = clear_secrets(secrets, SecretOwner::Connection(stored.id));
+        let opened = factory.open(Open {
+            tenant,
+            connection: stored.id,
+            slug: &spec.slug,
+            address: format!("{issuer}/connections/{}", spec.slug),
+            settings: &spec.settings,
+            secrets: &clear,
+            services: &self.services,
+            now: self.services.clock.now(),
+        });
+        let state = match (opened, Mapping::compile(&spec.mapping, &spec.protocol)) {
+            (Ok(adapter), Ok(mapping)) => Ok(Ready { adapter, mapping }),
+            (opened, mapping) => {
+                let mut complaints = opened.err().unwrap_or_default();
+                complaints.extend(mapping.err().unwrap_or_default());
+                Err(complaints)
+            }
+        };
+        OpenConnection { view, can_log_in: factory.can_log_in(), state }
+    }
+}
+
+fn secret_hashes(secrets: &[StoredSecret], owner: SecretOwner) -> Vec<[u8; 32]> {
+    let mut hashed: Vec<_> = secrets
+        .iter()
+        .filter(|secret| secret.owner == owner)
+        .filter_map(|secret| match secret.value {
+            SecretValue::Hashed(hash) => Some((secret.name.as_str(), hash)),
+            SecretValue::Clear(_) => None,
+        })
+        .collect();
+    hashed.sort_unstable();
+    hashed.into_iter().map(|(_, hash)| hash).collect()
+}
+
+fn clear_secrets(secrets: &[StoredSecret], owner: SecretOwner) -> BTreeMap<String, Vec<u8>> {
+    secrets
+        .iter()
+        .filter(|secret| secret.owner == owner)
+        .filter_map(|secret| match &secret.value {
+            SecretValue::Clear(bytes) => Some((secret.name.clone(), bytes.clone())),
+            SecretValue::Hashed(_) => None,
+        })
+        .collect()
+}
+
+/// The snapshot in force. Readers take a reference and keep it for one request.
+#[derive(Default)]
+pub struct Snapshots {
+    current: RwLock<Arc<Snapshot>>,
+}
+
+impl Snapshots {
+    pub fn current(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn replace(&self, snapshot: Snapshot) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+    }
+}

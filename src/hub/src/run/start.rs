@@ -1,0 +1,265 @@
+//! From an app's login request to the upstream, or straight to the answer where
+//! the browser has a session that will do.
+
+use std::sync::Arc;
+
+use fedbridge_contract::downstream::{ConnectionHints, LoginRequest, Refusal, RefusalKind};
+use fedbridge_contract::http::{HttpInput, Reply, ReplyKind};
+use fedbridge_contract::ids::{TraceId, TransactionId};
+use fedbridge_contract::page::{Choice as PageChoice, ChooserPage, Page};
+use fedbridge_contract::services::random_text;
+use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::{Outcome, TraceLog};
+use fedbridge_contract::upstream::{Challenge, LoginWish, Start};
+
+use super::choose::{Choice, choose};
+use super::finish::{Basis, Who};
+use super::record::{Asked, PriorSession, TransactionRecord};
+use super::session::{LiveSession, TRANSACTION, correlation_cookie, transaction_place};
+use super::snapshot::{OpenApp, OpenConnection, TenantSnapshot};
+use super::trace::Ending;
+use super::{Hub, error_page, unavailable};
+use crate::ports::{Command, NewTransaction, Unit};
+
+/// A login under way, from its first request to its answer.
+pub(super) struct Login {
+    pub tenant: Arc<TenantSnapshot>,
+    pub app: Option<(Arc<OpenApp>, Asked)>,
+    pub connection: Option<Arc<OpenConnection>>,
+    pub wish: LoginWish,
+    pub started: Timestamp,
+    pub trace_id: TraceId,
+    pub trace: TraceLog,
+}
+
+impl Login {
+    /// Where a person can start again.
+    pub fn again(&self) -> Option<&str> {
+        self.app.as_ref().map(|(_, asked)| asked.again.as_str())
+    }
+}
+
+impl Hub {
+    /// An app asks for a login.
+    pub(super) async fn start_for_app(
+        &self,
+        tenant: Arc<TenantSnapshot>,
+        request: LoginRequest,
+        input: &HttpInput,
+        trace_id: TraceId,
+        trace: TraceLog,
+    ) -> Reply {
+        let now = self.services.clock.now();
+        let Some(app) = tenant.apps.get(&request.app).cloned() else {
+            return error_page(400, Some(&tenant), "This application is not known here.", Some(trace_id), None);
+        };
+        let asked = Asked {
+            app: request.app,
+            scope: request.scope,
+            requested_claims: request.requested_claims,
+            expected_sub: request.expected_sub,
+            again: request.again,
+            continuation: request.continuation,
+        };
+        let login = Login {
+            tenant,
+            app: Some((app, asked)),
+            connection: None,
+            wish: request.wish,
+            started: now,
+            trace_id,
+            trace,
+        };
+        self.start(login, &request.hints, request.choose, input).await
+    }
+
+    /// Somebody opened a connection's own address: a login without an app.
+    pub(super) async fn start_at_connection(
+        &self,
+        tenant: Arc<TenantSnapshot>,
+        connection: &OpenConnection,
+        input: &HttpInput,
+    ) -> Reply {
+        let hints = ConnectionHints { connection: Some(connection.view.slug.clone()), ..ConnectionHints::default() };
+        let login = Login {
+            tenant,
+            app: None,
+            connection: None,
+            wish: LoginWish::default(),
+            started: self.services.clock.now(),
+            trace_id: TraceId::random(self.services.rng.as_ref()),
+            trace: TraceLog::new(),
+        };
+        self.start(login, &hints, false, input).await
+    }
+
+    async fn start(&self, mut login: Login, hints: &ConnectionHints, ask: bool, input: &HttpInput) -> Reply {
+        let session = match self.live_session(login.tenant.view.id, input, login.started).await {
+            Ok(session) => session,
+            Err(error) => return self.refuse(login, unavailable(), Outcome::Error, error.to_string()),
+        };
+        let prior = session.as_ref().map(|live| PriorSession {
+            id: live.stored.id,
+            person: live.stored.person,
+            connection: live.stored.connection,
+        });
+        if let Some(live) = session
+            && !ask
+            && let Some(connection) = usable(&mut login, &live, hints)
+        {
+            login.connection = Some(Arc::clone(&connection));
+            let basis = Basis::Session(live.stored);
+            let who = Who { record: live.record, once: Vec::new() };
+            return self.finish(login, connection, who, basis).await;
+        }
+        let app = login.app.as_ref().map(|(open, _)| Arc::clone(open));
+        let tenant = Arc::clone(&login.tenant);
+        match choose(&tenant, app.as_ref().map(|open| open.view.as_ref()), hints, ask, &mut login.trace) {
+            Choice::Go(connection) => self.begin(login, connection, prior).await,
+            Choice::Ask(_) if login.wish.passive => {
+                let refusal = Refusal::new(RefusalKind::LoginRequired, "Nobody is logged in.");
+                self.refuse(login, refusal, Outcome::Refused, "prompt=none, and a page would have to ask which connection".into())
+            }
+            Choice::Ask(connections) => chooser(&login, &connections),
+            Choice::Refuse(sentence) => {
+                let cause = login.trace.cause().unwrap_or_default();
+                let reply = error_page(400, Some(&login.tenant), sentence, Some(login.trace_id), None);
+                self.record(login, None, Ending { outcome: Outcome::Refused, cause, person: None });
+                reply
+            }
+        }
+    }
+
+    /// Sends the browser to the upstream.
+    async fn begin(&self, mut login: Login, connection: Arc<OpenConnection>, session: Option<PriorSession>) -> Reply {
+        login.connection = Some(Arc::clone(&connection));
+        let adapter = match &connection.state {
+            Ok(ready) => ready.adapter.login.as_deref(),
+            Err(complaints) => {
+                let cause = complaints.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                return self.broken(login, cause);
+            }
+        };
+        let Some(adapter) = adapter else {
+            return self.broken(login, "the adapter offers no login".into());
+        };
+        let handle = random_text::<24>(self.services.rng.as_ref());
+        let start = Start { tenant: &login.tenant.view, handle: &handle, wish: &login.wish, now: login.started };
+        let begun = match adapter.begin(start, &mut login.trace).await {
+            Ok(begun) => begun,
+            Err(error) => return self.broken(login, error.cause),
+        };
+        let tenant = login.tenant.view.id;
+        let (secret, browser) = self.cookie_secret(tenant, "correlation cookie");
+        let id = TransactionId::random(self.services.rng.as_ref());
+        let record = TransactionRecord {
+            connection: connection.view.id,
+            app: login.app.as_ref().map(|(_, asked)| asked.clone()),
+            wish: login.wish.clone(),
+            browser,
+            session,
+            state: begun.state,
+            started: login.started,
+            trace: login.trace_id,
+            steps: login.trace.clone(),
+        };
+        let plain = match serde_json::to_vec(&record) {
+            Ok(plain) => plain,
+            Err(error) => return self.broken(login, format!("the transaction can't be written: {error}")),
+        };
+        let open = Command::OpenTransaction(NewTransaction {
+            id,
+            handle_hash: self.services.tokens.mac(tenant, "transaction handle", handle.as_bytes()),
+            expires: login.started + TRANSACTION,
+            sealed: self.sealer.seal(&transaction_place(tenant, id), &plain),
+        });
+        if let Err(error) = self.store.commit(tenant, Unit { commands: vec![open], now: login.started }).await {
+            return self.refuse(login, unavailable(), Outcome::Error, error.to_string());
+        }
+        let kind = match begun.challenge {
+            Challenge::Redirect(location) => ReplyKind::Redirect(location),
+            Challenge::AutoPost { action, fields } => ReplyKind::AutoPost { action, fields },
+        };
+        Reply::from(kind).with_cookie(correlation_cookie(tenant, &handle, secret))
+    }
+
+    /// The connection itself is not in order: the admin must mend it.
+    fn broken(&self, mut login: Login, cause: String) -> Reply {
+        login.trace.decide("connection", cause.clone(), false);
+        let refusal = Refusal::new(RefusalKind::ServerError, "This way to log in is not set up correctly.");
+        self.refuse(login, refusal, Outcome::Error, cause)
+    }
+
+    /// Ends a login without success, told to the app in its protocol, or on a page where there is none.
+    pub(super) fn refuse(&self, login: Login, refusal: Refusal, outcome: Outcome, cause: String) -> Reply {
+        let told = login.app.as_ref().and_then(|(app, asked)| {
+            let downstream = self.downstream(app.view.kind)?;
+            Some(downstream.refuse(&login.tenant.view, &asked.continuation, &refusal, login.trace_id))
+        });
+        let reply = told.unwrap_or_else(|| {
+            error_page(403, Some(&login.tenant), refusal.public.clone(), Some(login.trace_id), None)
+        });
+        self.record(login, None, Ending { outcome, cause, person: None });
+        reply
+    }
+}
+
+/// Whether a session answers this request without asking the upstream again.
+fn usable(login: &mut Login, live: &LiveSession, hints: &ConnectionHints) -> Option<Arc<OpenConnection>> {
+    let connection = login.tenant.connections.get(&live.stored.connection).cloned();
+    let age = login.started.since(live.record.authn.auth_time).as_secs();
+    let app = login.app.as_ref().map(|(open, _)| Arc::clone(open));
+    let no = if login.wish.force_authn {
+        Some("a fresh authentication is asked for".to_owned())
+    } else if login.wish.max_age.is_some_and(|limit| age > limit) {
+        Some(format!("its authentication is {age} s old, and max_age is {}", login.wish.max_age.unwrap_or_default()))
+    } else if live.stored.person_disabled {
+        Some("its person is disabled".to_owned())
+    } else if connection.as_ref().is_none_or(|open| !open.view.enabled) {
+        Some("its connection is disabled or gone".to_owned())
+    } else if app.as_ref().is_some_and(|open| !open.view.allows(live.stored.connection)) {
+        Some("this app may not use its connection".to_owned())
+    } else if let (Some(wanted), Some(open)) = (&hints.connection, &connection)
+        && open.view.slug != *wanted
+    {
+        Some(format!("it is of connection `{}`, and `{wanted}` is asked for", open.view.slug))
+    } else if !login.wish.acr_values.is_empty()
+        && !live.record.authn.acr.as_ref().is_some_and(|acr| login.wish.acr_values.contains(acr))
+    {
+        Some("its authentication context is none of those asked for".to_owned())
+    } else {
+        None
+    };
+    match no {
+        Some(why) => {
+            login.trace.push(fedbridge_contract::trace::Step::Decision {
+                what: "session".into(),
+                outcome: format!("the browser has one, not used: {why}"),
+                allowed: true,
+            });
+            None
+        }
+        None => {
+            login.trace.decide("session", "the browser has one, and it will do", true);
+            connection
+        }
+    }
+}
+
+fn chooser(login: &Login, connections: &[Arc<OpenConnection>]) -> Reply {
+    let again = login.again().unwrap_or_default();
+    let joint = if again.contains('?') { '&' } else { '?' };
+    let choices = connections
+        .iter()
+        .map(|open| PageChoice {
+            name: open.view.display_name.clone(),
+            protocol: open.view.protocol.clone(),
+            href: format!("{again}{joint}connection={}", open.view.slug),
+        })
+        .collect();
+    Reply::page(Page::Chooser(ChooserPage {
+        tenant: login.tenant.view.display_name.clone(),
+        app: login.app.as_ref().map(|(open, _)| open.view.display_name.clone()),
+        choices,
+    }))
+}

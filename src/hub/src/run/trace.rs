@@ -1,0 +1,257 @@
+//! Recording logins without slowing them: a bounded queue, one writer, batches.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use fedbridge_contract::ids::{TenantId, TraceId};
+use fedbridge_contract::services::{Clock, Rng, TraceEvent, TraceSink};
+use fedbridge_contract::trace::{Outcome, Step};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+
+use super::Hub;
+use super::start::Login;
+use crate::decide::DecideInput;
+use crate::ports::{RecordedTrace, Sealer, TraceStore, TraceSummary};
+
+/// Traces that wait to be written. When they are this many, a further one shrinks to a count.
+const QUEUE: usize = 8192;
+
+/// Traces written in one transaction.
+const BATCH: usize = 256;
+
+/// How long a trace waits for company.
+const LINGER: Duration = Duration::from_millis(100);
+
+/// What the sealed part of a recorded trace holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TracePayload {
+    pub steps: Vec<Step>,
+    /// What a replay of the mapping needs; absent where the login ended before it.
+    pub replay: Option<DecideInput>,
+}
+
+/// Associated data of the sealed part.
+pub fn trace_place(tenant: TenantId, trace: TraceId) -> Vec<u8> {
+    format!("{tenant}/trace/{trace}").into_bytes()
+}
+
+/// How a login ended.
+pub(super) struct Ending {
+    pub outcome: Outcome,
+    pub cause: String,
+    /// The name that the upstream gave.
+    pub person: Option<String>,
+}
+
+impl Hub {
+    /// Records a login that is over, and counts it.
+    pub(super) fn record(&self, login: Login, replay: Option<DecideInput>, ending: Ending) {
+        let now = self.services.clock.now();
+        let mut trace = login.trace;
+        trace.push(Step::Result { at: now, outcome: ending.outcome, cause: ending.cause.clone() });
+        let connection = login.connection.as_ref().map(|open| open.view.slug.clone());
+        let seconds = now.since(login.started).as_secs_f64();
+        let result = result_word(ending.outcome);
+        self.observer.login(&login.tenant.view.slug, connection.as_deref().unwrap_or("none"), result, seconds);
+        self.recorder.push(Draft {
+            summary: TraceSummary {
+                tenant: login.tenant.view.id,
+                id: login.trace_id,
+                at: login.started,
+                kind: "login".into(),
+                connection,
+                app: login.app.as_ref().map(|(open, _)| open.view.name.clone()),
+                person: ending.person,
+                outcome: ending.outcome,
+                cause: ending.cause,
+            },
+            payload: TracePayload { steps: trace.into_steps(), replay },
+        });
+    }
+}
+
+fn result_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Success => "success",
+        Outcome::Refused => "refused",
+        Outcome::Error => "error",
+    }
+}
+
+struct Draft {
+    summary: TraceSummary,
+    payload: TracePayload,
+}
+
+enum Message {
+    Record(Box<Draft>),
+    Flush(oneshot::Sender<()>),
+}
+
+/// Counts of the recorder, for the metrics page.
+#[derive(Debug, Default)]
+pub struct RecorderStats {
+    pub written: AtomicU64,
+    /// Traces that shrank to a count because the queue was full.
+    pub shrunk: AtomicU64,
+    /// Traces lost because the store refused them.
+    pub failed: AtomicU64,
+}
+
+/// Where logins leave their traces. Cloning gives another handle on the same queue.
+#[derive(Clone)]
+pub struct Recorder {
+    queue: mpsc::Sender<Message>,
+    overflow: Arc<Overflow>,
+    pub stats: Arc<RecorderStats>,
+}
+
+/// Counts of traces that found the queue full, by tenant, kind and outcome.
+type Overflow = Mutex<HashMap<(TenantId, String, &'static str), u64>>;
+
+impl Recorder {
+    /// Starts the writer as a task of the current runtime.
+    pub fn start(
+        store: Arc<dyn TraceStore>,
+        sealer: Arc<dyn Sealer>,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn Rng>,
+    ) -> Self {
+        let (queue, inbox) = mpsc::channel(QUEUE);
+        let stats = Arc::new(RecorderStats::default());
+        let overflow = Arc::new(Overflow::default());
+        let writer = Writer { store, sealer, clock, rng, overflow: Arc::clone(&overflow), stats: Arc::clone(&stats) };
+        tokio::spawn(writer.run(inbox));
+        Self { queue, overflow, stats }
+    }
+
+    /// Waits until everything that was recorded before is written: a clean stop loses nothing.
+    pub async fn flush(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.queue.send(Message::Flush(done)).await.is_ok() {
+            let _ = wait.await;
+        }
+    }
+
+    fn push(&self, draft: Draft) {
+        if let Err(mpsc::error::TrySendError::Full(Message::Record(draft))) =
+            self.queue.try_send(Message::Record(Box::new(draft)))
+        {
+            self.stats.shrunk.fetch_add(1, Ordering::Relaxed);
+            let key = (draft.summary.tenant, draft.summary.kind, result_word(draft.summary.outcome));
+            *self.overflow.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default() += 1;
+        }
+    }
+}
+
+impl TraceSink for Recorder {
+    fn record(&self, event: TraceEvent) {
+        let mut steps = event.steps;
+        steps.push(Step::Result { at: event.at, outcome: event.outcome, cause: event.cause.clone() });
+        self.push(Draft {
+            summary: TraceSummary {
+                tenant: event.tenant,
+                id: event.id,
+                at: event.at,
+                kind: event.kind.to_owned(),
+                connection: event.connection,
+                app: event.app,
+                person: event.person,
+                outcome: event.outcome,
+                cause: event.cause,
+            },
+            payload: TracePayload { steps: steps.into_steps(), replay: None },
+        });
+    }
+}
+
+struct Writer {
+    store: Arc<dyn TraceStore>,
+    sealer: Arc<dyn Sealer>,
+    clock: Arc<dyn Clock>,
+    rng: Arc<dyn Rng>,
+    overflow: Arc<Overflow>,
+    stats: Arc<RecorderStats>,
+}
+
+impl Writer {
+    async fn run(self, mut inbox: mpsc::Receiver<Message>) {
+        while let Some(first) = inbox.recv().await {
+            let mut batch = Vec::new();
+            let mut waiting = Vec::new();
+            self.take(first, &mut batch, &mut waiting);
+            if waiting.is_empty() {
+                tokio::time::sleep(LINGER).await;
+            }
+            while batch.len() < BATCH
+                && let Ok(next) = inbox.try_recv()
+            {
+                self.take(next, &mut batch, &mut waiting);
+            }
+            batch.extend(self.shrunk());
+            self.write(&batch).await;
+            for done in waiting {
+                let _ = done.send(());
+            }
+        }
+    }
+
+    fn take(&self, message: Message, batch: &mut Vec<RecordedTrace>, waiting: &mut Vec<oneshot::Sender<()>>) {
+        match message {
+            Message::Record(draft) => batch.push(self.seal(*draft)),
+            Message::Flush(done) => waiting.push(done),
+        }
+    }
+
+    fn seal(&self, draft: Draft) -> RecordedTrace {
+        let plain = serde_json::to_vec(&draft.payload).unwrap_or_default();
+        let place = trace_place(draft.summary.tenant, draft.summary.id);
+        RecordedTrace { sealed: self.sealer.seal(&place, &plain), summary: draft.summary }
+    }
+
+    /// One summary for each kind of trace that found the queue full.
+    fn shrunk(&self) -> Vec<RecordedTrace> {
+        let counts = std::mem::take(&mut *self.overflow.lock().unwrap_or_else(PoisonError::into_inner));
+        counts
+            .into_iter()
+            .map(|((tenant, kind, result), count)| {
+                let outcome = match result {
+                    "success" => Outcome::Success,
+                    "refused" => Outcome::Refused,
+                    _ => Outcome::Error,
+                };
+                self.seal(Draft {
+                    summary: TraceSummary {
+                        tenant,
+                        id: TraceId::random(self.rng.as_ref()),
+                        at: self.clock.now(),
+                        kind,
+                        connection: None,
+                        app: None,
+                        person: None,
+                        outcome,
+                        cause: format!("{count} more ended so under load; their steps were not kept"),
+                    },
+                    payload: TracePayload { steps: Vec::new(), replay: None },
+                })
+            })
+            .collect()
+    }
+
+    async fn write(&self, batch: &[RecordedTrace]) {
+        if batch.is_empty() {
+            return;
+        }
+        let count = batch.len() as u64;
+        match self.store.append(batch).await {
+            Ok(()) => self.stats.written.fetch_add(count, Ordering::Relaxed),
+            Err(error) => {
+                tracing::error!(count, %error, "traces could not be written");
+                self.stats.failed.fetch_add(count, Ordering::Relaxed)
+            }
+        };
+    }
+}
