@@ -1,0 +1,166 @@
+#!/usr/bin/env bash
+# Installs what building and testing fedbridge needs on Debian 12. What is there already stays as it is.
+#
+#   scripts/install-deps.sh GROUP...
+#
+#   build   compiler and libraries, and what the finished program loads
+#   rust    checks for cargo and rustc of the version in Cargo.toml (installs nothing)
+#   test    the real parts that the tests talk to (PostgreSQL, SimpleSAMLphp, Apache, Chromium, Node)
+#   ci      cargo-deny
+#   all     all of these
+#
+# System packages come through apt, as root or with sudo. A service that comes with a package is not
+# started: the tests start their own, on free loopback ports.
+set -euo pipefail
+
+cargo_deny_version=0.20.2
+
+build_packages=(
+  gcc libc6-dev make pkg-config libssl-dev libxml2-dev libxmlsec1-dev libclang-dev
+  libxmlsec1-openssl ca-certificates
+)
+test_packages=(
+  postgresql
+  simplesamlphp php-cli php-xml php-sqlite3 php-mbstring php-curl
+  apache2 libapache2-mod-auth-openidc
+  chromium fonts-liberation
+  xmlsec1 libxml2-utils opensaml-schemas xmltooling-schemas
+  python3 openssl curl procps ca-certificates
+)
+
+project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export PATH="$PATH:$HOME/.cargo/bin"
+
+main() {
+  [ $# -gt 0 ] || usage
+  local group
+  for group in "$@"; do
+    case "$group" in
+      build | test | rust | ci | all) ;;
+      *) usage ;;
+    esac
+  done
+  [[ " $* " != *" all "* ]] || set -- build test rust ci
+
+  # All system packages of the wanted groups in one go.
+  local packages=()
+  [[ " $* " != *" build "* ]] || packages+=("${build_packages[@]}")
+  [[ " $* " != *" test "* ]] || packages+=("${test_packages[@]}" $(node_packages))
+  install_packages "${packages[@]}"
+
+  for group in "$@"; do
+    case "$group" in
+      rust) check_rust ;;
+      test) install_node_modules ;;
+      ci) install_cargo_deny ;;
+    esac
+  done
+}
+
+usage() {
+  echo "usage: scripts/install-deps.sh build|rust|test|ci|all ..." >&2
+  exit 2
+}
+
+fail() {
+  echo "$1" >&2
+  exit 1
+}
+
+# Node may have come from elsewhere than Debian, and then brings its own npm.
+node_packages() {
+  command -v node >/dev/null 2>&1 || echo nodejs
+  command -v npm >/dev/null 2>&1 || echo npm
+}
+
+install_packages() {
+  local missing=() package
+  for package in "$@"; do
+    is_installed "$package" || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+
+  command -v apt-get >/dev/null 2>&1 || fail "apt-get is missing: this script serves Debian 12; install these packages by hand: ${missing[*]}"
+  as_root=()
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null 2>&1 || fail "sudo is missing: run as root: apt-get install --no-install-recommends ${missing[*]}"
+    as_root=(sudo)
+  fi
+
+  echo "installing: ${missing[*]}"
+  hold_services
+  update_lists
+  # The lock's time limit lets another apt-get finish first.
+  apt install "${missing[@]}" || fail "apt-get could not install: ${missing[*]}"
+  release_services
+}
+
+is_installed() {
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+apt() {
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
+    -o DPkg::Lock::Timeout=900 -o Dpkg::Use-Pty=0 "$@"
+}
+
+# The lock on the package lists has no time limit of its own, so an update beside another one is tried again.
+update_lists() {
+  local tries
+  for tries in 1 2 3 4 5 6; do
+    ! apt update || return 0
+    sleep 10
+  done
+  fail "apt-get update failed: check this machine's package sources"
+}
+
+# Debian starts a service right after its installation, unless this file says no.
+policy=/usr/sbin/policy-rc.d
+holding=no
+hold_services() {
+  [ ! -e "$policy" ] || return 0
+  trap release_services EXIT
+  holding=yes
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+  "${as_root[@]}" chmod 755 "$policy"
+}
+
+release_services() {
+  [ "$holding" = yes ] || return 0
+  holding=no
+  "${as_root[@]}" rm -f "$policy"
+}
+
+check_rust() {
+  local wanted found
+  wanted=$(sed -n 's/^rust-version *= *"\([0-9.]*\)".*/\1/p' "$project/Cargo.toml" | head -n 1)
+  local hint="install rustup (rust-lang.org/tools/install) and run: rustup toolchain install $wanted && rustup default $wanted"
+  command -v cargo >/dev/null 2>&1 || fail "cargo is missing: $hint"
+  found=$(cd "$project" && rustc --version 2>/dev/null | awk '{print $2}')
+  [ -n "$found" ] || fail "rustc is missing: $hint"
+  if [ "$(printf '%s\n%s\n' "$wanted" "$found" | sort -V | head -n 1)" != "$wanted" ]; then
+    fail "rustc $found is too old, $wanted is needed: $hint"
+  fi
+}
+
+# The relying party and the browser driver of the tests. npm notes in node_modules what it installed.
+install_node_modules() {
+  local folder="$project/tests/peers/node" major
+  major=$(node --version | sed 's/^v\([0-9]*\).*/\1/')
+  [ "$major" -ge 18 ] || fail "node $(node --version) is too old: 18 or newer is needed (Debian 12 has it as nodejs)"
+  if [ ! "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ]; then
+    echo "installing the npm packages of tests/peers/node"
+    (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+    touch "$folder/node_modules/.package-lock.json"
+  fi
+}
+
+install_cargo_deny() {
+  check_rust
+  ! cargo deny --version >/dev/null 2>&1 || return 0
+  echo "installing cargo-deny $cargo_deny_version"
+  # In a build folder of its own: the project's may be locked by a running build.
+  env -u CARGO_TARGET_DIR cargo install cargo-deny --locked --version "$cargo_deny_version"
+}
+
+main "$@"
