@@ -81,6 +81,9 @@ pub struct ConnectionHints {
     pub domain_hint: Option<String>,
 }
 
+/// The form field of our confirmation page that carries the anti-forgery token.
+pub const LOGOUT_CONFIRMATION: &str = "confirm";
+
 /// RP-initiated logout, its parameters already checked (RP-Initiated Logout 1.0).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogoutRequest {
