@@ -28,6 +28,11 @@ pub trait Downstream: Send + Sync {
     /// Checks the settings of an app when they are saved: every complaint at once.
     fn check_app(&self, name: &str, settings: &serde_json::Value, secrets: usize) -> Vec<Complaint>;
 
+    /// The sector that a pairwise `sub` is made for (OpenID Connect Core 8.1).
+    fn sector(&self, app: &App) -> String {
+        app.name.clone()
+    }
+
     /// Takes a request in. `trace` is kept where the answer is a login or a refusal of one.
     async fn accept(&self, request: Request<'_>, trace: &mut TraceLog) -> Accepted;
 

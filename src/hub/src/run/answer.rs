@@ -36,6 +36,7 @@ impl Hub {
             connection: Some(Arc::clone(&connection)),
             wish: Default::default(),
             started: now,
+            peer: input.peer,
             trace_id: TraceId::random(self.services.rng.as_ref()),
             trace: TraceLog::new(),
         };
@@ -84,6 +85,10 @@ impl Hub {
             return self.reject(login, "no login under way has this handle".into());
         };
         login.resume(&record);
+        if record.app.is_some() && login.app.is_none() {
+            login.trace.decide("app", "it was deleted while the person logged in", false);
+            return self.reject(login, "the app is gone".into());
+        }
         if record.connection != connection.view.id {
             let name = |id| tenant.view.connection_by_id(id).map_or("gone", |view| view.slug.as_str());
             login.trace.check(

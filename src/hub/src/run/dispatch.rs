@@ -1,5 +1,5 @@
-//! From a path to what answers it. All addresses of the interface's section 6
-//! are here, on one page.
+//! From a tenant, a connection and a route to what answers it. The grammar of
+//! paths is the web layer's.
 
 use std::sync::Arc;
 
@@ -32,22 +32,39 @@ pub enum Target {
 
 const LOGIN: Route = Route { path: "login", methods: &[Method::Get], cors: false };
 
-/// RFC 8414 section 3.1 puts the well-known part before the issuer's path.
-const RFC8414_PREFIX: &str = "/.well-known/oauth-authorization-server/t/";
-const RFC8414_ROUTE: &str = ".well-known/oauth-authorization-server";
+/// RFC 8414's document; the web layer knows its own address.
+const AUTHORIZATION_SERVER_METADATA: &str = ".well-known/oauth-authorization-server";
 
 impl Hub {
-    /// Finds what answers a path; `None` is 404.
-    pub fn resolve(&self, path: &str) -> Option<Resolved> {
-        if let Some(slug) = path.strip_prefix(RFC8414_PREFIX) {
-            return self.downstream_route(self.tenant(slug)?, RFC8414_ROUTE);
+    /// What answers `{issuer}/{route}`; `None` is 404.
+    pub fn tenant_route(&self, tenant: &str, route: &str) -> Option<Resolved> {
+        let tenant = self.tenant(tenant)?;
+        self.downstreams.iter().enumerate().find_map(|(index, downstream)| {
+            let route = *downstream.routes().iter().find(|declared| declared.path == route)?;
+            Some(Resolved { target: Target::Downstream { tenant: Arc::clone(&tenant), index }, route })
+        })
+    }
+
+    /// What answers `{issuer}/connections/{connection}/{route}`; `None` is 404.
+    pub fn connection_route(&self, tenant: &str, connection: &str, route: &str) -> Option<Resolved> {
+        let tenant = self.tenant(tenant)?;
+        let connection = Arc::clone(tenant.connection(connection)?);
+        if route == LOGIN.path && connection.can_log_in {
+            return Some(Resolved { target: Target::Login { tenant, connection }, route: LOGIN });
         }
-        let (slug, rest) = path.strip_prefix("/t/")?.split_once('/')?;
-        let tenant = self.tenant(slug)?;
-        match rest.strip_prefix("connections/") {
-            Some(rest) => connection_route(tenant, rest),
-            None => self.downstream_route(tenant, rest),
+        let adapter = connection.state.as_ref().ok().map(|ready| &ready.adapter)?;
+        if let Some(published) = adapter.metadata.as_ref().map(|published| published.route())
+            && published.path == route
+        {
+            return Some(Resolved { target: Target::Metadata { tenant, connection }, route: published });
         }
+        let answer = *adapter.login.as_ref()?.routes().iter().find(|declared| declared.path == route)?;
+        Some(Resolved { target: Target::Answer { tenant, connection }, route: answer })
+    }
+
+    /// What answers the RFC 8414 address of a tenant.
+    pub fn authorization_server_metadata(&self, tenant: &str) -> Option<Resolved> {
+        self.tenant_route(tenant, AUTHORIZATION_SERVER_METADATA)
     }
 
     /// Answers a request whose method and size the web layer has checked.
@@ -70,13 +87,6 @@ impl Hub {
 
     fn tenant(&self, slug: &str) -> Option<Arc<TenantSnapshot>> {
         self.snapshots.current().by_slug.get(slug).cloned()
-    }
-
-    fn downstream_route(&self, tenant: Arc<TenantSnapshot>, path: &str) -> Option<Resolved> {
-        self.downstreams.iter().enumerate().find_map(|(index, downstream)| {
-            let route = *downstream.routes().iter().find(|route| route.path == path)?;
-            Some(Resolved { target: Target::Downstream { tenant: Arc::clone(&tenant), index }, route })
-        })
     }
 
     async fn downstream_request(&self, tenant: Arc<TenantSnapshot>, index: usize, input: &HttpInput) -> Reply {
@@ -109,20 +119,4 @@ impl Hub {
             }
         }
     }
-}
-
-fn connection_route(tenant: Arc<TenantSnapshot>, path: &str) -> Option<Resolved> {
-    let (slug, rest) = path.split_once('/')?;
-    let connection = Arc::clone(tenant.connection(slug)?);
-    if rest == LOGIN.path && connection.can_log_in {
-        return Some(Resolved { target: Target::Login { tenant, connection }, route: LOGIN });
-    }
-    let adapter = connection.state.as_ref().ok().map(|ready| &ready.adapter)?;
-    if let Some(route) = adapter.metadata.as_ref().map(|published| published.route())
-        && route.path == rest
-    {
-        return Some(Resolved { target: Target::Metadata { tenant, connection }, route });
-    }
-    let route = *adapter.login.as_ref()?.routes().iter().find(|route| route.path == rest)?;
-    Some(Resolved { target: Target::Answer { tenant, connection }, route })
 }

@@ -25,6 +25,7 @@ use fedbridge_contract::ids::TraceId;
 use fedbridge_contract::page::{ErrorPage, Page, WayBack};
 use fedbridge_contract::services::Services;
 
+use crate::mapping::AppRules;
 use crate::ports::{LoginStore, Sealer};
 
 pub use dispatch::{Resolved, Target};
@@ -41,6 +42,8 @@ pub struct Hub {
     pub downstreams: Vec<Arc<dyn Downstream>>,
     pub recorder: Recorder,
     pub observer: Arc<dyn Observer>,
+    /// The rules that hold where no app asks: none.
+    pub no_app: AppRules,
 }
 
 /// Counts logins for the metrics page.

@@ -1,6 +1,7 @@
 //! From an app's login request to the upstream, or straight to the answer where
 //! the browser has a session that will do.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use fedbridge_contract::downstream::{ConnectionHints, LoginRequest, Refusal, RefusalKind};
@@ -28,6 +29,8 @@ pub(super) struct Login {
     pub connection: Option<Arc<OpenConnection>>,
     pub wish: LoginWish,
     pub started: Timestamp,
+    /// The browser's address.
+    pub peer: IpAddr,
     pub trace_id: TraceId,
     pub trace: TraceLog,
 }
@@ -67,6 +70,7 @@ impl Hub {
             connection: None,
             wish: request.wish,
             started: now,
+            peer: input.peer,
             trace_id,
             trace,
         };
@@ -87,6 +91,7 @@ impl Hub {
             connection: None,
             wish: LoginWish::default(),
             started: self.services.clock.now(),
+            peer: input.peer,
             trace_id: TraceId::random(self.services.rng.as_ref()),
             trace: TraceLog::new(),
         };

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Hub;
 use super::start::Login;
-use crate::decide::DecideInput;
+use crate::decide::ReplayInput;
 use crate::ports::{RecordedTrace, Sealer, TraceStore, TraceSummary};
 
 /// Traces that wait to be written. When they are this many, a further one shrinks to a count.
@@ -30,7 +30,7 @@ const LINGER: Duration = Duration::from_millis(100);
 pub struct TracePayload {
     pub steps: Vec<Step>,
     /// What a replay of the mapping needs; absent where the login ended before it.
-    pub replay: Option<DecideInput>,
+    pub replay: Option<ReplayInput>,
 }
 
 /// Associated data of the sealed part.
@@ -48,7 +48,7 @@ pub(super) struct Ending {
 
 impl Hub {
     /// Records a login that is over, and counts it.
-    pub(super) fn record(&self, login: Login, replay: Option<DecideInput>, ending: Ending) {
+    pub(super) fn record(&self, login: Login, replay: Option<ReplayInput>, ending: Ending) {
         let now = self.services.clock.now();
         let mut trace = login.trace;
         trace.push(Step::Result { at: now, outcome: ending.outcome, cause: ending.cause.clone() });
