@@ -150,7 +150,8 @@ install_node_modules() {
   [ "$major" -ge 18 ] || fail "node $(node --version) is too old: 18 or newer is needed (Debian 12 has it as nodejs)"
   if [ ! "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ]; then
     echo "installing the npm packages of tests/peers/node"
-    (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+    (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) ||
+      fail "npm ci failed in tests/peers/node: is the package registry reachable?"
     touch "$folder/node_modules/.package-lock.json"
   fi
 }

@@ -70,8 +70,8 @@ become() {
 }
 
 # supervise STOP_SIGNAL COMMAND...: starts COMMAND in a process group of its own, output in
-# $PEER_DIR/peer.log. Its end is tied to ours, however we end: by SIGTERM (STOP_SIGNAL, then SIGKILL
-# after 5 s), by SIGKILL, or with our parent (unless PEER_KEEP=1).
+# $PEER_DIR/peer.log. Its end is tied to ours, however we end: by SIGTERM, by SIGKILL, or with our
+# parent (unless PEER_KEEP=1). It gets STOP_SIGNAL, and SIGKILL when it is still there after 5 s.
 supervise() {
   PEER_STOP_SIGNAL=$1
   shift
@@ -81,13 +81,15 @@ supervise() {
   trap peer_stop EXIT
   # The watcher sleeps on a pipe that only this shell holds open: end of file means that we are gone.
   exec 9> >(exec setsid bash -c '
-    child=$1 us=$2 parent=$3
+    child=$1 us=$2 signal=$3 parent=$4
     while :; do
       status=0; read -r -t 1 _ || status=$?
       [ "$status" -gt 128 ] || break
       [ -z "$parent" ] || [ -d "/proc/$parent" ] || kill -TERM "$us"
     done
-    kill -KILL -- "-$child"' watcher "$PEER_CHILD" $$ "$([ "${PEER_KEEP:-0}" = 1 ] || echo "$PPID")" >/dev/null 2>&1)
+    kill "-$signal" -- "-$child" || exit
+    for tries in $(seq 50); do kill -0 "$child" || break; sleep 0.1; done
+    kill -KILL -- "-$child"' watcher "$PEER_CHILD" $$ "$PEER_STOP_SIGNAL" "$([ "${PEER_KEEP:-0}" = 1 ] || echo "$PPID")" >/dev/null 2>&1)
 }
 
 peer_stop() {

@@ -18,19 +18,22 @@ process.exitCode = await withBrowser({ locale: 'en-US' }, async (context) => {
   deadline = Date.now() + Number(env.TIMEOUT_MS || 30_000);
   const page = context.pages()[0] ?? (await context.newPage());
   let status = null;
-  page.on('framenavigated', (frame) => frame === page.mainFrame() && visited.push(withoutQuery(frame.url())));
+  page.on('request', (request) => {
+    if (request.isNavigationRequest() && request.frame() === page.mainFrame()) visited.push(withoutQuery(request.url()));
+  });
   page.on('response', (response) => {
     if (response.frame() === page.mainFrame() && response.request().isNavigationRequest()) status = response.status();
   });
   try {
     await page.goto(env.START_URL, { timeout: left() });
     await walk(page);
-    const result = { ok: true, ...(await describe(page)), status, visited };
+    const result = { ok: true, ...(await describe(page)), status, visited: [...visited] };
     result.then = [];
     for (const url of (env.THEN_URLS || '').split(/\s+/).filter(Boolean)) {
       status = null;
       await page.goto(url, { timeout: left() });
       if (env.THEN_LOGIN === '1') await walk(page);
+      else await settle(page);
       result.then.push({ ...(await describe(page)), status });
     }
     console.log(JSON.stringify(result, null, 2));
@@ -75,6 +78,11 @@ async function look(page, { chosen, submitted }) {
   if (env.CHOOSE && !chosen && (await chooser(page).count())) return 'choose';
   const text = await bodyText(page);
   return text.includes(expected) && (!env.EXPECT_URL || page.url().startsWith(env.EXPECT_URL)) ? 'arrived' : 'wait';
+}
+
+// Waits until a page has stopped moving on by itself, as one that posts its own form does.
+async function settle(page) {
+  await page.waitForLoadState('networkidle', { timeout: left() });
 }
 
 // A link or button of the chooser page, by its visible name.
