@@ -1,0 +1,120 @@
+//! Headers that every answer carries, and the content security policies.
+
+use std::sync::LazyLock;
+
+use actix_web::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue,
+    REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fedbridge_contract::http::Method;
+
+use crate::href::FormTarget;
+use crate::pages::STYLE;
+
+/// For answers that are no page: nothing in them may load, run or be framed.
+const CSP_BARE: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/// The one inline style sheet, by its hash (CSP 3 section 2.3.1).
+static STYLE_SOURCE: LazyLock<String> =
+    LazyLock::new(|| format!("'sha256-{}'", STANDARD.encode(openssl::sha::sha256(STYLE.as_bytes()))));
+
+/// What a page's policy allows beyond its style sheet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PageNeeds {
+    /// Links only.
+    Nothing,
+    /// A form that a person sends to us.
+    OwnForm,
+    /// A form that sends itself, by the script with this nonce.
+    AutoPost { nonce: String, target: FormTarget },
+}
+
+/// The policy of a page.
+///
+/// `form-action` names schemes, not the one origin that the form posts to: Chromium applies it to
+/// every redirect that follows the post as well. Identity providers answer a posted AuthnRequest with
+/// redirects to their own login hosts, apps redirect after `form_post`, and our own logout form leads to the app's
+/// address. What remains forbidden is what a form could harm with: `javascript:`, `data:` and their
+/// like, and plain http from a page that posts to https.
+pub(crate) fn page_policy(needs: &PageNeeds, https: bool) -> String {
+    let (script, forms) = match needs {
+        PageNeeds::Nothing => (String::new(), "'none'"),
+        // A native app's address after logout is http on loopback (RFC 8252 section 7.3).
+        PageNeeds::OwnForm => (String::new(), "'self' https: http:"),
+        PageNeeds::AutoPost { nonce, target } => (
+            format!("script-src 'nonce-{nonce}'; "),
+            match target {
+                FormTarget::Https => "https:",
+                FormTarget::Http => "https: http:",
+                FormTarget::Here if https => "'self' https:",
+                FormTarget::Here => "'self' https: http:",
+            },
+        ),
+    };
+    let style = STYLE_SOURCE.as_str();
+    format!(
+        "default-src 'none'; {script}style-src {style}; img-src data:; form-action {forms}; \
+         frame-ancestors 'none'; base-uri 'none'"
+    )
+}
+
+/// Sets what every answer carries, and keeps a policy that is already there.
+pub(crate) fn secure(headers: &mut HeaderMap, https: bool) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    if !headers.contains_key(REFERRER_POLICY) {
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    }
+    if !headers.contains_key(CONTENT_SECURITY_POLICY) {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(CSP_BARE));
+    }
+    if https {
+        // One year. Without includeSubDomains: the bridge speaks for its own host only.
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+}
+
+/// Lets scripts of any origin read the answer. No credentials: with `*` browsers send no cookie,
+/// so only what a script itself holds (a code, a token) opens anything.
+pub(crate) fn open_to_scripts(headers: &mut HeaderMap) {
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("WWW-Authenticate"));
+}
+
+/// The answer to a preflight (Fetch section 3.3.2).
+pub(crate) fn preflight(headers: &mut HeaderMap, methods: &'static [Method]) {
+    open_to_scripts(headers);
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, allow(methods));
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Authorization, Content-Type"));
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+}
+
+/// The methods of a route, for `Allow`; HEAD comes with GET.
+pub(crate) fn allow(methods: &[Method]) -> HeaderValue {
+    let has = |method| methods.contains(&method);
+    HeaderValue::from_static(match (has(Method::Get), has(Method::Post)) {
+        (true, true) => "GET, HEAD, POST",
+        (true, false) => "GET, HEAD",
+        (false, true) => "POST",
+        (false, false) => "OPTIONS",
+    })
+}
+
+/// Headers that only the web layer sets: an adapter that names one is overruled.
+pub(crate) fn is_ours(name: &HeaderName) -> bool {
+    use actix_web::http::header as h;
+    [
+        h::CONTENT_LENGTH,
+        h::CONTENT_TYPE,
+        h::SET_COOKIE,
+        h::TRANSFER_ENCODING,
+        h::CONNECTION,
+        CONTENT_SECURITY_POLICY,
+        REFERRER_POLICY,
+        ACCESS_CONTROL_ALLOW_ORIGIN,
+    ]
+    .contains(name)
+}

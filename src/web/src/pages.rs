@@ -1,0 +1,145 @@
+//! Pages from the templates, which are compiled in. Every value is escaped by the template engine.
+
+use askama::Template;
+use fedbridge_contract::page::{ChooserPage, ConfirmLogoutPage, ErrorPage, LoggedOutPage, Page, SignedInPage, WayBack};
+use url::Url;
+
+use crate::fault::Fault;
+use crate::href;
+
+/// The style sheet of all pages. It stands inside each, so a page is one request, and its hash in the
+/// policy lets it and no other style in.
+pub(crate) const STYLE: &str = include_str!("../../../templates/style.css");
+
+/// Renders a page.
+///
+/// # Errors
+/// [`Fault::Internal`] when an address of its own is none that a browser may be sent to.
+pub(crate) fn page(page: &Page) -> Result<String, Fault> {
+    match page {
+        Page::Error(page) => finish(&ErrorView {
+            tenant: page.tenant.as_deref().unwrap_or_default(),
+            heading: heading(page.status),
+            way_back: safe(page.way_back.as_ref()),
+            trace: page.trace.map(|trace| trace.to_string()),
+            page,
+        }),
+        Page::Chooser(page) => {
+            page.choices.iter().try_for_each(|choice| own_address(&choice.href))?;
+            finish(&ChooserView { tenant: &page.tenant, page })
+        }
+        Page::ConfirmLogout(page) => {
+            href::form_target(&page.action).ok_or_else(bad_address)?;
+            finish(&ConfirmLogoutView { tenant: &page.tenant, page })
+        }
+        Page::LoggedOut(page) => {
+            finish(&LoggedOutView { tenant: &page.tenant, way_back: safe(page.way_back.as_ref()), page })
+        }
+        Page::SignedIn(page) => {
+            own_address(&page.logout)?;
+            finish(&SignedInView { tenant: &page.tenant, page })
+        }
+    }
+}
+
+/// A page whose one form sends itself, with a button for browsers that run no script.
+pub(crate) fn auto_post(action: &str, fields: &[(String, String)], nonce: &str) -> Result<String, Fault> {
+    let host = Url::parse(action).ok().and_then(|url| url.host_str().map(str::to_owned));
+    finish(&AutoPostView { tenant: "", action, fields, nonce, host })
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorView<'a> {
+    tenant: &'a str,
+    heading: &'static str,
+    way_back: Option<&'a WayBack>,
+    trace: Option<String>,
+    page: &'a ErrorPage,
+}
+
+#[derive(Template)]
+#[template(path = "chooser.html")]
+struct ChooserView<'a> {
+    tenant: &'a str,
+    page: &'a ChooserPage,
+}
+
+#[derive(Template)]
+#[template(path = "confirm_logout.html")]
+struct ConfirmLogoutView<'a> {
+    tenant: &'a str,
+    page: &'a ConfirmLogoutPage,
+}
+
+#[derive(Template)]
+#[template(path = "logged_out.html")]
+struct LoggedOutView<'a> {
+    tenant: &'a str,
+    way_back: Option<&'a WayBack>,
+    page: &'a LoggedOutPage,
+}
+
+#[derive(Template)]
+#[template(path = "signed_in.html")]
+struct SignedInView<'a> {
+    tenant: &'a str,
+    page: &'a SignedInPage,
+}
+
+#[derive(Template)]
+#[template(path = "auto_post.html")]
+struct AutoPostView<'a> {
+    /// The base template's; an auto-post page names no tenant.
+    tenant: &'a str,
+    action: &'a str,
+    fields: &'a [(String, String)],
+    nonce: &'a str,
+    host: Option<String>,
+}
+
+fn finish(view: &impl Template) -> Result<String, Fault> {
+    view.render().map_err(|error| {
+        tracing::error!(%error, "a page could not be rendered");
+        Fault::Internal
+    })
+}
+
+/// A way back that a browser can't follow safely is left out: the rest of the page still helps.
+fn safe(way_back: Option<&WayBack>) -> Option<&WayBack> {
+    way_back.filter(|way_back| href::may_go(&way_back.href))
+}
+
+fn own_address(address: &str) -> Result<(), Fault> {
+    if href::may_go(address) { Ok(()) } else { Err(bad_address()) }
+}
+
+fn bad_address() -> Fault {
+    tracing::error!("a page was refused: an address on it is not one that a browser may be sent to");
+    Fault::Internal
+}
+
+fn heading(status: u16) -> &'static str {
+    match status {
+        401 | 403 => "You can't get in this way",
+        404 => "Nothing here",
+        429 => "Too many attempts",
+        503 => "Not available right now",
+        500..=599 => "Something went wrong",
+        _ => "This did not work",
+    }
+}
+
+/// The letter that stands for a connection in the list.
+fn initial(name: &str) -> String {
+    name.chars().find(|c| c.is_alphanumeric()).map_or_else(|| "•".to_owned(), |c| c.to_uppercase().collect())
+}
+
+/// What a protocol means to the person who logs in.
+fn manner(protocol: &str) -> &'static str {
+    match protocol {
+        "saml" | "oidc" => "Single sign-on",
+        "ldap" => "User name and password",
+        _ => "",
+    }
+}
