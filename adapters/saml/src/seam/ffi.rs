@@ -130,11 +130,7 @@ unsafe extern "C" fn ignore_xmlsec_error(
 ) {
 }
 
-unsafe extern "C" fn refuse_entity(
-    _: *const c_char,
-    _: *const c_char,
-    _: c::xmlParserCtxtPtr,
-) -> c::xmlParserInputPtr {
+unsafe extern "C" fn refuse_entity(_: *const c_char, _: *const c_char, _: c::xmlParserCtxtPtr) -> c::xmlParserInputPtr {
     null_mut()
 }
 
@@ -148,7 +144,7 @@ pub(super) fn registered_transforms() -> Vec<String> {
         (0..c::xmlSecPtrListGetSize(list))
             .filter_map(|at| {
                 let klass = c::xmlSecPtrListGetItem(list, at).cast::<c::_xmlSecTransformKlass>();
-                klass.as_ref().map(|klass| string((*klass).href))
+                klass.as_ref().map(|klass| string(klass.href))
             })
             .collect()
     }
@@ -325,17 +321,7 @@ unsafe extern "C" fn on_start(
                 return refuse(context, ParseRefusal::RelativeNamespace);
             }
         }
-        c::xmlSAX2StartElementNs(
-            context,
-            name,
-            prefix,
-            uri,
-            declared,
-            declarations,
-            attributes,
-            defaulted,
-            values,
-        );
+        c::xmlSAX2StartElementNs(context, name, prefix, uri, declared, declarations, attributes, defaulted, values);
     }
 }
 
@@ -356,7 +342,7 @@ unsafe extern "C" fn on_end(
 /// Whatever libxml2 complains about is a refusal, warnings included.
 unsafe extern "C" fn on_error(context: *mut c_void, error: c::xmlErrorPtr) {
     unsafe {
-        let code = error.as_ref().map_or(0, |error| (*error).code);
+        let code = error.as_ref().map_or(0, |error| error.code);
         refuse(context, refusal_of(c_uint::try_from(code).unwrap_or(0)));
     }
 }
@@ -491,6 +477,8 @@ impl Dom {
     pub(super) fn canonicalize(&self, index: usize) -> Option<Vec<u8>> {
         quiet_thread();
         let mut apex = *self.elements.get(index)?;
+        // Nothing of the document is outside its root: no need to ask for each node.
+        let visible: c::xmlC14NIsVisibleCallback = if index == 0 { None } else { Some(is_below) };
         // SAFETY: the output buffer belongs to this call; the callback only follows
         // parent pointers of the living tree up to `apex`.
         unsafe {
@@ -500,7 +488,7 @@ impl Dom {
             }
             let written = c::xmlC14NExecute(
                 self.document,
-                Some(is_below),
+                visible,
                 std::ptr::from_mut(&mut apex).cast(),
                 c::xmlC14NMode_XML_C14N_EXCLUSIVE_1_0 as c_int,
                 null_mut(),

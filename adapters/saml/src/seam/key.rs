@@ -76,10 +76,7 @@ impl VerifyKey {
         Self::new(public, |_| certificate.to_der().ok().map(|der| sha256(&der)))
     }
 
-    fn new(
-        public: PKey<Public>,
-        fingerprint: impl FnOnce(&[u8]) -> Option<[u8; 32]>,
-    ) -> Result<Self, KeyRefusal> {
+    fn new(public: PKey<Public>, fingerprint: impl FnOnce(&[u8]) -> Option<[u8; 32]>) -> Result<Self, KeyRefusal> {
         init().map_err(|_| KeyRefusal::Library)?;
         let (kind, size) = classify(&public)?;
         let spki = public.public_key_to_der().map_err(|_| KeyRefusal::NotAPublicKey)?;

@@ -11,8 +11,8 @@
 //! 3. [`UnverifiedDocument::verify_enveloped`] on the element that must be
 //!    signed, with keys of the *connection*: gives a [`VerifiedElement`], read
 //!    from the very octets that were digested;
-//! 4. for encrypted parts [`UnverifiedDocument::parse_decrypted`] (then step 3)
-//!    or [`VerifiedElement::decrypt_child`] (the ciphertext was signed).
+//! 4. for encrypted parts [`decrypt`] (then step 3), or
+//!    [`VerifiedElement::decrypt_child`] where the ciphertext was signed.
 //!
 //! Documents are not `Send`: do steps 2 to 4 inside one blocking closure and
 //! let only `VerifiedElement`s (which are `Send + Sync`) out.
@@ -22,20 +22,25 @@
 
 mod algorithm;
 mod closed;
+mod decrypt;
 mod document;
 mod element;
+mod encrypted;
 mod ffi;
 mod key;
 mod limits;
+mod sign;
 mod signature;
 mod verify;
 
 pub use algorithm::{DigestMethod, SignatureMethod};
 pub use closed::{assert_closed, init};
+pub use decrypt::{Cbc, DecryptError, DecryptPolicy, decrypt};
 pub use document::UnverifiedDocument;
 pub use element::{Attribute, ContentError, Element, Node};
 pub use key::{Fingerprint, KeyRefusal, VerifyKey};
 pub use limits::{Limits, ParseRefusal};
+pub use sign::{SignError, SignRequest, SignaturePlace, sign_enveloped};
 pub use verify::{Sha1, VerifiedElement, VerifyError, VerifyPolicy};
 
 /// The libraries are not as they must be.
