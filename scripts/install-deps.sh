@@ -29,7 +29,7 @@ test_packages=(
 )
 
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-export PATH="$PATH:$HOME/.cargo/bin"
+export PATH="$PATH:${HOME:-/root}/.cargo/bin"
 
 main() {
   [ $# -gt 0 ] || usage

@@ -88,15 +88,14 @@ supervise() {
       [ -z "$parent" ] || [ -d "/proc/$parent" ] || kill -TERM "$us"
     done
     kill "-$signal" -- "-$child" || exit
-    for tries in $(seq 50); do kill -0 "$child" || break; sleep 0.1; done
+    for _ in $(seq 50); do kill -0 "$child" || break; sleep 0.1; done
     kill -KILL -- "-$child"' watcher "$PEER_CHILD" $$ "$PEER_STOP_SIGNAL" "$([ "${PEER_KEEP:-0}" = 1 ] || echo "$PPID")" >/dev/null 2>&1)
 }
 
 peer_stop() {
   trap - EXIT TERM INT HUP
-  local tries
   kill "-$PEER_STOP_SIGNAL" -- "-$PEER_CHILD" 2>/dev/null || true
-  for tries in $(seq 1 50); do
+  for _ in $(seq 50); do
     kill -0 "$PEER_CHILD" 2>/dev/null || break
     sleep 0.1
   done
