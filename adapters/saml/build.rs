@@ -19,7 +19,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .clang_args(includes.chain(defines))
         .allowlist_function("xml(InitParser|NewParserCtxt|FreeParserCtxt|CtxtReadMemory|StopParser|FreeDoc)")
         .allowlist_function("xmlSAX2(StartElementNs|EndElementNs)")
-        .allowlist_function("xml(SetExternalEntityLoader|GetExternalEntityLoader|SetStructuredErrorFunc|ThrDefSetStructuredErrorFunc)")
+        .allowlist_function(
+            "xml(SetExternalEntityLoader|GetExternalEntityLoader|SetStructuredErrorFunc|ThrDefSetStructuredErrorFunc)",
+        )
         .allowlist_function("xml(SetGenericErrorFunc|ThrDefSetGenericErrorFunc)")
         .allowlist_function("xml(C14NExecute|AllocOutputBuffer|OutputBufferClose|OutputBufferGet(Content|Size))")
         .allowlist_function("xml(DocGetRootElement|DocCopyNode|AddChild|AddPrevSibling|AddNextSibling|FreeNode)")
