@@ -1,1 +1,3 @@
-//! fedbridge-oidc
+//! OpenID Connect. [`op`] is the provider that apps talk to.
+
+pub mod op;

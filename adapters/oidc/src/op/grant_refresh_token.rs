@@ -1,0 +1,108 @@
+//! The refresh token grant (RFC 6749 section 6) with rotation and reuse detection (RFC 9700 section 4.14.2).
+
+use fedbridge_contract::grant::{Grant, Rotated};
+use fedbridge_contract::http::Reply;
+use fedbridge_contract::services::Rotation;
+
+use super::client_auth::AuthenticatedClient;
+use super::error::OAuthError;
+use super::exchange::Exchange;
+use super::grant_authorization_code::note;
+use super::params::{Params, words};
+use super::refresh_token;
+use super::settings::GrantType;
+use super::token::{TokenResponse, mint_for_grant};
+
+/// One sentence for every way in which a refresh token can be wrong.
+const BAD_TOKEN: &str = "The refresh token is not valid, or not any more.";
+
+pub(crate) async fn handle(
+    exchange: &mut Exchange<'_>,
+    client: &AuthenticatedClient,
+    params: &Params,
+) -> Result<Reply, OAuthError> {
+    if !client.settings.may_use(GrantType::RefreshToken) {
+        return Err(OAuthError::unauthorized_client("This client may not use refresh_token."));
+    }
+    let presented = params.get("refresh_token");
+    let presented = presented.ok_or_else(|| OAuthError::invalid_request("refresh_token is missing."))?;
+    let refuse = |cause: &str| OAuthError::invalid_grant(BAD_TOKEN, cause);
+    let tenant = exchange.tenant;
+    let services = exchange.services;
+    let secrets = services.tokens.as_ref();
+    let token = refresh_token::verify(tenant.id, secrets, presented)
+        .ok_or_else(|| refuse("it is no refresh token of this tenant"))?;
+    let grant = services.grants.find(tenant.id, token.grant, None).await?;
+    let grant = grant.ok_or_else(|| refuse("its grant is gone"))?;
+    note(exchange, &grant);
+    if grant.record.app != client.app.id {
+        exchange.trace.decide("refresh token's client", "it was given to another client", false);
+        return Err(refuse("it was given to another client"));
+    }
+    let gate = services.gate.grant(tenant, &client.app, &grant);
+    let permit = gate.map_err(|refusal| refuse(&refusal.to_string()))?;
+    check_lifetimes(exchange, &grant)?;
+    let scope = narrowed(&grant, params.get("scope"))?;
+
+    // Signed before the rotation, for the same reason as with a code.
+    let tokens = mint_for_grant(exchange, client, &grant, &scope, None, &permit)?;
+    let settings = client.settings.refresh_token;
+    let rotation = Rotation {
+        grant: grant.id,
+        presented: token.generation,
+        rotate: true,
+        grace: settings.grace,
+        idle: settings.idle,
+        now: exchange.now,
+    };
+    let generation = match services.grants.rotate(tenant.id, rotation).await? {
+        Rotated::To { generation } => generation,
+        Rotated::Again { generation } => {
+            exchange.trace.decide("rotation", "the same successor again, within the grace", true);
+            generation
+        }
+        Rotated::Reused => {
+            services.counters.refresh_reused();
+            let cause = "the token was rotated before and its grace is over: the family is revoked";
+            exchange.trace.decide("rotation (RFC 9700 4.14.2)", cause, false);
+            return Err(refuse(cause));
+        }
+        Rotated::Gone => return Err(refuse("the refresh family ended meanwhile")),
+    };
+    let refresh = refresh_token::mint(tenant.id, secrets, grant.id, generation, &permit);
+    services.counters.token_issued("refresh_token");
+    let response = TokenResponse {
+        access_token: &tokens.access.token,
+        token_type: "Bearer",
+        expires_in: tokens.access.expires_in,
+        refresh_token: Some(&refresh),
+        id_token: tokens.id_token.as_deref(),
+        scope: &scope.join(" "),
+    };
+    Ok(response.reply())
+}
+
+fn check_lifetimes(exchange: &mut Exchange<'_>, grant: &Grant) -> Result<(), OAuthError> {
+    let cause = match grant.refresh {
+        None => "the grant has no refresh family".to_owned(),
+        Some(family) if exchange.now >= family.absolute_expires => {
+            format!("the refresh family ended at {}", family.absolute_expires.rfc3339())
+        }
+        Some(family) if exchange.now >= family.idle_expires => {
+            format!("the refresh token was not used until {}", family.idle_expires.rfc3339())
+        }
+        Some(_) => return Ok(()),
+    };
+    exchange.trace.decide("refresh lifetime", cause.clone(), false);
+    Err(OAuthError::invalid_grant(BAD_TOKEN, cause))
+}
+
+/// The grant's scope is a ceiling: a request may ask for less, never for more.
+fn narrowed(grant: &Grant, asked: Option<&str>) -> Result<Vec<String>, OAuthError> {
+    let Some(asked) = asked else { return Ok(grant.record.scope.clone()) };
+    let asked = words(asked);
+    if asked.is_empty() || asked.iter().any(|scope| !grant.record.scope.contains(scope)) {
+        return Err(OAuthError::invalid_scope("A refresh can't ask for a scope that the login was not given."));
+    }
+    Ok(asked)
+}

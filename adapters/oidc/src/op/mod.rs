@@ -1,0 +1,139 @@
+//! The OpenID provider: what apps talk to.
+//!
+//! A login comes in at [`authorize`], goes through the hub, and leaves by [`answer`]. The
+//! other endpoints each have a file, and so has each grant. Tokens are made in
+//! [`access_token`], [`id_token`] and [`refresh_token`], and nowhere without a `Permit`.
+
+mod access_token;
+mod answer;
+mod authorize;
+mod authorize_claims;
+mod client_assertion;
+mod client_auth;
+pub mod client_keys;
+mod discovery;
+mod document;
+mod error;
+mod exchange;
+mod grant_authorization_code;
+mod grant_client_credentials;
+mod grant_refresh_token;
+mod id_token;
+mod introspect;
+mod jwks;
+mod jwt;
+mod live_token;
+mod logout;
+mod memory;
+mod params;
+mod pkce;
+pub mod redirect_uri;
+mod refresh_token;
+mod release;
+mod remote;
+mod revoke;
+pub mod settings;
+mod settings_reader;
+mod strict_json;
+mod token;
+mod userinfo;
+
+use async_trait::async_trait;
+use fedbridge_contract::config::{AppKind, Tenant};
+use fedbridge_contract::downstream::{Accepted, Downstream, Finish, Finished, Refusal, Request};
+use fedbridge_contract::error::Complaint;
+use fedbridge_contract::http::{Method, Reply, Route};
+use fedbridge_contract::ids::TraceId;
+use fedbridge_contract::proof::Permit;
+use fedbridge_contract::services::Services;
+use fedbridge_contract::trace::TraceLog;
+use serde_json::Value;
+
+use exchange::Exchange;
+use remote::Remote;
+use settings::ClientSettings;
+
+const GET: &[Method] = &[Method::Get];
+const POST: &[Method] = &[Method::Post];
+const BOTH: &[Method] = &[Method::Get, Method::Post];
+
+/// Below the issuer. The web layer maps the RFC 8414 address to the second document.
+const ROUTES: &[Route] = &[
+    Route { path: "authorize", methods: BOTH, cors: false },
+    Route { path: "token", methods: POST, cors: true },
+    Route { path: "userinfo", methods: BOTH, cors: true },
+    Route { path: "introspect", methods: POST, cors: false },
+    Route { path: "revoke", methods: POST, cors: true },
+    Route { path: "jwks", methods: GET, cors: true },
+    Route { path: "logout", methods: BOTH, cors: false },
+    Route { path: ".well-known/openid-configuration", methods: GET, cors: true },
+    Route { path: ".well-known/oauth-authorization-server", methods: GET, cors: true },
+];
+
+/// The downstream OpenID provider of every tenant.
+pub struct OpenIdProvider {
+    services: Services,
+    remote: Remote,
+}
+
+impl OpenIdProvider {
+    pub fn new(services: Services) -> Self {
+        Self { services, remote: Remote::new() }
+    }
+}
+
+#[async_trait]
+impl Downstream for OpenIdProvider {
+    fn kind(&self) -> AppKind {
+        AppKind::OidcClient
+    }
+
+    fn routes(&self) -> &'static [Route] {
+        ROUTES
+    }
+
+    fn check_app(&self, name: &str, settings: &Value, secrets: usize) -> Vec<Complaint> {
+        ClientSettings::parse(name, settings, secrets).err().unwrap_or_default()
+    }
+
+    async fn accept(&self, request: Request<'_>, trace: &mut TraceLog) -> Accepted {
+        let Request { tenant, input, now, trace_id } = request;
+        let services = &self.services;
+        let mut exchange =
+            Exchange { services, tenant, input, now, trace_id, trace, app: None, connection: None, person: None };
+        let reply = match input.route {
+            "authorize" => return authorize::handle(exchange, &self.remote).await,
+            "logout" => return logout::handle(exchange),
+            "token" => {
+                let result = token::handle(&mut exchange, &self.remote).await;
+                exchange.conclude("token", result)
+            }
+            "userinfo" => {
+                let result = userinfo::handle(&mut exchange).await;
+                exchange.conclude("userinfo", result)
+            }
+            "introspect" => {
+                let result = introspect::handle(&mut exchange, &self.remote).await;
+                exchange.conclude("introspect", result)
+            }
+            "revoke" => {
+                let result = revoke::handle(&mut exchange, &self.remote).await;
+                exchange.conclude("revoke", result)
+            }
+            "jwks" => jwks::handle(tenant, input),
+            ".well-known/openid-configuration" | ".well-known/oauth-authorization-server" => {
+                discovery::handle(tenant, input)
+            }
+            _ => Reply::body(404, "text/plain", "There is nothing at this address."),
+        };
+        Accepted::Reply(reply)
+    }
+
+    fn finish(&self, finish: Finish<'_>, permit: &Permit) -> Result<Finished, Refusal> {
+        answer::finish(&finish, permit)
+    }
+
+    fn refuse(&self, tenant: &Tenant, continuation: &[u8], refusal: &Refusal, trace: TraceId) -> Reply {
+        answer::refuse(tenant, continuation, refusal, trace)
+    }
+}

@@ -1,0 +1,217 @@
+//! Reads settings and keeps every complaint, so that an admin sees all at once.
+
+use std::time::Duration;
+
+use fedbridge_contract::error::Complaint;
+use serde_json::{Map, Value};
+
+/// One object of the settings, with the keys that were asked for so far.
+pub(crate) struct Reader<'v> {
+    path: String,
+    map: Option<&'v Map<String, Value>>,
+    known: Vec<&'static str>,
+    complaints: Vec<Complaint>,
+}
+
+impl<'v> Reader<'v> {
+    pub(crate) fn new(path: &str, value: &'v Value) -> Self {
+        let mut complaints = Vec::new();
+        let map = value.as_object();
+        if map.is_none() {
+            complaints.push(Complaint::new(path, format!("Expected settings by name, got {}.", kind_of(value))));
+        }
+        Self { path: path.to_owned(), map, known: Vec::new(), complaints }
+    }
+
+    pub(crate) fn complain(&mut self, key: &str, message: impl Into<String>) {
+        let path = self.path_of(key);
+        self.complaints.push(Complaint::new(path, message));
+    }
+
+    /// A value that is there; `null` counts as absent.
+    pub(crate) fn take(&mut self, key: &'static str) -> Option<&'v Value> {
+        self.known.push(key);
+        self.map?.get(key).filter(|value| !value.is_null())
+    }
+
+    pub(crate) fn boolean(&mut self, key: &'static str) -> Option<bool> {
+        let value = self.take(key)?;
+        self.expect(key, value, "true or false", value.as_bool())
+    }
+
+    pub(crate) fn text(&mut self, key: &'static str) -> Option<&'v str> {
+        let value = self.take(key)?;
+        self.expect(key, value, "a text", value.as_str())
+    }
+
+    /// A list of texts, each with its path for complaints.
+    pub(crate) fn texts(&mut self, key: &'static str) -> Option<Vec<(String, &'v str)>> {
+        let value = self.take(key)?;
+        let items = self.expect(key, value, "a list of texts", value.as_array())?;
+        let mut out = Vec::with_capacity(items.len());
+        for (at, item) in items.iter().enumerate() {
+            let place = format!("{key}[{at}]");
+            if let Some(text) = self.expect(&place, item, "a text", item.as_str()) {
+                out.push((place, text));
+            }
+        }
+        Some(out)
+    }
+
+    /// One of a few words.
+    pub(crate) fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&'static str, T)]) -> Option<T> {
+        let text = self.text(key)?;
+        let found = choices.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        if found.is_none() {
+            let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+            self.complain(key, format!("Expected {}, got {text:?}.", one_of(&words)));
+        }
+        found
+    }
+
+    /// A duration within limits: an integer and `ms s m h d`.
+    pub(crate) fn duration(&mut self, key: &'static str, least: Duration, most: Duration) -> Option<Duration> {
+        let value = self.take(key)?;
+        let Some(duration) = value.as_str().and_then(parse_duration) else {
+            self.complain(key, "Expected a duration: an integer and ms, s, m, h or d, such as 10m.");
+            return None;
+        };
+        if duration < least || duration > most {
+            let (least, most) = (write_duration(least), write_duration(most));
+            self.complain(key, format!("Expected a duration from {least} to {most}."));
+            return None;
+        }
+        Some(duration)
+    }
+
+    pub(crate) fn object(&mut self, key: &'static str) -> Option<Reader<'v>> {
+        let value = self.take(key)?;
+        Some(Reader::new(&self.path_of(key), value))
+    }
+
+    /// Takes the complaints of an inner object over.
+    pub(crate) fn absorb(&mut self, inner: Vec<Complaint>) {
+        self.complaints.extend(inner);
+    }
+
+    /// All complaints, unknown keys among them. `elsewhere` are keys that others
+    /// read: good for a suggestion, and unknown here.
+    pub(crate) fn finish(mut self, elsewhere: &[&str]) -> Vec<Complaint> {
+        let unknown = self.map.into_iter().flat_map(Map::keys).filter(|key| !self.known.contains(&key.as_str()));
+        let unknown: Vec<String> = unknown.cloned().collect();
+        for key in unknown {
+            let near = nearest(&key, self.known.iter().chain(elsewhere).copied());
+            let hint = near.map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
+            self.complain(&key, format!("There is no such setting.{hint}"));
+        }
+        self.complaints
+    }
+
+    fn path_of(&self, key: &str) -> String {
+        match (self.path.is_empty(), key.is_empty()) {
+            (true, _) => key.to_owned(),
+            (false, true) => self.path.clone(),
+            (false, false) => format!("{}.{key}", self.path),
+        }
+    }
+
+    fn expect<T>(&mut self, key: &str, value: &Value, wanted: &str, got: Option<T>) -> Option<T> {
+        if got.is_none() {
+            self.complain(key, format!("Expected {wanted}, got {}.", kind_of(value)));
+        }
+        got
+    }
+}
+
+pub(crate) fn one_of(words: &[&str]) -> String {
+    match words {
+        [] => "nothing".to_owned(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+/// An integer and a unit. No sign, no fraction, no space.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.checked_mul(millis).map(Duration::from_millis)
+}
+
+fn write_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{}ms", duration.as_millis()),
+        s if s % 86_400 == 0 => format!("{}d", s / 86_400),
+        s if s % 3_600 == 0 => format!("{}h", s / 3_600),
+        s if s % 60 == 0 => format!("{}m", s / 60),
+        s => format!("{s}s"),
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "settings by name",
+    }
+}
+
+/// The most similar known word, if one is similar at all.
+fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_ascii_lowercase().replace('-', "_");
+    let (distance, near) = known.map(|candidate| (edits(&word, candidate), candidate)).min()?;
+    (distance <= (near.len() / 3).max(2)).then_some(near)
+}
+
+/// Levenshtein's distance.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().take(100).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_durations() {
+        assert_eq!(parse_duration("10m"), Some(Duration::from_secs(600)));
+        assert_eq!(parse_duration("250ms"), Some(Duration::from_millis(250)));
+        assert_eq!(parse_duration("90d"), Some(Duration::from_secs(90 * 86_400)));
+        for bad in ["", "10", "m", "-1s", "1.5h", "1 s", "1w", "99999999999999999999s", "18446744073709551615d"] {
+            assert_eq!(parse_duration(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn finds_the_nearest_word() {
+        let known = ["redirect_uris", "scopes", "release"];
+        assert_eq!(nearest("redirect_uri", known.into_iter()), Some("redirect_uris"));
+        assert_eq!(nearest("Redirect-URIs", known.into_iter()), Some("redirect_uris"));
+        assert_eq!(nearest("relase", known.into_iter()), Some("release"));
+        assert_eq!(nearest("logo", known.into_iter()), None);
+    }
+}
