@@ -1,0 +1,51 @@
+//! From stored keys to a tenant's key ring.
+
+use std::sync::Arc;
+
+use fedbridge_contract::keys::{DecryptionKey, KeyPurpose, KeyRing, KeyState, SigningKey};
+use fedbridge_hub::ports::{KeyOpener, Sealer};
+use fedbridge_hub::spec::StoredKey;
+
+use crate::decrypter::OpensslDecrypter;
+use crate::signer::OpensslSigner;
+
+/// Builds key rings whose private keys are unsealed when they are first used.
+pub struct OpensslKeyOpener {
+    sealer: Arc<dyn Sealer>,
+}
+
+impl OpensslKeyOpener {
+    pub fn new(sealer: Arc<dyn Sealer>) -> Self {
+        Self { sealer }
+    }
+
+    fn signing_key(&self, key: &StoredKey) -> SigningKey {
+        SigningKey {
+            state: key.state,
+            signer: Arc::new(OpensslSigner::new(key, Arc::clone(&self.sealer))),
+            jwk: key.public_jwk.clone(),
+            certificate: key.certificate.clone(),
+        }
+    }
+}
+
+impl KeyOpener for OpensslKeyOpener {
+    fn ring(&self, keys: &[StoredKey]) -> Result<Arc<KeyRing>, String> {
+        let mut ring = KeyRing::default();
+        for key in keys.iter().filter(|key| key.state != KeyState::Retired) {
+            match (key.purpose, &key.certificate) {
+                (KeyPurpose::Oidc, _) => ring.oidc.push(self.signing_key(key)),
+                (KeyPurpose::SamlSigning, Some(_)) => ring.saml_signing.push(self.signing_key(key)),
+                (KeyPurpose::SamlDecryption, Some(certificate)) => ring.saml_decryption.push(DecryptionKey {
+                    state: key.state,
+                    decrypter: Arc::new(OpensslDecrypter::new(key, Arc::clone(&self.sealer))),
+                    certificate: certificate.clone(),
+                }),
+                (KeyPurpose::SamlSigning | KeyPurpose::SamlDecryption, None) => {
+                    return Err(format!("the SAML key {} has no certificate", key.kid));
+                }
+            }
+        }
+        Ok(Arc::new(ring))
+    }
+}
