@@ -1,0 +1,95 @@
+//! The decision about one login: attributes in, released claims out. Pure:
+//! the live login, the preview and the replay of a recorded one call the same
+//! [`decide`], so they can't disagree.
+//!
+//! The order is fixed: [`map`] (`from` and `value`, the connection's `cel`,
+//! `deny_when`), then [`release`] (the app's `cel`, and what it may see).
+
+mod email;
+mod facts;
+mod map;
+mod pairwise;
+mod release;
+mod replay;
+
+use fedbridge_contract::claims::Claims;
+use fedbridge_contract::trace::TraceLog;
+use serde::{Deserialize, Serialize};
+
+use crate::mapping::{AppRules, Mapping};
+
+pub use facts::{ClientFacts, ConnectionFacts, Facts, RequestFacts};
+pub use map::{MapOutcome, map};
+pub use pairwise::pairwise_sub;
+pub use release::{ReleaseOutcome, release};
+pub use replay::{CompiledReplay, ReplayInput};
+
+/// What a decision is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct DecideInput<'a> {
+    pub facts: &'a Facts,
+    pub mapping: &'a Mapping,
+    pub app: &'a AppRules,
+}
+
+/// The person, in words that no protocol owns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NormalizedIdentity {
+    /// Finds the person again inside one connection.
+    pub subject: String,
+    /// What an admin reads for it.
+    pub display: String,
+    /// False when the upstream will send another subject next time.
+    pub stable: bool,
+    /// All claims that the mapping made; an app sees a part of them.
+    pub claims: Claims,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    pub identity: NormalizedIdentity,
+    pub verdict: Verdict,
+    /// One step for each rule, policy and release decision, in order.
+    pub trace: TraceLog,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    /// The app gets these claims and no other.
+    Allowed {
+        released: Claims,
+    },
+    Denied(Denial),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Denial {
+    pub kind: DenialKind,
+    /// For the trace: the admin's own reason, or the rule's failure.
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DenialKind {
+    /// A `deny_when` rule fired.
+    Policy,
+    /// A rule could not be evaluated, so nobody knows what it would have said.
+    RuleFailed,
+}
+
+/// Decides one login: mapping, login policy, release.
+pub fn decide(input: &DecideInput<'_>) -> Decision {
+    let MapOutcome { identity, denial, mut trace } = map(input.facts, input.mapping);
+    if let Some(denial) = denial {
+        return Decision { identity, verdict: Verdict::Denied(denial), trace };
+    }
+    let outcome = release(input.facts, &identity.claims, input.app);
+    trace.extend(outcome.trace);
+    let verdict = match outcome.denial {
+        Some(denial) => Verdict::Denied(denial),
+        None => Verdict::Allowed { released: outcome.released },
+    };
+    Decision { identity, verdict, trace }
+}

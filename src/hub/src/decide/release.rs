@@ -1,0 +1,131 @@
+//! What one app learns: the claims of its scopes, of its `release` list, and of
+//! its own rules.
+
+use fedbridge_contract::claims::Claims;
+use fedbridge_contract::trace::{RuleResult, TraceLog, clip};
+use serde_json::Value;
+
+use super::map::{merge, run_cel, step};
+use super::{Denial, Facts, email};
+use crate::mapping::{AppRules, Make};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReleaseOutcome {
+    pub released: Claims,
+    pub denial: Option<Denial>,
+    pub trace: TraceLog,
+}
+
+/// The scope that releases a claim (OpenID Connect Core 5.4; `groups` by its own).
+/// All other claims are released by name only.
+pub(crate) fn scope_of(claim: &str) -> Option<&'static str> {
+    Some(match claim {
+        "name" | "given_name" | "family_name" | "middle_name" | "nickname" | "preferred_username" | "profile"
+        | "picture" | "website" | "gender" | "birthdate" | "zoneinfo" | "locale" | "updated_at" => "profile",
+        "email" | "email_verified" => "email",
+        "address" => "address",
+        "phone_number" | "phone_number_verified" => "phone",
+        "groups" => "groups",
+        _ => return None,
+    })
+}
+
+/// Chooses what an app gets of a person's claims.
+///
+/// The app's own rules run first, over all claims of the person; what they make is
+/// always released, and a `null` keeps the claim from this app. A claim asked for
+/// by name (Core 5.5) is released only where its scope is one of the app's
+/// registered ones: asking for more gets nothing more.
+pub fn release(facts: &Facts, claims: &Claims, app: &AppRules) -> ReleaseOutcome {
+    let mut trace = TraceLog::new();
+    let mut failure = None;
+    let mut own = Claims::default();
+    let mut hidden: Vec<&str> = Vec::new();
+    for rule in &app.plain {
+        if let Make::Value(value) = &rule.make {
+            own.set(rule.claim.as_str(), value.clone());
+            let result = if value.is_null() {
+                hidden.push(rule.claim.as_str());
+                RuleResult::Nothing
+            } else {
+                RuleResult::Made { value: value.clone(), from: None }
+            };
+            trace.push(step(rule.stage, &rule.claim, &rule.shown, result));
+        }
+    }
+    if !app.cel.is_empty() {
+        let made = run_cel(facts, claims, &app.cel, &mut trace, &mut failure);
+        hidden.extend(made.iter().filter(|(_, value)| value.is_none()).map(|(claim, _)| *claim));
+        merge(&mut own, made);
+    }
+    if let Some(denial) = failure {
+        trace.decide("release", denial.reason.clone(), false);
+        return ReleaseOutcome { released: Claims::default(), denial: Some(denial), trace };
+    }
+
+    let mut released = Claims::default();
+    for (claim, value) in claims.iter() {
+        if own.get(claim).is_some() || hidden.contains(&claim.as_str()) {
+            continue;
+        }
+        match reason_to_withhold(facts, app, claim) {
+            None => released.set(claim.as_str(), value.clone()),
+            Some(why) => trace.push(step("release", claim, why.rule, RuleResult::Withheld { why: clip(why.text) })),
+        }
+    }
+    let own_email = own.get("email").is_some();
+    let own_verified = own.get("email_verified").is_some();
+    if own_verified && !own_email {
+        // A word about the person's own address: it stands beside that address or nowhere.
+        let raised = claims.get("email_verified") != Some(&Value::Bool(true));
+        if raised {
+            own.set("email_verified", Value::Bool(false));
+        }
+    }
+    for (claim, value) in own.0 {
+        released.set(claim, value);
+    }
+    if own_email {
+        // The address is another one now, and so is what is known about it.
+        if !own_verified {
+            released.0.remove("email_verified");
+        }
+        email::settle(&mut released, &facts.connection.domains);
+    }
+    let names: Vec<&str> = released.iter().map(|(name, _)| name.as_str()).collect();
+    let outcome = if names.is_empty() { "no claims".to_owned() } else { names.join(", ") };
+    trace.decide("release", outcome, true);
+    ReleaseOutcome { released, denial: None, trace }
+}
+
+struct Withheld {
+    rule: &'static str,
+    text: String,
+}
+
+fn reason_to_withhold(facts: &Facts, app: &AppRules, claim: &str) -> Option<Withheld> {
+    if app.release.contains(claim) {
+        return None;
+    }
+    let request = &facts.request;
+    let asked = request.claims.iter().any(|asked| asked == claim);
+    let Some(scope) = scope_of(claim) else {
+        let text = if asked {
+            format!("the app asked for `{claim}`, which is not in its `release`")
+        } else {
+            format!("`{claim}` is not in the app's `release`")
+        };
+        return Some(Withheld { rule: "release", text });
+    };
+    if request.scopes.iter().any(|granted| granted == scope) {
+        return None;
+    }
+    if !asked {
+        return Some(Withheld { rule: "scope", text: format!("the login was not granted the scope `{scope}`") });
+    }
+    let registered = facts.client.as_ref().is_some_and(|client| client.scopes.iter().any(|known| known == scope));
+    (!registered).then(|| Withheld {
+        rule: "scope",
+        text: format!("the app asked for `{claim}`, but is not registered for the scope `{scope}`"),
+    })
+}
