@@ -1,0 +1,79 @@
+//! Opens SAML connections from their settings.
+
+use std::sync::Arc;
+
+use fedbridge_contract::error::Complaint;
+use fedbridge_contract::factory::{AdapterFactory, Field, Open};
+use fedbridge_contract::upstream::Adapter;
+use tokio::sync::Semaphore;
+
+use crate::metadata::IdpDescription;
+use crate::metadata::import::import;
+use crate::names;
+use crate::settings::{FIELDS, RequestBinding, Settings};
+use crate::sp::acs::CHECKS_OF_A_CONNECTION;
+use crate::sp::{ServiceProvider, SharedProvider};
+
+/// `protocol: saml`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SamlFactory;
+
+impl AdapterFactory for SamlFactory {
+    fn kind(&self) -> &'static str {
+        "saml"
+    }
+
+    fn can_log_in(&self) -> bool {
+        true
+    }
+
+    fn fields(&self) -> &'static [Field] {
+        FIELDS
+    }
+
+    fn open(&self, input: Open<'_>) -> Result<Adapter, Vec<Complaint>> {
+        let sp = Arc::new(open(&input)?);
+        let shared = || SharedProvider(Arc::clone(&sp));
+        Ok(Adapter {
+            login: Some(Box::new(shared())),
+            metadata: Some(Box::new(shared())),
+            check: Some(Box::new(shared())),
+        })
+    }
+}
+
+/// Opens the service provider of one connection.
+///
+/// # Errors
+/// Every complaint about the settings; where they are fine, every one about the metadata.
+pub fn open(input: &Open<'_>) -> Result<ServiceProvider, Vec<Complaint>> {
+    let settings = Settings::parse(input.settings)?;
+    let idp = import(settings.metadata_xml.as_bytes(), settings.entity_id.as_deref(), input.now)?;
+    check_binding(&settings, &idp)?;
+    let own = |route: &str| format!("{}/{route}", input.address.trim_end_matches('/'));
+    let entity_id = settings.sp_entity_id.clone().unwrap_or_else(|| own(names::METADATA_ROUTE));
+    if entity_id == idp.entity_id {
+        return Err(vec![Complaint::new("sp_entity_id", "is the entity ID of the identity provider itself")]);
+    }
+    Ok(ServiceProvider {
+        connection: input.connection,
+        entity_id,
+        acs: own(names::ACS_ROUTE),
+        idp,
+        settings,
+        services: input.services.clone(),
+        permits: Semaphore::new(CHECKS_OF_A_CONNECTION),
+    })
+}
+
+fn check_binding(settings: &Settings, idp: &IdpDescription) -> Result<(), Vec<Complaint>> {
+    let Some(wanted) = settings.request_binding.filter(|&binding| idp.endpoint(binding).is_none()) else {
+        return Ok(());
+    };
+    let (name, other) = match wanted {
+        RequestBinding::Redirect => ("redirect", "post"),
+        RequestBinding::Post => ("post", "redirect"),
+    };
+    let message = format!("the identity provider offers no {name}; use {other} or leave this out");
+    Err(vec![Complaint::new("request_binding", message)])
+}

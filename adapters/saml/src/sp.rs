@@ -1,0 +1,82 @@
+//! The service provider of one connection: asks an identity provider for a login
+//! and checks its answer.
+//!
+//! Follow a login: [`request`] sends the browser out, [`acs`] takes the answer
+//! in, [`verify`] finds the assertion that is under a verified signature,
+//! [`response`] and [`assertion`] read the fixed grammar, [`conditions`] and
+//! [`confirmation`] check what the assertion says about itself, and [`subject`],
+//! [`attributes`] and [`authn`] say who the person is.
+
+pub mod acs;
+mod assertion;
+mod attributes;
+mod authn;
+mod checks;
+mod conditions;
+mod confirmation;
+mod policy;
+pub mod request;
+mod response;
+mod state;
+mod status;
+mod subject;
+mod verify;
+
+use async_trait::async_trait;
+use fedbridge_contract::error::ProtocolError;
+use fedbridge_contract::http::{HttpInput, Method, Route};
+use fedbridge_contract::ids::ConnectionId;
+use fedbridge_contract::proof::Minter;
+use fedbridge_contract::services::Services;
+use fedbridge_contract::trace::TraceLog;
+use fedbridge_contract::upstream::{Answer, Begun, Correlation, LoginOutcome, Start, UpstreamLogin};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+use crate::metadata::IdpDescription;
+use crate::names;
+use crate::settings::Settings;
+
+/// One opened connection. Immutable; a change of configuration opens a new one.
+pub struct ServiceProvider {
+    pub connection: ConnectionId,
+    /// The bridge's entity ID at this provider.
+    pub entity_id: String,
+    /// The assertion consumer service's address.
+    pub acs: String,
+    pub idp: IdpDescription,
+    pub settings: Settings,
+    pub(crate) services: Services,
+    /// At most this many answers of one connection are checked at a time.
+    pub(crate) permits: Semaphore,
+}
+
+/// A shared [`ServiceProvider`]: the capabilities of the adapter all hold one.
+pub struct SharedProvider(pub Arc<ServiceProvider>);
+
+impl ServiceProvider {
+    /// Whether requests go out signed: by our setting, or because the provider asks (SAML metadata 2.4.3).
+    pub fn signs_requests(&self) -> bool {
+        self.settings.sign_requests || self.idp.want_authn_requests_signed
+    }
+}
+
+#[async_trait]
+impl UpstreamLogin for SharedProvider {
+    fn routes(&self) -> &'static [Route] {
+        // A Response never comes by redirect (SAML profiles 4.1.2): GET gets 405 from the router.
+        &[Route { path: names::ACS_ROUTE, methods: &[Method::Post], cors: false }]
+    }
+
+    async fn begin(&self, start: Start<'_>, trace: &mut TraceLog) -> Result<Begun, ProtocolError> {
+        request::begin(&self.0, &start, trace)
+    }
+
+    fn correlate(&self, input: &HttpInput) -> Correlation {
+        acs::correlate(input)
+    }
+
+    async fn complete(&self, answer: Answer<'_>, minter: Minter, trace: &mut TraceLog) -> LoginOutcome {
+        acs::complete(&self.0, answer, minter, trace).await
+    }
+}

@@ -1,0 +1,248 @@
+//! The assertion consumer service: takes answers by HTTP-POST (SAML bindings 3.5).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fedbridge_contract::error::ProtocolError;
+use fedbridge_contract::http::{HttpInput, Method};
+use fedbridge_contract::identity::AuthenticatedIdentity;
+use fedbridge_contract::proof::Minter;
+use fedbridge_contract::trace::TraceLog;
+use fedbridge_contract::upstream::{Answer, Correlation, LoginOutcome};
+use tokio::sync::Semaphore;
+
+use super::ServiceProvider;
+use super::checks::{Checked, Stop, require, require_equal};
+use super::state::RequestState;
+use super::verify::{Login, Work, login};
+
+/// The largest SAMLResponse parameter, in octets of base64 (saml.md 18).
+pub const MAX_RESPONSE: usize = 512 * 1024;
+
+/// The longest RelayState that can be one of ours (SAML bindings 3.5.3).
+const MAX_RELAY_STATE: usize = 80;
+
+/// Answers that are checked at a time: in the whole process, and for one connection.
+const CHECKS_AT_A_TIME: usize = 16;
+pub(crate) const CHECKS_OF_A_CONNECTION: usize = 8;
+static PERMITS: Semaphore = Semaphore::const_new(CHECKS_AT_A_TIME);
+
+/// How long an answer may wait for its turn.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Which transaction an answer names. Nothing is verified here.
+pub(super) fn correlate(input: &HttpInput) -> Correlation {
+    match form(input) {
+        Ok(form) => match form.relay_state {
+            Some(handle) if handle.len() <= MAX_RELAY_STATE => Correlation::Handle(handle),
+            Some(_) => Correlation::Malformed("RelayState is longer than any that was sent".into()),
+            None => Correlation::Unsolicited,
+        },
+        Err(why) => Correlation::Malformed(why.into()),
+    }
+}
+
+/// Checks an answer and says how the login went.
+pub(super) async fn complete(
+    sp: &Arc<ServiceProvider>,
+    answer: Answer<'_>,
+    minter: Minter,
+    trace: &mut TraceLog,
+) -> LoginOutcome {
+    let checked = match prepare(sp, &answer, trace) {
+        Ok(work) => run(work, trace).await,
+        Err(stop) => Err(stop),
+    };
+    match checked {
+        Ok(login) => LoginOutcome::Authenticated(Box::new(AuthenticatedIdentity {
+            subject: login.subject,
+            attributes: login.attributes,
+            authn: login.authn,
+            session: login.session,
+            onward: login.onward,
+            once: login.once,
+            proof: minter.mint(),
+        })),
+        Err(Stop::Refused(refusal)) => LoginOutcome::UpstreamRefused(refusal),
+        Err(Stop::Rejected) => LoginOutcome::Rejected(ProtocolError::new(
+            "invalid_response",
+            "The answer of your organization's login service could not be accepted.",
+            trace.cause().unwrap_or_else(|| "the answer could not be checked".into()),
+        )),
+    }
+}
+
+/// Checks that need no XML, and everything that the blocking thread will own.
+fn prepare(sp: &Arc<ServiceProvider>, answer: &Answer<'_>, trace: &mut TraceLog) -> Checked<Work> {
+    let form = form(answer.input).map_err(|why| {
+        trace.check("Form", "SAML bindings 3.5.4", "one SAMLResponse and at most one RelayState", why, false);
+        Stop::Rejected
+    })?;
+    let size = form.response.len();
+    let limit = format!("at most {MAX_RESPONSE} octets");
+    require(trace, "Size", "saml.md 18", limit, format!("{size} octets"), size <= MAX_RESPONSE)?;
+    let octets = decoded(&form.response).ok_or_else(|| {
+        trace.check("Base64", "SAML bindings 3.5.4", "base64 of RFC 2045", "something else", false);
+        Stop::Rejected
+    })?;
+
+    let Some(state) = RequestState::from_bytes(answer.state) else {
+        require(trace, "Outstanding request", "SAML profiles 4.1.4.3", "one of this connection", "none", false)?;
+        return Err(Stop::Rejected);
+    };
+    let same = state.connection == sp.connection;
+    let actual = if same { "this connection" } else { "another connection" };
+    require(trace, "Outstanding request", "SAML profiles 4.1.4.3", "one of this connection", actual, same)?;
+    require_equal(trace, "Provider that was asked", "SAML profiles 4.1.4.3", &sp.idp.entity_id, Some(&state.idp))?;
+    let until = sp.idp.valid_until.map_or_else(|| "no limit".into(), |until| until.rfc3339());
+    let valid = !sp.idp.expired(answer.now);
+    require(
+        trace,
+        "Provider metadata is valid",
+        "SAML metadata 2.3.2",
+        format!("before {until}"),
+        answer.now.rfc3339(),
+        valid,
+    )?;
+    Ok(Work {
+        sp: Arc::clone(sp),
+        keys: Arc::clone(&answer.tenant.keys),
+        octets,
+        state,
+        max_age: answer.wish.max_age.map(Duration::from_secs),
+        started: answer.started,
+        now: answer.now,
+    })
+}
+
+/// Waits for a turn and checks on a blocking thread.
+async fn run(work: Work, trace: &mut TraceLog) -> Checked<Login> {
+    let sp = Arc::clone(&work.sp);
+    let turn = async {
+        let own = sp.permits.acquire().await;
+        (own, PERMITS.acquire().await)
+    };
+    let turn = tokio::time::timeout(PATIENCE, turn).await;
+    let Ok((Ok(_own), Ok(_all))) = turn else {
+        require(trace, "Turn", "bounded concurrency", "a free place within 10 s", "none", false)?;
+        return Err(Stop::Rejected);
+    };
+    let checked = tokio::task::spawn_blocking(move || {
+        let mut log = TraceLog::new();
+        let result = login(&work, &mut log);
+        (log, result)
+    })
+    .await;
+    match checked {
+        Ok((log, result)) => {
+            trace.extend(log);
+            result
+        }
+        Err(_) => {
+            require(trace, "Check", "", "an end", "it stopped unexpectedly", false)?;
+            Err(Stop::Rejected)
+        }
+    }
+}
+
+struct Form {
+    response: String,
+    relay_state: Option<String>,
+}
+
+/// Exactly one SAMLResponse, at most one RelayState, and no other SAML parameter anywhere.
+fn form(input: &HttpInput) -> Result<Form, &'static str> {
+    if input.method != Method::Post || !input.is_form() {
+        return Err("not a form that was posted");
+    }
+    let saml = |name: &str| matches!(name, "SAMLResponse" | "SAMLRequest" | "RelayState" | "SAMLart");
+    if input.query_params().iter().any(|(name, _)| saml(name)) {
+        return Err("SAML parameters in the query of a POST");
+    }
+    let mut response = None;
+    let mut relay_state = None;
+    for (name, value) in input.form_params() {
+        let place = match name.as_str() {
+            "SAMLResponse" => &mut response,
+            "RelayState" => &mut relay_state,
+            "SAMLRequest" | "SAMLart" => return Err("a parameter that does not belong to a response"),
+            _ => continue,
+        };
+        if place.replace(value).is_some() {
+            return Err("a parameter that came twice");
+        }
+    }
+    match response {
+        Some(response) if !response.is_empty() => {
+            Ok(Form { response, relay_state: relay_state.filter(|state| !state.is_empty()) })
+        }
+        _ => Err("no SAMLResponse"),
+    }
+}
+
+/// Base64 with padding; line breaks may stand in it (RFC 2045 section 6.8), nothing else.
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    if text.contains(['\r', '\n']) {
+        let joined: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+        STANDARD.decode(joined).ok()
+    } else {
+        STANDARD.decode(text).ok()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    fn post(query: &str, body: &'static str) -> HttpInput {
+        HttpInput {
+            method: Method::Post,
+            route: crate::names::ACS_ROUTE,
+            query: query.into(),
+            body: body.into(),
+            content_type: Some("application/x-www-form-urlencoded; charset=UTF-8".into()),
+            authorization: None,
+            origin: None,
+            accept_language: None,
+            if_none_match: None,
+            cookies: Vec::new(),
+            peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        }
+    }
+
+    #[test]
+    fn correlates_by_relay_state_alone() {
+        let handle = |input: &HttpInput| correlate(input);
+        assert_eq!(handle(&post("", "SAMLResponse=eA&RelayState=abc")), Correlation::Handle("abc".into()));
+        assert_eq!(handle(&post("", "SAMLResponse=eA")), Correlation::Unsolicited);
+        assert_eq!(handle(&post("", "SAMLResponse=eA&RelayState=")), Correlation::Unsolicited);
+        for (query, body) in [
+            ("", "RelayState=abc"),
+            ("", "SAMLResponse=&RelayState=abc"),
+            ("", "SAMLResponse=eA&SAMLResponse=eB&RelayState=abc"),
+            ("", "SAMLResponse=eA&RelayState=abc&RelayState=abd"),
+            ("", "SAMLResponse=eA&SAMLRequest=eB&RelayState=abc"),
+            ("RelayState=abd", "SAMLResponse=eA&RelayState=abc"),
+            ("SAMLResponse=eB", "SAMLResponse=eA&RelayState=abc"),
+        ] {
+            assert!(matches!(handle(&post(query, body)), Correlation::Malformed(_)), "{query} {body}");
+        }
+        let long: &'static str = Box::leak(format!("SAMLResponse=eA&RelayState={}", "x".repeat(81)).into_boxed_str());
+        assert!(matches!(handle(&post("", long)), Correlation::Malformed(_)));
+        let mut json = post("", "SAMLResponse=eA&RelayState=abc");
+        json.content_type = Some("application/json".into());
+        assert!(matches!(correlate(&json), Correlation::Malformed(_)));
+    }
+
+    #[test]
+    fn base64_is_strict() {
+        assert_eq!(decoded("YWJj\r\nZA==").unwrap(), b"abcd");
+        for bad in ["YWJjZA", "YWJj ZA==", "YWJjZA==\t", "YWJj-_==", "YWJjZA==YWJj", "YWJjZB=="] {
+            assert_eq!(decoded(bad), None, "{bad}");
+        }
+    }
+}

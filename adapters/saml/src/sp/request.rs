@@ -1,0 +1,197 @@
+//! Authentication requests (SAML core 3.4.1) and the two bindings that carry them.
+
+use std::io::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fedbridge_contract::error::ProtocolError;
+use fedbridge_contract::keys::KeyRing;
+use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::TraceLog;
+use fedbridge_contract::upstream::{Begun, Challenge, LoginWish, Start};
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use url::Url;
+use url::form_urlencoded::byte_serialize;
+
+use super::ServiceProvider;
+use super::state::RequestState;
+use crate::metadata::SsoEndpoint;
+use crate::names;
+use crate::random::message_id;
+use crate::settings::{RequestBinding, Settings};
+use crate::signing::{QuerySigner, SignError, sign_message};
+use crate::writer::XmlWriter;
+
+/// Makes the request, and what must be remembered until its answer.
+pub(super) fn begin(sp: &ServiceProvider, start: &Start<'_>, trace: &mut TraceLog) -> Result<Begun, ProtocolError> {
+    // Past validUntil nothing of the provider may be used any more (SAML metadata 4.3.1).
+    let until = sp.idp.valid_until.map_or_else(|| "no limit".into(), Timestamp::rfc3339);
+    if !trace.check(
+        "Provider metadata is valid",
+        "SAML metadata 2.3.2",
+        format!("before {until}"),
+        start.now.rfc3339(),
+        !sp.idp.expired(start.now),
+    ) {
+        return Err(failed(format!("the metadata of the identity provider expired at {until}")));
+    }
+    let endpoint = endpoint(sp).ok_or_else(|| failed("the identity provider has no single sign-on address".into()))?;
+    let forced = forced(&sp.settings, start.wish);
+    let request = AuthnRequest {
+        id: message_id(&*sp.services.rng),
+        issued: start.now,
+        destination: endpoint.location.as_str(),
+        forced,
+        passive: start.wish.passive,
+    };
+    let hint = sp.settings.login_hint_parameter.as_deref().zip(start.wish.login_hint.as_deref());
+    let keys = sp.signs_requests().then_some(&*start.tenant.keys);
+    let target = with_hint(&endpoint.location, hint);
+    let challenge = match endpoint.binding {
+        RequestBinding::Redirect => redirect(&request.xml(sp), &target, start.handle, keys),
+        RequestBinding::Post => post(&request, sp, target, start.handle, keys),
+    }
+    .map_err(|error| failed(error.to_string()))?;
+    trace.sent(
+        start.now,
+        "AuthnRequest",
+        vec![
+            ("id", request.id.clone()),
+            ("destination", request.destination.to_owned()),
+            ("binding", binding_name(endpoint.binding).to_owned()),
+            ("issuer", sp.entity_id.clone()),
+            ("signed", keys.is_some().to_string()),
+            ("force_authn", forced.to_string()),
+            ("is_passive", request.passive.to_string()),
+        ],
+    );
+    let state = RequestState { connection: sp.connection, request: request.id, idp: sp.idp.entity_id.clone(), forced };
+    Ok(Begun { challenge, state: state.to_bytes() })
+}
+
+fn failed(cause: String) -> ProtocolError {
+    ProtocolError::new("server_error", "The login can't be started at the moment.", cause)
+}
+
+fn endpoint(sp: &ServiceProvider) -> Option<&SsoEndpoint> {
+    match sp.settings.request_binding {
+        Some(binding) => sp.idp.endpoint(binding),
+        None => sp.idp.endpoint(RequestBinding::Redirect).or_else(|| sp.idp.endpoint(RequestBinding::Post)),
+    }
+}
+
+/// A request that may show no page can't ask for a new authentication just because it has a
+/// `max_age`: the age is checked when the answer comes. It can when it says so itself.
+fn forced(settings: &Settings, wish: &LoginWish) -> bool {
+    settings.force_authn || wish.force_authn || (wish.max_age.is_some() && !wish.passive)
+}
+
+struct AuthnRequest<'a> {
+    id: String,
+    issued: Timestamp,
+    destination: &'a str,
+    forced: bool,
+    passive: bool,
+}
+
+impl AuthnRequest<'_> {
+    fn xml(&self, sp: &ServiceProvider) -> String {
+        let mut xml = XmlWriter::new();
+        xml.open("samlp:AuthnRequest")
+            .attr("xmlns:samlp", names::PROTOCOL)
+            .attr("xmlns:saml", names::ASSERTION)
+            .attr("ID", &self.id)
+            .attr("Version", "2.0")
+            .attr("IssueInstant", &self.issued.rfc3339_seconds())
+            .attr("Destination", self.destination)
+            .attr_if("ForceAuthn", self.forced.then_some("true"))
+            .attr_if("IsPassive", self.passive.then_some("true"));
+        match sp.settings.acs_index {
+            Some(index) => xml.attr("AssertionConsumerServiceIndex", &index.to_string()),
+            None => xml.attr("ProtocolBinding", names::BINDING_POST).attr("AssertionConsumerServiceURL", &sp.acs),
+        };
+        xml.leaf("saml:Issuer", &sp.entity_id);
+        if let Some(policy) = &sp.settings.name_id_policy {
+            xml.open("samlp:NameIDPolicy")
+                .attr_if("Format", policy.format.as_deref())
+                .attr_if("SPNameQualifier", policy.sp_name_qualifier.as_deref())
+                .attr_if("AllowCreate", policy.allow_create.map(|allow| if allow { "true" } else { "false" }))
+                .close();
+        }
+        if let Some(context) = &sp.settings.requested_authn_context {
+            xml.open("samlp:RequestedAuthnContext").attr("Comparison", context.comparison.name());
+            for class in &context.classes {
+                xml.leaf("saml:AuthnContextClassRef", class);
+            }
+            xml.close();
+        }
+        xml.finish()
+    }
+}
+
+/// SAML bindings 3.4.4.1: the signature covers exactly these octets, in this order.
+fn redirect(xml: &str, target: &Url, relay_state: &str, keys: Option<&KeyRing>) -> Result<Challenge, SignError> {
+    let mut query = format!("SAMLRequest={}", encoded(&deflated(xml)?));
+    if !relay_state.is_empty() {
+        query.push_str("&RelayState=");
+        query.push_str(&encoded(relay_state));
+    }
+    if let Some(keys) = keys {
+        let signer = QuerySigner::new(keys)?;
+        query.push_str("&SigAlg=");
+        query.push_str(&encoded(signer.algorithm()));
+        let signature = signer.sign(&query)?;
+        query.push_str("&Signature=");
+        query.push_str(&encoded(&signature));
+    }
+    let separator = if target.query().is_some_and(|query| !query.is_empty()) { "&" } else { "?" };
+    let target = target.as_str().trim_end_matches('?');
+    Ok(Challenge::Redirect(format!("{target}{separator}{query}")))
+}
+
+fn deflated(xml: &str) -> Result<String, SignError> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+    let packed = encoder.write_all(xml.as_bytes()).and_then(|()| encoder.finish());
+    packed.map(|octets| STANDARD.encode(octets)).map_err(|error| SignError::Packing(error.to_string()))
+}
+
+fn encoded(value: &str) -> String {
+    byte_serialize(value.as_bytes()).collect()
+}
+
+/// SAML bindings 3.5.4. The web layer escapes the fields into its page.
+fn post(
+    request: &AuthnRequest<'_>,
+    sp: &ServiceProvider,
+    target: Url,
+    relay_state: &str,
+    keys: Option<&KeyRing>,
+) -> Result<Challenge, SignError> {
+    let xml = request.xml(sp);
+    let xml = match keys {
+        Some(keys) => sign_message(&xml, &request.id, keys)?,
+        None => xml.into_bytes(),
+    };
+    let mut fields = vec![("SAMLRequest".to_owned(), STANDARD.encode(xml))];
+    if !relay_state.is_empty() {
+        fields.push(("RelayState".to_owned(), relay_state.to_owned()));
+    }
+    Ok(Challenge::AutoPost { action: target.into(), fields })
+}
+
+/// Vendors take a hint as a parameter of their own; Entra refuses a Subject in the request.
+fn with_hint(location: &Url, hint: Option<(&str, &str)>) -> Url {
+    let mut target = location.clone();
+    if let Some((name, value)) = hint {
+        target.query_pairs_mut().append_pair(name, value);
+    }
+    target
+}
+
+fn binding_name(binding: RequestBinding) -> &'static str {
+    match binding {
+        RequestBinding::Redirect => "redirect",
+        RequestBinding::Post => "post",
+    }
+}

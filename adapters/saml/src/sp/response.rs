@@ -1,0 +1,84 @@
+//! The outer message: `samlp:Response` in its fixed grammar (SAML core 3.3.3).
+
+use crate::grammar::{Children, GrammarError, only_attributes, required_attribute, value};
+use crate::names;
+use crate::seam::Element;
+
+use super::status::Status;
+
+/// A response as an element says it. Whether anybody vouches for the element is
+/// known to the caller alone.
+pub(super) struct ResponseShell<'a> {
+    pub id: &'a str,
+    pub issue_instant: &'a str,
+    pub destination: Option<&'a str>,
+    pub in_response_to: Option<&'a str>,
+    pub issuer: Option<&'a str>,
+    /// A Signature stands right after the Issuer.
+    pub has_signature: bool,
+    pub status: Status<'a>,
+    pub payload: Vec<Payload<'a>>,
+}
+
+/// What may stand behind the status.
+#[derive(Clone, Copy)]
+pub(super) enum Payload<'a> {
+    Plain(&'a Element),
+    Encrypted(&'a Element),
+}
+
+pub(super) fn is_response(element: &Element) -> bool {
+    element.is(names::PROTOCOL, "Response")
+}
+
+/// Reads the shell. The assertion itself is not looked into.
+pub(super) fn read(root: &Element) -> Result<ResponseShell<'_>, GrammarError> {
+    only_attributes(root, &["ID", "Version", "IssueInstant", "Destination", "Consent", "InResponseTo"])?;
+    let mut children = Children::of(root)?;
+    let issuer = children.optional(names::ASSERTION, "Issuer").map(issuer).transpose()?;
+    let has_signature = children.optional(names::DSIG, "Signature").is_some();
+    children.optional(names::PROTOCOL, "Extensions"); // Dropped unread.
+    let status = Status::read(children.required(names::PROTOCOL, "Status")?)?;
+    let mut payload = Vec::new();
+    loop {
+        if let Some(plain) = children.optional(names::ASSERTION, "Assertion") {
+            payload.push(Payload::Plain(plain));
+        } else if let Some(encrypted) = children.optional(names::ASSERTION, "EncryptedAssertion") {
+            payload.push(Payload::Encrypted(encrypted));
+        } else {
+            break;
+        }
+    }
+    children.end()?;
+    Ok(ResponseShell {
+        id: id(root)?,
+        issue_instant: required_attribute(root, "IssueInstant")?,
+        destination: root.attribute("Destination"),
+        in_response_to: root.attribute("InResponseTo"),
+        issuer,
+        has_signature,
+        status,
+        payload,
+    })
+}
+
+/// The Issuer names an entity and carries no qualifiers (SAML profiles 4.1.4.2).
+pub(super) fn issuer(element: &Element) -> Result<&str, GrammarError> {
+    only_attributes(element, &["Format"])?;
+    match element.attribute("Format") {
+        None | Some(names::FORMAT_ENTITY) => value(element),
+        Some(_) => Err(GrammarError("Issuer has a Format other than entity".into())),
+    }
+}
+
+/// `xs:ID`: a name without a colon, of a length that fits into a store. ASCII is all that is met.
+pub(super) fn id(element: &Element) -> Result<&str, GrammarError> {
+    let id = required_attribute(element, "ID")?;
+    let mut bytes = id.bytes();
+    let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    if first && id.len() <= 256 && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)) {
+        Ok(id)
+    } else {
+        Err(GrammarError(format!("the ID of {} is not a name", element.name())))
+    }
+}

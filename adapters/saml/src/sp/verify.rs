@@ -1,0 +1,345 @@
+//! From octets to the one assertion that a trusted key vouches for (saml.md B and C).
+//!
+//! Everything here runs on a blocking thread: libxml2's documents can't move
+//! between threads, and xmlsec is slow for an event loop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fedbridge_contract::identity::{Attributes, AuthnFacts, OneTimeKey, Onward, UpstreamSession, UpstreamSubject};
+use fedbridge_contract::keys::{Decrypter, KeyRing};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::TraceLog;
+use openssl::sha::Sha256;
+
+use super::assertion::{Assertion, NameId};
+use super::checks::{Checked, Clocks, Stop, grammar, instant, require, require_equal};
+use super::policy::{self, Signed};
+use super::response::{self, Payload, ResponseShell};
+use super::state::RequestState;
+use super::subject::Parties;
+use super::{ServiceProvider, assertion, attributes, authn, conditions, confirmation, subject};
+use crate::names;
+use crate::seam::{
+    Cbc, DecryptError, DecryptPolicy, Element, Limits, Sha1, UnverifiedDocument, VerifiedElement, VerifyKey,
+    VerifyPolicy, decrypt,
+};
+
+/// All that a check needs, owned.
+pub(super) struct Work {
+    pub sp: Arc<ServiceProvider>,
+    pub keys: Arc<KeyRing>,
+    pub octets: Vec<u8>,
+    pub state: RequestState,
+    pub max_age: Option<Duration>,
+    pub started: Timestamp,
+    pub now: Timestamp,
+}
+
+/// What the assertion proved; the proof itself is minted by the caller.
+#[derive(Debug)]
+pub(super) struct Login {
+    pub subject: UpstreamSubject,
+    pub attributes: Attributes,
+    pub authn: AuthnFacts,
+    pub session: UpstreamSession,
+    pub onward: Onward,
+    pub once: Vec<OneTimeKey>,
+}
+
+/// An assertion that is under a verified signature. Only [`consumed`] makes one, and the
+/// assertion's reader takes nothing else.
+pub(super) struct VerifiedAssertion(VerifiedElement);
+
+impl VerifiedAssertion {
+    pub fn element(&self) -> &Element {
+        self.0.element()
+    }
+}
+
+/// Checks an answer, in the order of the checklist. Each check leaves a step.
+pub(super) fn login(work: &Work, trace: &mut TraceLog) -> Checked<Login> {
+    let document = parse(&work.octets, trace)?;
+    let root = document.unverified_root();
+    let is_response = response::is_response(root);
+    let what = format!("{{{}}}{}", root.namespace(), root.name());
+    require(trace, "Root element", "SAML core 3.3.3", format!("{{{}}}Response", names::PROTOCOL), what, is_response)?;
+    require_equal(trace, "Version", "SAML core 3.2.2", "2.0", root.attribute("Version"))?;
+    let unverified = grammar(trace, "Form of the response", "SAML core 3.3.3", response::read(root))?;
+    received(&unverified, work.now, trace);
+
+    // Where the response is signed, everything from here on is read from what was verified.
+    let verifier = Verifier::new(work);
+    let verified = match unverified.has_signature {
+        true => Some(verifier.verify(&document, root, "Response signature", trace)?),
+        false => None,
+    };
+    let shell = match &verified {
+        Some(verified) => {
+            let read = response::read(verified.element());
+            grammar(trace, "Form of the verified response", "SAML core 3.3.3", read)?
+        }
+        None => unverified,
+    };
+    check_shell(&shell, verified.is_some(), work, trace)?;
+
+    let number = shell.payload.len();
+    require(trace, "Assertions", "one assertion in each response", "one", number.to_string(), number == 1)?;
+    let Some(payload) = shell.payload.first() else { return Err(Stop::Rejected) };
+    let assertion = consumed(&verifier, &document, verified.as_ref(), *payload, trace)?;
+    let read = grammar(trace, "Form of the assertion", "SAML core 2.3.3", assertion::read(&assertion))?;
+    check_assertion(&read, work, trace)
+}
+
+fn parse(octets: &[u8], trace: &mut TraceLog) -> Checked<UnverifiedDocument> {
+    UnverifiedDocument::parse(octets, Limits::message()).map_err(|refusal| {
+        trace.check("XML", "SAML core 1.2", "plain UTF-8 XML without DTD and comments", refusal.to_string(), false);
+        Stop::Rejected
+    })
+}
+
+fn received(shell: &ResponseShell<'_>, now: Timestamp, trace: &mut TraceLog) {
+    let facts = vec![
+        ("id", shell.id.to_owned()),
+        ("issuer", shell.issuer.unwrap_or("none").to_owned()),
+        ("destination", shell.destination.unwrap_or("none").to_owned()),
+        ("in_response_to", shell.in_response_to.unwrap_or("none").to_owned()),
+        ("status", shell.status.text()),
+        ("signed", shell.has_signature.to_string()),
+    ];
+    trace.received(now, "Response", false, facts);
+}
+
+/// Verifies with the keys of the connection; what a message says about keys is not read.
+struct Verifier<'a> {
+    work: &'a Work,
+    keys: Vec<VerifyKey>,
+    policy: VerifyPolicy,
+}
+
+impl<'a> Verifier<'a> {
+    fn new(work: &'a Work) -> Self {
+        let sha1 = match work.sp.settings.allow_sha1_until {
+            Some(until) if work.now < until => Sha1::Accepted,
+            _ => Sha1::Refused,
+        };
+        Self {
+            work,
+            keys: work.sp.idp.signing.iter().map(|trusted| trusted.key.clone()).collect(),
+            policy: VerifyPolicy { sha1 },
+        }
+    }
+
+    fn verify(
+        &self,
+        document: &UnverifiedDocument,
+        target: &Element,
+        name: &str,
+        trace: &mut TraceLog,
+    ) -> Checked<VerifiedElement> {
+        const SOURCE: &str = "SAML core 5.4";
+        let expected = format!("a signature by one of {} keys of the connection", self.keys.len());
+        match document.verify_enveloped(target, &self.keys, &self.policy) {
+            Ok(verified) => {
+                let signer = self.work.sp.idp.signing.iter().find(|key| key.key.fingerprint() == verified.signed_by());
+                let label = signer.map_or("unknown", |key| key.label.as_str());
+                let actual = format!("{} by {label}, SHA-256 {}", verified.method(), verified.signed_by());
+                require(trace, name, SOURCE, expected, actual, true)?;
+                Ok(verified)
+            }
+            Err(error) => {
+                trace.check(name, SOURCE, expected, error.to_string(), false);
+                Err(Stop::Rejected)
+            }
+        }
+    }
+}
+
+/// Issuer, Destination, status and the request that is answered (saml.md 23 to 25).
+fn check_shell(shell: &ResponseShell<'_>, signed: bool, work: &Work, trace: &mut TraceLog) -> Checked<()> {
+    let sp = &work.sp;
+    if let Some(issuer) = shell.issuer {
+        require_equal(trace, "Response issuer", "SAML profiles 4.1.4.2", &sp.idp.entity_id, Some(issuer))?;
+    }
+    if signed || shell.destination.is_some() {
+        require_equal(trace, "Destination", "SAML bindings 3.5.5.2", &sp.acs, shell.destination)?;
+    }
+    let issued = instant(trace, "Response IssueInstant", shell.issue_instant)?;
+    clocks(work).require_past(trace, "Response IssueInstant", "SAML core 3.2.2", issued)?;
+
+    let success = shell.status.is_success();
+    if success || shell.in_response_to.is_some() {
+        // This routes and refuses; it never satisfies the check inside the assertion.
+        require_equal(trace, "InResponseTo", "SAML core 3.2.2", &work.state.request, shell.in_response_to)?;
+    }
+    if success {
+        return require(trace, "Status", "SAML core 3.2.2.2", "Success", "Success", true);
+    }
+    let without = "no assertion beside a status other than Success";
+    let number = shell.payload.len();
+    require(trace, "Content of an error", "SAML core 3.2.2.2", without, number.to_string(), number == 0)?;
+    trace.check("Status", "SAML core 3.2.2.2", "Success", shell.status.text(), false);
+    Err(Stop::Refused(shell.status.refusal()))
+}
+
+/// Finds the assertion under a verified signature, decrypting it where it must.
+fn consumed(
+    verifier: &Verifier<'_>,
+    document: &UnverifiedDocument,
+    response: Option<&VerifiedElement>,
+    payload: Payload<'_>,
+    trace: &mut TraceLog,
+) -> Checked<VerifiedAssertion> {
+    let (own, signed_by_response) = match payload {
+        Payload::Plain(element) => plain(verifier, document, response, element, trace)?,
+        Payload::Encrypted(element) => encrypted(verifier, response, element, trace)?,
+    };
+    let signed = Signed { response: response.is_some(), assertion: own.is_some() };
+    let wanted = verifier.work.sp.settings.require_signed;
+    let enough = policy::satisfies(wanted, signed);
+    require(trace, "What is signed", "SAML profiles 4.1.4.5", policy::text(wanted), signed.text(), enough)?;
+    match own.or(signed_by_response) {
+        Some(element) => Ok(VerifiedAssertion(element)),
+        None => Err(Stop::Rejected),
+    }
+}
+
+/// The assertion under its own signature, and the same under the response's.
+type Vouched = (Option<VerifiedElement>, Option<VerifiedElement>);
+
+fn plain(
+    verifier: &Verifier<'_>,
+    document: &UnverifiedDocument,
+    response: Option<&VerifiedElement>,
+    element: &Element,
+    trace: &mut TraceLog,
+) -> Checked<Vouched> {
+    let inside = response.and_then(|response| response.clone().into_child(names::ASSERTION, "Assertion"));
+    if element.child(names::DSIG, "Signature").is_none() {
+        return Ok((None, inside));
+    }
+    // In the document as it came: only there does the signature have the namespaces it was made with.
+    let Some(target) = document.unverified_root().child(names::ASSERTION, "Assertion") else {
+        return Err(Stop::Rejected);
+    };
+    let own = verifier.verify(document, target, "Assertion signature", trace)?;
+    require_equal(
+        trace,
+        "Signed assertion",
+        "SAML core 5.4.2",
+        element.attribute("ID").unwrap_or_default(),
+        own.element().attribute("ID"),
+    )?;
+    Ok((Some(own), inside))
+}
+
+/// A signed response was verified before anything is decrypted, and then the ciphertext is the one
+/// it vouches for. Encryption itself vouches for nothing: anybody has our public key.
+fn encrypted(
+    verifier: &Verifier<'_>,
+    response: Option<&VerifiedElement>,
+    element: &Element,
+    trace: &mut TraceLog,
+) -> Checked<Vouched> {
+    let work = verifier.work;
+    let keys: Vec<&dyn Decrypter> = work.keys.saml_decryption.iter().map(|key| &*key.decrypter).collect();
+    let cbc = if work.sp.settings.allow_cbc { Cbc::Accepted } else { Cbc::Refused };
+    let policy = DecryptPolicy { cbc };
+    let opened = match response {
+        Some(response) => response.decrypt_child(element, &keys, &policy).and_then(|inside| {
+            let document = inside.reopen().map_err(|_| DecryptError::Failed)?;
+            Ok((document, Some(inside)))
+        }),
+        None => decrypt(element, &keys, &policy).map(|document| (document, None)),
+    };
+    let (inner, inside) = opened.map_err(|error| {
+        // The error has one text for every way in which the keys can fail: what differs would be an
+        // oracle (XML Encryption 1.1, section 6).
+        let expected = "an assertion encrypted to a key of this connection";
+        trace.check("Decryption", "SAML core 6", expected, error.to_string(), false);
+        Stop::Rejected
+    })?;
+    require(trace, "Decryption", "SAML core 6", "an assertion", "decrypted", true)?;
+    let root = inner.unverified_root();
+    let is_assertion = root.is(names::ASSERTION, "Assertion");
+    require(trace, "Decrypted element", "SAML core 2.3.4", "Assertion", root.name(), is_assertion)?;
+    if root.child(names::DSIG, "Signature").is_none() {
+        return Ok((None, inside));
+    }
+    let own = verifier.verify(&inner, root, "Assertion signature", trace)?;
+    Ok((Some(own), inside))
+}
+
+fn check_assertion(assertion: &Assertion<'_>, work: &Work, trace: &mut TraceLog) -> Checked<Login> {
+    let sp = &*work.sp;
+    let clocks = clocks(work);
+    verified_facts(assertion, work.now, trace);
+    require_equal(trace, "Assertion version", "SAML core 2.3.3", "2.0", Some(assertion.version))?;
+    require_equal(trace, "Assertion issuer", "SAML profiles 4.1.4.2", &sp.idp.entity_id, Some(assertion.issuer))?;
+    let issued = instant(trace, "Assertion IssueInstant", assertion.issue_instant)?;
+    clocks.require_past(trace, "Assertion IssueInstant", "SAML core 2.3.3", issued)?;
+    let end = confirmation::check(&assertion.subject, &sp.acs, &work.state.request, clocks, trace)?;
+    let onward = conditions::check(assertion.conditions.as_ref(), &sp.entity_id, clocks, trace)?;
+
+    let read = attributes::read(&assertion.attributes, trace);
+    let attributes = grammar(trace, "Attributes", "SAML core 2.7.3", read)?;
+    let demands = authn::Demands {
+        forced_since: work.state.forced.then_some(work.started),
+        max_age: work.max_age,
+        context: sp.settings.requested_authn_context.as_ref(),
+    };
+    let (authn, session) = authn::check(&assertion.authn, &attributes, &demands, clocks, trace)?;
+    let name_id = assertion.subject.name_id.as_ref();
+    let parties = Parties { idp: &sp.idp.entity_id, sp: &sp.entity_id };
+    let subject = subject::find(&sp.settings.subject_from, name_id, &attributes, parties, trace)?;
+    let logout_state = name_id.map(|name_id| logout_state(name_id, session.index.as_deref()));
+    Ok(Login {
+        subject,
+        attributes,
+        authn,
+        session: UpstreamSession { logout_state, ..session },
+        onward,
+        once: vec![one_time_key(assertion, end + clocks.skew)],
+    })
+}
+
+fn verified_facts(assertion: &Assertion<'_>, now: Timestamp, trace: &mut TraceLog) {
+    let name_id = assertion.subject.name_id;
+    let facts = vec![
+        ("id", assertion.id.to_owned()),
+        ("issuer", assertion.issuer.to_owned()),
+        ("name_id", name_id.map_or("none", |name| name.value).to_owned()),
+        ("name_id_format", name_id.and_then(|name| name.format).unwrap_or("none").to_owned()),
+        ("attributes", assertion.attributes.len().to_string()),
+    ];
+    trace.received(now, "Assertion", true, facts);
+}
+
+fn clocks(work: &Work) -> Clocks {
+    Clocks { now: work.now, skew: work.sp.settings.clock_skew }
+}
+
+/// The name exactly as it came, which a LogoutRequest must repeat (SAML profiles 4.4.4.1).
+fn logout_state(name_id: &NameId<'_>, session_index: Option<&str>) -> String {
+    serde_json::json!({
+        "name_id": name_id.value,
+        "format": name_id.format,
+        "name_qualifier": name_id.name_qualifier,
+        "sp_name_qualifier": name_id.sp_name_qualifier,
+        "sp_provided_id": name_id.sp_provided_id,
+        "session_index": session_index,
+    })
+    .to_string()
+}
+
+/// Accepted once until nobody could accept it any more (SAML profiles 4.1.4.5). An ID holds no line
+/// feed, so issuer and ID can't run into one another.
+fn one_time_key(assertion: &Assertion<'_>, expires: Timestamp) -> OneTimeKey {
+    let mut hash = Sha256::new();
+    hash.update(assertion.id.as_bytes());
+    hash.update(b"\n");
+    hash.update(assertion.issuer.as_bytes());
+    OneTimeKey { purpose: "saml.assertion", key: URL_SAFE_NO_PAD.encode(hash.finish()), expires }
+}
