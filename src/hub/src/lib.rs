@@ -8,5 +8,6 @@
 pub mod decide;
 pub mod mapping;
 pub mod ports;
+pub mod run;
 pub mod spec;
 pub mod suggest;

@@ -67,7 +67,7 @@ pub enum Command {
     },
     /// Ends a session and revokes its grants, except those with `offline_access`.
     EndSession(SessionId),
-    InsertGrant(NewGrant),
+    InsertGrant(Box<NewGrant>),
 }
 
 #[derive(Debug, Clone, PartialEq)]

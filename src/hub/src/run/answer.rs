@@ -153,7 +153,11 @@ impl Hub {
         }
     }
 
-    fn open_transaction(&self, login: &Login, stored: StoredTransaction) -> Option<(StoredTransaction, TransactionRecord)> {
+    fn open_transaction(
+        &self,
+        login: &Login,
+        stored: StoredTransaction,
+    ) -> Option<(StoredTransaction, TransactionRecord)> {
         let place = transaction_place(login.tenant.view.id, stored.id);
         let plain = self.sealer.open(&place, &stored.sealed).ok()?;
         let record = serde_json::from_slice(&plain).ok()?;
@@ -191,9 +195,10 @@ fn upstream_refusal(refusal: &UpstreamRefusal) -> Refusal {
         UpstreamRefusalKind::Denied => {
             Refusal::new(RefusalKind::AccessDenied, "Your login provider did not let you in.")
         }
-        UpstreamRefusalKind::UnmetAuthnContext => {
-            Refusal::new(RefusalKind::UnmetAuthnContext, "Your login provider can't authenticate you as strongly as asked.")
-        }
+        UpstreamRefusalKind::UnmetAuthnContext => Refusal::new(
+            RefusalKind::UnmetAuthnContext,
+            "Your login provider can't authenticate you as strongly as asked.",
+        ),
         UpstreamRefusalKind::Failed => {
             Refusal::new(RefusalKind::AccessDenied, "Your login provider could not log you in.")
         }

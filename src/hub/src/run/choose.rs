@@ -47,7 +47,8 @@ pub fn choose(
         };
     }
     if !ask && let Some(domain) = hinted_domain(hints) {
-        let owner = candidates.iter().find(|open| open.view.domains.iter().any(|own| own.eq_ignore_ascii_case(&domain)));
+        let owner =
+            candidates.iter().find(|open| open.view.domains.iter().any(|own| own.eq_ignore_ascii_case(&domain)));
         if let Some(open) = owner {
             trace.decide("connection", format!("`{}`, which owns the domain {domain}", open.view.slug), true);
             return Choice::Go(Arc::clone(open));

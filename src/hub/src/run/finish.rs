@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use fedbridge_contract::claims::Claims;
-use fedbridge_contract::error::Complaint;
 use fedbridge_contract::downstream::{Finish, IssuedIdentity, Refusal, RefusalKind};
+use fedbridge_contract::error::Complaint;
 use fedbridge_contract::http::Reply;
 use fedbridge_contract::identity::{OneTimeKey, Onward};
 use fedbridge_contract::ids::{PersonId, SessionId, TransactionId};
@@ -23,11 +23,10 @@ use super::start::Login;
 use super::trace::Ending;
 use super::{Hub, error_page, unavailable};
 use crate::decide::{
-    ClientFacts, ConnectionFacts, DecideInput, DenialKind, Facts, ReplayInput, RequestFacts, Verdict, decide, pairwise_sub,
+    ClientFacts, ConnectionFacts, DecideInput, DenialKind, Facts, ReplayInput, RequestFacts, Verdict, decide,
+    pairwise_sub,
 };
-use crate::ports::{
-    Command, GuardFailed, LinkedPerson, NewLink, NewSession, StoredSession, Unit, UnitError,
-};
+use crate::ports::{Command, GuardFailed, LinkedPerson, NewLink, NewSession, StoredSession, Unit, UnitError};
 use crate::spec::SubjectType;
 
 /// The person, as the upstream described them.
@@ -171,7 +170,7 @@ impl Hub {
                     reply = reply.with_cookie(session_cookie(login.tenant.view.id, cookie));
                 }
             }
-            commands.extend(grant.map(Command::InsertGrant));
+            commands.extend(grant.map(Box::new).map(Command::InsertGrant));
             match self.store.commit(login.tenant.view.id, Unit { commands, now }).await {
                 Ok(()) => return Ok(reply),
                 Err(UnitError::Guard(GuardFailed::LinkExists)) => continue,
@@ -195,7 +194,9 @@ impl Hub {
         let app = login.app.as_ref().map(|(open, _)| Arc::clone(open));
         let rules = match app.as_deref().map(|open| open.rules.as_ref()) {
             Some(Ok(rules)) => rules,
-            Some(Err(complaints)) => return Err(broken(format!("the app's own claim rules are broken: {}", all(complaints)))),
+            Some(Err(complaints)) => {
+                return Err(broken(format!("the app's own claim rules are broken: {}", all(complaints))));
+            }
             None => &self.no_app,
         };
         let facts = facts(login, connection, who, now);
@@ -399,14 +400,9 @@ fn facts(login: &Login, connection: &OpenConnection, who: &Who, now: Timestamp) 
     Facts {
         attributes: who.record.attributes.clone(),
         subject: who.record.subject.clone(),
-        connection: ConnectionFacts {
-            slug: connection.view.slug.clone(),
-            domains: connection.view.domains.clone(),
-        },
-        client: asked.map(|(open, _)| ClientFacts {
-            name: open.view.name.clone(),
-            scopes: open.registered_scopes.clone(),
-        }),
+        connection: ConnectionFacts { slug: connection.view.slug.clone(), domains: connection.view.domains.clone() },
+        client: asked
+            .map(|(open, _)| ClientFacts { name: open.view.name.clone(), scopes: open.registered_scopes.clone() }),
         user: None,
         request: RequestFacts {
             ip: Some(login.peer.to_string()),

@@ -123,7 +123,12 @@ impl Hub {
             Choice::Go(connection) => self.begin(login, connection, prior).await,
             Choice::Ask(_) if login.wish.passive => {
                 let refusal = Refusal::new(RefusalKind::LoginRequired, "Nobody is logged in.");
-                self.refuse(login, refusal, Outcome::Refused, "prompt=none, and a page would have to ask which connection".into())
+                self.refuse(
+                    login,
+                    refusal,
+                    Outcome::Refused,
+                    "prompt=none, and a page would have to ask which connection".into(),
+                )
             }
             Choice::Ask(connections) => chooser(&login, &connections),
             Choice::Refuse(sentence) => {

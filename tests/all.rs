@@ -1,0 +1,8 @@
+//! The one integration-test binary: the built program against real peers.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod cli;
+mod login_browser;
+mod support;
+mod tidy;

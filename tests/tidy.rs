@@ -1,0 +1,100 @@
+//! House rules that neither Cargo nor clippy can hold.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::REPOSITORY;
+
+/// The most lines that a source file may have. A longer one has two subjects.
+const MAX_LINES: usize = 700;
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for top in ["src", "adapters", "migrations"] {
+        walk(&Path::new(REPOSITORY).join(top), &mut found);
+    }
+    assert!(found.len() > 50, "the sources moved: {}", found.len());
+    found
+}
+
+fn walk(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            if path.file_name().is_some_and(|name| name != "target" && name != "node_modules") {
+                walk(&path, found);
+            }
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            found.push((path.strip_prefix(REPOSITORY).unwrap().to_owned(), text));
+        }
+    }
+}
+
+/// Files outside tests that contain `text`, without those that `allowed` begins.
+fn strays(text: &str, allowed: &[&str]) -> Vec<PathBuf> {
+    sources()
+        .into_iter()
+        .filter(|(path, _)| !path.components().any(|part| ["tests", "testkit", "examples"].contains(&part.as_os_str().to_str().unwrap_or(""))))
+        .filter(|(_, body)| body.split("#[cfg(test)]").next().unwrap_or_default().contains(text))
+        .map(|(path, _)| path)
+        .filter(|path| !allowed.iter().any(|prefix| path.starts_with(prefix)))
+        .collect()
+}
+
+#[test]
+fn only_the_hub_opens_transactions_for_proofs() {
+    let allowed = ["adapters/contract/src/proof.rs", "src/hub/src/run/answer.rs"];
+    assert_eq!(strays("Minter::for_transaction", &allowed), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn only_adapters_mint_proofs() {
+    let allowed = ["adapters/contract/src/proof.rs", "adapters/saml/src/sp", "adapters/fake/src/lib.rs"];
+    assert_eq!(strays(".mint()", &allowed), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn only_the_gate_permits() {
+    let allowed = ["adapters/contract/src/proof.rs", "src/hub/src/run/gate.rs"];
+    assert_eq!(strays("assertion_of_the_gate", &allowed), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn only_the_registry_names_adapters() {
+    for crate_name in ["fedbridge_saml", "fedbridge_oidc"] {
+        let inside = if crate_name == "fedbridge_saml" { "adapters/saml" } else { "adapters/oidc" };
+        let allowed = ["src/boot/registry.rs", "src/boot/demo", "src/boot/demo.rs", inside];
+        assert_eq!(strays(crate_name, &allowed), Vec::<PathBuf>::new());
+    }
+}
+
+#[test]
+fn only_the_seam_is_unsafe() {
+    assert_eq!(strays("unsafe {", &["adapters/saml/src/seam"]), Vec::<PathBuf>::new());
+    assert_eq!(strays("allow(unsafe_code)", &["adapters/saml/src/seam", "adapters/saml/src/lib.rs"]), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn time_is_an_argument() {
+    for clock in ["SystemTime::now", "OffsetDateTime::now_utc", "Utc::now"] {
+        assert_eq!(strays(clock, &["src/keys/src"]), Vec::<PathBuf>::new());
+    }
+}
+
+#[test]
+fn files_have_one_subject() {
+    let long: Vec<_> = sources()
+        .into_iter()
+        .filter(|(_, text)| text.lines().count() > MAX_LINES)
+        .map(|(path, text)| format!("{}: {} lines", path.display(), text.lines().count()))
+        .collect();
+    assert_eq!(long, Vec::<String>::new());
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    for mark in ["TODO", "FIXME", "XXX", "unimplemented!", "todo!("] {
+        assert_eq!(strays(mark, &[]), Vec::<PathBuf>::new());
+    }
+}
