@@ -33,6 +33,9 @@ pub trait Downstream: Send + Sync {
         app.name.clone()
     }
 
+    /// Scopes, or what stands for them, that the app may ever be given.
+    fn registered_scopes(&self, app: &App) -> Vec<String>;
+
     /// Takes a request in. `trace` is kept where the answer is a login or a refusal of one.
     async fn accept(&self, request: Request<'_>, trace: &mut TraceLog) -> Accepted;
 

@@ -39,7 +39,7 @@ mod token;
 mod userinfo;
 
 use async_trait::async_trait;
-use fedbridge_contract::config::{AppKind, Tenant};
+use fedbridge_contract::config::{App, AppKind, Tenant};
 use fedbridge_contract::downstream::{Accepted, Downstream, Finish, Finished, Refusal, Request};
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::http::{Method, Reply, Route};
@@ -94,6 +94,14 @@ impl Downstream for OpenIdProvider {
 
     fn check_app(&self, name: &str, settings: &Value, secrets: usize) -> Vec<Complaint> {
         ClientSettings::parse(name, settings, secrets).err().unwrap_or_default()
+    }
+
+    fn sector(&self, app: &App) -> String {
+        ClientSettings::of(app).map_or_else(|_| app.name.clone(), |settings| settings.sector(&app.name))
+    }
+
+    fn registered_scopes(&self, app: &App) -> Vec<String> {
+        ClientSettings::of(app).map(|settings| settings.scopes.clone()).unwrap_or_default()
     }
 
     async fn accept(&self, request: Request<'_>, trace: &mut TraceLog) -> Accepted {

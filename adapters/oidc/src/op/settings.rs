@@ -119,6 +119,16 @@ impl ClientSettings {
         app.parsed(|settings| Self::parse(&app.name, settings, app.secret_hashes.len()))
     }
 
+    /// The host that pairwise subjects are made for: that of the sector document, else that of
+    /// the redirect URIs, which then have only one (OpenID Connect Core 8.1).
+    pub(crate) fn sector(&self, client_id: &str) -> String {
+        let host = match &self.sector_identifier_uri {
+            Some(address) => url::Url::parse(address).ok().and_then(|url| url.host_str().map(str::to_owned)),
+            None => self.redirect_uris.first().and_then(RedirectUri::host),
+        };
+        host.unwrap_or_else(|| client_id.to_owned())
+    }
+
     /// Reads settings. `secrets` is how many client secrets there are.
     ///
     /// # Errors

@@ -199,7 +199,11 @@ impl Hub {
             }
             None => &self.no_app,
         };
-        let facts = facts(login, connection, who, now);
+        let registered = app.as_deref().and_then(|open| {
+            let downstream = self.downstream(open.view.kind)?;
+            Some(downstream.registered_scopes(&open.view))
+        });
+        let facts = facts(login, connection, who, registered.unwrap_or_default(), now);
         let input = DecideInput { facts: &facts, mapping: &ready.mapping, app: rules };
         let decision = decide(&input);
         *replay = Some(ReplayInput::of(&input));
@@ -395,14 +399,19 @@ fn lost(login: &mut Login, error: UnitError) -> Stop {
 }
 
 /// Everything that a rule may see of this login.
-fn facts(login: &Login, connection: &OpenConnection, who: &Who, now: Timestamp) -> Facts {
+fn facts(
+    login: &Login,
+    connection: &OpenConnection,
+    who: &Who,
+    registered_scopes: Vec<String>,
+    now: Timestamp,
+) -> Facts {
     let asked = login.app.as_ref();
     Facts {
         attributes: who.record.attributes.clone(),
         subject: who.record.subject.clone(),
         connection: ConnectionFacts { slug: connection.view.slug.clone(), domains: connection.view.domains.clone() },
-        client: asked
-            .map(|(open, _)| ClientFacts { name: open.view.name.clone(), scopes: open.registered_scopes.clone() }),
+        client: asked.map(|(open, _)| ClientFacts { name: open.view.name.clone(), scopes: registered_scopes }),
         user: None,
         request: RequestFacts {
             ip: Some(login.peer.to_string()),

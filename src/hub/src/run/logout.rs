@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use fedbridge_contract::downstream::LogoutRequest;
+use fedbridge_contract::downstream::{LOGOUT_CONFIRMATION, LogoutRequest};
 use fedbridge_contract::http::{HttpInput, Reply};
 use fedbridge_contract::ids::SessionId;
 use fedbridge_contract::page::{ConfirmLogoutPage, LoggedOutPage, Page, WayBack};
@@ -12,9 +12,6 @@ use super::session::{LiveSession, end_session_cookie, session_cookie_name};
 use super::snapshot::TenantSnapshot;
 use super::{Hub, error_page, unavailable};
 use crate::ports::{Command, Unit, UnitError};
-
-/// The field of our own form that carries its anti-forgery token.
-const TOKEN_FIELD: &str = "confirmation";
 
 impl Hub {
     pub(super) async fn logout(&self, tenant: Arc<TenantSnapshot>, request: LogoutRequest, input: &HttpInput) -> Reply {
@@ -37,7 +34,7 @@ impl Hub {
         let token = self.confirmation_token(&tenant, input);
         if !self.agrees(&request, &live, &token) {
             let mut fields = request.fields.clone();
-            fields.push((TOKEN_FIELD.into(), token));
+            fields.push((LOGOUT_CONFIRMATION.into(), token));
             return Reply::page(Page::ConfirmLogout(ConfirmLogoutPage {
                 tenant: tenant.view.display_name.clone(),
                 action: request.action.clone(),

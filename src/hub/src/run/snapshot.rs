@@ -45,8 +45,6 @@ pub struct Ready {
 pub struct OpenApp {
     pub view: Arc<App>,
     pub subject_type: SubjectType,
-    /// Scopes that the app may ever ask for.
-    pub registered_scopes: Vec<String>,
     pub rules: Result<AppRules, Vec<Complaint>>,
 }
 
@@ -93,8 +91,7 @@ impl Builder {
                     secret_hashes(&configuration.secrets, SecretOwner::App(stored.id)),
                 ));
                 let rules = AppRules::compile(spec);
-                let registered_scopes = texts(&spec.settings, "scopes");
-                Arc::new(OpenApp { view, subject_type: spec.subject_type, registered_scopes, rules })
+                Arc::new(OpenApp { view, subject_type: spec.subject_type, rules })
             })
             .collect();
         let view = Tenant::new(
@@ -156,11 +153,6 @@ impl Builder {
         };
         OpenConnection { view, can_log_in: factory.can_log_in(), state }
     }
-}
-
-fn texts(settings: &serde_json::Value, name: &str) -> Vec<String> {
-    let items = settings.get(name).and_then(serde_json::Value::as_array);
-    items.into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
 fn secret_hashes(secrets: &[StoredSecret], owner: SecretOwner) -> Vec<[u8; 32]> {
