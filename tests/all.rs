@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod cli;
+mod crash;
 mod login_browser;
+mod once;
+mod rotation;
 mod support;
 mod tidy;

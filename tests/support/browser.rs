@@ -35,12 +35,7 @@ impl Browser {
     }
 
     pub async fn post(&mut self, url: &str, fields: &[(String, String)]) -> Answer {
-        let body: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = self
-            .http
-            .request(Method::POST, url)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(body);
+        let request = self.form(url, fields);
         self.send(url, request).await
     }
 
@@ -49,11 +44,38 @@ impl Browser {
         self.cookies.get(&host(url)).cloned().unwrap_or_default()
     }
 
+    /// Presents the cookies of one host to another one too, as behind a load balancer.
+    pub fn share_cookies(&mut self, from: &str, to: &str) {
+        let jar = self.cookies(from);
+        self.cookies.insert(host(to), jar);
+    }
+
+    /// As [`Browser::get`], without an answer when the server is gone.
+    pub async fn try_get(&mut self, url: &str) -> Option<Answer> {
+        let request = self.http.request(Method::GET, url);
+        self.try_send(url, request).await
+    }
+
+    /// As [`Browser::post`], without an answer when the server is gone.
+    pub async fn try_post(&mut self, url: &str, fields: &[(String, String)]) -> Option<Answer> {
+        let request = self.form(url, fields);
+        self.try_send(url, request).await
+    }
+
+    fn form(&self, url: &str, fields: &[(String, String)]) -> RequestBuilder {
+        let body: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.http.request(Method::POST, url).header("content-type", "application/x-www-form-urlencoded").body(body)
+    }
+
     async fn send(&mut self, url: &str, request: RequestBuilder) -> Answer {
+        self.try_send(url, request).await.unwrap_or_else(|| panic!("{url}: no answer"))
+    }
+
+    async fn try_send(&mut self, url: &str, request: RequestBuilder) -> Option<Answer> {
         let jar = self.cookies.entry(host(url)).or_default();
         let header: Vec<_> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = if header.is_empty() { request } else { request.header("cookie", header.join("; ")) };
-        let response = request.send().await.unwrap_or_else(|error| panic!("{url}: {error}"));
+        let response = request.send().await.ok()?;
         for set in response.headers().get_all("set-cookie") {
             let set = set.to_str().unwrap();
             let (pair, attributes) = set.split_once(';').unwrap_or((set, ""));
@@ -69,13 +91,8 @@ impl Browser {
         let location = headers
             .get("location")
             .map(|value| base.join(value.to_str().unwrap()).unwrap().to_string());
-        Answer {
-            status: response.status().as_u16(),
-            url: url.to_owned(),
-            location,
-            headers,
-            body: response.text().await.unwrap(),
-        }
+        let status = response.status().as_u16();
+        Some(Answer { status, url: url.to_owned(), location, headers, body: response.text().await.ok()? })
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod bridge;
 pub mod browser;
 pub mod peers;
+pub mod scripted;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
