@@ -36,7 +36,6 @@ pub(super) fn init_libraries() -> Result<(), &'static str> {
     // SAFETY: plain calls; the caller holds the one-time lock.
     unsafe {
         c::xmlInitParser();
-        c::xmlSetExternalEntityLoader(Some(refuse_entity));
         c::xmlThrDefSetGenericErrorFunc(null_mut(), None);
         c::xmlThrDefSetStructuredErrorFunc(null_mut(), Some(ignore_xml_error));
         c::xmlSecErrorsDefaultCallbackEnableOutput(0);
@@ -45,6 +44,8 @@ pub(super) fn init_libraries() -> Result<(), &'static str> {
     run_samael_init()?;
     // SAFETY: xmlsec is initialized; nothing else uses its global lists yet.
     unsafe {
+        // After xmlsec, which sets a loader of its own.
+        c::xmlSetExternalEntityLoader(Some(refuse_entity));
         c::xmlSecErrorsSetCallback(Some(ignore_xmlsec_error));
         c::xmlSecErrorsDefaultCallbackEnableOutput(0);
         c::xmlSecIOCleanupCallbacks();
@@ -72,6 +73,14 @@ fn run_samael_init() -> Result<(), &'static str> {
         return Err("xmlsec was not initialized");
     }
     Ok(())
+}
+
+/// Both libraries as they are without our closing them, for the test of the proof.
+#[cfg(test)]
+pub(super) fn init_open() -> Result<(), &'static str> {
+    // SAFETY: the test that calls this has a process of its own.
+    unsafe { c::xmlSecErrorsDefaultCallbackEnableOutput(0) };
+    run_samael_init()
 }
 
 /// Everything that xmlsec may ever run. What one signature may use is narrower: see
@@ -475,10 +484,22 @@ impl Dom {
     /// Exclusive canonicalization without comments of the element at `index`. `None`
     /// when libxml2 fails or gives nothing.
     pub(super) fn canonicalize(&self, index: usize) -> Option<Vec<u8>> {
-        quiet_thread();
-        let mut apex = *self.elements.get(index)?;
+        let apex = *self.elements.get(index)?;
         // Nothing of the document is outside its root: no need to ask for each node.
-        let visible: c::xmlC14NIsVisibleCallback = if index == 0 { None } else { Some(is_below) };
+        let apex = (index != 0).then_some(apex);
+        self.write(apex, c::xmlC14NMode_XML_C14N_EXCLUSIVE_1_0)
+    }
+
+    /// The whole document in canonical form 1.0, which keeps every namespace declaration:
+    /// values such as `xs:string` may need them.
+    pub(super) fn serialize(&self) -> Option<Vec<u8>> {
+        self.write(None, c::xmlC14NMode_XML_C14N_1_0)
+    }
+
+    fn write(&self, apex: Option<*mut c::_xmlNode>, mode: c::xmlC14NMode) -> Option<Vec<u8>> {
+        quiet_thread();
+        let visible: c::xmlC14NIsVisibleCallback = apex.map(|_| is_below as _);
+        let mut apex = apex.unwrap_or(null_mut());
         // SAFETY: the output buffer belongs to this call; the callback only follows
         // parent pointers of the living tree up to `apex`.
         unsafe {
@@ -490,7 +511,7 @@ impl Dom {
                 self.document,
                 visible,
                 std::ptr::from_mut(&mut apex).cast(),
-                c::xmlC14NMode_XML_C14N_EXCLUSIVE_1_0 as c_int,
+                mode as c_int,
                 null_mut(),
                 0,
                 output,

@@ -131,7 +131,8 @@ pub(super) fn gate(octets: &[u8], limits: Limits) -> Result<&[u8], ParseRefusal>
     }
     let octets = match octets.strip_prefix(b"\xEF\xBB\xBF") {
         None => octets,
-        Some(rest) if limits.byte_order_mark == ByteOrderMark::Skipped => rest,
+        // libxml2 would skip a second one by itself.
+        Some(rest) if limits.byte_order_mark == ByteOrderMark::Skipped && !rest.starts_with(b"\xEF\xBB\xBF") => rest,
         Some(_) => return Err(ParseRefusal::ByteOrderMark),
     };
     if matches!(octets, [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..]) {

@@ -71,7 +71,7 @@ pub fn sign_enveloped(xml: &[u8], request: &SignRequest<'_>, signer: &dyn Signer
     let signature = signature_element(&info, &value, request.certificate);
     let signature = UnverifiedDocument::parse(signature.as_bytes(), Limits::message())?;
     document.dom.insert(anchor, insertion, &signature.dom).ok_or(SignError::Canonicalization)?;
-    document.dom.canonicalize(0).ok_or(SignError::Canonicalization)
+    document.dom.serialize().ok_or(SignError::Canonicalization)
 }
 
 fn method_of(algorithm: SignatureAlgorithm) -> Result<SignatureMethod, SignError> {

@@ -12,7 +12,7 @@ use super::signature::Signature;
 ///
 /// Only [`UnverifiedDocument::verify_enveloped`] makes one; the methods here can narrow
 /// it, never widen it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct VerifiedElement {
     pub(super) element: Element,
     pub(super) octets: Vec<u8>,
@@ -181,5 +181,15 @@ impl VerifyPolicy {
             (true, Sha1::Refused) => Err(VerifyError::Sha1),
             _ => Ok(()),
         }
+    }
+}
+
+impl std::fmt::Debug for VerifiedElement {
+    /// Names the element; its content is about a person.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VerifiedElement")
+            .field("name", &self.element.name)
+            .field("signed_by", &self.signed_by)
+            .finish_non_exhaustive()
     }
 }

@@ -1,0 +1,118 @@
+//! How fast signed responses are parsed, verified and read, on one thread.
+//!
+//! `cargo run --release -p fedbridge-saml --example verify_rate`
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use fedbridge_contract::keys::{KeyError, SignatureAlgorithm, Signer};
+use fedbridge_saml::seam::{
+    Limits, SignRequest, SignaturePlace, UnverifiedDocument, VerifyKey, VerifyPolicy, init, sign_enveloped,
+};
+use openssl::hash::MessageDigest;
+use openssl::pkey::{PKey, Private};
+use openssl::rsa::Rsa;
+
+const SAML: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
+const ROUND: Duration = Duration::from_millis(500);
+
+fn main() {
+    init().unwrap();
+    let key = Key(PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap());
+    let trusted = [VerifyKey::from_public_key_der(&key.0.public_key_to_der().unwrap()).unwrap()];
+    println!(
+        "{:>10} {:>8} {:>12} {:>12} {:>12} {:>12}",
+        "attributes", "octets", "parse us", "verify us", "all us", "all /s"
+    );
+    for attributes in [5, 50, 200, 500] {
+        let xml = signed(attributes, &key);
+        let parse = micros(|| drop(UnverifiedDocument::parse(&xml, Limits::message()).unwrap()));
+        let document = UnverifiedDocument::parse(&xml, Limits::message()).unwrap();
+        let verify = micros(|| {
+            let target = document.unverified_root().child(SAML, "Assertion").unwrap();
+            drop(document.verify_enveloped(target, &trusted, &VerifyPolicy::default()).unwrap());
+        });
+        let all = micros(|| {
+            let document = UnverifiedDocument::parse(&xml, Limits::message()).unwrap();
+            let target = document.unverified_root().child(SAML, "Assertion").unwrap();
+            let verified = document.verify_enveloped(target, &trusted, &VerifyPolicy::default()).unwrap();
+            assert_eq!(verified.element().descendants().filter(|e| e.name() == "AttributeValue").count(), attributes);
+        });
+        println!("{attributes:>10} {:>8} {parse:>12.1} {verify:>12.1} {all:>12.1} {:>12.0}", xml.len(), 1e6 / all);
+    }
+}
+
+fn micros(mut work: impl FnMut()) -> f64 {
+    work();
+    let start = Instant::now();
+    let mut rounds = 0;
+    while start.elapsed() < ROUND {
+        work();
+        rounds += 1;
+    }
+    start.elapsed().as_secs_f64() * 1e6 / f64::from(rounds)
+}
+
+/// A Response as IdPs send it, with a signed assertion.
+fn signed(attributes: usize, key: &Key) -> Vec<u8> {
+    let mut statement = String::new();
+    for at in 0..attributes {
+        write!(
+            statement,
+            concat!(
+                r#"<saml:Attribute Name="urn:oid:1.3.6.1.4.1.5923.1.1.1.{at}" FriendlyName="attribute{at}" "#,
+                r#"NameFormat="urn:oasis:names:tc:SAML:2.0:attrname-format:uri"><saml:AttributeValue "#,
+                r#"xsi:type="xs:string">value number {at}</saml:AttributeValue></saml:Attribute>"#
+            ),
+            at = at
+        )
+        .unwrap();
+    }
+    let xml = format!(
+        concat!(
+            r#"<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="{saml}" ID="_r1" "#,
+            r#"Version="2.0" IssueInstant="2026-11-22T02:00:00Z" Destination="https://sp.example/acs" InResponseTo="_q1">"#,
+            r#"<saml:Issuer>https://idp.example</saml:Issuer><samlp:Status><samlp:StatusCode "#,
+            r#"Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status><saml:Assertion "#,
+            r#"xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" "#,
+            r#"ID="_a1" Version="2.0" IssueInstant="2026-11-22T02:00:00Z"><saml:Issuer>https://idp.example</saml:Issuer>"#,
+            r#"<saml:Subject><saml:NameID Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">person</saml:NameID>"#,
+            r#"<saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData "#,
+            r#"InResponseTo="_q1" NotOnOrAfter="2026-11-22T02:05:00Z" Recipient="https://sp.example/acs"/>"#,
+            r#"</saml:SubjectConfirmation></saml:Subject><saml:Conditions NotBefore="2026-11-22T02:00:00Z" "#,
+            r#"NotOnOrAfter="2026-11-22T02:05:00Z"><saml:AudienceRestriction><saml:Audience>https://sp.example</saml:Audience>"#,
+            r#"</saml:AudienceRestriction></saml:Conditions><saml:AuthnStatement AuthnInstant="2026-11-22T02:00:00Z">"#,
+            r#"<saml:AuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password"#,
+            r#"</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement><saml:AttributeStatement>{statement}"#,
+            r#"</saml:AttributeStatement></saml:Assertion></samlp:Response>"#
+        ),
+        saml = SAML,
+        statement = statement
+    );
+    let place = SignaturePlace::After(SAML, "Issuer");
+    let request = SignRequest { target_id: "_a1", place, certificate: None, limits: Limits::message() };
+    sign_enveloped(xml.as_bytes(), &request, key).unwrap()
+}
+
+struct Key(PKey<Private>);
+
+impl Signer for Key {
+    fn kid(&self) -> &str {
+        "bench"
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        SignatureAlgorithm::RS256
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let failed = |_| KeyError { kid: "bench".to_owned(), cause: "sign".to_owned() };
+        let mut signer = openssl::sign::Signer::new(MessageDigest::sha256(), &self.0).map_err(failed)?;
+        signer.sign_oneshot_to_vec(message).map_err(failed)
+    }
+
+    fn verify(&self, _: &[u8], _: &[u8]) -> bool {
+        false
+    }
+}
