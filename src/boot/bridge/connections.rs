@@ -1,0 +1,248 @@
+//! Upstream connections of a bridge file.
+
+use std::collections::BTreeMap;
+
+use fedbridge_contract::error::Complaint;
+use fedbridge_contract::factory::{AdapterFactory, Open};
+use fedbridge_contract::ids::{ConnectionId, TenantId};
+use fedbridge_hub::spec::{MappingSpec, SecretValue};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::settings::complaints::Complaints;
+use crate::settings::nearest::nearest;
+
+use super::desired::{DesiredConnection, Secrets};
+use super::fields::{Fields, unknown};
+use super::metadata;
+use super::names::{self, Names};
+use super::node::Node;
+use super::secrets::{Keep, Owner, Reader};
+use super::tenants::Scope;
+
+/// Keys that every connection has, whatever its protocol.
+const COMMON: &[&str] = &["slug", "was", "protocol", "display_name", "enabled", "domains", "mapping"];
+
+/// Protocols that INTERFACE knows and this version doesn't build yet.
+const NOT_YET: &[&str] = &["oidc", "ldap", "scim"];
+
+/// Reads the connections of a tenant.
+pub async fn read(
+    nodes: &[Node],
+    tenant: &Fields<'_>,
+    scope: &Scope<'_>,
+    client_ids: &[&str],
+    complaints: &mut Complaints,
+) -> Vec<DesiredConnection> {
+    let mut connections = Vec::new();
+    let mut slugs = Names::default();
+    for (index, node) in nodes.iter().enumerate() {
+        let name = node.get("slug").and_then(Node::text).map_or_else(|| index.to_string(), str::to_owned);
+        let path = tenant.path(&format!("connections[{name}]"));
+        if let Some(fields) = Fields::of(node, path, complaints) {
+            connections.extend(connection(fields, &mut slugs, scope, client_ids, complaints).await);
+        }
+    }
+    connections
+}
+
+async fn connection(
+    mut fields: Fields<'_>,
+    slugs: &mut Names,
+    scope: &Scope<'_>,
+    client_ids: &[&str],
+    complaints: &mut Complaints,
+) -> Option<DesiredConnection> {
+    let slug = names::slug(&mut fields, complaints);
+    if let Some(slug) = &slug {
+        slugs.claim(slug, fields.node().place_of("slug"), &fields.path("slug"), "a connection", complaints);
+    }
+    let was = names::was(&mut fields, slug.as_deref(), complaints);
+    let display_name = fields.text("display_name", complaints);
+    let enabled = fields.flag("enabled", true, complaints);
+    let domains = names::domains(&mut fields, complaints);
+    for domain in domains.iter().filter(|domain| !scope.domains.contains(domain)) {
+        let message = format!("the domain {domain} is not among the tenant's domains; add it there first");
+        complaints.add(fields.node().place_of("domains"), fields.path("domains"), message);
+    }
+    let mapping = mapping(&mut fields, complaints);
+    let protocol = fields.required("protocol", complaints);
+    let factory = protocol.as_deref().and_then(|protocol| factory(protocol, &fields, scope, complaints));
+
+    let mut secrets = Secrets::default();
+    let mut settings = Value::Object(Map::new());
+    if let Some(factory) = factory {
+        let reader = Reader {
+            env: scope.context.env,
+            stored: scope.stored,
+            keep: Keep::Clear,
+            owner: Owner { kind: "connections", name: slug.as_deref().unwrap_or_default(), was: was.as_deref() },
+        };
+        let failed;
+        (settings, failed) = read_settings(&mut fields, factory, &reader, &mut secrets, scope, complaints).await;
+        client_resolves(&fields, client_ids, complaints);
+        check_mapping(&fields, mapping.as_ref(), factory.kind(), scope, complaints);
+        let mut found = open(factory, slug.as_deref(), &settings, &secrets, scope);
+        // What could not be read is already complained about; the adapter would only miss it again.
+        found.retain(|complaint| !failed.iter().any(|key| first_step(&complaint.path) == key));
+        fields.node().locate(fields.own_path(), found, complaints);
+    }
+    Some(DesiredConnection {
+        place: fields.node().place_of("slug").clone(),
+        slug: slug?,
+        was,
+        protocol: protocol?,
+        display_name,
+        enabled,
+        domains,
+        mapping: mapping.unwrap_or_default(),
+        settings,
+        secrets,
+    })
+}
+
+fn factory<'s>(
+    protocol: &str,
+    fields: &Fields<'_>,
+    scope: &Scope<'s>,
+    complaints: &mut Complaints,
+) -> Option<&'s dyn AdapterFactory> {
+    let registry = scope.context.registry;
+    if let Some(factory) = registry.find(protocol) {
+        return Some(factory.as_ref());
+    }
+    let message = if NOT_YET.contains(&protocol) {
+        let built: Vec<_> = registry.kinds().collect();
+        format!("the protocol {protocol} is not supported by this version; it has {}", built.join(", "))
+    } else {
+        let hint = nearest(protocol, registry.kinds()).unwrap_or_default();
+        format!("`{protocol}` is not a protocol; the nearest known one is `{hint}`")
+    };
+    complaints.add(fields.node().place_of("protocol"), fields.path("protocol"), message);
+    None
+}
+
+fn first_step(path: &str) -> &str {
+    path.split(['.', '[']).next().unwrap_or_default()
+}
+
+/// The adapter's own settings: files and addresses replaced by what they hold, secrets taken out.
+/// The second value names the settings that could not be read.
+async fn read_settings(
+    fields: &mut Fields<'_>,
+    factory: &dyn AdapterFactory,
+    reader: &Reader<'_>,
+    secrets: &mut Secrets,
+    scope: &Scope<'_>,
+    complaints: &mut Complaints,
+) -> (Value, Vec<String>) {
+    let known = factory.fields();
+    let mut failed = Vec::new();
+    for field in known.iter().filter(|field| field.secret) {
+        let before = complaints.len();
+        reader.read_one(fields, field.name, secrets, complaints);
+        if complaints.len() > before {
+            failed.push(field.name.to_owned());
+        }
+    }
+    let mut settings = Map::new();
+    for entry in fields.rest() {
+        if COMMON.contains(&entry.key.as_str()) || known.iter().any(|field| field.secret && field.name == entry.key) {
+            continue;
+        }
+        let path = fields.path(&entry.key);
+        if !known.iter().any(|field| field.name == entry.key) {
+            unknown(entry, &path, known.iter().map(|field| field.name).chain(COMMON.iter().copied()), complaints);
+            continue;
+        }
+        let before = complaints.len();
+        let value = match entry.key.as_str() {
+            "idp_metadata" => metadata::read(&entry.node, &path, scope.context, complaints).await,
+            _ => Some(entry.node.json()),
+        };
+        if let Some(value) = value.filter(|value| !value.is_null()) {
+            settings.insert(entry.key.clone(), value);
+        }
+        if complaints.len() > before {
+            failed.push(entry.key.clone());
+        }
+    }
+    (Value::Object(settings), failed)
+}
+
+/// `allow_idp_initiated` names a client of the same tenant.
+fn client_resolves(fields: &Fields<'_>, client_ids: &[&str], complaints: &mut Complaints) {
+    let path = "allow_idp_initiated.client";
+    let named = fields.node().get("allow_idp_initiated").and_then(|node| node.get("client")).and_then(Node::text);
+    if let Some(client) = named.filter(|client| !client_ids.contains(client)) {
+        let hint = nearest(client, client_ids.iter().copied());
+        let hint = hint.map_or_else(String::new, |id| format!("; the nearest is `{id}`"));
+        let message = format!("the tenant has no client `{client}`{hint}");
+        complaints.add(fields.node().place_of(path), fields.path(path), message);
+    }
+}
+
+fn mapping(fields: &mut Fields<'_>, complaints: &mut Complaints) -> Option<MappingSpec> {
+    let node = fields.take("mapping")?;
+    let mut inner = Fields::of(node, fields.path("mapping"), complaints)?;
+    let preset = inner.text("preset", complaints);
+    let claims = inner.take("claims").map(|node| (node, node.json()));
+    let deny_when = inner.list("deny_when", complaints).iter().map(Node::json).collect();
+    let claims = match claims {
+        None => Map::new(),
+        Some((_, Value::Object(claims))) => claims,
+        Some((node, _)) => {
+            let message = format!("expected a map of claims, found {}", node.kind());
+            complaints.add(&node.place, inner.path("claims"), message);
+            Map::new()
+        }
+    };
+    inner.finish(complaints);
+    Some(MappingSpec { preset, claims, deny_when })
+}
+
+fn check_mapping(
+    fields: &Fields<'_>,
+    mapping: Option<&MappingSpec>,
+    protocol: &str,
+    scope: &Scope<'_>,
+    complaints: &mut Complaints,
+) {
+    let Some(mapping) = mapping else { return };
+    let mut found = (scope.context.check_mapping)(mapping, protocol);
+    for complaint in &mut found {
+        if !complaint.path.starts_with("mapping") {
+            complaint.path = format!("mapping.{}", complaint.path).trim_end_matches('.').to_owned();
+        }
+    }
+    fields.node().locate(fields.own_path(), found, complaints);
+}
+
+fn open(
+    factory: &dyn AdapterFactory,
+    slug: Option<&str>,
+    settings: &Value,
+    secrets: &Secrets,
+    scope: &Scope<'_>,
+) -> Vec<Complaint> {
+    let slug = slug.unwrap_or("-");
+    let clear: BTreeMap<String, Vec<u8>> = secrets
+        .0
+        .iter()
+        .filter_map(|(name, value)| match value {
+            SecretValue::Clear(bytes) => Some((name.clone(), bytes.clone())),
+            SecretValue::Hashed(_) => None,
+        })
+        .collect();
+    let opened = factory.open(Open {
+        tenant: TenantId::from_uuid(Uuid::nil()),
+        connection: ConnectionId::from_uuid(Uuid::nil()),
+        slug,
+        address: format!("{}/t/{}/connections/{slug}", scope.context.base_url, scope.slug),
+        settings,
+        secrets: &clear,
+        services: scope.context.services,
+        now: scope.context.services.clock.now(),
+    });
+    opened.err().unwrap_or_default()
+}

@@ -1,0 +1,69 @@
+//! What a bridge file asks for, free of YAML.
+
+use std::collections::BTreeMap;
+
+use fedbridge_hub::spec::{MappingSpec, SecretValue, SubjectType};
+use serde_json::{Map, Value};
+
+use crate::settings::complaints::Place;
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Desired {
+    pub tenants: Vec<DesiredTenant>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct DesiredTenant {
+    pub place: Place,
+    pub slug: String,
+    /// Its name before a rename.
+    pub was: Option<String>,
+    pub display_name: String,
+    pub enabled: bool,
+    /// A slug.
+    pub parent: Option<String>,
+    /// In lower case, sorted.
+    pub domains: Vec<String>,
+    pub connections: Vec<DesiredConnection>,
+    pub clients: Vec<DesiredClient>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct DesiredConnection {
+    pub place: Place,
+    pub slug: String,
+    pub was: Option<String>,
+    pub protocol: String,
+    pub display_name: Option<String>,
+    pub enabled: bool,
+    pub domains: Vec<String>,
+    pub mapping: MappingSpec,
+    pub settings: Value,
+    pub secrets: Secrets,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct DesiredClient {
+    pub place: Place,
+    pub client_id: String,
+    pub was: Option<String>,
+    pub name: String,
+    pub enabled: bool,
+    /// Slugs; `None` means all of the tenant.
+    pub connections: Option<Vec<String>>,
+    pub release: Vec<String>,
+    pub claims: Map<String, Value>,
+    pub subject_type: SubjectType,
+    pub settings: Value,
+    pub secrets: Secrets,
+}
+
+/// Secrets of one object by name: `client_secret/0`. It never prints a value.
+#[derive(Clone, Default, PartialEq)]
+pub struct Secrets(pub BTreeMap<String, SecretValue>);
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}

@@ -1,0 +1,130 @@
+//! Reading one map by its fields. Whatever was not asked for is an unknown key.
+
+use crate::settings::complaints::{Complaints, Place};
+use crate::settings::nearest::nearest;
+
+use super::node::{Entry, Node, NodeValue};
+
+/// A map under reading.
+pub struct Fields<'a> {
+    node: &'a Node,
+    entries: &'a [Entry],
+    path: String,
+    asked: Vec<String>,
+}
+
+impl<'a> Fields<'a> {
+    /// Complains where the node is not a map.
+    pub fn of(node: &'a Node, path: impl Into<String>, complaints: &mut Complaints) -> Option<Self> {
+        let path = path.into();
+        match &node.value {
+            NodeValue::Map(entries) => Some(Self { node, entries, path, asked: Vec::new() }),
+            _ => {
+                complaints.add(&node.place, path, format!("expected a map, found {}", node.kind()));
+                None
+            }
+        }
+    }
+
+    pub fn node(&self) -> &'a Node {
+        self.node
+    }
+
+    /// The path of a field of this map.
+    pub fn path(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    pub fn own_path(&self) -> &str {
+        &self.path
+    }
+
+    /// A field, if it is there and not `null`.
+    pub fn take(&mut self, key: &str) -> Option<&'a Node> {
+        self.asked.push(key.to_owned());
+        self.node.get(key)
+    }
+
+    pub fn text(&mut self, key: &str, complaints: &mut Complaints) -> Option<String> {
+        let node = self.take(key)?;
+        match &node.value {
+            NodeValue::Text(text) => Some(text.clone()),
+            NodeValue::Integer(_) | NodeValue::Float(_) | NodeValue::Flag(_) => {
+                complaints.add(&node.place, self.path(key), format!("expected text, found {}; put it in quotes", node.kind()));
+                None
+            }
+            _ => {
+                complaints.add(&node.place, self.path(key), format!("expected text, found {}", node.kind()));
+                None
+            }
+        }
+    }
+
+    pub fn required(&mut self, key: &str, complaints: &mut Complaints) -> Option<String> {
+        if self.take(key).is_none() {
+            complaints.add(self.node.place_of(key), self.path(key), "missing; it is required");
+            return None;
+        }
+        self.text(key, complaints)
+    }
+
+    pub fn flag(&mut self, key: &str, default: bool, complaints: &mut Complaints) -> bool {
+        match self.take(key) {
+            None => default,
+            Some(Node { value: NodeValue::Flag(value), .. }) => *value,
+            Some(node) => {
+                complaints.add(&node.place, self.path(key), format!("expected true or false, found {}", node.kind()));
+                default
+            }
+        }
+    }
+
+    /// The items of a list; empty where it is absent.
+    pub fn list(&mut self, key: &str, complaints: &mut Complaints) -> &'a [Node] {
+        match self.take(key) {
+            None => &[],
+            Some(Node { value: NodeValue::List(items), .. }) => items,
+            Some(node) => {
+                complaints.add(&node.place, self.path(key), format!("expected a list, found {}", node.kind()));
+                &[]
+            }
+        }
+    }
+
+    /// Texts of a list, each with its place; `None` where the field is absent.
+    pub fn texts(&mut self, key: &str, complaints: &mut Complaints) -> Option<Vec<(String, &'a Place)>> {
+        self.take(key)?;
+        let mut texts: Vec<(String, &Place)> = Vec::new();
+        for (index, item) in self.list(key, complaints).iter().enumerate() {
+            let path = format!("{}[{index}]", self.path(key));
+            match item.text() {
+                Some(text) if texts.iter().any(|(there, _)| there == text) => {
+                    complaints.add(&item.place, path, format!("`{text}` stands here twice"));
+                }
+                Some(text) => texts.push((text.to_owned(), &item.place)),
+                None => complaints.add(&item.place, path, format!("expected text, found {}", item.kind())),
+            }
+        }
+        Some(texts)
+    }
+
+    /// Everything that nobody asked for yet.
+    pub fn rest(&mut self) -> Vec<&'a Entry> {
+        let asked = std::mem::take(&mut self.asked);
+        self.entries.iter().filter(|entry| !asked.contains(&entry.key)).collect()
+    }
+
+    /// Complains about the keys that nobody asked for.
+    pub fn finish(mut self, complaints: &mut Complaints) {
+        let known = self.asked.clone();
+        for entry in self.rest() {
+            unknown(entry, &self.path(&entry.key), known.iter().map(String::as_str), complaints);
+        }
+    }
+}
+
+/// The complaint about a key that nobody knows.
+pub fn unknown<'k>(entry: &Entry, path: &str, known: impl IntoIterator<Item = &'k str>, complaints: &mut Complaints) {
+    let hint = nearest(&entry.key, known).map_or_else(String::new, |key| format!("; the nearest known one is `{key}`"));
+    complaints.add(&entry.node.place, path, format!("unknown key{hint}"));
+}

@@ -1,0 +1,160 @@
+//! The tenants of a bridge file, and the rules that hold between them.
+
+use std::collections::BTreeMap;
+
+use crate::settings::complaints::{Complaints, Place};
+use crate::settings::nearest::nearest;
+
+use super::Context;
+use super::desired::DesiredTenant;
+use super::fields::Fields;
+use super::names::{self, Names};
+use super::node::Node;
+use super::secrets::StoredPaths;
+use super::{clients, connections};
+
+/// Parts of INTERFACE that this version doesn't build yet.
+const NOT_YET: &[(&str, &str)] =
+    &[("service_providers", "downstream SAML is"), ("ldap_directory", "the LDAP directory is")];
+
+/// Reads every tenant that can be read, and complains about the rest.
+pub async fn read(nodes: &[Node], context: &Context<'_>, complaints: &mut Complaints) -> Vec<DesiredTenant> {
+    let mut tenants = Vec::new();
+    let mut slugs = Names::default();
+    for (index, node) in nodes.iter().enumerate() {
+        let path = match node.get("slug").and_then(Node::text) {
+            Some(slug) => format!("tenants[{slug}]"),
+            None => format!("tenants[{index}]"),
+        };
+        if let Some(fields) = Fields::of(node, path, complaints) {
+            tenants.extend(tenant(fields, &mut slugs, context, complaints).await);
+        }
+    }
+    domains_are_unique(&tenants, nodes, complaints);
+    parents_resolve(&tenants, nodes, context, complaints);
+    tenants
+}
+
+async fn tenant(
+    mut fields: Fields<'_>,
+    slugs: &mut Names,
+    context: &Context<'_>,
+    complaints: &mut Complaints,
+) -> Option<DesiredTenant> {
+    let slug = names::slug(&mut fields, complaints);
+    if let Some(slug) = &slug {
+        let place = fields.node().place_of("slug");
+        slugs.claim(slug, place, &fields.path("slug"), "a tenant", complaints);
+        if slug == "system" {
+            complaints.add(place, fields.path("slug"), "`system` is reserved; choose another slug");
+        }
+    }
+    let was = names::was(&mut fields, slug.as_deref(), complaints);
+    let display_name = fields.text("display_name", complaints);
+    let enabled = fields.flag("enabled", true, complaints);
+    let parent = fields.text("parent", complaints);
+    let domains = names::domains(&mut fields, complaints);
+    let stored = StoredPaths::of(context.configuration, slug.as_deref().unwrap_or_default(), was.as_deref());
+    let scope = Scope { slug: slug.as_deref().unwrap_or("-"), domains: &domains, stored: &stored, context };
+
+    // Clients are named first, because connections may refer to them.
+    let client_nodes = fields.list("clients", complaints);
+    let client_ids: Vec<&str> = client_nodes.iter().filter_map(|node| node.get("client_id")?.text()).collect();
+    let connection_nodes = fields.list("connections", complaints);
+    let connection_slugs: Vec<&str> = connection_nodes.iter().filter_map(|node| node.get("slug")?.text()).collect();
+    let connections = connections::read(connection_nodes, &fields, &scope, &client_ids, complaints).await;
+    let clients = clients::read(client_nodes, &fields, &scope, &connection_slugs, complaints);
+
+    for (key, what) in NOT_YET {
+        if let Some(node) = fields.take(key) {
+            complaints.add(&node.place, fields.path(key), format!("{what} not supported by this version; remove it"));
+        }
+    }
+    let place = fields.node().place_of("slug").clone();
+    fields.finish(complaints);
+    let slug = slug?;
+    Some(DesiredTenant {
+        place,
+        display_name: display_name.unwrap_or_else(|| slug.clone()),
+        slug,
+        was,
+        enabled,
+        parent,
+        domains,
+        connections,
+        clients,
+    })
+}
+
+/// The tenant around an object that is being read.
+pub struct Scope<'a> {
+    pub slug: &'a str,
+    pub domains: &'a [String],
+    pub stored: &'a StoredPaths,
+    pub context: &'a Context<'a>,
+}
+
+/// The line of a field of the tenant with this slug.
+fn line<'a>(nodes: &'a [Node], tenant: &'a DesiredTenant, path: &str) -> &'a Place {
+    let node = nodes.iter().find(|node| node.get("slug").and_then(Node::text) == Some(tenant.slug.as_str()));
+    node.map_or(&tenant.place, |node| node.place_of(path))
+}
+
+fn domains_are_unique(tenants: &[DesiredTenant], nodes: &[Node], complaints: &mut Complaints) {
+    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+    for tenant in tenants {
+        for domain in &tenant.domains {
+            match owners.get(domain.as_str()) {
+                Some(owner) if *owner != tenant.slug => {
+                    let message = format!("the domain {domain} belongs to the tenant {owner} already; a domain has one tenant");
+                    complaints.add(line(nodes, tenant, "domains"), format!("tenants[{}].domains", tenant.slug), message);
+                }
+                _ => {
+                    owners.insert(domain, &tenant.slug);
+                }
+            }
+        }
+    }
+}
+
+fn parents_resolve(tenants: &[DesiredTenant], nodes: &[Node], context: &Context<'_>, complaints: &mut Complaints) {
+    let stored: BTreeMap<&str, Option<&str>> = context
+        .configuration
+        .tenants
+        .values()
+        .map(|tenant| {
+            let parent = tenant.tenant.spec.parent.and_then(|id| context.configuration.tenants.get(&id));
+            (tenant.tenant.spec.slug.as_str(), parent.map(|parent| parent.tenant.spec.slug.as_str()))
+        })
+        .collect();
+    let parent_of = |slug: &str| -> Option<&str> {
+        match tenants.iter().find(|tenant| tenant.slug == slug) {
+            Some(tenant) => tenant.parent.as_deref(),
+            None => stored.get(slug).copied().flatten(),
+        }
+    };
+    for tenant in tenants {
+        let Some(parent) = &tenant.parent else { continue };
+        let place = line(nodes, tenant, "parent");
+        let path = format!("tenants[{}].parent", tenant.slug);
+        let known = || tenants.iter().map(|tenant| tenant.slug.as_str()).chain(stored.keys().copied());
+        if !known().any(|slug| slug == parent) {
+            let others = known().filter(|slug| *slug != tenant.slug);
+            let hint = nearest(parent, others).map_or_else(String::new, |slug| format!("; the nearest is `{slug}`"));
+            complaints.add(place, path, format!("there is no tenant `{parent}`{hint}"));
+            continue;
+        }
+        let mut at = parent.as_str();
+        for _ in 0..=tenants.len() + stored.len() {
+            if at == tenant.slug {
+                let message = format!("the tenant stands under itself by way of `{parent}`; break the circle");
+                complaints.add(place, &path, message);
+                break;
+            }
+            match parent_of(at) {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Process settings: a `fedbridge.toml`, the environment, then flags; the later wins.
+//!
+//! Every key is listed in [`sources::KEYS`]. All mistakes of all sources come back together.
+
+pub mod complaints;
+pub mod nearest;
+mod sources;
+pub mod values;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base64::Engine as _;
+use url::{Host, Url};
+
+use complaints::Complaints;
+pub use sources::{FlagValue, KEYS, Key};
+use sources::{Raw, Values};
+use values::{Network, Rate};
+
+/// The settings of one process, all of them valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The public address, without a path and without a trailing slash.
+    pub base_url: String,
+    pub http: HttpSettings,
+    /// `/livez`, `/readyz`, `/metrics`.
+    pub management_listen: SocketAddr,
+    pub database_url: DatabaseUrl,
+    pub master_key: MasterKeySource,
+    /// Plain http and loopback targets are allowed for fetches.
+    pub egress_allow_loopback: bool,
+    pub failures_per_ip: Rate,
+    pub failures_per_account: Rate,
+    /// How long recorded logins are kept.
+    pub traces_keep: Duration,
+    /// `None`: text on a terminal, else JSON.
+    pub log_format: Option<LogFormat>,
+    /// A filter of `tracing`, such as `info` or `fedbridge=debug`.
+    pub log_level: String,
+    /// Sentences for standard error: likely typing mistakes that change nothing.
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpSettings {
+    pub listen: SocketAddr,
+    pub tls: Option<TlsFiles>,
+    /// Whose forwarded headers are believed.
+    pub trusted_proxies: Vec<Network>,
+}
+
+/// PEM files of a listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// A database address. It may carry a password, so it never prints itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The path of an SQLite file; `None` for a server.
+    pub fn sqlite_path(&self) -> Option<&Path> {
+        self.0.strip_prefix("sqlite://").map(|rest| Path::new(rest.split('?').next().unwrap_or(rest)))
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.split("://").next().unwrap_or_default())?;
+        f.write_str("://…")
+    }
+}
+
+/// Where the master key comes from.
+#[derive(Clone, PartialEq, Eq)]
+pub enum MasterKeySource {
+    /// A file, made at first start.
+    File(PathBuf),
+    /// The key itself, from `FEDBRIDGE_MASTER_KEY`.
+    Given([u8; 32]),
+}
+
+impl fmt::Debug for MasterKeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "File({})", path.display()),
+            Self::Given(_) => f.write_str("Given(…)"),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the settings. `env` gives all environment variables.
+    pub fn read(
+        config: Option<&Path>,
+        env: impl IntoIterator<Item = (String, String)>,
+        flags: &[FlagValue],
+    ) -> Result<Self, Complaints> {
+        let mut complaints = Complaints::new();
+        let mut values = Values::default();
+        if let Some(path) = config {
+            values.add_file(path, &mut complaints);
+        }
+        let warnings = values.add_environment(env);
+        values.add_flags(flags);
+        let mut reader = Reader { values, complaints };
+        let settings = reader.settings(warnings);
+        reader.complaints.or(settings)
+    }
+}
+
+struct Reader {
+    values: Values,
+    complaints: Complaints,
+}
+
+impl Reader {
+    /// `None` where a value is wrong; what is wrong is then among the complaints.
+    fn settings(&mut self, warnings: Vec<String>) -> Option<Settings> {
+        self.refuse_ldap();
+        let base_url = self.value("base_url", "http://127.0.0.1:8080", base_url);
+        let listen = self.value("http.listen", "127.0.0.1:8080", address);
+        let tls = self.tls_files("http.tls_cert", "http.tls_key");
+        let trusted_proxies = self.networks("http.trusted_proxies");
+        let management_listen = self.value("management.listen", "127.0.0.1:9090", address);
+        let database_url = self.value("database.url", "sqlite://data/fedbridge.db", database_url);
+        let master_key = self.master_key();
+        let egress_allow_loopback = self.flag("egress.allow_loopback", false);
+        let failures_per_ip = self.value("limits.failures_per_ip", "60/min", Rate::parse);
+        let failures_per_account = self.value("limits.failures_per_account", "10/min", Rate::parse);
+        let traces_keep = self.value("traces.keep", "30d", values::duration);
+        let log_format = self.log_format();
+        let log_level = self.value("log.level", "info", log_level);
+        Some(Settings {
+            base_url: base_url?,
+            http: HttpSettings { listen: listen?, tls: tls?, trusted_proxies: trusted_proxies? },
+            management_listen: management_listen?,
+            database_url: database_url?,
+            master_key: master_key?,
+            egress_allow_loopback: egress_allow_loopback?,
+            failures_per_ip: failures_per_ip?,
+            failures_per_account: failures_per_account?,
+            traces_keep: traces_keep?,
+            log_format: log_format?,
+            log_level: log_level?,
+            warnings,
+        })
+    }
+
+    fn value<T>(&mut self, key: &str, default: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let Some(raw) = self.values.get(key) else {
+            return parse(default).ok();
+        };
+        let parsed = match &raw.value {
+            Raw::Text(text) => parse(text.trim()),
+            other => Err(format!("expected text in quotes, found {}", other.kind())),
+        };
+        parsed.map_err(|message| self.complaints.add(&raw.place, key, message)).ok()
+    }
+
+    fn flag(&mut self, key: &str, default: bool) -> Option<bool> {
+        let Some(raw) = self.values.get(key) else {
+            return Some(default);
+        };
+        match &raw.value {
+            Raw::Flag(value) => Some(*value),
+            Raw::Text(text) if !raw.typed && text == "true" => Some(true),
+            Raw::Text(text) if !raw.typed && text == "false" => Some(false),
+            _ => {
+                self.complaints.add(&raw.place, key, "expected true or false");
+                None
+            }
+        }
+    }
+
+    fn tls_files(&mut self, cert_key: &str, key_key: &str) -> Option<Option<TlsFiles>> {
+        let path = |text: &str| {
+            if text.is_empty() { Err("expected the path of a PEM file".to_owned()) } else { Ok(PathBuf::from(text)) }
+        };
+        let present = |reader: &Self, key: &str| reader.values.get(key).map(|raw| raw.place.clone());
+        let missing = |key: &str| format!("`{key}` is missing; a TLS listener needs a certificate and its key");
+        match (present(self, cert_key), present(self, key_key)) {
+            (None, None) => Some(None),
+            (Some(place), None) => {
+                self.complaints.add(&place, cert_key, missing(key_key));
+                None
+            }
+            (None, Some(place)) => {
+                self.complaints.add(&place, key_key, missing(cert_key));
+                None
+            }
+            (Some(_), Some(_)) => {
+                let (cert, key) = (self.value(cert_key, "", path), self.value(key_key, "", path));
+                Some(Some(TlsFiles { cert: cert?, key: key? }))
+            }
+        }
+    }
+
+    fn networks(&mut self, key: &str) -> Option<Vec<Network>> {
+        let Some(raw) = self.values.get(key) else {
+            return Some(Vec::new());
+        };
+        let items: Vec<String> = match &raw.value {
+            Raw::List(items) => items.clone(),
+            Raw::Text(text) => text.split(',').map(|item| item.trim().to_owned()).filter(|i| !i.is_empty()).collect(),
+            other => {
+                let message = format!("expected a list of addresses or networks, found {}", other.kind());
+                self.complaints.add(&raw.place, key, message);
+                return None;
+            }
+        };
+        let mut networks = Some(Vec::new());
+        for item in items {
+            match Network::parse(&item) {
+                Ok(network) => networks.iter_mut().for_each(|list| list.push(network)),
+                Err(message) => {
+                    self.complaints.add(&raw.place, key, message);
+                    networks = None;
+                }
+            }
+        }
+        networks
+    }
+
+    /// The key itself beats the file, unless the file was named by a flag.
+    fn master_key(&mut self) -> Option<MasterKeySource> {
+        let file = self.values.get("master_key_file");
+        match self.values.get("master_key") {
+            Some(given) if file.as_ref().is_none_or(|file| !file.from_flag) => {
+                let Raw::Text(text) = &given.value else { return None };
+                let decoded = base64::engine::general_purpose::STANDARD.decode(text.trim());
+                match decoded.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()) {
+                    Some(key) => Some(MasterKeySource::Given(key)),
+                    None => {
+                        let message = "expected 32 octets in base64; make one with `openssl rand -base64 32`";
+                        self.complaints.add(&given.place, "master_key", message);
+                        None
+                    }
+                }
+            }
+            _ => self.value("master_key_file", "data/master.key", |text| {
+                if text.is_empty() { Err("expected the path of a file".to_owned()) } else { Ok(text.into()) }
+            })
+            .map(MasterKeySource::File),
+        }
+    }
+
+    fn log_format(&mut self) -> Option<Option<LogFormat>> {
+        if self.values.get("log.format").is_none() {
+            return Some(None);
+        }
+        self.value("log.format", "", |text| match text {
+            "text" => Ok(Some(LogFormat::Text)),
+            "json" => Ok(Some(LogFormat::Json)),
+            other => Err(format!("`{other}` is not a log format; write text or json")),
+        })
+    }
+
+    /// The keys are known, and nothing listens: better an error than a listener that never opens.
+    fn refuse_ldap(&mut self) {
+        for key in ["ldap.listen", "ldap.tls_listen"] {
+            if let Some(raw) = self.values.get(key) {
+                self.complaints.add(&raw.place, key, "the LDAP listener is not supported by this version; remove it");
+            }
+        }
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let text = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    text.parse().map_err(|_| format!("`{text}` is not an address to listen on; write IP:PORT, for example 127.0.0.1:8080"))
+}
+
+fn database_url(text: &str) -> Result<DatabaseUrl, String> {
+    let known = ["sqlite://", "postgres://", "postgresql://"];
+    let rest = known.iter().find_map(|scheme| text.strip_prefix(scheme));
+    match rest {
+        Some(rest) if !rest.is_empty() => Ok(DatabaseUrl(text.to_owned())),
+        _ => Err("expected sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE".to_owned()),
+    }
+}
+
+fn log_level(text: &str) -> Result<String, String> {
+    match text.parse::<tracing_subscriber::filter::EnvFilter>() {
+        Ok(_) if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err(format!("`{text}` is not a log level; write error, warn, info, debug or trace")),
+    }
+}
+
+fn base_url(text: &str) -> Result<String, String> {
+    let url = Url::parse(text)
+        .map_err(|_| format!("`{text}` is not an address; write it like https://login.example.com"))?;
+    let host = url.host().ok_or_else(|| format!("`{text}` has no host"))?;
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&host) => {}
+        "http" => return Err(format!("`{text}` is plain http; https is required unless the host is loopback")),
+        other => return Err(format!("`{other}` is not a scheme that browsers log in with; write https")),
+    }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("`{text}` has a path; the base address stands alone, behind it come /t/TENANT addresses"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the base address carries a user name; remove it".to_owned());
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// RFC 6761 section 6.3 and the loopback networks.
+fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => *name == "localhost" || name.ends_with(".localhost"),
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
