@@ -1,0 +1,158 @@
+//! `fedbridge demo`: one whole login on real HTTP, and then a server to look at.
+//!
+//! The identity provider and the app of the demo are scripted parts of the demo
+//! itself, on a second port. Everything between them is the product: the login
+//! goes through the real ACS.
+
+mod app;
+mod provider;
+mod visitor;
+
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use fedbridge_contract::services::{Rng, random_text};
+use fedbridge_keys::{OpensslRng, SystemClock};
+use fedbridge_saml::testkit::ScriptedIdp;
+use fedbridge_web::{Dispatch, Found, Limits, Place, Site, WebConfig, serve};
+use tokio::sync::watch;
+use url::Url;
+
+use super::serve::Server;
+use super::settings::Settings;
+use super::{cli, logging};
+use app::DemoApp;
+use provider::DemoProvider;
+
+/// The demo's own port, beside the bridge's.
+const PORT: u16 = 8081;
+
+/// Runs the demo until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When a port is taken, or the login does not end with claims.
+pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    logging::start(&settings);
+    super::registry::init().map_err(anyhow::Error::msg)?;
+    let rng: Arc<dyn Rng> = Arc::new(OpensslRng);
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
+    let listener = TcpListener::bind(address)
+        .with_context(|| format!("the demo needs {address} for its scripted identity provider and app"))?;
+    let here = format!("http://{address}");
+    let issuer = format!("{}/t/demo", settings.base_url);
+    let idp = ScriptedIdp::new(format!("{here}/t/demo-idp/metadata"), format!("{here}/t/demo-idp/sso"));
+    let secret = random_text::<32>(rng.as_ref());
+    let app = DemoApp::new(&issuer, &here, &secret)?;
+
+    let folder = std::env::temp_dir().join(format!("fedbridge-demo-{}", std::process::id()));
+    let file = write_bridge_file(&folder, &idp, &app, &secret).context("the demo's bridge file can't be written")?;
+    let applied = cli::apply_file(&settings, &file).await;
+    let _ = std::fs::remove_dir_all(&folder);
+    applied?;
+
+    let base_url = settings.base_url.clone();
+    let server = Server::open(settings).await?;
+    let (stop, stopped) = watch::channel(false);
+    let bridge = tokio::spawn(server.run(stopped.clone()));
+    let stage = Stage { app: app.clone(), provider: DemoProvider { idp, clock: Arc::new(SystemClock) } };
+    let web = WebConfig {
+        site: Site::new(&Url::parse(&here)?, rng)?,
+        tls: None,
+        trusted_proxies: Vec::new(),
+        workers: 1,
+        limits: Limits::default(),
+        observer: Arc::new(()),
+    };
+    let mut gone = stopped.clone();
+    let shutdown = async move {
+        let _ = gone.wait_for(|stop| *stop).await;
+    };
+    let beside = tokio::spawn(serve(web, listener, Arc::new(stage), shutdown));
+
+    let claims = visitor::log_in(&app.start_url()).await.context("the demo's login did not end with claims")?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", serde_json::to_string_pretty(&claims)?)?;
+    writeln!(
+        out,
+        "
+That was one login: the demo's scripted identity provider -> SAML -> fedbridge -> OIDC -> the demo's app.
+
+  log in with a browser      {}
+  OpenID configuration       {issuer}/.well-known/openid-configuration
+  SAML SP metadata           {issuer}/connections/demo-idp/saml/metadata
+  how this login went        fedbridge trace list
+  stop                       Ctrl-C
+
+fedbridge is up at {base_url}.",
+        app.start_url()
+    )?;
+    out.flush()?;
+    drop(out);
+
+    super::serve::termination().await;
+    let _ = stop.send(true);
+    bridge.await.context("the bridge")??;
+    beside.await.context("the demo's own listener")??;
+    Ok(())
+}
+
+fn write_bridge_file(
+    folder: &Path,
+    idp: &ScriptedIdp,
+    app: &DemoApp,
+    secret: &str,
+) -> std::io::Result<std::path::PathBuf> {
+    std::fs::create_dir_all(folder)?;
+    std::fs::write(folder.join("idp.xml"), idp.metadata())?;
+    let file = folder.join("bridge.yaml");
+    std::fs::write(
+        &file,
+        format!(
+            r#"version: 1
+tenants:
+  - slug: demo
+    display_name: Demo
+    domains: [demo.example]
+    connections:
+      - slug: demo-idp
+        display_name: Scripted identity provider of the demo
+        protocol: saml
+        domains: [demo.example]
+        idp_metadata: {{ file: idp.xml }}
+        mapping:
+          claims:
+            groups: {{ from: [memberOf] }}
+            department: {{ from: [department] }}
+            admin: {{ cel: "'admins' in groups", type: bool }}
+    clients:
+      - client_id: demo-app
+        name: The demo's app
+        client_secret: {{ value: "{secret}" }}
+        redirect_uris: ["{}"]
+        scopes: [openid, profile, email, groups]
+        release: [department, admin]
+"#,
+            app.redirect_uri
+        ),
+    )?;
+    Ok(file)
+}
+
+/// What the demo's own port serves.
+struct Stage {
+    app: DemoApp,
+    provider: DemoProvider,
+}
+
+impl Dispatch for Stage {
+    fn resolve(&self, place: Place<'_>) -> Option<Found> {
+        match place {
+            Place::Tenant { tenant: "demo-app", route } => self.app.route(route),
+            Place::Tenant { tenant: "demo-idp", route } => self.provider.route(route),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What every command stands on: the master key, the store, keys, clock,
+//! randomness, egress, and the services that adapters are opened with.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use fedbridge_contract::factory::Registry;
+use fedbridge_contract::services::{Clock, Counters, Egress, Rng, Services, TraceEvent, TraceSink};
+use fedbridge_hub::ports::{KeyOpener, Sealer};
+use fedbridge_hub::run::{Builder, HubGate};
+use fedbridge_keys::{AesGcmSealer, HmacTokenSecrets, MasterKey, OpensslKeyOpener, OpensslRng, SystemClock};
+use fedbridge_store::Store;
+
+use super::egress;
+use super::settings::{MasterKeySource, Settings};
+
+pub struct Foundation {
+    pub store: Arc<Store>,
+    pub sealer: Arc<dyn Sealer>,
+    pub keys: Arc<dyn KeyOpener>,
+    pub clock: Arc<dyn Clock>,
+    pub rng: Arc<dyn Rng>,
+    pub egress: Arc<dyn Egress>,
+    tokens: Arc<HmacTokenSecrets>,
+    base_url: String,
+}
+
+impl Foundation {
+    /// Opens everything. The schema must be there: [`Foundation::migrate`] makes it.
+    ///
+    /// # Errors
+    /// When the master key or the store can't be opened.
+    pub async fn open(settings: &Settings) -> anyhow::Result<Self> {
+        let rng = OpensslRng;
+        let master = match &settings.master_key {
+            MasterKeySource::Given(octets) => MasterKey::from_bytes(*octets),
+            MasterKeySource::File(path) => MasterKey::load_or_create(path, &rng)?,
+        };
+        let tokens = Arc::new(HmacTokenSecrets::new(&master));
+        let sealer: Arc<dyn Sealer> = Arc::new(AesGcmSealer::new(master).context("the master key can't be used")?);
+        let store = Store::open(settings.database_url.as_str(), Arc::clone(&sealer), Default::default()).await?;
+        Ok(Self {
+            store: Arc::new(store),
+            keys: Arc::new(OpensslKeyOpener::new(Arc::clone(&sealer))),
+            sealer,
+            clock: Arc::new(SystemClock),
+            rng: Arc::new(rng),
+            egress: Arc::new(egress::Client::new(settings.egress_allow_loopback)?),
+            tokens,
+            base_url: settings.base_url.clone(),
+        })
+    }
+
+    /// The services that adapters are opened with.
+    pub fn services(&self, traces: Arc<dyn TraceSink>, counters: Arc<dyn Counters>) -> Services {
+        Services {
+            clock: Arc::clone(&self.clock),
+            rng: Arc::clone(&self.rng),
+            egress: Arc::clone(&self.egress),
+            grants: Arc::clone(&self.store) as _,
+            gate: Arc::new(HubGate),
+            tokens: Arc::clone(&self.tokens) as _,
+            traces,
+            counters,
+        }
+    }
+
+    /// Services for a command that ends: nothing is counted, and no trace is recorded.
+    pub fn quiet_services(&self) -> Services {
+        self.services(Arc::new(Quiet), Arc::new(Quiet))
+    }
+
+    pub fn builder(&self, registry: Registry, services: Services) -> Builder {
+        Builder { base_url: self.base_url.clone(), registry, services, keys: Arc::clone(&self.keys) }
+    }
+}
+
+struct Quiet;
+
+impl TraceSink for Quiet {
+    fn record(&self, _: TraceEvent) {}
+}
+
+impl Counters for Quiet {
+    fn token_issued(&self, _: &'static str) {}
+    fn refused(&self, _: &'static str, _: &'static str) {}
+    fn refresh_reused(&self) {}
+}

@@ -1,0 +1,70 @@
+//! The metrics page: Prometheus' text format on the management listener.
+
+use fedbridge_contract::services::Counters;
+use fedbridge_hub::run::Observer;
+use fedbridge_web::{Observe, Served};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// Seconds. A request without a database takes tens of microseconds, a login with a person minutes.
+const REQUEST_BUCKETS: &[f64] = &[0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+const LOGIN_BUCKETS: &[f64] = &[0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0];
+
+/// Installs the process-wide recorder.
+///
+/// # Errors
+/// When one is installed already.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full("fedbridge_http_request_seconds".into()), REQUEST_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full("fedbridge_login_seconds".into()), LOGIN_BUCKETS)?
+        .install_recorder()?;
+    describe_counter!("fedbridge_logins_total", "Logins that ended, by tenant, connection and result");
+    describe_histogram!("fedbridge_login_seconds", "From the app's request to the answer, the person's own time included");
+    describe_counter!("fedbridge_tokens_issued_total", "Access tokens issued, by grant type");
+    describe_counter!("fedbridge_refused_total", "OAuth requests refused, by endpoint and error");
+    describe_counter!("fedbridge_refresh_reused_total", "Refresh tokens that came back after their grace");
+    describe_histogram!("fedbridge_http_request_seconds", "Time to answer, by route, method and status class");
+    describe_gauge!("fedbridge_traces", "Recorded logins since start, by fate");
+    describe_gauge!("fedbridge_store", "Work of the store since start, by measure");
+    Ok(handle)
+}
+
+/// Counts what the hub, the adapters and the web layer report.
+pub struct Metrics;
+
+impl Observer for Metrics {
+    fn login(&self, tenant: &str, connection: &str, result: &'static str, seconds: f64) {
+        let (tenant, connection) = (tenant.to_owned(), connection.to_owned());
+        counter!("fedbridge_logins_total", "tenant" => tenant, "connection" => connection, "result" => result)
+            .increment(1);
+        histogram!("fedbridge_login_seconds", "result" => result).record(seconds);
+    }
+}
+
+impl Counters for Metrics {
+    fn token_issued(&self, grant_type: &'static str) {
+        counter!("fedbridge_tokens_issued_total", "grant_type" => grant_type).increment(1);
+    }
+
+    fn refused(&self, endpoint: &'static str, code: &'static str) {
+        counter!("fedbridge_refused_total", "endpoint" => endpoint, "error" => code).increment(1);
+    }
+
+    fn refresh_reused(&self) {
+        counter!("fedbridge_refresh_reused_total").increment(1);
+    }
+}
+
+impl Observe for Metrics {
+    fn served(&self, served: &Served<'_>) {
+        let class = match served.status {
+            200..300 => "2xx",
+            300..400 => "3xx",
+            400..500 => "4xx",
+            _ => "5xx",
+        };
+        histogram!("fedbridge_http_request_seconds", "route" => served.route, "method" => served.method, "status" => class)
+            .record(served.elapsed.as_secs_f64());
+    }
+}

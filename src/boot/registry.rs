@@ -1,0 +1,27 @@
+//! The adapters of this build: the only file that names their crates.
+
+use std::sync::Arc;
+
+use fedbridge_contract::downstream::Downstream;
+use fedbridge_contract::factory::Registry;
+use fedbridge_contract::services::Services;
+use fedbridge_oidc::OpenIdProvider;
+use fedbridge_saml::SamlFactory;
+
+/// Upstream adapters, by the word that `protocol:` takes.
+pub fn upstreams() -> Registry {
+    Registry::default().with(Arc::new(SamlFactory::new()))
+}
+
+/// Downstream adapters. The first one that declares a route answers it.
+pub fn downstreams(services: &Services) -> Vec<Arc<dyn Downstream>> {
+    vec![Arc::new(OpenIdProvider::new(services.clone()))]
+}
+
+/// What adapters need once per process, with the proof that it took.
+///
+/// # Errors
+/// When the XML security library is not closed as it must be.
+pub fn init() -> Result<(), String> {
+    fedbridge_saml::init().map_err(|error| error.to_string())
+}

@@ -1,0 +1,180 @@
+//! The server: from settings to listeners, and a graceful stop.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use fedbridge_contract::services::{Clock, Counters, TraceSink};
+use fedbridge_hub::mapping::AppRules;
+use fedbridge_hub::run::{Hub, Recorder, Snapshots};
+use fedbridge_store::{Store, SystemStore};
+use fedbridge_web::{Limits, Management, Readiness, Site, Tls, WebConfig, serve, serve_management};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
+use url::Url;
+
+use super::foundation::Foundation;
+use super::front::Front;
+use super::metrics::Metrics;
+use super::settings::Settings;
+use super::{logging, metrics, registry, reload};
+
+/// How often expired rows are deleted.
+const JANITOR: Duration = Duration::from_secs(60);
+
+/// Runs every listener until SIGTERM or SIGINT.
+///
+/// `apply` is carried out by the caller before: a bad file must end before any listener opens.
+///
+/// # Errors
+/// When something can't be opened, or a listener fails.
+pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    logging::start(&settings);
+    let server = Server::open(settings).await?;
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        termination().await;
+        tracing::info!("stopping: no new requests, those under way may finish");
+        let _ = stop.send(true);
+    });
+    server.run(stopped).await
+}
+
+/// A server whose listeners are bound.
+pub struct Server {
+    settings: Settings,
+    hub: Arc<Hub>,
+    foundation: Foundation,
+    recorder: Recorder,
+    prometheus: PrometheusHandle,
+    public: TcpListener,
+    management: TcpListener,
+}
+
+impl Server {
+    /// Opens the store, brings its schema up to date, loads the configuration and binds.
+    ///
+    /// # Errors
+    /// When any of these fails; nothing listens then.
+    pub async fn open(settings: Settings) -> anyhow::Result<Self> {
+        registry::init().map_err(anyhow::Error::msg).context("the XML security library is not safe to use")?;
+        let foundation = Foundation::open(&settings).await?;
+        let prometheus = metrics::install().context("the metrics can't be recorded")?;
+        let recorder = Recorder::start(
+            Arc::clone(&foundation.store) as _,
+            Arc::clone(&foundation.sealer),
+            Arc::clone(&foundation.clock),
+            Arc::clone(&foundation.rng),
+        );
+        let counters: Arc<dyn Counters> = Arc::new(Metrics);
+        let services = foundation.services(Arc::new(recorder.clone()) as Arc<dyn TraceSink>, counters);
+        let builder = Arc::new(foundation.builder(registry::upstreams(), services.clone()));
+        let snapshots = Arc::new(Snapshots::default());
+        reload::load(foundation.store.as_ref(), &builder, &snapshots).await?;
+        let hub = Arc::new(Hub {
+            snapshots: Arc::clone(&snapshots),
+            store: Arc::clone(&foundation.store) as _,
+            sealer: Arc::clone(&foundation.sealer),
+            downstreams: registry::downstreams(&services),
+            services,
+            recorder: recorder.clone(),
+            observer: Arc::new(Metrics),
+            no_app: AppRules::default(),
+        });
+        let public = bind("http.listen", settings.http.listen)?;
+        let management = bind("management.listen", settings.management_listen)?;
+        tokio::spawn(reload::follow(Arc::clone(&foundation.store) as _, builder, snapshots));
+        tokio::spawn(janitor(Arc::clone(&foundation.store), Arc::clone(&foundation.clock), settings.traces_keep));
+        Ok(Self { settings, hub, foundation, recorder, prometheus, public, management })
+    }
+
+    /// Serves until `stopped` turns true, then lets requests finish and writes what is waiting.
+    ///
+    /// # Errors
+    /// When a listener fails.
+    pub async fn run(self, stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
+        let base_url = Url::parse(&self.settings.base_url).context("base_url")?;
+        let tls = match &self.settings.http.tls {
+            Some(files) => Some(Tls::from_files(&files.cert, &files.key)?),
+            None => None,
+        };
+        let web = WebConfig {
+            site: Site::new(&base_url, Arc::clone(&self.foundation.rng))?,
+            tls,
+            trusted_proxies: self.settings.http.trusted_proxies.iter().map(Into::into).collect(),
+            workers: 0,
+            limits: Limits::default(),
+            observer: Arc::new(Metrics),
+        };
+        let stopping = Arc::new(AtomicBool::new(false));
+        let management = management(&self, Arc::clone(&stopping));
+        let (end_management, management_ended) = watch::channel(false);
+        let beside = tokio::spawn(serve_management(self.management, management, until(management_ended)));
+        tracing::info!(base_url = %self.settings.base_url, listen = %self.settings.http.listen, "ready");
+        let dispatch = Arc::new(Front(Arc::clone(&self.hub)));
+        let flag = Arc::clone(&stopping);
+        let shutdown = async move {
+            until(stopped).await;
+            flag.store(true, Ordering::Relaxed);
+        };
+        serve(web, self.public, dispatch, shutdown).await?;
+        // Nothing comes in any more: what is recorded until now is all there will be.
+        self.recorder.flush().await;
+        self.foundation.store.close().await?;
+        let _ = end_management.send(true);
+        beside.await.context("the management listener")??;
+        Ok(())
+    }
+}
+
+fn bind(setting: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .with_context(|| format!("{setting}: can't listen on {address}; is another server running there?"))
+}
+
+fn management(server: &Server, stopping: Arc<AtomicBool>) -> Management {
+    let prometheus = server.prometheus.clone();
+    let traces = Arc::clone(&server.recorder.stats);
+    let store = Arc::clone(&server.foundation.store);
+    Management {
+        ready: Box::new(move || {
+            if stopping.load(Ordering::Relaxed) { Readiness::NotReady("stopping".into()) } else { Readiness::Ready }
+        }),
+        metrics: Box::new(move || {
+            metrics::publish(&traces, store.stats());
+            prometheus.render()
+        }),
+    }
+}
+
+async fn janitor(store: Arc<Store>, clock: Arc<dyn Clock>, keep: Duration) {
+    loop {
+        tokio::time::sleep(JANITOR).await;
+        let now = clock.now();
+        match SystemStore::of(&store).janitor(now, now - keep).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::debug!(rows, "expired rows deleted"),
+            Err(error) => tracing::warn!(%error, "expired rows could not be deleted; trying again in a minute"),
+        }
+    }
+}
+
+async fn until(mut flag: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which ends it too.
+    let _ = flag.wait_for(|stop| *stop).await;
+}
+
+pub async fn termination() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut term) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
