@@ -1,1 +1,30 @@
-//! fedbridge-store
+//! The store: SQLite on one machine, PostgreSQL on several, one schema and one
+//! set of SQL for both.
+//!
+//! Read in this order: `login` and `grants` (what the ports ask for), `unit`
+//! (commands as guarded SQL), `work` (a guarded list of statements), then
+//! `sqlite` or `postgres` (how such a list happens whole or not at all).
+//!
+//! [`Store`] answers for one tenant at a time: each of its methods names the
+//! tenant, and each statement asks for it. What may look across tenants is
+//! [`SystemStore`], named so that its users can be found.
+
+mod config;
+mod entity;
+mod error;
+mod grants;
+mod login;
+mod open;
+mod people;
+mod postgres;
+mod rows;
+mod sqlite;
+mod stats;
+mod system;
+mod traces;
+mod unit;
+mod work;
+
+pub use open::{OpenError, Store, StoreOptions};
+pub use stats::StoreStats;
+pub use system::{Swept, SystemStore};

@@ -1,0 +1,197 @@
+//! People, and everything that a login writes.
+//!
+//! Each index costs every login, so there is one for each look-up, for each
+//! reference whose rows a deletion has to find, and for each expiry, and no more.
+//! Short-lived rows that nothing joins (transactions, one-time keys, revoked
+//! tokens, traces) have no foreign key: in PostgreSQL each check would lock the
+//! tenant's one row. Deleting a tenant deletes them by name.
+
+use sea_orm_migration::prelude::*;
+
+use crate::column::{
+    TENANT, cascade, clustered, flag, index, int, int_null, octets, primary_key, text, text_null, uuid,
+};
+
+pub struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &str {
+        "m0002_logins"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for table in [
+            clustered(manager, people()),
+            clustered(manager, identities()),
+            transactions(),
+            sessions(),
+            grants(),
+            clustered(manager, once()),
+            clustered(manager, revoked_tokens()),
+            traces(),
+        ] {
+            manager.create_table(table).await?;
+        }
+        for index in [
+            index("identities_person", "identities", &[TENANT, "person_id"]),
+            index("transactions_handle", "transactions", &[TENANT, "handle_hash"]).unique().take(),
+            index("transactions_expiry", "transactions", &["expires_at"]),
+            index("sessions_cookie", "sessions", &[TENANT, "cookie_hash"]).unique().take(),
+            index("sessions_person", "sessions", &[TENANT, "person_id"]),
+            index("sessions_expiry", "sessions", &["absolute_expires_at"]),
+            index("grants_code", "grants", &[TENANT, "code_hash"]).unique().take(),
+            index("grants_person", "grants", &[TENANT, "person_id", "session_id"]),
+            index("grants_expiry", "grants", &["expires_at"]),
+            index("once_expiry", "one_time_keys", &["expires_at"]),
+            index("revoked_expiry", "revoked_tokens", &["expires_at"]),
+            index("traces_time", "traces", &["at"]),
+            index("traces_tenant_time", "traces", &[TENANT, "at"]),
+        ] {
+            manager.create_index(index).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, _: &SchemaManager) -> Result<(), DbErr> {
+        Err(DbErr::Custom("there is no way back: restore a backup".into()))
+    }
+}
+
+fn people() -> TableCreateStatement {
+    Table::create()
+        .table("people")
+        .col(uuid(TENANT))
+        .col(uuid("id"))
+        .col(flag("disabled"))
+        .col(int("created_at"))
+        .primary_key(&mut primary_key(&[TENANT, "id"]))
+        .foreign_key(&mut cascade("people_of_tenant", "people", &[TENANT], "tenants", &[TENANT]))
+        .take()
+}
+
+/// Which upstream subject is which person. The key is a hash: subjects may be of any length.
+fn identities() -> TableCreateStatement {
+    Table::create()
+        .table("identities")
+        .col(uuid(TENANT))
+        .col(uuid("connection_id"))
+        .col(octets("subject_hash"))
+        .col(text("subject_key"))
+        .col(text("display"))
+        .col(uuid("person_id"))
+        .col(int("created_at"))
+        .primary_key(&mut primary_key(&[TENANT, "connection_id", "subject_hash"]))
+        .foreign_key(&mut cascade(
+            "identities_of_connection",
+            "identities",
+            &[TENANT, "connection_id"],
+            "connections",
+            &[TENANT, "id"],
+        ))
+        .foreign_key(&mut cascade(
+            "identities_of_person",
+            "identities",
+            &[TENANT, "person_id"],
+            "people",
+            &[TENANT, "id"],
+        ))
+        .take()
+}
+
+fn transactions() -> TableCreateStatement {
+    Table::create()
+        .table("transactions")
+        .col(uuid(TENANT))
+        .col(uuid("id"))
+        .col(octets("handle_hash"))
+        .col(int("expires_at"))
+        .col(octets("sealed"))
+        .primary_key(&mut primary_key(&[TENANT, "id"]))
+        .take()
+}
+
+/// An ended session is a deleted one.
+fn sessions() -> TableCreateStatement {
+    Table::create()
+        .table("sessions")
+        .col(uuid(TENANT))
+        .col(uuid("id"))
+        .col(octets("cookie_hash"))
+        .col(uuid("person_id"))
+        .col(uuid("connection_id"))
+        .col(int("idle_expires_at"))
+        .col(int("absolute_expires_at"))
+        .col(octets("sealed"))
+        .primary_key(&mut primary_key(&[TENANT, "id"]))
+        .foreign_key(&mut cascade("sessions_of_person", "sessions", &[TENANT, "person_id"], "people", &[TENANT, "id"]))
+        .take()
+}
+
+/// `expires_at` is when nothing made from the grant can be good any more.
+fn grants() -> TableCreateStatement {
+    Table::create()
+        .table("grants")
+        .col(uuid(TENANT))
+        .col(uuid("id"))
+        .col(uuid("app_id"))
+        .col(uuid("person_id"))
+        .col(uuid("session_id"))
+        .col(flag("offline"))
+        .col(octets("code_hash"))
+        .col(int("code_expires_at"))
+        .col(int_null("redeemed_at"))
+        .col(int_null("revoked_at"))
+        .col(int_null("generation"))
+        .col(int_null("rotated_at"))
+        .col(int_null("idle_expires_at"))
+        .col(int_null("absolute_expires_at"))
+        .col(int("expires_at"))
+        .col(octets("sealed"))
+        .primary_key(&mut primary_key(&[TENANT, "id"]))
+        .foreign_key(&mut cascade("grants_of_app", "grants", &[TENANT, "app_id"], "apps", &[TENANT, "id"]))
+        .foreign_key(&mut cascade("grants_of_person", "grants", &[TENANT, "person_id"], "people", &[TENANT, "id"]))
+        .take()
+}
+
+/// Assertion ids, JWT ids: what may be seen once. The key is a hash of purpose and value.
+fn once() -> TableCreateStatement {
+    Table::create()
+        .table("one_time_keys")
+        .col(uuid(TENANT))
+        .col(octets("key_hash"))
+        .col(int("expires_at"))
+        .primary_key(&mut primary_key(&[TENANT, "key_hash"]))
+        .take()
+}
+
+fn revoked_tokens() -> TableCreateStatement {
+    Table::create()
+        .table("revoked_tokens")
+        .col(uuid(TENANT))
+        .col(octets("jti_hash"))
+        .col(int("expires_at"))
+        .primary_key(&mut primary_key(&[TENANT, "jti_hash"]))
+        .take()
+}
+
+/// `person_folded` is the name in lower case, for search without case.
+fn traces() -> TableCreateStatement {
+    Table::create()
+        .table("traces")
+        .col(uuid(TENANT))
+        .col(uuid("id"))
+        .col(int("at"))
+        .col(text("kind"))
+        .col(text_null("connection"))
+        .col(text_null("app"))
+        .col(text_null("person"))
+        .col(text_null("person_folded"))
+        .col(text("outcome"))
+        .col(text("cause"))
+        .col(octets("sealed"))
+        .primary_key(&mut primary_key(&[TENANT, "id"]))
+        .take()
+}

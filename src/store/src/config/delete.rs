@@ -1,0 +1,92 @@
+//! Deleting objects of the configuration, with all that hangs on them.
+
+use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
+use fedbridge_hub::ports::ApplyError;
+use fedbridge_hub::spec::SecretOwner;
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
+
+use crate::config::apply::failed;
+use crate::entity::{app, connection, secret, tenant};
+use crate::unit::uuid;
+use crate::work::{Arg, statement};
+
+/// Tables whose rows no foreign key takes along.
+const LOOSE: [&str; 4] = ["transactions", "one_time_keys", "revoked_tokens", "traces"];
+
+pub async fn tenant(db: &DatabaseTransaction, id: TenantId, with_people: bool) -> Result<(), ApplyError> {
+    // The lock keeps logins from adding people between the count and the deletion (PostgreSQL).
+    let row = tenant::Entity::find_by_id(id.uuid()).lock_exclusive().one(db).await.map_err(failed)?;
+    let Some(row) = row else { return Ok(()) };
+    if !with_people {
+        let people = count(db, "SELECT count(*) FROM people WHERE tenant_id = ?", vec![uuid(id)]).await?;
+        refuse_people(people, || format!("tenant {}", row.slug))?;
+    }
+    for table in LOOSE {
+        run(db, &format!("DELETE FROM {table} WHERE tenant_id = ?"), vec![uuid(id)]).await?;
+    }
+    tenant::Entity::delete_by_id(id.uuid()).exec(db).await.map(drop).map_err(failed)
+}
+
+pub async fn connection(
+    db: &DatabaseTransaction,
+    tenant: TenantId,
+    id: ConnectionId,
+    with_people: bool,
+) -> Result<(), ApplyError> {
+    let key = (tenant.uuid(), id.uuid());
+    let row = connection::Entity::find_by_id(key).lock_exclusive().one(db).await.map_err(failed)?;
+    let Some(row) = row else { return Ok(()) };
+    let both = || vec![uuid(tenant), Arg::Uuid(id.uuid())];
+    if with_people {
+        // Whoever also comes by another connection stays.
+        let sql = "DELETE FROM people WHERE tenant_id = ? AND id IN \
+                   (SELECT person_id FROM identities WHERE tenant_id = ? AND connection_id = ?) \
+                   AND id NOT IN (SELECT person_id FROM identities WHERE tenant_id = ? AND connection_id <> ?)";
+        let args = vec![uuid(tenant), uuid(tenant), Arg::Uuid(id.uuid()), uuid(tenant), Arg::Uuid(id.uuid())];
+        run(db, sql, args).await?;
+    } else {
+        let sql = "SELECT count(DISTINCT person_id) FROM identities WHERE tenant_id = ? AND connection_id = ?";
+        refuse_people(count(db, sql, both()).await?, || format!("connection {}", row.slug))?;
+    }
+    run(db, "DELETE FROM sessions WHERE tenant_id = ? AND connection_id = ?", both()).await?;
+    connection::Entity::delete_by_id(key).exec(db).await.map(drop).map_err(failed)
+}
+
+/// The app's grants and secrets go with it.
+pub async fn app(db: &DatabaseTransaction, tenant: TenantId, id: AppId) -> Result<(), ApplyError> {
+    app::Entity::delete_by_id((tenant.uuid(), id.uuid())).exec(db).await.map(drop).map_err(failed)
+}
+
+pub async fn secret(
+    db: &DatabaseTransaction,
+    tenant: TenantId,
+    owner: SecretOwner,
+    name: &str,
+) -> Result<(), ApplyError> {
+    let condition = match owner {
+        SecretOwner::Connection(id) => secret::Column::ConnectionId.eq(id.uuid()),
+        SecretOwner::App(id) => secret::Column::AppId.eq(id.uuid()),
+    };
+    secret::Entity::delete_many()
+        .filter(secret::Column::TenantId.eq(tenant.uuid()))
+        .filter(condition)
+        .filter(secret::Column::Name.eq(name))
+        .exec(db)
+        .await
+        .map(drop)
+        .map_err(failed)
+}
+
+fn refuse_people(people: u64, what: impl Fn() -> String) -> Result<(), ApplyError> {
+    if people == 0 { Ok(()) } else { Err(ApplyError::HasPeople { what: what(), people }) }
+}
+
+async fn count(db: &DatabaseTransaction, sql: &str, args: Vec<Arg>) -> Result<u64, ApplyError> {
+    let row = db.query_one_raw(statement(db.get_database_backend(), sql, args)).await.map_err(failed)?;
+    let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0)).map_err(failed)?;
+    Ok(count.unsigned_abs())
+}
+
+async fn run(db: &DatabaseTransaction, sql: &str, args: Vec<Arg>) -> Result<(), ApplyError> {
+    db.execute_raw(statement(db.get_database_backend(), sql, args)).await.map(drop).map_err(failed)
+}

@@ -1,0 +1,65 @@
+//! The port of the configuration: reading it whole or in part, and changing it
+//! in one transaction.
+
+mod apply;
+mod delete;
+mod load;
+mod put;
+mod words;
+
+use async_trait::async_trait;
+use fedbridge_contract::error::StoreError;
+use fedbridge_contract::ids::{ConnectionId, TenantId};
+use fedbridge_hub::ports::{ApplyError, ConfigStore};
+use fedbridge_hub::spec::{ConfigChange, Configuration, TenantConfiguration};
+
+use crate::open::Backend;
+use crate::rows::get;
+use crate::system::SystemStore;
+use crate::unit::uuid;
+use crate::work::Arg;
+
+#[async_trait]
+impl ConfigStore for SystemStore {
+    async fn version(&self) -> Result<i64, StoreError> {
+        let row = self.0.one("SELECT version FROM installation WHERE id = ?", vec![Arg::Int(1)]).await?;
+        row.map_or(Ok(0), |row| get(&row, 0))
+    }
+
+    async fn load(&self) -> Result<Configuration, StoreError> {
+        let loaded = load::load(&self.0.inner.reads, &*self.0.inner.sealer, None).await?;
+        let tenants = loaded.tenants.into_iter().map(|tenant| (tenant.tenant.id, tenant)).collect();
+        Ok(Configuration { version: loaded.version, tenants })
+    }
+
+    async fn load_since(&self, version: i64) -> Result<(i64, Vec<TenantConfiguration>, Vec<TenantId>), StoreError> {
+        let loaded = load::load(&self.0.inner.reads, &*self.0.inner.sealer, Some(version)).await?;
+        Ok((loaded.version, loaded.tenants, loaded.all))
+    }
+
+    async fn apply(&self, expected: i64, changes: &[ConfigChange]) -> Result<i64, ApplyError> {
+        let sealer = self.0.inner.sealer.clone();
+        let changes = changes.to_vec();
+        match &self.0.inner.backend {
+            Backend::Sqlite(writer) => {
+                let task = move |db| -> futures_util::future::BoxFuture<'static, _> {
+                    Box::pin(async move { apply::apply(&db, &*sealer, expected, &changes).await })
+                };
+                writer.exclusive(task).await.map_err(ApplyError::Store)?
+            }
+            Backend::Postgres => apply::apply(&self.0.inner.reads, &*sealer, expected, &changes).await,
+        }
+    }
+
+    async fn people(&self, tenant: TenantId, connection: Option<ConnectionId>) -> Result<u64, StoreError> {
+        let (sql, args) = match connection {
+            Some(id) => (
+                "SELECT count(DISTINCT person_id) FROM identities WHERE tenant_id = ? AND connection_id = ?",
+                vec![uuid(tenant), Arg::Uuid(id.uuid())],
+            ),
+            None => ("SELECT count(*) FROM people WHERE tenant_id = ?", vec![uuid(tenant)]),
+        };
+        let row = self.0.one(sql, args).await?;
+        Ok(row.map_or(Ok(0), |row| get::<i64>(&row, 0))?.unsigned_abs())
+    }
+}

@@ -1,0 +1,72 @@
+//! Database errors in words. They name what kind of thing failed, and never a value.
+
+use fedbridge_contract::error::StoreError;
+use sea_orm::{DbErr, RuntimeErr, sqlx};
+
+/// What a database error means to a caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Another transaction was in the way; trying again helps.
+    Busy,
+    Unique,
+    ForeignKey,
+    Unreachable,
+    Other,
+}
+
+/// An error of sea-orm without the values that it may quote.
+pub fn store_error(cause: &DbErr) -> StoreError {
+    match cause {
+        DbErr::ConnectionAcquire(_) => StoreError("no database connection became free in time".into()),
+        DbErr::Exec(RuntimeErr::SqlxError(inner))
+        | DbErr::Query(RuntimeErr::SqlxError(inner))
+        | DbErr::Conn(RuntimeErr::SqlxError(inner)) => sqlx_error(inner),
+        DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. } => damaged("a row"),
+        _ => StoreError("the database refused a statement".into()),
+    }
+}
+
+/// An error of sqlx without the values that it may quote.
+pub fn sqlx_error(cause: &sqlx::Error) -> StoreError {
+    let code = match cause {
+        sqlx::Error::Database(inner) => inner.code().map(|code| format!(" (code {code})")).unwrap_or_default(),
+        _ => String::new(),
+    };
+    StoreError(match fault(cause) {
+        Fault::Busy => format!("the database stayed busy{code}"),
+        Fault::Unique => format!("a value that must be unique is there already{code}"),
+        Fault::ForeignKey => format!("a tenant, connection, app or person is gone{code}"),
+        Fault::Unreachable => format!("the database can't be reached{code}"),
+        Fault::Other => format!("the database refused a statement{code}"),
+    })
+}
+
+pub fn fault_of(cause: &DbErr) -> Fault {
+    match cause {
+        DbErr::Exec(RuntimeErr::SqlxError(inner))
+        | DbErr::Query(RuntimeErr::SqlxError(inner))
+        | DbErr::Conn(RuntimeErr::SqlxError(inner)) => fault(inner),
+        _ => Fault::Other,
+    }
+}
+
+pub fn fault(cause: &sqlx::Error) -> Fault {
+    match cause {
+        sqlx::Error::Database(inner) => match inner.code().as_deref() {
+            // SQLITE_BUSY, its SNAPSHOT and RECOVERY kinds, SQLITE_LOCKED; serialization failure, deadlock.
+            Some("5" | "261" | "517" | "6" | "262" | "40001" | "40P01") => Fault::Busy,
+            _ if inner.is_unique_violation() => Fault::Unique,
+            _ if inner.is_foreign_key_violation() => Fault::ForeignKey,
+            _ => Fault::Other,
+        },
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
+            Fault::Unreachable
+        }
+        _ => Fault::Other,
+    }
+}
+
+/// Something in the database is not what this program writes.
+pub fn damaged(what: &str) -> StoreError {
+    StoreError(format!("{what} in the database is not readable: another master key, or damage"))
+}

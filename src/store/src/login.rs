@@ -1,0 +1,82 @@
+//! The port of logins: transactions, links, sessions, and the unit of work.
+
+use async_trait::async_trait;
+use fedbridge_contract::error::StoreError;
+use fedbridge_contract::ids::{ConnectionId, PersonId, SessionId, TenantId, TransactionId};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_hub::ports::{LinkedPerson, LoginStore, StoredSession, StoredTransaction, Unit, UnitError};
+
+use crate::open::Store;
+use crate::rows::{get, time, uuid as read_uuid};
+use crate::unit::{millis, plan, uuid};
+use crate::work::{Arg, WorkError, digest};
+
+#[async_trait]
+impl LoginStore for Store {
+    async fn transaction(
+        &self,
+        tenant: TenantId,
+        handle_hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<StoredTransaction>, StoreError> {
+        let sql = "SELECT id, sealed FROM transactions WHERE tenant_id = ? AND handle_hash = ? AND expires_at > ?";
+        let row = self.one(sql, vec![uuid(tenant), Arg::Octets(handle_hash.to_vec()), millis(now)]).await?;
+        row.map(|row| {
+            Ok(StoredTransaction { id: TransactionId::from_uuid(read_uuid(&row, 0)?), sealed: get(&row, 1)? })
+        })
+        .transpose()
+    }
+
+    async fn linked_person(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        subject_key: &str,
+    ) -> Result<Option<LinkedPerson>, StoreError> {
+        let sql = "SELECT p.id, p.disabled FROM identities i \
+                   JOIN people p ON p.tenant_id = i.tenant_id AND p.id = i.person_id \
+                   WHERE i.tenant_id = ? AND i.connection_id = ? AND i.subject_hash = ?";
+        let args = vec![uuid(tenant), Arg::Uuid(connection.uuid()), Arg::Octets(digest(&[subject_key]))];
+        let row = self.one(sql, args).await?;
+        row.map(|row| Ok(LinkedPerson { person: PersonId::from_uuid(read_uuid(&row, 0)?), disabled: get(&row, 1)? }))
+            .transpose()
+    }
+
+    async fn session(
+        &self,
+        tenant: TenantId,
+        cookie_hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<StoredSession>, StoreError> {
+        let sql = "SELECT s.id, s.person_id, p.disabled, s.connection_id, s.idle_expires_at, \
+                   s.absolute_expires_at, s.sealed FROM sessions s \
+                   JOIN people p ON p.tenant_id = s.tenant_id AND p.id = s.person_id \
+                   WHERE s.tenant_id = ? AND s.cookie_hash = ? AND s.idle_expires_at > ? AND s.absolute_expires_at > ?";
+        let args = vec![uuid(tenant), Arg::Octets(cookie_hash.to_vec()), millis(now), millis(now)];
+        let row = self.one(sql, args).await?;
+        row.map(|row| {
+            Ok(StoredSession {
+                id: SessionId::from_uuid(read_uuid(&row, 0)?),
+                person: PersonId::from_uuid(read_uuid(&row, 1)?),
+                person_disabled: get(&row, 2)?,
+                connection: ConnectionId::from_uuid(read_uuid(&row, 3)?),
+                idle_expires: time(&row, 4)?,
+                absolute_expires: time(&row, 5)?,
+                sealed: get(&row, 6)?,
+            })
+        })
+        .transpose()
+    }
+
+    async fn commit(&self, tenant: TenantId, unit: Unit) -> Result<(), UnitError> {
+        let plan = plan(tenant, unit, &*self.inner.sealer)?;
+        match self.work(plan.changes).await {
+            Ok(_) => Ok(()),
+            Err(WorkError::Store(cause)) => Err(cause.into()),
+            Err(WorkError::Guard(at)) => match plan.guards.into_iter().nth(at).flatten() {
+                Some(refusal) => Err(UnitError::Guard(refusal)),
+                None => Err(StoreError("a guard failed that is not of this unit".into()).into()),
+            },
+        }
+    }
+}

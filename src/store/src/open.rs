@@ -1,0 +1,195 @@
+//! Opening and closing a store.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use fedbridge_contract::error::StoreError;
+use fedbridge_hub::ports::Sealer;
+use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult};
+
+use crate::error::{sqlx_error, store_error};
+use crate::stats::{Counters, StoreStats};
+use crate::system::SystemStore;
+use crate::work::{Arg, Change, Done, WorkError, statement};
+use crate::{postgres, sqlite};
+
+/// An open store. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub backend: Backend,
+    /// Where reads go.
+    pub reads: DatabaseConnection,
+    pub sealer: Arc<dyn Sealer>,
+    pub counters: Arc<Counters>,
+}
+
+pub(crate) enum Backend {
+    Sqlite(sqlite::Writer),
+    Postgres,
+}
+
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// Connections for reads on SQLite, for everything on PostgreSQL.
+    pub connections: u32,
+    /// Bring the schema up to date at the start.
+    pub migrate: bool,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self { connections: 8, migrate: true }
+    }
+}
+
+/// Why a store could not be opened. The address is not repeated: it may hold a password.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("the database address starts with neither sqlite:// nor postgres://")]
+    UnknownScheme,
+    #[error("the PostgreSQL address is not valid; expected postgres://user@host:port/database")]
+    BadAddress,
+    #[error("a SQLite database needs the path of a file: sqlite://data/fedbridge.db")]
+    NoFile,
+    #[error("the database file can't be made: {0}")]
+    File(#[from] std::io::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the schema could not be brought up to date: {0}")]
+    Migrate(StoreError),
+}
+
+impl Store {
+    /// Opens `sqlite://path` (the folder and the file are made when absent) or `postgres://…`.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing is left half done.
+    pub async fn open(url: &str, sealer: Arc<dyn Sealer>, options: StoreOptions) -> Result<Self, OpenError> {
+        let counters = Arc::new(Counters::default());
+        let (backend, reads) = if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if path.is_empty() || path.contains(":memory:") {
+                return Err(OpenError::NoFile);
+            }
+            let (writer, reads) = sqlite::open(&PathBuf::from(path), &options, Arc::clone(&counters)).await?;
+            (Backend::Sqlite(writer), reads)
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            (Backend::Postgres, postgres::open(url, &options).await?)
+        } else {
+            return Err(OpenError::UnknownScheme);
+        };
+        Ok(Self { inner: Arc::new(Inner { backend, reads, sealer, counters }) })
+    }
+
+    /// What may look across tenants.
+    pub fn system(&self) -> SystemStore {
+        SystemStore(self.clone())
+    }
+
+    /// The counters as they are now.
+    pub fn stats(&self) -> StoreStats {
+        let (size, idle) = match &self.inner.backend {
+            Backend::Sqlite(_) => {
+                let pool = self.inner.reads.get_sqlite_connection_pool();
+                (pool.size() + 1, pool.num_idle())
+            }
+            Backend::Postgres => {
+                let pool = self.inner.reads.get_postgres_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
+        };
+        let size = u64::from(size);
+        self.inner.counters.read(size, size.saturating_sub(idle as u64))
+    }
+
+    /// Carries out what was asked for before, then closes. Later calls fail.
+    ///
+    /// # Errors
+    /// The database failed at the end; what was acknowledged is durable all the same.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        if let Backend::Sqlite(writer) = &self.inner.backend {
+            writer.close().await;
+        }
+        self.inner.reads.close_by_ref().await.map_err(|cause| store_error(&cause))
+    }
+
+    /// Carries a work out. When this gives back `Ok`, it is durable.
+    pub(crate) async fn work(&self, changes: Vec<Change>) -> Done {
+        self.counted(async {
+            match &self.inner.backend {
+                Backend::Sqlite(writer) => writer.work(changes).await,
+                Backend::Postgres => {
+                    let done = postgres::work(&self.inner.reads, changes).await;
+                    self.inner.counters.committed();
+                    done
+                }
+            }
+        })
+        .await
+    }
+
+    /// As [`Store::work`], behind everything that a login waits for.
+    pub(crate) async fn background(&self, changes: Vec<Change>) -> Done {
+        match &self.inner.backend {
+            Backend::Sqlite(writer) => writer.background(changes).await,
+            Backend::Postgres => postgres::work(&self.inner.reads, changes).await,
+        }
+    }
+
+    /// A work without guards.
+    pub(crate) async fn change(&self, change: Change) -> Result<u64, StoreError> {
+        match self.work(vec![change]).await {
+            Ok(rows) => Ok(rows.first().copied().unwrap_or_default()),
+            Err(WorkError::Store(cause)) => Err(cause),
+            Err(WorkError::Guard(_)) => Ok(0),
+        }
+    }
+
+    pub(crate) async fn one(&self, sql: &str, args: Vec<Arg>) -> Result<Option<QueryResult>, StoreError> {
+        let reads = &self.inner.reads;
+        let statement = statement(reads.get_database_backend(), sql, args);
+        reads.query_one_raw(statement).await.map_err(|cause| store_error(&cause))
+    }
+
+    pub(crate) async fn all(&self, sql: &str, args: Vec<Arg>) -> Result<Vec<QueryResult>, StoreError> {
+        let reads = &self.inner.reads;
+        let statement = statement(reads.get_database_backend(), sql, args);
+        reads.query_all_raw(statement).await.map_err(|cause| store_error(&cause))
+    }
+
+    async fn counted(&self, work: impl Future<Output = Done>) -> Done {
+        let counters = &self.inner.counters;
+        let start = Instant::now();
+        counters.begin();
+        // A caller who goes away must not leave the queue's count too high.
+        let mut ending = Ending { counters, start, refused: false, failed: true };
+        let done = work.await;
+        ending.refused = matches!(done, Err(WorkError::Guard(_)));
+        ending.failed = matches!(done, Err(WorkError::Store(_)));
+        done
+    }
+}
+
+struct Ending<'a> {
+    counters: &'a Counters,
+    start: Instant,
+    refused: bool,
+    failed: bool,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.counters.end(self.start.elapsed(), self.refused, self.failed);
+    }
+}
+
+impl From<sea_orm::sqlx::Error> for OpenError {
+    fn from(cause: sea_orm::sqlx::Error) -> Self {
+        Self::Store(sqlx_error(&cause))
+    }
+}
