@@ -6,16 +6,34 @@ use serde_json::Value;
 /// Sets `email_verified` for the address that is in `claims` now, and for no other.
 ///
 /// It is true only where the address's domain is one of the connection's. What
-/// the upstream or a rule says about it can lower it and never raise it; without
-/// an address there is no such claim.
-pub(super) fn settle(claims: &mut Claims, domains: &[String]) {
+/// the upstream or a rule says about it can lower it (`lowered`) and never raise
+/// it; without an address there is no such claim.
+///
+/// Answers why, for the trace.
+pub(super) fn settle(claims: &mut Claims, domains: &[String], lowered: bool) -> Option<String> {
     let Some(email) = claims.text("email") else {
         claims.0.remove("email_verified");
-        return;
+        return None;
     };
-    let lowered = claims.get("email_verified") == Some(&Value::Bool(false));
-    let verified = !lowered && owns(domains, email);
-    claims.set("email_verified", Value::Bool(verified));
+    let owned = owns(domains, email);
+    let domain = email.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let why = match (owned, lowered) {
+        (true, false) => format!("true: `{domain}` is a domain of this connection"),
+        (true, true) => "false: the upstream or a rule says so".to_owned(),
+        (false, _) => format!("false: `{domain}` is not a domain of this connection"),
+    };
+    claims.set("email_verified", Value::Bool(owned && !lowered));
+    Some(why)
+}
+
+/// Whether a rule or the upstream says that the address is not verified.
+pub(super) fn says_no(claims: &Claims) -> bool {
+    claims.get("email_verified") == Some(&Value::Bool(false))
+}
+
+/// Whether settled claims are unverified by somebody's word, and not by the domain.
+pub(super) fn was_lowered(claims: &Claims, domains: &[String]) -> bool {
+    says_no(claims) && claims.text("email").is_some_and(|email| owns(domains, email))
 }
 
 /// Whether the address is plainly `local@domain` with one of these domains.

@@ -30,11 +30,17 @@ pub fn map(facts: &Facts, mapping: &Mapping) -> MapOutcome {
     for rule in &mapping.plain {
         run.plain(rule);
     }
-    email::settle(&mut run.claims, &facts.connection.domains);
+    let domains = &facts.connection.domains;
+    let mut lowered = email::says_no(&run.claims);
+    let mut verified = email::settle(&mut run.claims, domains, lowered);
     if !mapping.cel.is_empty() {
         let made = run_cel(facts, &run.claims, &mapping.cel, &mut run.trace, &mut run.failure);
+        lowered |= made.iter().any(|(claim, value)| *claim == "email_verified" && *value == Some(Value::Bool(false)));
         merge(&mut run.claims, made);
-        email::settle(&mut run.claims, &facts.connection.domains);
+        verified = email::settle(&mut run.claims, domains, lowered);
+    }
+    if let Some(why) = verified {
+        run.trace.decide("email_verified", why, true);
     }
     let denial = match run.failure.take() {
         Some(failure) => Some(failure),
@@ -69,7 +75,7 @@ impl Run<'_> {
         let result = match &rule.make {
             Make::Value(value) => self.made(rule, Ok(Some(value.clone()).filter(|value| !value.is_null())), None),
             Make::From(wanted) => match self.first_present(wanted) {
-                Found::Values { name, values } => self.made(rule, rule.shape.from_texts(values), Some(name)),
+                Found::Values { name, values } => self.made(rule, rule.shape.read_texts(values), Some(name)),
                 Found::Empty => RuleResult::Nothing,
                 Found::Absent => self.not_matched(rule, wanted),
             },
@@ -83,7 +89,6 @@ impl Run<'_> {
         for Wanted { name, .. } in wanted {
             let values = self.facts.attributes.get(name);
             if values.iter().any(|value| !value.is_empty()) {
-                // Borrowed from the facts, not from this run.
                 return Found::Values { name, values };
             }
             there |= !values.is_empty() || self.facts.attributes.contains(name);
@@ -136,7 +141,7 @@ pub(super) fn run_cel<'r>(
     let variables = Variables::new(facts, claims);
     let mut all = Vec::with_capacity(rules.len());
     for rule in rules {
-        let result = match rule.program.run(&variables).and_then(|value| rule.shape.from_json(value)) {
+        let result = match rule.program.run(&variables).and_then(|value| rule.shape.read_json(value)) {
             Ok(value) => {
                 all.push((rule.claim.as_str(), value.clone()));
                 value.map_or(RuleResult::Nothing, |value| RuleResult::Made { value, from: None })

@@ -73,29 +73,28 @@ pub fn release(facts: &Facts, claims: &Claims, app: &AppRules) -> ReleaseOutcome
             Some(why) => trace.push(step("release", claim, why.rule, RuleResult::Withheld { why: clip(why.text) })),
         }
     }
-    let own_email = own.get("email").is_some();
-    let own_verified = own.get("email_verified").is_some();
-    if own_verified && !own_email {
-        // A word about the person's own address: it stands beside that address or nowhere.
-        let raised = claims.get("email_verified") != Some(&Value::Bool(true));
-        if raised {
-            own.set("email_verified", Value::Bool(false));
-        }
-    }
-    for (claim, value) in own.0 {
-        released.set(claim, value);
-    }
-    if own_email {
-        // The address is another one now, and so is what is known about it.
-        if !own_verified {
-            released.0.remove("email_verified");
-        }
-        email::settle(&mut released, &facts.connection.domains);
-    }
+    release_own(facts, claims, own, &mut released, &mut trace);
     let names: Vec<&str> = released.iter().map(|(name, _)| name.as_str()).collect();
     let outcome = if names.is_empty() { "no claims".to_owned() } else { names.join(", ") };
     trace.decide("release", outcome, true);
     ReleaseOutcome { released, denial: None, trace }
+}
+
+/// Puts the app's own claims in. Its rules can't make an address verified either:
+/// another address is settled anew, and a word about the person's own only lowers.
+fn release_own(facts: &Facts, claims: &Claims, mut own: Claims, released: &mut Claims, trace: &mut TraceLog) {
+    let domains = &facts.connection.domains;
+    if own.get("email").is_some() {
+        let lowered = email::says_no(&own) || email::was_lowered(claims, domains);
+        if let Some(why) = email::settle(&mut own, domains, lowered) {
+            trace.decide("email_verified", why, true);
+        }
+    } else if own.get("email_verified").is_some() && claims.get("email_verified") != Some(&Value::Bool(true)) {
+        own.set("email_verified", Value::Bool(false));
+    }
+    for (claim, value) in own.0 {
+        released.set(claim, value);
+    }
 }
 
 struct Withheld {

@@ -179,7 +179,7 @@ fn parse_make(
         let several = matches!(written, Value::Array(values) if values.len() > 1);
         let made = match shape {
             Shape::One(item) if several && item != Item::Json => Err("a list needs `list: true`".to_owned()),
-            shape => shape.from_json(written.clone()),
+            shape => shape.read_json(written.clone()),
         };
         match made {
             Ok(value) => (clip(format!("value {written}")), Make::Value(value.unwrap_or(Value::Null))),

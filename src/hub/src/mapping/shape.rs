@@ -91,7 +91,7 @@ impl Shape {
     ///
     /// # Errors
     /// A sentence, when a value can't be put into this shape.
-    pub fn from_texts(self, values: &[String]) -> Result<Option<Value>, String> {
+    pub fn read_texts(self, values: &[String]) -> Result<Option<Value>, String> {
         let mut present = values.iter().filter(|value| !value.is_empty());
         match self {
             Self::One(item) => present.next().map_or(Ok(None), |text| item_from_text(item, text)),
@@ -110,7 +110,7 @@ impl Shape {
     ///
     /// # Errors
     /// A sentence, when the value can't be put into this shape.
-    pub fn from_json(self, value: Value) -> Result<Option<Value>, String> {
+    pub fn read_json(self, value: Value) -> Result<Option<Value>, String> {
         match (self, value) {
             (_, Value::Null) => Ok(None),
             (Self::One(Item::Json), value) => Ok(Some(value).filter(|value| !is_empty(value))),
@@ -242,38 +242,38 @@ mod tests {
     #[test]
     fn standard_claims_keep_their_type() {
         let shape = Shape::of("email_verified", None, None).unwrap();
-        assert_eq!(shape.from_texts(&texts(&["TRUE"])), Ok(Some(json!(true))));
-        assert!(shape.from_texts(&texts(&["maybe"])).is_err());
+        assert_eq!(shape.read_texts(&texts(&["TRUE"])), Ok(Some(json!(true))));
+        assert!(shape.read_texts(&texts(&["maybe"])).is_err());
         let shape = Shape::of("updated_at", None, None).unwrap();
-        assert_eq!(shape.from_texts(&texts(&["1311280970"])), Ok(Some(json!(1311280970))));
+        assert_eq!(shape.read_texts(&texts(&["1311280970"])), Ok(Some(json!(1311280970))));
         assert!(Shape::of("email", Some(true), None).is_err());
         assert!(Shape::of("email", None, Some(Item::Int)).is_err());
         assert!(Shape::of("groups", Some(false), None).is_err());
         let shape = Shape::of("address", None, None).unwrap();
-        assert_eq!(shape.from_texts(&texts(&["Main St 1"])), Ok(Some(json!({"formatted": "Main St 1"}))));
-        assert_eq!(shape.from_texts(&texts(&["{\"country\":\"DE\"}"])), Ok(Some(json!({"country": "DE"}))));
+        assert_eq!(shape.read_texts(&texts(&["Main St 1"])), Ok(Some(json!({"formatted": "Main St 1"}))));
+        assert_eq!(shape.read_texts(&texts(&["{\"country\":\"DE\"}"])), Ok(Some(json!({"country": "DE"}))));
     }
 
     #[test]
     fn empty_is_absent() {
         for shape in [Shape::One(Item::Text), Shape::List(Item::Text), Shape::One(Item::Json), Shape::Address] {
-            assert_eq!(shape.from_texts(&texts(&["", ""])), Ok(None));
-            assert_eq!(shape.from_texts(&[]), Ok(None));
-            assert_eq!(shape.from_json(Value::Null), Ok(None));
-            assert_eq!(shape.from_json(json!("")), Ok(None));
+            assert_eq!(shape.read_texts(&texts(&["", ""])), Ok(None));
+            assert_eq!(shape.read_texts(&[]), Ok(None));
+            assert_eq!(shape.read_json(Value::Null), Ok(None));
+            assert_eq!(shape.read_json(json!("")), Ok(None));
         }
-        assert_eq!(Shape::List(Item::Text).from_json(json!([])), Ok(None));
-        assert_eq!(Shape::List(Item::Text).from_json(json!(["", null, "a"])), Ok(Some(json!(["a"]))));
+        assert_eq!(Shape::List(Item::Text).read_json(json!([])), Ok(None));
+        assert_eq!(Shape::List(Item::Text).read_json(json!(["", null, "a"])), Ok(Some(json!(["a"]))));
     }
 
     #[test]
     fn other_claims_are_the_first_text_unless_told() {
         let text = Shape::of("tier", None, None).unwrap();
-        assert_eq!(text.from_json(json!(["gold", "silver"])), Ok(Some(json!("gold"))));
-        assert_eq!(text.from_json(json!(true)), Ok(Some(json!("true"))));
-        assert!(text.from_json(json!({"a": 1})).is_err());
-        assert_eq!(Shape::One(Item::Int).from_json(json!(3.0)), Ok(Some(json!(3))));
-        assert!(Shape::One(Item::Int).from_json(json!(3.5)).is_err());
-        assert_eq!(Shape::One(Item::Json).from_json(json!({"a": 1})), Ok(Some(json!({"a": 1}))));
+        assert_eq!(text.read_json(json!(["gold", "silver"])), Ok(Some(json!("gold"))));
+        assert_eq!(text.read_json(json!(true)), Ok(Some(json!("true"))));
+        assert!(text.read_json(json!({"a": 1})).is_err());
+        assert_eq!(Shape::One(Item::Int).read_json(json!(3.0)), Ok(Some(json!(3))));
+        assert!(Shape::One(Item::Int).read_json(json!(3.5)).is_err());
+        assert_eq!(Shape::One(Item::Json).read_json(json!({"a": 1})), Ok(Some(json!({"a": 1}))));
     }
 }

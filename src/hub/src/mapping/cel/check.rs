@@ -11,8 +11,13 @@ use super::meter::{BURN, MATCH, Pattern, SPEND};
 use super::variables::{METER, NAMES, PATTERN, REQUEST_FIELDS, VARIABLES};
 use crate::suggest::hint;
 
-/// The deepest tree. A chain of as many operators is one.
-const MAX_DEPTH: usize = 80;
+/// The deepest tree to evaluate, the meters counted. A chain of operators is as deep as
+/// it is long. The interpreter needs up to 40 kB of stack for a level in a debug build.
+const MAX_DEPTH: usize = 28;
+
+/// The parser needs up to 160 kB of stack for one bracket in a debug build, so it gets
+/// a stack of its own. Expressions are compiled when they are saved, never in a login.
+const PARSER_STACK: usize = 32 * 1024 * 1024;
 
 /// A literal list that may stand inside another loop, or around one.
 const SMALL_LIST: usize = 32;
@@ -83,6 +88,14 @@ pub(super) struct Checked {
 
 /// Parses an expression, checks it, and puts the meters in.
 pub(super) fn check(source: &str) -> Result<Checked, Vec<Problem>> {
+    let lost = || vec![Problem { position: None, message: "the expression could not be read".to_owned() }];
+    std::thread::scope(|scope| {
+        let parser = std::thread::Builder::new().stack_size(PARSER_STACK).spawn_scoped(scope, || parse(source));
+        parser.map_err(|_| lost())?.join().map_err(|_| lost())?
+    })
+}
+
+fn parse(source: &str) -> Result<Checked, Vec<Problem>> {
     let (tree, info) = Parser::new().parse_with_source_info(source).map_err(|errors| {
         let one = |error: &cel::ParseError| Problem {
             position: usize::try_from(error.pos.0).ok().zip(usize::try_from(error.pos.1).ok()).filter(|at| at.0 > 0),
@@ -90,10 +103,6 @@ pub(super) fn check(source: &str) -> Result<Checked, Vec<Problem>> {
         };
         errors.errors.iter().take(5).map(one).collect::<Vec<_>>()
     })?;
-    if depth_over(&tree, MAX_DEPTH) {
-        let message = format!("the expression is nested more than {MAX_DEPTH} deep");
-        return Err(vec![Problem { position: None, message }]);
-    }
     let mut checker = Checker {
         source,
         info: &info,
@@ -103,6 +112,10 @@ pub(super) fn check(source: &str) -> Result<Checked, Vec<Problem>> {
         problems: Vec::new(),
     };
     let expression = checker.walk(tree);
+    if checker.problems.is_empty() && depth_over(&expression, MAX_DEPTH) {
+        let message = "the expression is too deep: use shorter chains, or split it over several claims".to_owned();
+        return Err(vec![Problem { position: None, message }]);
+    }
     if checker.problems.is_empty() {
         Ok(Checked { expression, patterns: checker.patterns })
     } else {
@@ -248,7 +261,8 @@ impl Checker<'_> {
         }
         match name.as_str() {
             op::INDEX if of_attr => spending(operator(id, &name, args)),
-            op::ADD => spending(operator(id, &name, args)),
+            // A chain pays once, at its end: what it copied on the way is at most MAX_DEPTH times that.
+            op::ADD => spending(operator(id, &name, args.into_iter().map(unspent_sum).collect())),
             op::IN if !of_attr => {
                 let list = args.pop().map(spending);
                 args.extend(list);
@@ -431,6 +445,17 @@ fn operator(id: u64, name: &str, args: Vec<IdedExpr>) -> IdedExpr {
 fn spending(node: IdedExpr) -> IdedExpr {
     let spent = is_literal(&node) || matches!(&node.expr, Expr::Call(call) if call.func_name == SPEND);
     if spent { node } else { function(node.id, SPEND, vec![meter(), node]) }
+}
+
+/// The sum inside `@spend(meter, a + b)`; everything else as it is.
+fn unspent_sum(mut node: IdedExpr) -> IdedExpr {
+    let is_sum = |node: &IdedExpr| matches!(&node.expr, Expr::Call(call) if call.func_name == op::ADD);
+    match &mut node.expr {
+        Expr::Call(call) if call.func_name == SPEND && call.args.last().is_some_and(is_sum) => {
+            call.args.pop().unwrap_or_default()
+        }
+        _ => node,
+    }
 }
 
 fn is_literal(node: &IdedExpr) -> bool {

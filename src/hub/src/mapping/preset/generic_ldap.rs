@@ -7,7 +7,7 @@ pub(super) const ROWS: Rows = &[
     ("given_name", &["givenName"]),
     ("family_name", &["sn"]),
     ("name", &["displayName", "cn"]),
-    ("preferred_username", &["uid", "sAMAccountName", "userPrincipalName", "cn"]),
+    ("preferred_username", &["uid", "sAMAccountName", "userPrincipalName"]),
     ("phone_number", &["telephoneNumber", "mobile"]),
     ("locale", &["preferredLanguage"]),
     ("groups", &["memberOf", "isMemberOf", "groupMembership"]),
