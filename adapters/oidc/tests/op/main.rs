@@ -1,0 +1,17 @@
+//! The provider as apps and browsers meet it, over in-memory services.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod authorize;
+mod client_auth;
+mod code;
+mod credentials;
+mod documents;
+mod introspection;
+mod jwt_kinds;
+mod logout;
+mod redirect_corpus;
+mod refresh;
+mod settings;
+mod support;
+mod tenants;
+mod userinfo;
