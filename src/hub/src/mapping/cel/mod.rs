@@ -15,6 +15,7 @@ mod value;
 mod variables;
 
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::IdedExpr;
@@ -81,6 +82,13 @@ impl Program {
     /// One sentence for the trace. A used-up budget is an error even where the
     /// expression itself would have swallowed it (`… || true`).
     pub fn run(&self, variables: &Variables<'_>) -> Result<Value, String> {
+        // The interpreter is not ours. Should it panic on some value that an upstream
+        // sends, that is one login refused and not a worker lost.
+        panic::catch_unwind(AssertUnwindSafe(|| self.evaluate(variables)))
+            .unwrap_or_else(|_| Err("the expression can't be evaluated on these values".to_owned()))
+    }
+
+    fn evaluate(&self, variables: &Variables<'_>) -> Result<Value, String> {
         let scope = variables.scope(&self.patterns);
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
         context.set_variable_resolver(&scope);

@@ -284,3 +284,83 @@ fn the_deepest_expression_fits_a_small_stack() {
         }
     });
 }
+
+/// Expressions at random, from the grammar's parts: each is refused, or ends within its budget.
+#[test]
+fn random_expressions_stay_within_the_budget() {
+    let facts = many("a", 300, 40);
+    let claims = Claims::default();
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let (mut ran, mut refused) = (0, 0);
+    for _ in 0..600 {
+        let expression = random_expression(&mut dice, 5);
+        match Program::compile(&expression) {
+            Err(problems) => {
+                assert!(problems.iter().all(|problem| !problem.message.is_empty()), "{expression}");
+                refused += 1;
+            }
+            Ok(program) => {
+                let variables = Variables::new(&facts, &claims);
+                let first = program.run(&variables);
+                assert!(variables.meter().spent() <= BUDGET, "{expression}");
+                assert_eq!(first, program.run(&Variables::new(&facts, &claims)), "{expression}");
+                ran += 1;
+            }
+        }
+    }
+    assert!(ran > 100 && refused > 20, "{ran} ran, {refused} were refused");
+}
+
+/// Pseudo-random numbers (xorshift), the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % sides as u64) as usize
+    }
+}
+
+fn random_expression(dice: &mut Dice, depth: usize) -> String {
+    let leaves = [
+        "attr.a",
+        "attr['b']",
+        "x",
+        "'abc'",
+        "1",
+        "2.5",
+        "true",
+        "null",
+        "groups",
+        "claims",
+        "subject",
+        "[1, 2]",
+        "user",
+    ];
+    if depth == 0 {
+        return leaves[dice.roll(leaves.len())].to_owned();
+    }
+    let a = random_expression(dice, depth - 1);
+    let pick = dice.roll(16);
+    let b = if pick < 9 { random_expression(dice, depth - 1) } else { String::new() };
+    match pick {
+        0 => format!("{a} + {b}"),
+        1 => format!("({a} == {b})"),
+        2 => format!("({a} in {b})"),
+        3 => format!("({a} && {b})"),
+        4 => format!("({a} || {b})"),
+        5 => format!("[{a}, {b}]"),
+        6 => format!("({a} ? {b} : 'z')"),
+        7 => format!("{{'k': {a}, 'l': {b}}}"),
+        8 => format!("{a}[{b}]"),
+        9 => format!("attr.a.map(x, {a})"),
+        10 => format!("attr.a.filter(x, {a})"),
+        11 => format!("['p', 'q'].exists(x, {a})"),
+        12 => format!("size({a})"),
+        13 => format!("string({a}).split('').join('-')"),
+        14 => format!("{a}.matches('^(a|b)+[0-9]*$')"),
+        _ => format!("!({a})"),
+    }
+}

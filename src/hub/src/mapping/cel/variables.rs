@@ -206,7 +206,7 @@ impl Indexer for AttrMap<'_> {
     }
 }
 
-fn text<'b>(name: &'b dyn Val) -> Result<&'b str, ExecutionError> {
+fn text(name: &dyn Val) -> Result<&str, ExecutionError> {
     name.downcast_ref::<CelString>()
         .map(CelString::inner)
         .ok_or_else(|| ExecutionError::function_error("attr", "is asked by a name, which is a text"))
