@@ -56,7 +56,6 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let base_url = settings.base_url.clone();
     let server = Server::open(settings).await?;
     let (stop, stopped) = watch::channel(false);
-    let bridge = tokio::spawn(server.run(stopped.clone()));
     let stage = Stage { app: app.clone(), provider: DemoProvider { idp, clock: Arc::new(SystemClock) } };
     let web = WebConfig {
         site: Site::new(&Url::parse(&here)?, rng)?,
@@ -70,33 +69,35 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let shutdown = async move {
         let _ = gone.wait_for(|stop| *stop).await;
     };
-    let beside = tokio::spawn(serve(web, listener, Arc::new(stage), shutdown));
+    let beside = async { serve(web, listener, Arc::new(stage), shutdown).await.context("the demo's own listener") };
+    let show = async {
+        let claims = visitor::log_in(&app.start_url()).await.context("the demo's login did not end with claims")?;
+        print(&claims, &app.start_url(), &issuer, &base_url)?;
+        super::serve::termination().await;
+        let _ = stop.send(true);
+        anyhow::Ok(())
+    };
+    tokio::try_join!(server.run(stopped), beside, show)?;
+    Ok(())
+}
 
-    let claims = visitor::log_in(&app.start_url()).await.context("the demo's login did not end with claims")?;
+fn print(claims: &serde_json::Value, start: &str, issuer: &str, base_url: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", serde_json::to_string_pretty(&claims)?)?;
+    writeln!(out, "{}", serde_json::to_string_pretty(claims)?)?;
     writeln!(
         out,
         "
 That was one login: the demo's scripted identity provider -> SAML -> fedbridge -> OIDC -> the demo's app.
 
-  log in with a browser      {}
+  log in with a browser      {start}
   OpenID configuration       {issuer}/.well-known/openid-configuration
   SAML SP metadata           {issuer}/connections/demo-idp/saml/metadata
   how this login went        fedbridge trace list
   stop                       Ctrl-C
 
-fedbridge is up at {base_url}.",
-        app.start_url()
+fedbridge is up at {base_url}."
     )?;
-    out.flush()?;
-    drop(out);
-
-    super::serve::termination().await;
-    let _ = stop.send(true);
-    bridge.await.context("the bridge")??;
-    beside.await.context("the demo's own listener")??;
-    Ok(())
+    Ok(out.flush()?)
 }
 
 fn write_bridge_file(

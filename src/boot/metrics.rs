@@ -1,9 +1,12 @@
 //! The metrics page: Prometheus' text format on the management listener.
 
+use std::sync::atomic::Ordering;
+
 use fedbridge_contract::services::Counters;
-use fedbridge_hub::run::Observer;
+use fedbridge_hub::run::{Observer, RecorderStats};
+use fedbridge_store::StoreStats;
 use fedbridge_web::{Observe, Served};
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// Seconds. A request without a database takes tens of microseconds, a login with a person minutes.
@@ -25,9 +28,28 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     describe_counter!("fedbridge_refused_total", "OAuth requests refused, by endpoint and error");
     describe_counter!("fedbridge_refresh_reused_total", "Refresh tokens that came back after their grace");
     describe_histogram!("fedbridge_http_request_seconds", "Time to answer, by route, method and status class");
-    describe_gauge!("fedbridge_traces", "Recorded logins since start, by fate");
-    describe_gauge!("fedbridge_store", "Work of the store since start, by measure");
+    describe_counter!("fedbridge_traces_total", "Traces, by fate: written, shrunk to a count, or failed");
+    describe_counter!("fedbridge_store_units_total", "Units of work, by result; a refused one failed a guard");
+    describe_counter!("fedbridge_store_unit_microseconds_total", "Time that units of work took, waiting included");
+    describe_counter!("fedbridge_store_commits_total", "Durable commits; one may serve many units");
+    describe_gauge!("fedbridge_store_queue", "Units of work that wait now");
+    describe_gauge!("fedbridge_store_connections", "Database connections, by state");
     Ok(handle)
+}
+
+/// Puts the counters of the store and of the trace recorder on the page.
+pub fn publish(traces: &RecorderStats, store: &StoreStats) {
+    for (fate, count) in [("written", &traces.written), ("shrunk", &traces.shrunk), ("failed", &traces.failed)] {
+        counter!("fedbridge_traces_total", "fate" => fate).absolute(count.load(Ordering::Relaxed));
+    }
+    for (result, count) in [("done", store.units), ("refused", store.refused), ("failed", store.failed)] {
+        counter!("fedbridge_store_units_total", "result" => result).absolute(count);
+    }
+    counter!("fedbridge_store_unit_microseconds_total").absolute(store.unit_micros);
+    counter!("fedbridge_store_commits_total").absolute(store.commits);
+    gauge!("fedbridge_store_queue").set(store.queue as f64);
+    gauge!("fedbridge_store_connections", "state" => "open").set(store.pool_size as f64);
+    gauge!("fedbridge_store_connections", "state" => "in use").set(store.pool_in_use as f64);
 }
 
 /// Counts what the hub, the adapters and the web layer report.

@@ -1,1 +1,19 @@
-//! boot
+//! Boot: settings, the bridge file, the command line, and the wiring of all parts.
+//!
+//! `registry` is the only file that names adapter crates. `foundation` opens what every command
+//! stands on, `serve` runs the server.
+
+pub mod bridge;
+pub mod cli;
+pub mod demo;
+pub mod egress;
+mod foundation;
+mod front;
+mod logging;
+mod metrics;
+pub mod registry;
+mod reload;
+pub mod serve;
+pub mod settings;
+
+pub use foundation::Foundation;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use fedbridge_contract::downstream::Downstream;
 use fedbridge_contract::factory::Registry;
 use fedbridge_contract::services::Services;
-use fedbridge_oidc::OpenIdProvider;
+use fedbridge_oidc::op::OpenIdProvider;
 use fedbridge_saml::SamlFactory;
 
 /// Upstream adapters, by the word that `protocol:` takes.
 pub fn upstreams() -> Registry {
-    Registry::default().with(Arc::new(SamlFactory::new()))
+    Registry::default().with(Arc::new(SamlFactory))
 }
 
 /// Downstream adapters. The first one that declares a route answers it.

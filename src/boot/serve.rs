@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use fedbridge_contract::services::{Clock, Counters, TraceSink};
 use fedbridge_hub::mapping::AppRules;
 use fedbridge_hub::run::{Hub, Recorder, Snapshots};
-use fedbridge_store::{Store, SystemStore};
+use fedbridge_store::{Swept, SystemStore};
 use fedbridge_web::{Limits, Management, Readiness, Site, Tls, WebConfig, serve, serve_management};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
@@ -62,8 +62,9 @@ impl Server {
         registry::init().map_err(anyhow::Error::msg).context("the XML security library is not safe to use")?;
         let foundation = Foundation::open(&settings).await?;
         let prometheus = metrics::install().context("the metrics can't be recorded")?;
+        let system = Arc::new(foundation.store.system());
         let recorder = Recorder::start(
-            Arc::clone(&foundation.store) as _,
+            Arc::clone(&system) as _,
             Arc::clone(&foundation.sealer),
             Arc::clone(&foundation.clock),
             Arc::clone(&foundation.rng),
@@ -72,7 +73,7 @@ impl Server {
         let services = foundation.services(Arc::new(recorder.clone()) as Arc<dyn TraceSink>, counters);
         let builder = Arc::new(foundation.builder(registry::upstreams(), services.clone()));
         let snapshots = Arc::new(Snapshots::default());
-        reload::load(foundation.store.as_ref(), &builder, &snapshots).await?;
+        reload::load(system.as_ref(), &builder, &snapshots).await?;
         let hub = Arc::new(Hub {
             snapshots: Arc::clone(&snapshots),
             store: Arc::clone(&foundation.store) as _,
@@ -85,8 +86,8 @@ impl Server {
         });
         let public = bind("http.listen", settings.http.listen)?;
         let management = bind("management.listen", settings.management_listen)?;
-        tokio::spawn(reload::follow(Arc::clone(&foundation.store) as _, builder, snapshots));
-        tokio::spawn(janitor(Arc::clone(&foundation.store), Arc::clone(&foundation.clock), settings.traces_keep));
+        tokio::spawn(reload::follow(Arc::clone(&system) as _, builder, snapshots));
+        tokio::spawn(janitor(system, Arc::clone(&foundation.clock), settings.traces_keep));
         Ok(Self { settings, hub, foundation, recorder, prometheus, public, management })
     }
 
@@ -103,7 +104,7 @@ impl Server {
         let web = WebConfig {
             site: Site::new(&base_url, Arc::clone(&self.foundation.rng))?,
             tls,
-            trusted_proxies: self.settings.http.trusted_proxies.iter().map(Into::into).collect(),
+            trusted_proxies: self.settings.http.trusted_proxies.clone(),
             workers: 0,
             limits: Limits::default(),
             observer: Arc::new(Metrics),
@@ -111,20 +112,24 @@ impl Server {
         let stopping = Arc::new(AtomicBool::new(false));
         let management = management(&self, Arc::clone(&stopping));
         let (end_management, management_ended) = watch::channel(false);
-        let beside = tokio::spawn(serve_management(self.management, management, until(management_ended)));
-        tracing::info!(base_url = %self.settings.base_url, listen = %self.settings.http.listen, "ready");
         let dispatch = Arc::new(Front(Arc::clone(&self.hub)));
-        let flag = Arc::clone(&stopping);
         let shutdown = async move {
             until(stopped).await;
-            flag.store(true, Ordering::Relaxed);
+            stopping.store(true, Ordering::Relaxed);
         };
-        serve(web, self.public, dispatch, shutdown).await?;
-        // Nothing comes in any more: what is recorded until now is all there will be.
-        self.recorder.flush().await;
-        self.foundation.store.close().await?;
-        let _ = end_management.send(true);
-        beside.await.context("the management listener")??;
+        tracing::info!(base_url = %self.settings.base_url, listen = %self.settings.http.listen, "ready");
+        let front = async {
+            serve(web, self.public, dispatch, shutdown).await?;
+            // Nothing comes in any more: what is recorded until now is all there will be.
+            self.recorder.flush().await;
+            self.foundation.store.close().await?;
+            let _ = end_management.send(true);
+            anyhow::Ok(())
+        };
+        let beside = async {
+            serve_management(self.management, management, until(management_ended)).await.context("the management listener")
+        };
+        tokio::try_join!(front, beside)?;
         Ok(())
     }
 }
@@ -143,19 +148,19 @@ fn management(server: &Server, stopping: Arc<AtomicBool>) -> Management {
             if stopping.load(Ordering::Relaxed) { Readiness::NotReady("stopping".into()) } else { Readiness::Ready }
         }),
         metrics: Box::new(move || {
-            metrics::publish(&traces, store.stats());
+            metrics::publish(&traces, &store.stats());
             prometheus.render()
         }),
     }
 }
 
-async fn janitor(store: Arc<Store>, clock: Arc<dyn Clock>, keep: Duration) {
+async fn janitor(system: Arc<SystemStore>, clock: Arc<dyn Clock>, keep: Duration) {
     loop {
         tokio::time::sleep(JANITOR).await;
         let now = clock.now();
-        match SystemStore::of(&store).janitor(now, now - keep).await {
-            Ok(0) => {}
-            Ok(rows) => tracing::debug!(rows, "expired rows deleted"),
+        match system.janitor(now, now - keep).await {
+            Ok(swept) if swept == Swept::default() => {}
+            Ok(swept) => tracing::debug!(?swept, "expired rows deleted"),
             Err(error) => tracing::warn!(%error, "expired rows could not be deleted; trying again in a minute"),
         }
     }
