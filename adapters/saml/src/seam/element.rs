@@ -6,7 +6,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Element {
     pub(super) namespace: Arc<str>,
-    pub(super) name: Box<str>,
+    pub(super) name: Arc<str>,
     pub(super) attributes: Vec<Attribute>,
     pub(super) nodes: Vec<Node>,
     /// Position among the document's elements, in document order from 0.
@@ -18,7 +18,7 @@ pub struct Element {
 pub struct Attribute {
     /// Namespace URI, empty for an attribute without a prefix.
     pub namespace: Arc<str>,
-    pub name: Box<str>,
+    pub name: Arc<str>,
     pub value: Box<str>,
 }
 

@@ -153,7 +153,7 @@ pub(super) fn registered_transforms() -> Vec<String> {
         (0..c::xmlSecPtrListGetSize(list))
             .filter_map(|at| {
                 let klass = c::xmlSecPtrListGetItem(list, at).cast::<c::_xmlSecTransformKlass>();
-                klass.as_ref().map(|klass| string(klass.href))
+                klass.as_ref().map(|klass| text(klass.href).unwrap_or_default().to_owned())
             })
             .collect()
     }
@@ -243,7 +243,8 @@ impl Dom {
         // SAFETY: the document is alive and this thread's own.
         unsafe {
             let root = c::xmlDocGetRootElement(self.document);
-            let mut reader = TreeReader { elements: &mut self.elements, namespaces: vec![Arc::from("")] };
+            let mut reader =
+                TreeReader { elements: &mut self.elements, namespaces: vec![Arc::from("")], names: Vec::new() };
             reader.element(root.as_ref()?)
         }
     }
@@ -395,10 +396,12 @@ fn is_absolute(uri: &[u8]) -> bool {
 struct TreeReader<'a> {
     elements: &'a mut Vec<*mut c::_xmlNode>,
     namespaces: Vec<Arc<str>>,
+    /// libxml2 keeps each name once, so its address tells names apart.
+    names: Vec<(*const c::xmlChar, Arc<str>)>,
 }
 
-/// Namespace names that are shared between elements; more are merely copied.
-const SHARED_NAMESPACES: usize = 32;
+/// Names and namespace names that are shared between elements; more are merely copied.
+const SHARED: usize = 32;
 
 impl TreeReader<'_> {
     /// The depth of this recursion is bounded by [`Limits`].
@@ -407,7 +410,7 @@ impl TreeReader<'_> {
         self.elements.push(std::ptr::from_ref(node).cast_mut());
         let mut element = Element {
             namespace: unsafe { self.namespace(node.ns) },
-            name: unsafe { text(node.name) }?.into(),
+            name: unsafe { self.name(node.name) }?,
             attributes: Vec::new(),
             nodes: Vec::new(),
             index,
@@ -416,7 +419,7 @@ impl TreeReader<'_> {
         while let Some(attribute) = unsafe { next.as_ref() } {
             element.attributes.push(Attribute {
                 namespace: unsafe { self.namespace(attribute.ns) },
-                name: unsafe { text(attribute.name) }?.into(),
+                name: unsafe { self.name(attribute.name) }?,
                 value: unsafe { attribute_value(attribute) }?,
             });
             next = attribute.next;
@@ -437,14 +440,24 @@ impl TreeReader<'_> {
         Some(element)
     }
 
+    unsafe fn name(&mut self, name: *const c::xmlChar) -> Option<Arc<str>> {
+        if let Some((_, known)) = self.names.iter().find(|(address, _)| *address == name) {
+            return Some(Arc::clone(known));
+        }
+        let fresh: Arc<str> = Arc::from(unsafe { text(name) }?);
+        if self.names.len() < SHARED {
+            self.names.push((name, Arc::clone(&fresh)));
+        }
+        Some(fresh)
+    }
+
     unsafe fn namespace(&mut self, namespace: *const c::_xmlNs) -> Arc<str> {
-        let uri = unsafe { namespace.as_ref() }.map(|namespace| unsafe { string(namespace.href) });
-        let uri = uri.as_deref().unwrap_or("");
+        let uri = unsafe { namespace.as_ref().and_then(|namespace| text(namespace.href)) }.unwrap_or_default();
         if let Some(known) = self.namespaces.iter().find(|known| known.as_ref() == uri) {
             return Arc::clone(known);
         }
         let fresh: Arc<str> = Arc::from(uri);
-        if self.namespaces.len() < SHARED_NAMESPACES {
+        if self.namespaces.len() < SHARED {
             self.namespaces.push(Arc::clone(&fresh));
         }
         fresh
@@ -472,10 +485,6 @@ unsafe fn text<'a>(octets: *const c::xmlChar) -> Option<&'a str> {
         return None;
     }
     unsafe { CStr::from_ptr(octets.cast()) }.to_str().ok()
-}
-
-unsafe fn string(octets: *const c::xmlChar) -> String {
-    unsafe { text(octets) }.unwrap_or_default().to_owned()
 }
 
 // ---------------------------------------------------------------- canonicalization

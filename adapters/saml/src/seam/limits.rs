@@ -149,7 +149,7 @@ pub(super) fn gate(octets: &[u8], limits: Limits) -> Result<&[u8], ParseRefusal>
         let (declaration, _) = declaration.split_once("?>").ok_or(ParseRefusal::XmlDeclaration)?;
         check_declaration(declaration).ok_or(ParseRefusal::XmlDeclaration)?;
     }
-    bound_attributes(octets, limits.attributes)?;
+    bound_attributes(text, limits.attributes)?;
     Ok(octets)
 }
 
@@ -181,10 +181,11 @@ fn check_declaration(mut rest: &str) -> Option<()> {
     }
 }
 
-fn bound_attributes(octets: &[u8], most: usize) -> Result<(), ParseRefusal> {
-    let mut rest = octets;
-    while let Some(start) = rest.iter().position(|&byte| byte == b'<') {
-        rest = &rest[start..];
+fn bound_attributes(text: &str, most: usize) -> Result<(), ParseRefusal> {
+    let mut at = 0;
+    while let Some(start) = text.get(at..).and_then(|rest| rest.find('<')) {
+        at += start;
+        let rest = &text.as_bytes()[at..];
         let skipped = if rest.starts_with(b"<![CDATA[") {
             after(rest, b"]]>")
         } else if rest.starts_with(b"<!--") {
@@ -201,7 +202,7 @@ fn bound_attributes(octets: &[u8], most: usize) -> Result<(), ParseRefusal> {
             length
         };
         match skipped {
-            Some(length) => rest = &rest[length..],
+            Some(length) => at += length,
             None => return Ok(()),
         }
     }
