@@ -1,6 +1,6 @@
 //! The outer message: `samlp:Response` in its fixed grammar (SAML core 3.3.3).
 
-use crate::grammar::{Children, GrammarError, only_attributes, required_attribute, value};
+use crate::grammar::{Children, GrammarError, only_attributes, required_attribute, unexpected, value};
 use crate::names;
 use crate::seam::Element;
 
@@ -37,7 +37,9 @@ pub(super) fn read(root: &Element) -> Result<ResponseShell<'_>, GrammarError> {
     let mut children = Children::of(root)?;
     let issuer = children.optional(names::ASSERTION, "Issuer").map(issuer).transpose()?;
     let has_signature = children.optional(names::DSIG, "Signature").is_some();
-    children.optional(names::PROTOCOL, "Extensions"); // Dropped unread.
+    if let Some(extensions) = children.optional(names::PROTOCOL, "Extensions") {
+        only_foreign(extensions)?; // And then dropped unread.
+    }
     let status = Status::read(children.required(names::PROTOCOL, "Status")?)?;
     let mut payload = Vec::new();
     loop {
@@ -60,6 +62,16 @@ pub(super) fn read(root: &Element) -> Result<ResponseShell<'_>, GrammarError> {
         status,
         payload,
     })
+}
+
+/// Extensions are for other namespaces (SAML core 3.2.1). An assertion or a signature in there is of
+/// use to nobody but an attacker.
+fn only_foreign(extensions: &Element) -> Result<(), GrammarError> {
+    let ours = [names::ASSERTION, names::PROTOCOL, names::DSIG, names::XENC];
+    match extensions.descendants().skip(1).find(|element| ours.contains(&element.namespace())) {
+        Some(element) => Err(unexpected(extensions, element)),
+        None => Ok(()),
+    }
 }
 
 /// The Issuer names an entity and carries no qualifiers (SAML profiles 4.1.4.2).

@@ -1,0 +1,12 @@
+//! The SAML service provider against a scripted identity provider. Keys and
+//! messages are made at run time.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod attacks_messages;
+mod attacks_signatures;
+mod encryption;
+mod imports;
+mod logins;
+mod publishing;
+mod requests;
+mod support;

@@ -1,0 +1,346 @@
+//! A world with one tenant, one SAML connection and one scripted provider.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, LazyLock};
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fedbridge_contract::config::{App, Tenant};
+use fedbridge_contract::error::{Complaint, StoreError};
+use fedbridge_contract::factory::{AdapterFactory, Open};
+use fedbridge_contract::grant::{Grant, Redeemed, Rotated};
+use fedbridge_contract::http::{HttpInput, Method};
+use fedbridge_contract::identity::AuthenticatedIdentity;
+use fedbridge_contract::ids::{ConnectionId, GrantId, TenantId, TransactionId};
+use fedbridge_contract::keys::{DecryptionKey, KeyRing, KeyState, SigningKey};
+use fedbridge_contract::proof::{Minter, Permit};
+use fedbridge_contract::services::{
+    Clock, Counters, Egress, EgressError, EgressLimits, Fetched, Gate, GateRefusal, Grants, RefreshLifetimes, Rng,
+    Rotation, Services, TokenSecrets, TraceEvent, TraceSink,
+};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::{Step, TraceLog};
+use fedbridge_contract::upstream::{
+    Adapter, Answer, Begun, Challenge, Correlation, LoginOutcome, LoginWish, Start, UpstreamRefusal,
+};
+use fedbridge_saml::SamlFactory;
+use fedbridge_saml::testkit::{KeyKind, Person, ReceivedRequest, ResponsePlan, ScriptedIdp, TestDecrypter, TestKey};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+pub const ADDRESS: &str = "https://bridge.example/t/acme/connections/okta";
+pub const ACS: &str = "https://bridge.example/t/acme/connections/okta/saml/acs";
+pub const ENTITY: &str = "https://bridge.example/t/acme/connections/okta/saml/metadata";
+pub const IDP: &str = "https://idp.example/metadata";
+pub const HANDLE: &str = "handle-of-the-transaction";
+
+/// 2026-11-22T02:00:00Z.
+pub const NOW: Timestamp = Timestamp::from_millis(1_795_312_800_000);
+
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
+
+/// The keys of the tenant: signing, and two for decryption.
+pub static SP_KEYS: LazyLock<[Arc<TestKey>; 3]> =
+    LazyLock::new(|| [(); 3].map(|()| TestKey::make(KeyKind::Rsa(2048)).unwrap()));
+
+pub struct World {
+    pub idp: ScriptedIdp,
+    pub adapter: Adapter,
+    pub tenant: Tenant,
+    pub connection: ConnectionId,
+}
+
+/// A request that is out, and what must come back with its answer.
+pub struct Pending {
+    pub request: ReceivedRequest,
+    pub challenge: Challenge,
+    pub state: Vec<u8>,
+    pub wish: LoginWish,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(json!({}))
+    }
+
+    /// With these settings besides the metadata.
+    pub fn with(settings: Value) -> Self {
+        Self::of(ScriptedIdp::new(IDP, "https://idp.example/sso"), settings).unwrap()
+    }
+
+    pub fn of(idp: ScriptedIdp, mut settings: Value) -> Result<Self, Vec<Complaint>> {
+        let object = settings.as_object_mut().unwrap();
+        object.entry("idp_metadata").or_insert_with(|| json!({ "xml": idp.metadata() }));
+        let connection = ConnectionId::random(&Random);
+        let adapter = open(connection, &settings)?;
+        Ok(Self { idp, adapter, tenant: tenant(), connection })
+    }
+
+    pub fn begin(&self) -> Pending {
+        self.begin_with(LoginWish::default())
+    }
+
+    pub fn begin_with(&self, wish: LoginWish) -> Pending {
+        let login = self.adapter.login.as_ref().unwrap();
+        let start = Start { tenant: &self.tenant, handle: HANDLE, wish: &wish, now: NOW };
+        let mut trace = TraceLog::new();
+        let Begun { challenge, state } = RUNTIME.block_on(login.begin(start, &mut trace)).unwrap();
+        assert!(matches!(trace.steps().last(), Some(Step::Sent { .. })));
+        let request = match &challenge {
+            Challenge::Redirect(location) => ReceivedRequest::from_redirect(location).unwrap(),
+            Challenge::AutoPost { fields, .. } => ReceivedRequest::from_post(fields).unwrap(),
+        };
+        Pending { request, challenge, state, wish }
+    }
+
+    /// A right answer to a request, to be made wrong.
+    pub fn plan(&self, pending: &Pending) -> ResponsePlan {
+        self.idp.answer(&pending.request, &alice(), NOW)
+    }
+
+    pub fn complete(&self, pending: &Pending, xml: &str) -> (LoginOutcome, TraceLog) {
+        self.complete_at(pending, xml, NOW)
+    }
+
+    pub fn complete_at(&self, pending: &Pending, xml: &str, now: Timestamp) -> (LoginOutcome, TraceLog) {
+        self.complete_input(pending, &posted(&STANDARD.encode(xml)), now)
+    }
+
+    pub fn complete_input(&self, pending: &Pending, input: &HttpInput, now: Timestamp) -> (LoginOutcome, TraceLog) {
+        let login = self.adapter.login.as_ref().unwrap();
+        assert!(matches!(login.correlate(input), Correlation::Handle(_) | Correlation::Malformed(_)));
+        let transaction = TransactionId::random(&Random);
+        let answer = Answer {
+            tenant: &self.tenant,
+            input,
+            transaction,
+            state: &pending.state,
+            wish: &pending.wish,
+            started: NOW,
+            now,
+        };
+        let minter = Minter::for_transaction(self.tenant.id, self.connection, transaction);
+        let mut trace = TraceLog::new();
+        let outcome = RUNTIME.block_on(login.complete(answer, minter, &mut trace));
+        if let LoginOutcome::Authenticated(identity) = &outcome {
+            assert!(identity.proof.covers(self.tenant.id, self.connection, transaction));
+        }
+        (outcome, trace)
+    }
+
+    /// Logs in with a plan and gives the identity; panics with the trace's cause otherwise.
+    pub fn accept(&self, pending: &Pending, plan: &ResponsePlan) -> Box<AuthenticatedIdentity> {
+        self.accept_xml(pending, &plan.build(&self.idp).unwrap())
+    }
+
+    pub fn accept_xml(&self, pending: &Pending, xml: &str) -> Box<AuthenticatedIdentity> {
+        match self.complete(pending, xml) {
+            (LoginOutcome::Authenticated(identity), _) => identity,
+            (other, trace) => panic!("{other:?}: {:?}", trace.cause()),
+        }
+    }
+
+    /// The name of the check that refused a plan.
+    pub fn refuse(&self, pending: &Pending, plan: &ResponsePlan) -> String {
+        self.refuse_xml(pending, &plan.build(&self.idp).unwrap())
+    }
+
+    pub fn refuse_xml(&self, pending: &Pending, xml: &str) -> String {
+        match self.complete(pending, xml) {
+            (LoginOutcome::Rejected(error), trace) => {
+                assert_eq!(error.code, "invalid_response");
+                failed_check(&trace)
+            }
+            (other, _) => panic!("not rejected: {other:?}\n{xml}"),
+        }
+    }
+
+    pub fn refused_by_provider(&self, pending: &Pending, plan: &ResponsePlan) -> UpstreamRefusal {
+        match self.complete(pending, &plan.build(&self.idp).unwrap()) {
+            (LoginOutcome::UpstreamRefused(refusal), _) => refusal,
+            (other, trace) => panic!("{other:?}: {:?}", trace.cause()),
+        }
+    }
+}
+
+/// The one check of a trace that failed.
+pub fn failed_check(trace: &TraceLog) -> String {
+    let mut failed = trace.steps().iter().filter_map(|step| match step {
+        Step::Check { name, passed: false, .. } => Some(name.clone()),
+        _ => None,
+    });
+    let name = failed.next().expect("a failed check");
+    assert_eq!(failed.next(), None, "only the first failed check is recorded");
+    name
+}
+
+pub fn alice() -> Person {
+    Person::new("alice").with("mail", &["alice@acme.example"]).with("groups", &["staff", "admins"])
+}
+
+pub fn posted(base64: &str) -> HttpInput {
+    let body: String = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("SAMLResponse", base64)
+        .append_pair("RelayState", HANDLE)
+        .finish();
+    HttpInput {
+        method: Method::Post,
+        route: "saml/acs",
+        query: String::new(),
+        body: body.into(),
+        content_type: Some("application/x-www-form-urlencoded".into()),
+        authorization: None,
+        origin: None,
+        accept_language: None,
+        if_none_match: None,
+        cookies: Vec::new(),
+        peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+    }
+}
+
+pub fn open(connection: ConnectionId, settings: &Value) -> Result<Adapter, Vec<Complaint>> {
+    let services = services();
+    SamlFactory.open(Open {
+        tenant: TenantId::random(&Random),
+        connection,
+        slug: "okta",
+        address: ADDRESS.into(),
+        settings,
+        secrets: &BTreeMap::new(),
+        services: &services,
+        now: NOW,
+    })
+}
+
+pub fn tenant() -> Tenant {
+    let [signing, decryption, older] = &*SP_KEYS;
+    let decrypter = |key: &Arc<TestKey>, state| DecryptionKey {
+        state,
+        decrypter: Arc::new(TestDecrypter(Arc::clone(key))),
+        certificate: key.certificate.clone(),
+    };
+    let keys = KeyRing {
+        oidc: Vec::new(),
+        saml_signing: vec![
+            SigningKey {
+                state: KeyState::Active,
+                signer: Arc::clone(signing) as _,
+                jwk: Value::Null,
+                certificate: Some(signing.certificate.clone()),
+            },
+            SigningKey {
+                state: KeyState::Next,
+                signer: Arc::clone(older) as _,
+                jwk: Value::Null,
+                certificate: Some(older.certificate.clone()),
+            },
+        ],
+        saml_decryption: vec![decrypter(decryption, KeyState::Active), decrypter(older, KeyState::Retiring)],
+    };
+    let id = TenantId::random(&Random);
+    Tenant::new(id, "acme".into(), "Acme".into(), true, "https://bridge.example", vec![], vec![], Arc::new(keys))
+}
+
+fn services() -> Services {
+    let nothing = Arc::new(Nothing);
+    Services {
+        clock: nothing.clone(),
+        rng: Arc::new(Random),
+        egress: nothing.clone(),
+        grants: nothing.clone(),
+        gate: nothing.clone(),
+        tokens: nothing.clone(),
+        traces: nothing.clone(),
+        counters: nothing,
+    }
+}
+
+pub struct Random;
+
+impl Rng for Random {
+    fn fill(&self, buffer: &mut [u8]) {
+        openssl::rand::rand_bytes(buffer).unwrap();
+    }
+}
+
+/// Services that a SAML login has no business with: using one is a failure.
+struct Nothing;
+
+const UNUSED: &str = "the SAML adapter does not use this";
+
+impl Clock for Nothing {
+    fn now(&self) -> Timestamp {
+        panic!("{UNUSED}")
+    }
+}
+
+#[async_trait]
+impl Egress for Nothing {
+    async fn get(&self, _: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
+        panic!("{UNUSED}")
+    }
+}
+
+#[async_trait]
+impl Grants for Nothing {
+    async fn by_code(&self, _: TenantId, _: &[u8; 32]) -> Result<Option<Grant>, StoreError> {
+        panic!("{UNUSED}")
+    }
+    async fn find(&self, _: TenantId, _: GrantId, _: Option<&str>) -> Result<Option<Grant>, StoreError> {
+        panic!("{UNUSED}")
+    }
+    async fn redeem(
+        &self,
+        _: TenantId,
+        _: GrantId,
+        _: Option<RefreshLifetimes>,
+        _: Timestamp,
+    ) -> Result<Redeemed, StoreError> {
+        panic!("{UNUSED}")
+    }
+    async fn rotate(&self, _: TenantId, _: Rotation) -> Result<Rotated, StoreError> {
+        panic!("{UNUSED}")
+    }
+    async fn revoke(&self, _: TenantId, _: GrantId, _: Timestamp) -> Result<(), StoreError> {
+        panic!("{UNUSED}")
+    }
+    async fn revoke_token(&self, _: TenantId, _: &str, _: Timestamp) -> Result<(), StoreError> {
+        panic!("{UNUSED}")
+    }
+    async fn token_revoked(&self, _: TenantId, _: &str) -> Result<bool, StoreError> {
+        panic!("{UNUSED}")
+    }
+    async fn remember_once(&self, _: TenantId, _: &str, _: &str, _: Timestamp) -> Result<bool, StoreError> {
+        panic!("{UNUSED}")
+    }
+}
+
+impl Gate for Nothing {
+    fn app(&self, _: &Tenant, _: &App) -> Result<Permit, GateRefusal> {
+        panic!("{UNUSED}")
+    }
+    fn grant(&self, _: &Tenant, _: &App, _: &Grant) -> Result<Permit, GateRefusal> {
+        panic!("{UNUSED}")
+    }
+}
+
+impl TokenSecrets for Nothing {
+    fn mac(&self, _: TenantId, _: &str, _: &[u8]) -> [u8; 32] {
+        panic!("{UNUSED}")
+    }
+}
+
+impl TraceSink for Nothing {
+    fn record(&self, _: TraceEvent) {
+        panic!("{UNUSED}")
+    }
+}
+
+impl Counters for Nothing {
+    fn token_issued(&self, _: &'static str) {}
+    fn refused(&self, _: &'static str, _: &'static str) {}
+    fn refresh_reused(&self) {}
+}
