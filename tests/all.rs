@@ -6,6 +6,8 @@ mod cli;
 mod crash;
 mod login_browser;
 mod once;
+mod oauth;
+mod operation;
 mod rotation;
 mod support;
 mod tidy;
