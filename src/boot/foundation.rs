@@ -9,13 +9,15 @@ use fedbridge_contract::services::{Clock, Counters, Egress, Rng, Services, Trace
 use fedbridge_hub::ports::{KeyOpener, Sealer};
 use fedbridge_hub::run::{Builder, HubGate};
 use fedbridge_keys::{AesGcmSealer, HmacTokenSecrets, MasterKey, OpensslKeyOpener, OpensslRng, SystemClock};
-use fedbridge_store::Store;
+use fedbridge_store::{Store, SystemStore};
 
 use super::egress;
 use super::settings::{MasterKeySource, Settings};
 
 pub struct Foundation {
     pub store: Arc<Store>,
+    /// What crosses tenants: the configuration as a whole, and the operator's traces.
+    pub system: Arc<SystemStore>,
     pub sealer: Arc<dyn Sealer>,
     pub keys: Arc<dyn KeyOpener>,
     pub clock: Arc<dyn Clock>,
@@ -40,6 +42,7 @@ impl Foundation {
         let sealer: Arc<dyn Sealer> = Arc::new(AesGcmSealer::new(master).context("the master key can't be used")?);
         let store = Store::open(settings.database_url.as_str(), Arc::clone(&sealer), Default::default()).await?;
         Ok(Self {
+            system: Arc::new(store.system()),
             store: Arc::new(store),
             keys: Arc::new(OpensslKeyOpener::new(Arc::clone(&sealer))),
             sealer,

@@ -62,7 +62,7 @@ impl Server {
         registry::init().map_err(anyhow::Error::msg).context("the XML security library is not safe to use")?;
         let foundation = Foundation::open(&settings).await?;
         let prometheus = metrics::install().context("the metrics can't be recorded")?;
-        let system = Arc::new(foundation.store.system());
+        let system = Arc::clone(&foundation.system);
         let recorder = Recorder::start(
             Arc::clone(&system) as _,
             Arc::clone(&foundation.sealer),
