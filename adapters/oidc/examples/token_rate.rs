@@ -2,15 +2,14 @@
 //! network and no store: what is left is the provider's own work.
 //!
 //! `cargo run --release -p fedbridge-oidc --example token_rate`
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 #[allow(dead_code)]
 #[path = "../tests/op/support/mod.rs"]
 mod support;
 
-use std::time::Instant;
-
 use support::{SECRET, basic, world};
+use tokio::time::Instant;
 
 const ROUNDS: u32 = 20_000;
 

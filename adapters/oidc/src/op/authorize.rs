@@ -183,6 +183,7 @@ fn examine(
     check_form(settings, params)?;
     let code_challenge = code_challenge(settings, params)?;
     let scope = scope(settings, params.get("scope"))?;
+    check_key(exchange, settings, &scope)?;
     let prompt = Prompt::read(params.get("prompt"))?;
     let max_age = max_age(settings, params.get("max_age"))?;
     let asked = match params.get("claims") {
@@ -280,6 +281,17 @@ fn scope(settings: &ClientSettings, asked: Option<&str>) -> Result<Vec<String>, 
         return Err(Refused::new("invalid_scope", "The client may have none of these scopes."));
     }
     Ok(given)
+}
+
+/// Better said now than after the person has logged in.
+fn check_key(exchange: &mut Exchange<'_>, settings: &ClientSettings, scope: &[String]) -> Result<(), Refused> {
+    let algorithm = settings.id_token_algorithm;
+    let there = exchange.tenant.keys.oidc_signer(algorithm).is_some();
+    if there || !scope.iter().any(|scope| scope == "openid") {
+        return Ok(());
+    }
+    exchange.trace.decide("signing key", format!("the tenant has no active {} key", algorithm.name()), false);
+    Err(Refused::new("server_error", format!("There is no active {} key for ID tokens here.", algorithm.name())))
 }
 
 #[derive(Default)]

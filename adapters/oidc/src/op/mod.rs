@@ -63,7 +63,7 @@ const ROUTES: &[Route] = &[
     Route { path: "token", methods: POST, cors: true },
     Route { path: "userinfo", methods: BOTH, cors: true },
     Route { path: "introspect", methods: POST, cors: false },
-    Route { path: "revoke", methods: POST, cors: true },
+    Route { path: "revoke", methods: POST, cors: false },
     Route { path: "jwks", methods: GET, cors: true },
     Route { path: "logout", methods: BOTH, cors: false },
     Route { path: ".well-known/openid-configuration", methods: GET, cors: true },

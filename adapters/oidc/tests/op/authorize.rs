@@ -341,3 +341,17 @@ async fn a_sector_list_must_hold_every_address() {
     world.accepted(&params).await;
     assert_eq!(world.web.fetches.load(std::sync::atomic::Ordering::Relaxed), fetches, "the list is kept");
 }
+
+#[tokio::test]
+async fn a_missing_signing_key_is_told_before_the_login() {
+    let mut world = world();
+    let mut request = world.request("relaxed", "openid");
+    world.accepted(&request).await;
+    world.drop_key("rs");
+    let answer = world.refused(&request).await;
+    assert_eq!(answer["error"], "server_error");
+    assert!(world.last_cause().contains("no active RS256 key"), "{}", world.last_cause());
+    request.retain(|(name, _)| *name != "scope");
+    request.push(("scope", "api:read".into()));
+    world.accepted(&request).await;
+}

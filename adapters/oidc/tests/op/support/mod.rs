@@ -428,6 +428,16 @@ impl World {
         self.traces.0.lock().unwrap().last().map(|event| event.cause.clone()).unwrap_or_default()
     }
 
+    /// A snapshot of acme without one of its keys.
+    pub fn drop_key(&mut self, kid: &str) {
+        let acme = &self.acme;
+        let mut ring = (*acme.keys).clone();
+        ring.oidc.retain(|key| key.signer.kid() != kid);
+        let (id, slug, name) = (acme.id, acme.slug.clone(), acme.display_name.clone());
+        let (connections, apps) = (acme.connections.clone(), acme.apps.clone());
+        self.acme = Arc::new(Tenant::new(id, slug, name, true, &acme.base_url, connections, apps, Arc::new(ring)));
+    }
+
     pub fn later(&mut self, seconds: u64) {
         self.now = self.now + Duration::from_secs(seconds);
     }
