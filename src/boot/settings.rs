@@ -18,7 +18,8 @@ use url::{Host, Url};
 use complaints::Complaints;
 pub use sources::{FlagValue, KEYS, Key};
 use sources::{Raw, Values};
-use values::{Network, Rate};
+use fedbridge_web::Network;
+use values::Rate;
 
 /// The settings of one process, all of them valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -227,10 +228,10 @@ impl Reader {
         };
         let mut networks = Some(Vec::new());
         for item in items {
-            match Network::parse(&item) {
+            match item.parse::<Network>() {
                 Ok(network) => networks.iter_mut().for_each(|list| list.push(network)),
-                Err(message) => {
-                    self.complaints.add(&raw.place, key, message);
+                Err(bad) => {
+                    self.complaints.add(&raw.place, key, bad.to_string());
                     networks = None;
                 }
             }

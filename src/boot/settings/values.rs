@@ -1,7 +1,5 @@
 //! Small value types of the settings: durations, rates, networks.
 
-use std::fmt;
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// Reads an integer with one of the units `ms s m h d`.
@@ -47,54 +45,8 @@ impl Rate {
     }
 }
 
-/// An address with a prefix length, such as `10.0.0.0/8`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    prefix: u8,
-}
-
-impl Network {
-    /// Reads an address, with or without `/prefix`.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is neither an IP address nor a network such as 10.0.0.0/8");
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.trim().parse().map_err(|_| wrong())?;
-        let longest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
-            Some(prefix) => prefix.trim().parse::<u8>().ok().filter(|bits| *bits <= longest).ok_or_else(wrong)?,
-            None => longest,
-        };
-        Ok(Self { address, prefix })
-    }
-
-    /// Whether an address lies in it. An IPv4 address inside IPv6 counts as the IPv4 address.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        let bits = |address: IpAddr| match address.to_canonical() {
-            IpAddr::V4(v4) => (32, u128::from(u32::from(v4))),
-            IpAddr::V6(v6) => (128, u128::from(v6)),
-        };
-        let ((width, ours), (other_width, theirs)) = (bits(self.address), bits(address));
-        if width != other_width {
-            return false;
-        }
-        let shift = width - u32::from(self.prefix).min(width);
-        shift >= 128 || ours >> shift == theirs >> shift
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -116,16 +68,12 @@ mod tests {
     }
 
     #[test]
-    fn networks_contain_their_addresses_only() {
-        let ten = Network::parse("10.0.0.0/8").unwrap();
-        assert!(ten.contains("10.255.0.1".parse().unwrap()));
-        assert!(ten.contains("::ffff:10.0.0.1".parse().unwrap()));
-        assert!(!ten.contains("11.0.0.1".parse().unwrap()));
-        assert!(!ten.contains("::1".parse().unwrap()));
-        assert!(Network::parse("0.0.0.0/0").unwrap().contains("8.8.8.8".parse().unwrap()));
-        assert!(Network::parse("::/0").unwrap().contains("2001:db8::1".parse().unwrap()));
-        assert!(Network::parse("127.0.0.1").unwrap().contains("127.0.0.1".parse().unwrap()));
-        assert!(Network::parse("10.0.0.0/33").is_err());
-        assert!(Network::parse("localhost").is_err());
+    fn reads_networks() {
+        for good in ["10.0.0.0/8", "127.0.0.1", "::1", " 0.0.0.0/0 "] {
+            assert!(Network::parse(good).is_ok(), "{good}");
+        }
+        for wrong in ["10.0.0.0/33", "localhost", "", "10.0.0.0/"] {
+            assert!(Network::parse(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -6,6 +6,7 @@
 mod diff;
 mod objects;
 mod pairing;
+mod preview;
 #[cfg(test)]
 mod tests;
 
@@ -30,8 +31,8 @@ pub struct Options {
     pub allow_delete: bool,
 }
 
-/// Makes the first keys of a new tenant.
-pub type NewKeys<'a> = &'a (dyn Fn(TenantId) -> Result<Vec<StoredKey>, String> + Send + Sync);
+/// Makes the first keys of a new tenant, given its slug.
+pub type NewKeys<'a> = &'a (dyn Fn(TenantId, &str) -> Result<Vec<StoredKey>, String> + Send + Sync);
 
 /// What has to change, in the order in which it can be carried out.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +44,15 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The configuration as it would be afterwards.
+    pub fn preview(&self, current: &Configuration) -> Configuration {
+        let mut configuration = current.clone();
+        for change in &self.changes {
+            preview::carry_out(&mut configuration, change.clone());
+        }
+        configuration
+    }
+
     /// Whether the store is as the file says already.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()

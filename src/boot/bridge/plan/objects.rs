@@ -86,7 +86,7 @@ impl<'a> Planner<'a> {
             let parent = tenant.parent.as_deref().and_then(|slug| parents.get(slug).copied());
             puts.push(self.tenant(tenant, ids[index], parent, old[index]));
             if old[index].is_none() {
-                self.changes.keys.extend(new_keys(ids[index])?.into_iter().map(ConfigChange::PutKey));
+                self.changes.keys.extend(new_keys(ids[index], &tenant.slug)?.into_iter().map(ConfigChange::PutKey));
             }
             let connections = self.connections(tenant, ids[index], old[index]);
             self.clients(tenant, ids[index], old[index], &connections);

@@ -9,6 +9,7 @@ use fedbridge_contract::ids::ConnectionId;
 use fedbridge_hub::ports::ApplyError;
 use fedbridge_hub::spec::{Managed, StoredTenant, TenantConfiguration};
 
+use super::preview::carry_out;
 use super::*;
 use crate::bridge::export::export;
 use crate::bridge::tests::{TestRng, load_text};
@@ -39,7 +40,7 @@ impl ConfigStore for Memory {
             return Err(ApplyError::Conflict);
         }
         for change in changes {
-            put(&mut configuration, change.clone());
+            carry_out(&mut configuration, change.clone());
             unique(&configuration);
         }
         configuration.version += 1;
@@ -54,51 +55,6 @@ impl ConfigStore for Memory {
         let configuration = self.configuration.lock().unwrap();
         let connections = &configuration.tenants[&tenant].connections;
         Ok(connections.iter().filter_map(|connection| people.get(&connection.id)).sum())
-    }
-}
-
-fn put(configuration: &mut Configuration, change: ConfigChange) {
-    fn replace<T>(list: &mut Vec<T>, item: T, same: impl Fn(&T) -> bool) {
-        list.retain(|there| !same(there));
-        list.push(item);
-    }
-    let tenants = &mut configuration.tenants;
-    match change {
-        ConfigChange::PutTenant(tenant) => match tenants.get_mut(&tenant.id) {
-            Some(there) => there.tenant = tenant,
-            None => {
-                let (id, version) = (tenant.id, 0);
-                let (connections, apps, secrets, keys) = Default::default();
-                tenants.insert(id, TenantConfiguration { version, tenant, connections, apps, secrets, keys });
-            }
-        },
-        ConfigChange::DeleteTenant { id, .. } => {
-            tenants.remove(&id).unwrap();
-        }
-        ConfigChange::PutConnection(new) => {
-            let id = new.id;
-            replace(&mut tenants.get_mut(&new.tenant).unwrap().connections, new, |there| there.id == id);
-        }
-        ConfigChange::DeleteConnection { tenant, id, .. } => {
-            tenants.get_mut(&tenant).unwrap().connections.retain(|there| there.id != id);
-        }
-        ConfigChange::PutApp(new) => {
-            let id = new.id;
-            replace(&mut tenants.get_mut(&new.tenant).unwrap().apps, new, |there| there.id == id);
-        }
-        ConfigChange::DeleteApp { tenant, id } => {
-            tenants.get_mut(&tenant).unwrap().apps.retain(|there| there.id != id);
-        }
-        ConfigChange::PutSecret(new) => {
-            let (owner, name) = (new.owner, new.name.clone());
-            let secrets = &mut tenants.get_mut(&new.tenant).unwrap().secrets;
-            replace(secrets, new, |there| there.owner == owner && there.name == name);
-        }
-        ConfigChange::DeleteSecret { tenant, owner, name } => {
-            let secrets = &mut tenants.get_mut(&tenant).unwrap().secrets;
-            secrets.retain(|there| there.owner != owner || there.name != name);
-        }
-        ConfigChange::PutKey(key) => tenants.get_mut(&key.tenant).unwrap().keys.push(key),
     }
 }
 
@@ -135,7 +91,7 @@ impl World {
     async fn outcome(&self, text: &str, options: Options) -> Result<Outcome, PlanError> {
         let current = self.store.load().await.unwrap();
         let desired = load_text(self.name, text, &current).await.unwrap_or_else(|wrong| panic!("{wrong:#?}"));
-        plan(&desired, &current, &self.store, options, &self.rng, &|_| Ok(Vec::new())).await
+        plan(&desired, &current, &self.store, options, &self.rng, &|_, _| Ok(Vec::new())).await
     }
 
     /// Applies and gives back the printed plan.

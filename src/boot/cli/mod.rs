@@ -1,0 +1,114 @@
+//! The command line: one file for each command.
+//!
+//! Exit codes: 0 done, 1 failed while running, 2 bad input or configuration (nothing was
+//! changed), 3 `plan --exit-code` where something would change.
+
+mod apply;
+mod check;
+mod demo;
+mod error;
+mod export;
+mod keys;
+mod migrate;
+mod output;
+mod serve;
+mod settings_args;
+mod trace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use super::settings::Settings;
+pub use apply::before_serving;
+pub use error::CliError;
+use settings_args::SettingsArgs;
+
+/// Enterprise federation bridge: every upstream identity becomes OIDC tokens, and every login is explained.
+#[derive(Debug, Parser)]
+#[command(name = "fedbridge", version, max_term_width = 110)]
+#[command(after_help = "Example:\n  fedbridge serve --apply bridge.yaml\n\n`fedbridge COMMAND --help` shows an example of each command.")]
+struct Cli {
+    #[command(flatten)]
+    settings: SettingsArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run every listener
+    Serve(serve::Args),
+    /// Show what `apply` would change, and change nothing
+    Plan(apply::PlanArgs),
+    /// Make the store as a bridge file says, all or nothing
+    Apply(apply::ApplyArgs),
+    /// Print the store as a bridge file
+    Export(export::Args),
+    /// Open every connection without changing it, and say what is wrong
+    Check(check::Args),
+    /// Run a sample tenant with one whole login, and stay up
+    Demo(demo::Args),
+    /// Signing keys of the tenants
+    Keys(keys::Args),
+    /// Bring the database's schema up to date
+    Migrate(migrate::Args),
+    /// Recorded logins
+    Trace(trace::Args),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = run(cli);
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            error.print();
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode, CliError> {
+    let settings = cli.settings.read()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|cause| CliError::failed("the program could not start", cause))?;
+    runtime.block_on(dispatch(settings, cli.command))
+}
+
+async fn dispatch(settings: Settings, command: Command) -> Result<ExitCode, CliError> {
+    match command {
+        Command::Serve(args) => serve::run(settings, args).await,
+        Command::Plan(args) => apply::plan(settings, args).await,
+        Command::Apply(args) => apply::apply(settings, args).await,
+        Command::Export(args) => export::run(settings, args).await,
+        Command::Check(args) => check::run(settings, args).await,
+        Command::Demo(args) => demo::run(settings, args).await,
+        Command::Keys(args) => keys::run(settings, args).await,
+        Command::Migrate(args) => migrate::run(settings, args).await,
+        Command::Trace(args) => trace::run(settings, args).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn every_command_has_an_example() {
+        fn look(command: &clap::Command, missing: &mut Vec<String>) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            if !help.contains("Example") {
+                missing.push(command.get_name().to_owned());
+            }
+            command.get_subcommands().filter(|sub| sub.get_name() != "help").for_each(|sub| look(sub, missing));
+        }
+        Cli::command().debug_assert();
+        let mut missing = Vec::new();
+        look(&Cli::command(), &mut missing);
+        assert_eq!(missing, Vec::<String>::new());
+    }
+}

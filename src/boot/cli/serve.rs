@@ -1,0 +1,27 @@
+//! `serve`: applies a file if it is told to, then runs the listeners.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::serve;
+use crate::settings::Settings;
+
+use super::CliError;
+use super::apply::before_serving;
+use super::output::note;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  fedbridge serve --config fedbridge.toml --apply bridge.yaml")]
+pub struct Args {
+    /// Bridge file, or a folder of them, to apply before any listener opens
+    #[arg(long, value_name = "FILE")]
+    apply: Option<PathBuf>,
+}
+
+pub async fn run(settings: Settings, args: Args) -> Result<ExitCode, CliError> {
+    if let Some(file) = &args.apply {
+        note(before_serving(&settings, file).await?.trim_end());
+    }
+    serve::run(settings).await?;
+    Ok(ExitCode::SUCCESS)
+}
