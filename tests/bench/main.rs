@@ -1,0 +1,72 @@
+//! `make bench`: complete logins and single requests against the release binary on
+//! loopback, beside the floor of the same run: the same cryptography alone, and one
+//! durable commit. Nothing here asserts a time; a wrong answer ends the run.
+//!
+//! The load comes from threads with one keep-alive connection each. CPU is read from
+//! /proc: the server and the database's processes, never the load's own.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+#![allow(clippy::disallowed_methods)] // A measurement asks the clock itself.
+
+mod chain;
+mod floor;
+mod http;
+mod load;
+mod numbers;
+mod options;
+mod postgres;
+mod proc;
+mod report;
+mod requests;
+mod run;
+mod server;
+mod targets;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use options::Options;
+
+fn main() -> anyhow::Result<()> {
+    let options = Options::from_environment()?;
+    fedbridge_saml::init().context("the XML security library")?;
+    let scratch = Scratch::new()?;
+    report::print_machine(&options);
+    let mut runs = Vec::new();
+    for database in &options.databases {
+        let folder = scratch.0.join(database.name());
+        std::fs::create_dir_all(&folder)?;
+        let run = run::run(*database, &folder, &options).with_context(|| format!("on {}", database.name()))?;
+        report::print_run(&run);
+        runs.push(run);
+    }
+    let targets = targets::of(&runs, &options);
+    report::print_targets(&targets);
+    let file = target_folder()?.join("bench.json");
+    std::fs::write(&file, serde_json::to_string_pretty(&report::json(&options, &runs, &targets))?)?;
+    println!("\nall figures: {}", file.display());
+    Ok(())
+}
+
+/// Where cargo puts its output: this program is in `release/examples` below it.
+fn target_folder() -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    program.ancestors().nth(3).map(Path::to_owned).context("the program is not in cargo's target folder")
+}
+
+/// A folder on disk that goes at the end. PostgreSQL's own user must reach it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> anyhow::Result<Self> {
+        let path = std::env::temp_dir().join(format!("fedbridge-bench-{}", std::process::id()));
+        std::fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,251 @@
+//! The tables and the JSON.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::chain::{Requests, STEPS};
+use crate::floor::Cost;
+use crate::load::Load;
+use crate::numbers::{Latencies, micros, ratio};
+use crate::options::Options;
+use crate::run::{Logins, Run};
+use crate::targets::{Target, floor, megabytes, milliseconds, own_cpu, to_floor};
+
+pub fn print_machine(options: &Options) {
+    println!("fedbridge bench: {} cores, loopback, load and server on the same cores", cores());
+    println!(
+        "{} logins on each database, {} at a time; {} connections and {} s for each kind of request",
+        options.logins,
+        options.flows,
+        options.connections,
+        options.lasting.as_secs()
+    );
+    println!("CPU is that of the server and the database's processes; the load's own is told apart");
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+pub fn print_run(run: &Run) {
+    println!("\n=== {}", run.database.name());
+    print_floor(run);
+    print_logins(run);
+    print_requests(run);
+    print_rest(run);
+}
+
+fn print_floor(run: &Run) {
+    let floor = &run.floor;
+    println!("\nfloor (one thread, nothing beside it)            CPU us    wall us");
+    let line = |what: String, cost: Cost| println!("  {what:<44}{:>9.1} {:>10.1}", micros(cost.cpu), micros(cost.wall));
+    line(format!("verify the Response of a login ({} octets)", floor.response), floor.verify);
+    line(format!("verify one with 500 attributes ({} octets)", floor.response_500), floor.verify_500);
+    line("RSA-2048 signature, for a signed request".into(), floor.rsa_sign);
+    line("ES256 signature (a login has two)".into(), floor.es256);
+    line("hashes of a login".into(), floor.hashes);
+    line("one durable commit".into(), floor.commit);
+}
+
+fn print_logins(run: &Run) {
+    println!(
+        "\ncomplete logins        /s   CPU us  server  database   floor  ratio  own us   p50 ms   p99 ms   load us"
+    );
+    for logins in &run.logins {
+        let (load, cpu) = (&logins.load, logins.load.cpu_each());
+        println!(
+            "  {:<16}{:>8.1} {:>8.0} {:>7.0} {:>9.0} {:>7.0} {:>6.2} {:>7.0} {:>8.2} {:>8.2} {:>9.0}",
+            format!("{} requests", logins.requests.slug()),
+            load.rate(),
+            micros(cpu.product()),
+            micros(cpu.server),
+            micros(cpu.database),
+            micros(floor(run, logins)),
+            to_floor(run, logins),
+            micros(own_cpu(run, logins)),
+            millis(load.latencies.p50()),
+            millis(load.latencies.p99()),
+            micros(cpu.load),
+        );
+    }
+    for logins in &run.logins {
+        let steps = STEPS
+            .iter()
+            .zip(&logins.steps)
+            .map(|(name, step)| format!("{name} {:.2} / {:.2}", millis(step.p50()), millis(step.p99())));
+        let steps: Vec<_> = steps.collect();
+        println!("  {:<9} p50 / p99 ms of each request: {}", logins.requests.slug(), steps.join(", "));
+    }
+}
+
+fn print_requests(run: &Run) {
+    println!("\nrequests, closed loop       /s   CPU us  server  database   p50 us   p99 us   load us");
+    for (kind, load) in &run.requests {
+        print_request(kind.name(), load);
+    }
+    println!("at half of that rate");
+    for (kind, wanted, load) in &run.half_load {
+        print_request(kind.name(), load);
+        if load.rate() < 0.95 * wanted {
+            println!("    the load could not keep up: {wanted:.0} /s were wanted");
+        }
+    }
+    for (kind, load) in run.requests.iter().take(1) {
+        let es256 = run.floor.es256;
+        println!(
+            "  {} / raw ES256: {:.0}% by CPU ({:.1} us to {:.1} us), {:.0}% by rate ({:.0}/s to {:.0}/s on one core)",
+            kind.name(),
+            100.0 * ratio(es256.cpu, load.cpu_each().product()),
+            micros(es256.cpu),
+            micros(load.cpu_each().product()),
+            100.0 * load.rate() * es256.wall.as_secs_f64(),
+            load.rate(),
+            1.0 / es256.wall.as_secs_f64(),
+        );
+    }
+}
+
+fn print_request(name: &str, load: &Load) {
+    let cpu = load.cpu_each();
+    println!(
+        "  {name:<20}{:>9.0} {:>8.1} {:>7.1} {:>9.1} {:>8.0} {:>8.0} {:>9.1}",
+        load.rate(),
+        micros(cpu.product()),
+        micros(cpu.server),
+        micros(cpu.database),
+        micros(load.latencies.p50()),
+        micros(load.latencies.p99()),
+        micros(cpu.load),
+    );
+}
+
+fn print_rest(run: &Run) {
+    let memory = &run.memory;
+    println!(
+        "\n500 attributes: ACS p50 {}, p99 {}; the whole login takes {} of CPU",
+        milliseconds(run.large.acs.p50()),
+        milliseconds(run.large.acs.p99()),
+        milliseconds(run.large.load.cpu_each().product()),
+    );
+    println!(
+        "resident memory: idle {} (fresh store) and {} (this store), after {} logins {}, at the end {} (peak {})",
+        megabytes(memory.idle.resident),
+        megabytes(memory.restarted.resident),
+        memory.logins,
+        megabytes(memory.after_logins.resident),
+        megabytes(memory.at_the_end.resident),
+        megabytes(memory.at_the_end.peak),
+    );
+    let starts: Vec<_> = run.starts.iter().map(|start| format!("{:.0}", millis(*start))).collect();
+    println!("exec to ready on this store, ms: {}", starts.join(" "));
+}
+
+pub fn print_targets(targets: &[Target]) {
+    println!("\n=== targets");
+    for target in targets {
+        let verdict = if target.reached { "reached" } else { "NOT REACHED" };
+        println!(
+            "  {:<11}{:<66}{:>10}  {:>10}  {verdict}",
+            target.database, target.what, target.wanted, target.measured
+        );
+    }
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+// ---- JSON: times in microseconds, memory in octets ----
+
+pub fn json(options: &Options, runs: &[Run], targets: &[Target]) -> Value {
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "units": { "time": "microseconds", "memory": "octets" },
+        "options": {
+            "logins": options.logins,
+            "flows": options.flows,
+            "connections": options.connections,
+            "seconds": options.lasting.as_secs(),
+            "cores": cores(),
+        },
+        "runs": runs.iter().map(run_json).collect::<Vec<_>>(),
+        "targets": targets.iter().map(|target| json!({
+            "database": target.database,
+            "what": target.what,
+            "wanted": target.wanted,
+            "measured": target.measured,
+            "reached": target.reached,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn run_json(run: &Run) -> Value {
+    let floor = &run.floor;
+    let half_load = run.half_load.iter().map(|(kind, wanted, load)| {
+        let mut value = load_json(load);
+        value["wanted_rate"] = json!(wanted);
+        (kind.name().to_owned(), value)
+    });
+    json!({
+        "database": run.database.name(),
+        "floor": {
+            "verify": cost_json(floor.verify),
+            "verify_500_attributes": cost_json(floor.verify_500),
+            "rsa_sign": cost_json(floor.rsa_sign),
+            "es256_sign": cost_json(floor.es256),
+            "hashes": cost_json(floor.hashes),
+            "commit": cost_json(floor.commit),
+        },
+        "logins": run.logins.iter().map(|logins| logins_json(run, logins)).collect::<Vec<_>>(),
+        "requests": run.requests.iter().map(|(kind, load)| (kind.name().to_owned(), load_json(load)))
+            .collect::<serde_json::Map<_, _>>(),
+        "half_load": half_load.collect::<serde_json::Map<_, _>>(),
+        "login_with_500_attributes": { "all": load_json(&run.large.load), "acs": latencies_json(&run.large.acs) },
+        "memory": {
+            "idle": run.memory.idle.resident,
+            "logins": run.memory.logins,
+            "after_logins": run.memory.after_logins.resident,
+            "at_the_end": run.memory.at_the_end.resident,
+            "peak": run.memory.at_the_end.peak,
+            "restarted": run.memory.restarted.resident,
+        },
+        "starts": run.starts.iter().map(|start| micros(*start)).collect::<Vec<_>>(),
+    })
+}
+
+fn logins_json(run: &Run, logins: &Logins) -> Value {
+    let steps = STEPS.iter().zip(&logins.steps).map(|(name, step)| ((*name).to_owned(), latencies_json(step)));
+    json!({
+        "requests_signed": logins.requests == Requests::Signed,
+        "load": load_json(&logins.load),
+        "steps": steps.collect::<serde_json::Map<_, _>>(),
+        "floor_cpu": micros(floor(run, logins)),
+        "cpu_to_floor": to_floor(run, logins),
+        "own_cpu": micros(own_cpu(run, logins)),
+    })
+}
+
+fn load_json(load: &Load) -> Value {
+    let cpu = load.cpu_each();
+    json!({
+        "count": load.latencies.count(),
+        "seconds": load.wall.as_secs_f64(),
+        "rate": load.rate(),
+        "latency": latencies_json(&load.latencies),
+        "cpu_each": {
+            "product": micros(cpu.product()),
+            "server": micros(cpu.server),
+            "database": micros(cpu.database),
+            "load": micros(cpu.load),
+        },
+    })
+}
+
+fn latencies_json(latencies: &Latencies) -> Value {
+    json!({ "p50": micros(latencies.p50()), "p99": micros(latencies.p99()) })
+}
+
+fn cost_json(cost: Cost) -> Value {
+    json!({ "cpu": micros(cost.cpu), "wall": micros(cost.wall) })
+}

@@ -1,0 +1,251 @@
+//! Everything that is measured on one database.
+
+use std::collections::{HashSet, VecDeque};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+
+use crate::chain::{Company, LoggedIn, Requests, Steps, bridge_file, person, person_with};
+use crate::floor::{self, CommitAt, Floor};
+use crate::load::{Call, Lines, Load, Meter, Until};
+use crate::numbers::Latencies;
+use crate::options::{Database, Options};
+use crate::postgres::Postgres;
+use crate::proc::{self, Memory};
+use crate::requests::Kind;
+use crate::server::{Server, Setup};
+
+/// Traces are written in the background; a moment later they are there.
+const SETTLE: Duration = Duration::from_millis(1_500);
+const WARM_UP: Duration = Duration::from_millis(500);
+const WARM_UP_LOGINS: usize = 100;
+const STARTS: usize = 5;
+/// Logins whose Response has 500 attributes.
+const LARGE: usize = 50;
+
+pub struct Run {
+    pub database: Database,
+    pub floor: Floor,
+    pub logins: Vec<Logins>,
+    pub requests: Vec<(Kind, Load)>,
+    /// At half of the rate that was measured, and that rate.
+    pub half_load: Vec<(Kind, f64, Load)>,
+    /// The whole login with 500 attributes: CPU of the server, and the time that the ACS took.
+    pub large: Large,
+    pub starts: Vec<Duration>,
+    pub memory: MemoryRun,
+}
+
+pub struct Logins {
+    pub requests: Requests,
+    pub load: Load,
+    pub steps: [Latencies; 4],
+}
+
+pub struct Large {
+    pub load: Load,
+    pub acs: Latencies,
+}
+
+pub struct MemoryRun {
+    /// A second after a start on a store with nothing but its configuration.
+    pub idle: Memory,
+    /// After all logins.
+    pub after_logins: Memory,
+    pub logins: usize,
+    /// After all that this run did.
+    pub at_the_end: Memory,
+    /// A second after a start on the store as it is then.
+    pub restarted: Memory,
+}
+
+pub fn run(database: Database, folder: &Path, options: &Options) -> anyhow::Result<Run> {
+    let postgres = match database {
+        Database::Sqlite => None,
+        Database::Postgres => Some(Postgres::start(folder)?),
+    };
+    let url = match &postgres {
+        None => format!("sqlite://{}", folder.join("fedbridge.db").display()),
+        Some(postgres) => postgres.url.clone(),
+    };
+    let setup = Setup::new(folder, &url)?;
+    configure(&setup, folder)?;
+    let site = Site {
+        company: Arc::new(Company { host: setup.address.to_string() }),
+        root: postgres.as_ref().map(|postgres| postgres.root),
+        people: Arc::new(AtomicUsize::new(0)),
+        setup,
+    };
+    let measured = site.measure(database, folder, &url, options);
+    measured.with_context(|| format!("the server's last words: {}", site.setup.log_tail()))
+}
+
+fn configure(setup: &Setup, folder: &Path) -> anyhow::Result<()> {
+    for requests in [Requests::Unsigned, Requests::Signed] {
+        let file = folder.join(format!("{}.xml", requests.slug()));
+        std::fs::write(file, requests.idp().metadata())?;
+    }
+    let file = folder.join("bridge.yaml");
+    std::fs::write(&file, bridge_file())?;
+    setup.apply(&file)
+}
+
+struct Site {
+    setup: Setup,
+    company: Arc<Company>,
+    root: Option<u32>,
+    /// Numbers of people: nobody logs in twice.
+    people: Arc<AtomicUsize>,
+}
+
+impl Site {
+    fn measure(&self, database: Database, folder: &Path, url: &str, options: &Options) -> anyhow::Result<Run> {
+        let server = self.setup.serve()?;
+        thread::sleep(Duration::from_secs(1));
+        let idle = proc::memory(server.pid())?;
+
+        let mut logins = Vec::new();
+        let sessions = Sessions::default();
+        let half = options.logins / 2;
+        for (requests, count) in [(Requests::Unsigned, half), (Requests::Signed, options.logins - half)] {
+            self.logins(&server, requests, Until::Count(WARM_UP_LOGINS), options, &sessions)?;
+            logins.push(self.logins(&server, requests, Until::Count(count), options, &sessions)?);
+        }
+        let total = options.logins + 2 * WARM_UP_LOGINS;
+        let found = sessions.subs();
+        ensure!(found == total, "{total} different people logged in, and they got {found} subjects");
+        let after_logins = proc::memory(server.pid())?;
+
+        let people = sessions.latest(options.connections.max(64));
+        let mut requests = Vec::new();
+        let mut half_load = Vec::new();
+        for kind in Kind::ALL {
+            let calls = kind.calls(&self.company, &people, options.connections);
+            let mut lines = Lines::open(self.setup.address, calls)?;
+            let meter = self.meter(&server);
+            let load = (|| {
+                lines.closed(Until::Time(WARM_UP), Duration::ZERO, &meter)?;
+                lines.closed(Until::Time(options.lasting), Duration::ZERO, &meter)
+            })()
+            .with_context(|| kind.name())?;
+            if matches!(kind, Kind::Introspection | Kind::Userinfo) {
+                let rate = load.rate() / 2.0;
+                let paced = lines.paced(rate, options.lasting, &meter).with_context(|| kind.name())?;
+                half_load.push((kind, rate, paced));
+            }
+            requests.push((kind, load));
+        }
+        let large = self.large(&server)?;
+        let at_the_end = proc::memory(server.pid())?;
+        let meter = self.meter(&server);
+        let commits = match database {
+            Database::Sqlite => CommitAt::Sqlite(folder),
+            Database::Postgres => CommitAt::Postgres(url, meter),
+        };
+        let floor = floor::measure(&self.company.host, &commits)?;
+        server.stop()?;
+        let (starts, restarted) = self.starts()?;
+        let memory = MemoryRun { idle, after_logins, logins: total, at_the_end, restarted };
+        Ok(Run { database, floor, logins, requests, half_load, large, starts, memory })
+    }
+
+    fn meter(&self, server: &Server) -> Meter {
+        Meter { server: server.pid(), database: self.root }
+    }
+
+    fn logins(
+        &self,
+        server: &Server,
+        requests: Requests,
+        until: Until,
+        options: &Options,
+        sessions: &Sessions,
+    ) -> anyhow::Result<Logins> {
+        let steps = Arc::new(Steps::default());
+        let calls = (0..options.flows).map(|_| self.login_call(requests, person, &steps, sessions)).collect();
+        let mut lines = Lines::open(self.setup.address, calls)?;
+        let load = lines.closed(until, SETTLE, &self.meter(server)).context("login")?;
+        drop(lines);
+        Ok(Logins { requests, load, steps: unshared(steps)? })
+    }
+
+    fn large(&self, server: &Server) -> anyhow::Result<Large> {
+        let steps = Arc::new(Steps::default());
+        let with_500 = |number| person_with(number, 500);
+        let call = self.login_call(Requests::Unsigned, with_500, &steps, &Sessions::default());
+        let mut lines = Lines::open(self.setup.address, vec![call])?;
+        let load = lines.closed(Until::Count(LARGE), SETTLE, &self.meter(server)).context("500 attributes")?;
+        drop(lines);
+        let [_, acs, _, _] = unshared(steps)?;
+        Ok(Large { load, acs })
+    }
+
+    fn login_call(
+        &self,
+        requests: Requests,
+        person: impl Fn(usize) -> fedbridge_saml::testkit::Person + Send + 'static,
+        steps: &Arc<Steps>,
+        sessions: &Sessions,
+    ) -> Call {
+        let (company, people) = (Arc::clone(&self.company), Arc::clone(&self.people));
+        let (steps, sessions) = (Arc::clone(steps), sessions.clone());
+        let idp = requests.idp();
+        Box::new(move |connection| {
+            let person = person(people.fetch_add(1, Ordering::Relaxed));
+            sessions.add(company.login(connection, requests, &idp, &person, &steps)?);
+            Ok(())
+        })
+    }
+
+    /// Starts on the store as it is now.
+    fn starts(&self) -> anyhow::Result<(Vec<Duration>, Memory)> {
+        let mut starts = Vec::new();
+        loop {
+            let server = self.setup.serve()?;
+            starts.push(server.ready_after);
+            if starts.len() == STARTS {
+                thread::sleep(Duration::from_secs(1));
+                let memory = proc::memory(server.pid())?;
+                server.stop()?;
+                starts.sort_unstable();
+                return Ok((starts, memory));
+            }
+            server.stop()?;
+        }
+    }
+}
+
+fn unshared(steps: Arc<Steps>) -> anyhow::Result<[Latencies; 4]> {
+    Ok(Arc::into_inner(steps).context("a load still runs")?.latencies())
+}
+
+/// Who logged in: all subjects, and the tokens of the latest few.
+#[derive(Clone, Default)]
+struct Sessions(Arc<Mutex<(HashSet<String>, VecDeque<Arc<LoggedIn>>)>>);
+
+/// More than any load uses.
+const KEPT: usize = 1_024;
+
+impl Sessions {
+    fn add(&self, logged_in: LoggedIn) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.0.insert(logged_in.sub.clone());
+        if all.1.len() >= KEPT {
+            all.1.pop_front();
+        }
+        all.1.push_back(Arc::new(logged_in));
+    }
+
+    fn subs(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.len()
+    }
+
+    fn latest(&self, count: usize) -> Vec<Arc<LoggedIn>> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.1.iter().rev().take(count).cloned().collect()
+    }
+}

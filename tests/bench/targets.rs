@@ -1,0 +1,89 @@
+//! What was promised of speed and size, beside what this run measured.
+
+use std::time::Duration;
+
+use crate::chain::Requests;
+use crate::numbers::{micros, ratio};
+use crate::options::Options;
+use crate::requests::Kind;
+use crate::run::{Logins, Run};
+
+pub struct Target {
+    pub database: &'static str,
+    pub what: String,
+    pub wanted: String,
+    pub measured: String,
+    pub reached: bool,
+}
+
+pub fn of(runs: &[Run], options: &Options) -> Vec<Target> {
+    runs.iter().flat_map(|run| of_run(run, options)).collect()
+}
+
+fn of_run(run: &Run, options: &Options) -> Vec<Target> {
+    let mut targets = Vec::new();
+    let mut add = |what: String, wanted: &str, measured: String, reached: bool| {
+        targets.push(Target { database: run.database.name(), what, wanted: wanted.to_owned(), measured, reached });
+    };
+    for logins in &run.logins {
+        let name = match logins.requests {
+            Requests::Unsigned => "unsigned requests",
+            Requests::Signed => "signed requests",
+        };
+        let (to_floor, own) = (to_floor(run, logins), own_cpu(run, logins));
+        add(format!("login CPU / floor, {name}"), "<= 2.00", format!("{to_floor:.2}"), to_floor <= 2.0);
+        let reached = own < Duration::from_millis(1);
+        add(format!("login's own CPU, {name}"), "< 1000 us", format!("{:.0} us", micros(own)), reached);
+    }
+    for (kind, load) in &run.requests {
+        if *kind == Kind::ClientCredentials {
+            let share = ratio(run.floor.es256.cpu, load.cpu_each().product());
+            let what = "client_credentials / raw ES256, by CPU".to_owned();
+            add(what, ">= 40%", format!("{:.0}%", share * 100.0), share >= 0.4);
+            let share = load.rate() * run.floor.es256.wall.as_secs_f64();
+            let what = "client_credentials / raw ES256, by rate, load on the same cores".to_owned();
+            add(what, ">= 40%", format!("{:.0}%", share * 100.0), share >= 0.4);
+        }
+    }
+    for (kind, _, load) in &run.half_load {
+        let p99 = load.latencies.p99();
+        let reached = p99 < Duration::from_millis(1);
+        add(format!("{} p99 at half load", kind.name()), "< 1000 us", format!("{:.0} us", micros(p99)), reached);
+    }
+    let verify = run.floor.verify_500.cpu;
+    let large = Duration::from_millis(10);
+    add("500 attributes, verification".into(), "< 10 ms", milliseconds(verify), verify < large);
+    let acs = run.large.acs.p50();
+    add("500 attributes, answer of the ACS (p50)".into(), "< 10 ms", milliseconds(acs), acs < large);
+    let resident = run.memory.idle.resident.max(run.memory.restarted.resident);
+    add("resident memory, idle".into(), "< 40 MB", megabytes(resident), resident < 40_000_000);
+    let resident = run.memory.after_logins.resident;
+    let what = format!("resident memory after {} logins", options.logins);
+    add(what, "< 150 MB", megabytes(resident), resident < 150_000_000);
+    let slowest = run.starts.last().copied().unwrap_or_default();
+    let reached = slowest < Duration::from_millis(300);
+    add("ready on this store, slowest start".into(), "< 300 ms", milliseconds(slowest), reached);
+    targets
+}
+
+/// CPU of server and database for one login, in floors.
+pub fn to_floor(run: &Run, logins: &Logins) -> f64 {
+    ratio(logins.load.cpu_each().product(), floor(run, logins))
+}
+
+/// What a login takes above its floor.
+pub fn own_cpu(run: &Run, logins: &Logins) -> Duration {
+    logins.load.cpu_each().product().saturating_sub(floor(run, logins))
+}
+
+pub fn floor(run: &Run, logins: &Logins) -> Duration {
+    run.floor.login(logins.requests == Requests::Signed)
+}
+
+pub fn milliseconds(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1e3)
+}
+
+pub fn megabytes(octets: u64) -> String {
+    format!("{:.1} MB", octets as f64 / 1e6)
+}
