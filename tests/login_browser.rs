@@ -152,8 +152,12 @@ async fn through_openid_client(database: Database) {
         ],
     );
     let then = format!("{app}/refresh {app}/userinfo {app}/logout");
-    let report =
-        chromium_login(&[("START_URL", &rp.url), ("LOGIN_USER", "bob"), ("LOGIN_PASSWORD", "bob-password"), ("THEN_URLS", &then)]);
+    let report = chromium_login(&[
+        ("START_URL", &rp.url),
+        ("LOGIN_USER", "bob"),
+        ("LOGIN_PASSWORD", "bob-password"),
+        ("THEN_URLS", &then),
+    ]);
     let claims = &report["json"];
     assert_eq!(claims["peer"], "openid-client", "{report:#}");
     assert_eq!(claims["id_token"]["email"], "bob@acme.example");

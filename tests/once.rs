@@ -61,7 +61,10 @@ async fn one_of_50_replayed_responses_and_one_of_50_redeemed_codes_succeeds() {
     let answers = tries.join_all().await;
     let won: Vec<_> = answers.iter().filter(|answer| answer.status == 303).collect();
     assert_eq!(won.len(), 1, "{:?}", count(answers.iter().map(|answer| answer.status).collect()));
-    assert!(answers.iter().all(|answer| answer.status == 303 || answer.status < 500), "a replay must not be an error of ours");
+    assert!(
+        answers.iter().all(|answer| answer.status == 303 || answer.status < 500),
+        "a replay must not be an error of ours"
+    );
 
     let code = won[0].redirect_param("code");
     let mut tries = JoinSet::new();

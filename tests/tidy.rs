@@ -35,7 +35,11 @@ fn walk(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
 fn strays(text: &str, allowed: &[&str]) -> Vec<PathBuf> {
     sources()
         .into_iter()
-        .filter(|(path, _)| !path.components().any(|part| ["tests", "testkit", "examples"].contains(&part.as_os_str().to_str().unwrap_or(""))))
+        .filter(|(path, _)| {
+            !path
+                .components()
+                .any(|part| ["tests", "testkit", "examples"].contains(&part.as_os_str().to_str().unwrap_or("")))
+        })
         .filter(|(_, body)| body.split("#[cfg(test)]").next().unwrap_or_default().contains(text))
         .map(|(path, _)| path)
         .filter(|path| !allowed.iter().any(|prefix| path.starts_with(prefix)))
@@ -72,7 +76,10 @@ fn only_the_registry_names_adapters() {
 #[test]
 fn only_the_seam_is_unsafe() {
     assert_eq!(strays("unsafe {", &["adapters/saml/src/seam"]), Vec::<PathBuf>::new());
-    assert_eq!(strays("allow(unsafe_code)", &["adapters/saml/src/seam", "adapters/saml/src/lib.rs"]), Vec::<PathBuf>::new());
+    assert_eq!(
+        strays("allow(unsafe_code)", &["adapters/saml/src/seam", "adapters/saml/src/lib.rs"]),
+        Vec::<PathBuf>::new()
+    );
 }
 
 #[test]

@@ -11,7 +11,9 @@ pub fn start(settings: &Settings) {
     let format = settings.log_format.unwrap_or_else(|| {
         if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json }
     });
-    let filter = EnvFilter::try_new(&settings.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
+    // The web framework tells at level info of each of its threads that it starts; nobody needs it.
+    let wanted = format!("actix_server=warn,{}", settings.log_level);
+    let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

@@ -13,6 +13,7 @@ use fedbridge_store::{Swept, SystemStore};
 use fedbridge_web::{Limits, Management, Readiness, Site, Tls, WebConfig, serve, serve_management};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use url::Url;
 
 use super::foundation::Foundation;
@@ -51,6 +52,8 @@ pub struct Server {
     prometheus: PrometheusHandle,
     public: TcpListener,
     management: TcpListener,
+    /// What runs beside the listeners; it ends with them.
+    background: JoinSet<()>,
 }
 
 impl Server {
@@ -86,16 +89,17 @@ impl Server {
         });
         let public = bind("http.listen", settings.http.listen)?;
         let management = bind("management.listen", settings.management_listen)?;
-        tokio::spawn(reload::follow(Arc::clone(&system) as _, builder, snapshots));
-        tokio::spawn(janitor(system, Arc::clone(&foundation.clock), settings.traces_keep));
-        Ok(Self { settings, hub, foundation, recorder, prometheus, public, management })
+        let mut background = JoinSet::new();
+        background.spawn(reload::follow(Arc::clone(&system) as _, builder, snapshots));
+        background.spawn(janitor(system, Arc::clone(&foundation.clock), settings.traces_keep));
+        Ok(Self { settings, hub, foundation, recorder, prometheus, public, management, background })
     }
 
     /// Serves until `stopped` turns true, then lets requests finish and writes what is waiting.
     ///
     /// # Errors
     /// When a listener fails.
-    pub async fn run(self, stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
+    pub async fn run(mut self, stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
         let base_url = Url::parse(&self.settings.base_url).context("base_url")?;
         let tls = match &self.settings.http.tls {
             Some(files) => Some(Tls::from_files(&files.cert, &files.key)?),
@@ -121,6 +125,7 @@ impl Server {
         let front = async {
             serve(web, self.public, dispatch, shutdown).await?;
             // Nothing comes in any more: what is recorded until now is all there will be.
+            self.background.shutdown().await;
             self.recorder.flush().await;
             self.foundation.store.close().await?;
             let _ = end_management.send(true);

@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -223,29 +223,38 @@ fn unshared(steps: Arc<Steps>) -> anyhow::Result<[Latencies; 4]> {
     Ok(Arc::into_inner(steps).context("a load still runs")?.latencies())
 }
 
-/// Who logged in: all subjects, and the tokens of the latest few.
+/// Who logged in.
 #[derive(Clone, Default)]
-struct Sessions(Arc<Mutex<(HashSet<String>, VecDeque<Arc<LoggedIn>>)>>);
+struct Sessions(Arc<Mutex<Everybody>>);
+
+#[derive(Default)]
+struct Everybody {
+    subs: HashSet<String>,
+    latest: VecDeque<Arc<LoggedIn>>,
+}
 
 /// More than any load uses.
 const KEPT: usize = 1_024;
 
 impl Sessions {
     fn add(&self, logged_in: LoggedIn) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.0.insert(logged_in.sub.clone());
-        if all.1.len() >= KEPT {
-            all.1.pop_front();
+        let mut all = self.all();
+        all.subs.insert(logged_in.sub.clone());
+        if all.latest.len() >= KEPT {
+            all.latest.pop_front();
         }
-        all.1.push_back(Arc::new(logged_in));
+        all.latest.push_back(Arc::new(logged_in));
     }
 
     fn subs(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.len()
+        self.all().subs.len()
     }
 
     fn latest(&self, count: usize) -> Vec<Arc<LoggedIn>> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.1.iter().rev().take(count).cloned().collect()
+        self.all().latest.iter().rev().take(count).cloned().collect()
+    }
+
+    fn all(&self) -> MutexGuard<'_, Everybody> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

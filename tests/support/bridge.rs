@@ -11,7 +11,6 @@ pub struct Bridge {
     child: Child,
     pub base_url: String,
     pub management: String,
-    pub settings: Vec<(String, String)>,
     log: PathBuf,
 }
 
@@ -64,11 +63,6 @@ impl Setup {
         Self { settings, base_url: self.base_url.clone(), listen, management }
     }
 
-    pub fn set(mut self, name: &str, value: &str) -> Self {
-        self.settings.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
     /// Runs a command that ends.
     pub fn run(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_fedbridge"))
@@ -113,7 +107,6 @@ impl Setup {
             child,
             base_url: format!("http://{}", self.listen),
             management: format!("http://{}", self.management),
-            settings: self.settings.clone(),
             log,
         };
         bridge.wait_until_ready().await;
@@ -140,10 +133,6 @@ impl Bridge {
 
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// kill -9.

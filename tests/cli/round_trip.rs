@@ -1,0 +1,71 @@
+//! plan, apply, export: one engine on a real store.
+
+use super::Desk;
+
+#[test]
+fn plan_apply_export_and_apply_again() {
+    let desk = Desk::new("round-trip");
+    let added = "+ tenant acme\n+ connection acme/idp\n+ client acme/app\n";
+    let plan = desk.run(&["plan", "--exit-code"], &desk.good);
+    assert_eq!((plan.code, plan.out.as_str()), (3, added), "{plan:?}");
+    assert_eq!(desk.plain(&["export"]).out, "version: 1\ntenants: []\n");
+    let applied = desk.run(&["apply"], &desk.good);
+    assert_eq!((applied.code, applied.out.as_str()), (0, added), "{applied:?}");
+    for command in [&["plan", "--exit-code"][..], &["apply"], &["plan"]] {
+        let again = desk.run(command, &desk.good);
+        assert_eq!((again.code, again.out.as_str()), (0, "nothing to change\n"), "{again:?}");
+    }
+
+    let exported = desk.plain(&["export"]).out;
+    assert!(!exported.contains("scripted-secret"), "{exported}");
+    assert!(exported.contains("client_secret: { stored: clients/app/client_secret/0 }"), "{exported}");
+    let again = desk.run(&["plan", "--exit-code"], &exported);
+    assert_eq!((again.code, again.out.as_str()), (0, "nothing to change\n"), "{again:?}\n{exported}");
+}
+
+#[test]
+fn changes_renames_and_deletions_are_named() {
+    let desk = Desk::new("renames");
+    desk.run(&["apply"], &desk.good);
+    let renamed = desk
+        .good
+        .replace("slug: idp", "slug: idp2\n        was: idp")
+        .replace("client_id: app", "client_id: app2\n        was: app")
+        .replace("http://127.0.0.1:9/callback", "http://127.0.0.1:9/cb");
+    let got = desk.run(&["apply"], &renamed);
+    let want = "~ connection acme/idp2: slug (was idp)\n~ client acme/app2: client_id (was app), redirect_uris\n";
+    assert_eq!((got.code, got.out.as_str()), (0, want), "{got:?}");
+    assert_eq!(desk.run(&["apply"], &renamed).out, "nothing to change\n");
+
+    let got = desk.run(&["apply"], "version: 1\ntenants: []\n");
+    assert_eq!((got.code, got.out.as_str()), (0, "- tenant acme\n"), "{got:?}");
+    assert_eq!(desk.plain(&["export"]).out, "version: 1\ntenants: []\n");
+}
+
+#[test]
+fn tenants_stand_under_each_other_and_domains_move() {
+    let desk = Desk::new("moves");
+    let file = |tenants: &str| format!("version: 1\ntenants:\n{tenants}");
+    let first = file("  - { slug: leaf, parent: top, domains: [x.example] }\n  - { slug: top, domains: [y.example] }\n");
+    assert_eq!(desk.run(&["apply"], &first).code, 0);
+    assert_eq!(desk.run(&["apply"], &first).out, "nothing to change\n");
+    let second = file("  - { slug: top, domains: [x.example] }\n  - { slug: leaf, domains: [y.example] }\n");
+    let got = desk.run(&["apply"], &second);
+    assert_eq!((got.code, got.out.as_str()), (0, "~ tenant top: domains\n~ tenant leaf: domains, parent\n"), "{got:?}");
+    assert_eq!(desk.run(&["apply"], &second).out, "nothing to change\n");
+}
+
+#[test]
+fn check_says_a_line_for_each_finding() {
+    let desk = Desk::new("check");
+    let file = desk.run(&["check"], &desk.good);
+    assert_eq!(file.code, 0, "{file:?}");
+    assert!(file.out.lines().any(|line| line.starts_with("✓ acme/idp: ")), "{}", file.out);
+    assert_eq!(desk.plain(&["export"]).out, "version: 1\ntenants: []\n", "check changes nothing");
+    desk.run(&["apply"], &desk.good);
+    let store = desk.plain(&["check"]);
+    assert_eq!(store.code, 0, "{store:?}");
+    assert!(store.out.starts_with("✓ clock: "), "{}", store.out);
+    assert!(store.out.lines().any(|line| line.starts_with("✓ acme/idp: ")), "{}", store.out);
+    assert!(!store.out.contains('\u{1b}'), "no colours off a terminal");
+}
