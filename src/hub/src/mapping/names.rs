@@ -1,5 +1,8 @@
 //! Attribute names: which ones mean the same, and which one was meant.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use fedbridge_contract::identity::Attributes;
 
 use crate::suggest::nearest;
@@ -93,13 +96,33 @@ const SAME: &[&[&str]] = &[
     &["costcentre", "costcenter"],
 ];
 
+/// All spellings, each with the one that stands for it.
+static SPELLINGS: LazyLock<HashMap<&str, &str>> =
+    LazyLock::new(|| SAME.iter().flat_map(|row| row.iter().map(|spelling| (*spelling, row[0]))).collect());
+
 /// What a name means: the name behind an OID, or the last part of a URI, in one
 /// spelling.
 fn meaning(name: &str) -> String {
     let bare = name.strip_prefix("urn:oid:").unwrap_or(name);
-    let bare = OIDS.iter().find(|(oid, _)| *oid == bare).map_or_else(|| last_segment(bare), |(_, name)| name);
-    let letters: String = bare.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(128).collect();
-    SAME.iter().find(|row| row.contains(&letters.as_str())).map_or(letters, |row| row[0].to_owned())
+    let known = if bare.starts_with(|c: char| c.is_ascii_digit()) {
+        OIDS.iter().find(|(oid, _)| *oid == bare).map(|(_, name)| *name)
+    } else {
+        None
+    };
+    let mut letters = String::with_capacity(32);
+    for c in known.unwrap_or_else(|| last_segment(bare)).chars().take(128) {
+        if c.is_ascii() {
+            if c.is_ascii_alphanumeric() {
+                letters.push(c.to_ascii_lowercase());
+            }
+        } else if c.is_alphanumeric() {
+            letters.extend(c.to_lowercase());
+        }
+    }
+    match SPELLINGS.get(letters.as_str()) {
+        Some(spelling) => (*spelling).to_owned(),
+        None => letters,
+    }
 }
 
 /// The part behind the last `/`, `#` or, in a URN, `:`; without attribute options (RFC 4512 2.5).
