@@ -1,7 +1,7 @@
 //! Processor time of parsing, verifying and reading signed responses, on one thread.
 //!
 //! `cargo run --release -p fedbridge-saml --example verify_rate`
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)]
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};

@@ -201,7 +201,8 @@ impl Drop for Dom {
 /// What the callbacks of one parse share.
 struct Guard {
     limits: Limits,
-    depth: usize,
+    /// For each open element, the namespace declarations in scope.
+    scopes: Vec<usize>,
     nodes: usize,
     refusal: Option<ParseRefusal>,
 }
@@ -210,7 +211,7 @@ impl Dom {
     pub(super) fn parse(octets: &[u8], limits: Limits) -> Result<(Self, Element), ParseRefusal> {
         quiet_thread();
         let length = c_int::try_from(octets.len()).map_err(|_| ParseRefusal::TooLarge(limits.octets))?;
-        let mut guard = Guard { limits, depth: 0, nodes: 0, refusal: None };
+        let mut guard = Guard { limits, scopes: Vec::new(), nodes: 0, refusal: None };
         // SAFETY: the context lives in this call; `guard` outlives it; libxml2 reads
         // `length` octets and copies what it keeps.
         let (document, well_formed) = unsafe {
@@ -315,17 +316,22 @@ unsafe extern "C" fn on_start(
         let Some(guard) = guard(context) else {
             return refuse(context, ParseRefusal::Library);
         };
-        guard.depth += 1;
-        let parts = usize::try_from(declared).unwrap_or(0) + usize::try_from(attributes).unwrap_or(0);
+        let declared_here = usize::try_from(declared).unwrap_or(0);
+        let parts = declared_here + usize::try_from(attributes).unwrap_or(0);
+        let in_scope = guard.scopes.last().unwrap_or(&0) + declared_here;
+        guard.scopes.push(in_scope);
         guard.nodes = guard.nodes.saturating_add(1 + parts);
-        if guard.depth > guard.limits.depth {
+        if guard.scopes.len() > guard.limits.depth {
             return refuse(context, ParseRefusal::TooDeep(guard.limits.depth));
         }
         if guard.nodes > guard.limits.nodes {
             return refuse(context, ParseRefusal::TooManyNodes(guard.limits.nodes));
         }
+        if in_scope > guard.limits.namespaces {
+            return refuse(context, ParseRefusal::TooManyNamespaces(guard.limits.namespaces));
+        }
         // Pairs of prefix and URI.
-        for at in 0..usize::try_from(declared).unwrap_or(0) {
+        for at in 0..declared_here {
             let namespace = *declarations.add(2 * at + 1);
             if !namespace.is_null() && !is_absolute(CStr::from_ptr(namespace.cast()).to_bytes()) {
                 return refuse(context, ParseRefusal::RelativeNamespace);
@@ -343,7 +349,7 @@ unsafe extern "C" fn on_end(
 ) {
     unsafe {
         if let Some(guard) = guard(context) {
-            guard.depth = guard.depth.saturating_sub(1);
+            guard.scopes.pop();
         }
         c::xmlSAX2EndElementNs(context, name, prefix, uri);
     }

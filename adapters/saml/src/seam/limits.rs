@@ -9,6 +9,8 @@ pub struct Limits {
     pub(super) nodes: usize,
     pub(super) depth: usize,
     pub(super) attributes: usize,
+    /// Namespace declarations in scope at once: each name is looked up among them.
+    pub(super) namespaces: usize,
     pub(super) comments: Comments,
     pub(super) byte_order_mark: ByteOrderMark,
     pub(super) repeated_ids: RepeatedIds,
@@ -37,13 +39,15 @@ pub(super) enum RepeatedIds {
 
 impl Limits {
     /// Protocol messages: at most 1 MiB, 10,000 nodes (elements, attributes and
-    /// namespace declarations together), depth 32, 64 attributes an element.
+    /// namespace declarations together), depth 32, 64 attributes an element, 64
+    /// namespace declarations in scope.
     pub const fn message() -> Self {
         Self {
             octets: 1 << 20,
             nodes: 10_000,
             depth: 32,
             attributes: 64,
+            namespaces: 64,
             comments: Comments::Refused,
             byte_order_mark: ByteOrderMark::Refused,
             repeated_ids: RepeatedIds::Refused,
@@ -58,6 +62,7 @@ impl Limits {
             nodes: 500_000,
             depth: 32,
             attributes: 64,
+            namespaces: 64,
             comments: Comments::Dropped,
             byte_order_mark: ByteOrderMark::Skipped,
             repeated_ids: RepeatedIds::RefusedWhenSigned,
@@ -105,6 +110,8 @@ pub enum ParseRefusal {
     TooManyNodes(usize),
     #[error("an element has more than {0} attributes")]
     TooManyAttributes(usize),
+    #[error("more than {0} namespace declarations are in scope")]
+    TooManyNamespaces(usize),
     #[error("an element is not closed")]
     MissingEndTag,
     #[error("something follows the root element")]

@@ -138,6 +138,15 @@ fn depth_number_and_size_are_bounded() {
     let behind = format!("<a><!-- < ' -->{}</a>", attributes(65));
     assert_eq!(metadata_refusal(behind), Some(ParseRefusal::TooManyAttributes(64)));
 
+    let namespaces = |outside: usize, inside: usize| {
+        let declare = |prefix: &str, count: usize| -> String {
+            (0..count).map(|at| format!(" xmlns:{prefix}{at}='u:{at}'")).collect()
+        };
+        format!("<a{}><b{}/><b{}/></a>", declare("p", outside), declare("q", inside), declare("r", inside))
+    };
+    assert_eq!(refusal(namespaces(32, 32)), None, "declarations end with their element");
+    assert_eq!(refusal(namespaces(32, 33)), Some(ParseRefusal::TooManyNamespaces(64)));
+
     let long = |octets: usize| format!("<a>{}</a>", "x".repeat(octets - 7));
     assert_eq!(refusal(long(1 << 20)), None);
     assert_eq!(refusal(long((1 << 20) + 1)), Some(ParseRefusal::TooLarge(1 << 20)));

@@ -132,7 +132,8 @@ fn transforms_take_no_parameters() {
         assert!(matches!(refused(&xml), VerifyError::Grammar(_)), "{inside}");
     }
     let stop = format!(r#"<ds:Transform Algorithm="{C14N}"></ds:Transform>"#);
-    for prefixes in ["xs'", "a:b", "('", "&#10;"] {
+    let many = "a ".repeat(17);
+    for prefixes in ["xs'", "a:b", "('", "&#10;", &many] {
         let inside =
             format!(r#"<ec:InclusiveNamespaces xmlns:ec="{C14N}" PrefixList="{prefixes}"></ec:InclusiveNamespaces>"#);
         let xml = with(&stop, &format!(r#"<ds:Transform Algorithm="{C14N}">{inside}</ds:Transform>"#));
@@ -311,6 +312,30 @@ fn an_id_is_a_plain_name() {
     let refusal =
         document.verify_enveloped(find(&document, "Assertion"), &[idp().verify_key()], &VerifyPolicy::default());
     assert_eq!(refusal.unwrap_err(), VerifyError::NoId);
+}
+
+/// Documents that cost most within the limits: every name is looked up among many.
+#[test]
+fn the_dearest_documents_come_to_an_end() {
+    let declarations: String = (0..60).map(|at| format!(" xmlns:n{at}='urn:x:{at}'")).collect();
+    let prefixes: String = (0..16).map(|at| format!("m{at} ")).collect();
+    let transform = format!(r#"<ds:Transform Algorithm="{C14N}"></ds:Transform>"#);
+    let wide = format!(
+        r#"<ds:Transform Algorithm="{C14N}"><ec:InclusiveNamespaces xmlns:ec="{C14N}" PrefixList="{prefixes}"/></ds:Transform>"#
+    );
+    let many = format!("<d{declarations}>{}</d></saml:Subject>", "<n0:e n1:a=''/>".repeat(4_800));
+    let deep = format!(
+        "<d{declarations}>{}{}{}</d></saml:Subject>",
+        "<n0:d>".repeat(26),
+        "<n0:e/>".repeat(9_600),
+        "</n0:d>".repeat(26)
+    );
+    for content in [many, deep] {
+        for replaced in [&transform, &wide] {
+            let xml = signed_assertion().replace(&transform, replaced).replace("</saml:Subject>", &content);
+            assert_eq!(refused(&xml), VerifyError::DigestMismatch);
+        }
+    }
 }
 
 #[test]
