@@ -32,13 +32,22 @@ impl CliError {
 
     /// Mistakes with their places: exit code 2.
     pub fn mistakes(what: &str, complaints: Complaints) -> Self {
+        Self::listed(what, "has", complaints)
+    }
+
+    /// The same for the process settings.
+    pub fn wrong_settings(complaints: Complaints) -> Self {
+        Self::listed("the settings", "have", complaints)
+    }
+
+    fn listed(what: &str, has: &str, complaints: Complaints) -> Self {
         let mistakes = complaints.sorted();
         let count = if mistakes.len() == 1 { "1 mistake".to_owned() } else { format!("{} mistakes", mistakes.len()) };
         let advice = "correct the lines above and run the command again".to_owned();
         Self {
             code: 2,
             mistakes,
-            sentence: format!("{what} has {count}; nothing was changed"),
+            sentence: format!("{what} {has} {count}; nothing was changed"),
             causes: Vec::new(),
             advice: Some(advice),
         }
@@ -96,8 +105,13 @@ impl From<PlanError> for CliError {
 }
 
 impl From<anyhow::Error> for CliError {
-    /// The outermost context is the sentence, what is below it are the causes.
+    /// The outermost context is the sentence, what is below it are the causes. An error of a
+    /// command stays what it is.
     fn from(error: anyhow::Error) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(own) => return own,
+            Err(other) => other,
+        };
         let mut chain = error.chain().map(ToString::to_string);
         let sentence = chain.next().unwrap_or_default();
         Self { code: 1, mistakes: Vec::new(), sentence, causes: chain.collect(), advice: None }

@@ -87,7 +87,7 @@ impl SettingsArgs {
             }
             result => {
                 unreadable.extend(result.err().unwrap_or_default());
-                Err(CliError::mistakes("the settings", unreadable))
+                Err(CliError::wrong_settings(unreadable))
             }
         }
     }
