@@ -1,0 +1,94 @@
+//! Two tenants, each id of one tried on the other, over every method.
+
+use fedbridge_contract::grant::{Redeemed, Rotated, Standing};
+use fedbridge_contract::ids::TransactionId;
+use fedbridge_contract::services::{Grants as _, RefreshLifetimes, Rotation};
+use fedbridge_hub::ports::{
+    Command, ConfigStore as _, GuardFailed, LoginStore as _, NewTransaction, Unit, UnitError,
+};
+use fedbridge_hub::spec::{ConfigChange, SecretOwner, SecretValue, StoredSecret};
+use fedbridge_keys::OpensslRng;
+
+use crate::support::{Database, World, at, hash, seconds};
+
+pub async fn tenants_never_see_each_other(database: Database) {
+    let store = database.open().await;
+    let ours = World::new(&store, "ours").await;
+    let theirs = World::new(&store, "theirs").await;
+    let login = ours.login("ada", &["openid"]).await;
+    let id = TransactionId::random(&OpensslRng);
+    let open = NewTransaction { id, handle_hash: hash("h"), expires: at(600), sealed: vec![1] };
+    ours.commit(vec![Command::OpenTransaction(open)]).await.unwrap();
+
+    // Reading.
+    let them = theirs.tenant;
+    assert_eq!(store.transaction(them, &hash("h"), at(1)).await.unwrap(), None);
+    assert_eq!(store.linked_person(them, ours.connection, "ada").await.unwrap(), None);
+    assert_eq!(store.session(them, &login.cookie, at(1)).await.unwrap(), None);
+    assert_eq!(store.by_code(them, &login.code).await.unwrap(), None);
+    assert_eq!(store.find(them, login.grant, None).await.unwrap(), None);
+    assert_eq!(store.system().people(them, None).await.unwrap(), 0);
+    assert_eq!(store.system().people(them, Some(ours.connection)).await.unwrap(), 0);
+
+    // Changing: each command with our id in their tenant.
+    let finish = store.commit(them, unit(Command::FinishTransaction(id))).await;
+    assert!(matches!(finish, Err(UnitError::Guard(GuardFailed::TransactionGone))));
+    let touch = Command::TouchSession { session: login.session, idle_expires: at(9) };
+    let touch = store.commit(them, unit(touch)).await;
+    assert!(matches!(touch, Err(UnitError::Guard(GuardFailed::SessionEnded))));
+    let renew = store.commit(them, unit(Command::RenewSession(ours.session(&login)))).await;
+    assert!(matches!(renew, Err(UnitError::Guard(GuardFailed::SessionEnded))));
+    store.commit(them, unit(Command::EndSession(login.session))).await.unwrap();
+    assert_eq!(store.redeem(them, login.grant, None, at(1)).await.unwrap(), Redeemed::Gone);
+    store.revoke(them, login.grant, at(1)).await.unwrap();
+    assert!(!store.set_person_disabled(them, login.person, true).await.unwrap());
+    store.revoke_token(them, "t1", at(500)).await.unwrap();
+    assert!(!store.token_revoked(ours.tenant, "t1").await.unwrap());
+    assert!(store.remember_once(them, "p", "k", at(9)).await.unwrap());
+    assert!(store.remember_once(ours.tenant, "p", "k", at(9)).await.unwrap(), "each tenant has its own keys");
+
+    // Rows that would point across tenants.
+    let plan = theirs.plan();
+    let mut across = theirs.link(plan.person, "ada");
+    across.connection = ours.connection;
+    let linked = store.commit(them, unit(Command::CreatePerson(across))).await;
+    assert!(matches!(linked, Err(UnitError::Store(_))), "{linked:?}");
+    let started = store.commit(them, unit(Command::StartSession(ours.session(&login)))).await;
+    assert!(matches!(started, Err(UnitError::Store(_))), "{started:?}");
+    let granted = store.commit(them, unit(Command::InsertGrant(ours.grant(&plan, &[])))).await;
+    assert!(matches!(granted, Err(UnitError::Store(_))), "{granted:?}");
+    let system = store.system();
+    let version = system.version().await.unwrap();
+    let secret = StoredSecret {
+        tenant: them,
+        owner: SecretOwner::App(ours.app),
+        name: "client_secret/0".into(),
+        value: SecretValue::Hashed([1; 32]),
+    };
+    assert!(system.apply(version, &[ConfigChange::PutSecret(secret)]).await.is_err());
+    let deletions = [
+        ConfigChange::DeleteApp { tenant: them, id: ours.app },
+        ConfigChange::DeleteConnection { tenant: them, id: ours.connection, with_people: true },
+    ];
+    system.apply(version, &deletions).await.unwrap();
+
+    // The same subject is another person there.
+    let other = theirs.login("ada", &["openid"]).await;
+    assert_ne!(other.person, login.person);
+
+    // And ours is as it was.
+    let grant = store.find(ours.tenant, login.grant, Some("t1")).await.unwrap().unwrap();
+    assert_eq!(grant.standing, Standing::default());
+    assert!(store.transaction(ours.tenant, &hash("h"), at(1)).await.unwrap().is_some());
+    assert_eq!(store.session(ours.tenant, &login.cookie, at(1)).await.unwrap().unwrap().idle_expires, at(1800));
+    let refresh = RefreshLifetimes { idle: seconds(100), absolute_expires: at(1000) };
+    assert_eq!(store.redeem(ours.tenant, login.grant, Some(refresh), at(1)).await.unwrap(), Redeemed::Now);
+    let rotation =
+        Rotation { grant: login.grant, presented: 1, rotate: true, grace: seconds(1), idle: seconds(9), now: at(2) };
+    assert_eq!(store.rotate(them, rotation).await.unwrap(), Rotated::Gone);
+    assert_eq!(store.rotate(ours.tenant, rotation).await.unwrap(), Rotated::To { generation: 2 });
+}
+
+fn unit(command: Command) -> Unit {
+    Unit { commands: vec![command], now: at(1) }
+}

@@ -1,0 +1,54 @@
+//! The janitor deletes what has expired, and nothing else.
+
+use fedbridge_contract::ids::TransactionId;
+use fedbridge_contract::services::{Grants as _, RefreshLifetimes};
+use fedbridge_hub::ports::{Command, NewTransaction};
+use fedbridge_keys::OpensslRng;
+use fedbridge_store::Swept;
+
+use crate::support::{Database, World, at, hash, seconds};
+
+const DAY: i64 = 86_400;
+
+pub async fn expired_rows_go_and_others_stay(database: Database) {
+    let store = database.open().await;
+    let world = World::new(&store, "acme").await;
+    for n in 0..3 {
+        let open = NewTransaction {
+            id: TransactionId::random(&OpensslRng),
+            handle_hash: hash(n),
+            expires: at(100 * (n + 1)),
+            sealed: vec![],
+        };
+        let once = Command::Once { purpose: "p".into(), key: n.to_string(), expires: at(100 * (n + 1)) };
+        world.commit(vec![Command::OpenTransaction(open), once]).await.unwrap();
+        store.revoke_token(world.tenant, &n.to_string(), at(100 * (n + 1))).await.unwrap();
+    }
+    let never_redeemed = world.login("ada", &["openid"]).await;
+    let refreshed = world.login("grace", &["openid", "offline_access"]).await;
+    let refresh = RefreshLifetimes { idle: seconds(100), absolute_expires: at(30 * DAY) };
+    store.redeem(world.tenant, refreshed.grant, Some(refresh), at(1)).await.unwrap();
+
+    let system = store.system();
+    let swept = system.janitor(at(201), at(0)).await.unwrap();
+    assert_eq!(swept, Swept { transactions: 2, one_time_keys: 2, revoked_tokens: 2, ..Swept::default() });
+    assert!(store.token_revoked(world.tenant, "2").await.unwrap());
+    assert!(!store.remember_once(world.tenant, "p", "2", at(900)).await.unwrap());
+
+    let swept = system.janitor(at(3601), at(0)).await.unwrap();
+    assert_eq!((swept.sessions, swept.grants), (2, 0), "a used code is known for a day more");
+    let swept = system.janitor(at(2 * DAY), at(0)).await.unwrap();
+    assert_eq!(swept.grants, 1);
+    assert_eq!(store.find(world.tenant, never_redeemed.grant, None).await.unwrap(), None);
+    assert!(store.find(world.tenant, refreshed.grant, None).await.unwrap().unwrap().standing.session_ended);
+    let swept = system.janitor(at(31 * DAY + 1), at(0)).await.unwrap();
+    assert_eq!(swept.grants, 1);
+    assert_eq!(database.count("people").await, 2, "people stay");
+
+    // More rows than one statement deletes.
+    for n in 0..1200 {
+        let once = Command::Once { purpose: "many".into(), key: n.to_string(), expires: at(5) };
+        world.commit(vec![once]).await.unwrap();
+    }
+    assert_eq!(system.janitor(at(6), at(0)).await.unwrap().one_time_keys, 1200);
+}

@@ -1,0 +1,51 @@
+//! What the store promises, on SQLite and on PostgreSQL alike: each function here
+//! runs on both.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod config;
+mod contention;
+mod durability;
+mod grants;
+mod isolation;
+mod janitor;
+mod login;
+mod sealing;
+mod support;
+mod traces;
+
+/// Makes a test of each function for each database.
+macro_rules! on_both {
+    ($module:ident: $($test:ident),+ $(,)?) => {
+        mod $module {
+            mod sqlite {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    crate::$module::$test(crate::support::Database::sqlite()).await;
+                })+
+            }
+            mod postgres {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    crate::$module::$test(crate::support::Database::postgres().await).await;
+                })+
+            }
+        }
+    };
+}
+
+mod run {
+    on_both!(login: a_login_is_stored_and_read_back, a_failed_guard_undoes_the_whole_unit, sessions_live_and_end,
+        a_session_is_renewed_in_place, a_one_time_key_counts_until_it_expires, many_units_commit_together);
+    on_both!(grants: a_code_is_redeemed_once, refresh_tokens_rotate, an_old_refresh_token_revokes_the_family,
+        a_refresh_family_ends, standing_says_what_stops_a_grant, ending_a_session_spares_offline_access,
+        tokens_are_revoked_by_themselves);
+    on_both!(config: what_is_put_is_loaded, a_change_is_whole_or_not_at_all, a_stale_version_conflicts,
+        people_hold_their_tenant_and_connection, deleting_takes_everything_along, a_domain_moves_between_tenants,
+        another_process_sees_a_change, one_of_many_parallel_changes_wins);
+    on_both!(contention: one_redemption_wins, one_rotation_wins, one_replay_wins, one_link_wins);
+    on_both!(isolation: tenants_never_see_each_other);
+    on_both!(janitor: expired_rows_go_and_others_stay);
+    on_both!(sealing: secrets_and_claims_are_unreadable, another_master_key_opens_nothing);
+    on_both!(traces: traces_are_listed_and_found, traces_are_forgotten);
+    on_both!(durability: a_kill_loses_nothing_that_was_acknowledged, closing_carries_out_what_waits);
+}

@@ -1,0 +1,109 @@
+//! A database of its own for each test. SQLite: a file in a temporary folder.
+//! PostgreSQL: a database of a server that this process starts for itself.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use fedbridge_store::{Store, StoreOptions};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection};
+
+use super::world::sealer;
+
+pub enum Database {
+    Sqlite(Folder),
+    Postgres(String),
+}
+
+impl Database {
+    pub fn sqlite() -> Self {
+        Self::Sqlite(Folder::new())
+    }
+
+    pub async fn postgres() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let server = server();
+        let name = format!("store_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let db = sea_orm::Database::connect(server).await.unwrap();
+        db.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+        db.close().await.unwrap();
+        Self::Postgres(format!("{}/{name}", server.rsplit_once('/').unwrap().0))
+    }
+
+    pub fn url(&self) -> String {
+        match self {
+            Self::Sqlite(folder) => format!("sqlite://{}/data/test.db", folder.0.display()),
+            Self::Postgres(url) => url.clone(),
+        }
+    }
+
+    pub async fn open(&self) -> Store {
+        Store::open(&self.url(), sealer(), StoreOptions { connections: 6, migrate: true }).await.unwrap()
+    }
+
+    /// The database itself, for counting rows past the store.
+    pub async fn raw(&self) -> DatabaseConnection {
+        sea_orm::Database::connect(self.url()).await.unwrap()
+    }
+
+    pub async fn count(&self, table: &str) -> i64 {
+        let db = self.raw().await;
+        let sql = format!("SELECT count(*) FROM {table}");
+        let statement = sea_orm::Statement::from_string(db.get_database_backend(), sql);
+        let count = db.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+        db.close().await.unwrap();
+        count
+    }
+}
+
+/// A temporary folder that goes when the test ends.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("fedbridge-store-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The server's address. It ends by itself soon after this process.
+fn server() -> &'static str {
+    static SERVER: OnceLock<String> = OnceLock::new();
+    SERVER.get_or_init(|| {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers/postgres/start.sh");
+        let folder = std::env::temp_dir().join(format!("fedbridge-store-pg-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let log = folder.join("start.log");
+        let mut peer = Command::new(script)
+            .env("PEER_DIR", folder.join("peer"))
+            .env_remove("PEER_PORT")
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(&log).unwrap())
+            .spawn()
+            .expect("tests/peers/postgres/start.sh can't be run");
+        let mut line = String::new();
+        BufReader::new(peer.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        match line.trim().strip_prefix("ready ") {
+            Some(url) => url.to_owned(),
+            None => panic!(
+                "PostgreSQL did not start; scripts/install-deps.sh test installs it.\n{}",
+                std::fs::read_to_string(log).unwrap_or_default()
+            ),
+        }
+    })
+}
