@@ -214,6 +214,7 @@ impl Site {
                 starts.sort_unstable();
                 return Ok((starts, memory));
             }
+            thread::sleep(Duration::from_millis(100));
             server.stop()?;
         }
     }
