@@ -184,8 +184,9 @@ fn form(input: &HttpInput) -> Result<Form, &'static str> {
 
 /// Base64 with padding; line breaks may stand in it (RFC 2045 section 6.8), nothing else.
 fn decoded(text: &str) -> Option<Vec<u8>> {
-    if text.contains(['\r', '\n']) {
-        let joined: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+    let line_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    if text.as_bytes().iter().any(line_break) {
+        let joined: Vec<u8> = text.bytes().filter(|byte| !line_break(byte)).collect();
         STANDARD.decode(joined).ok()
     } else {
         STANDARD.decode(text).ok()

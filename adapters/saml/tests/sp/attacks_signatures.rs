@@ -304,7 +304,7 @@ fn an_xpath_bomb_is_refused_at_once() {
     let end = honest.find("</ds:Signature>").unwrap() + "</ds:Signature>".len();
     let signature = honest[start..end].replace("</ds:Transforms>", &bomb);
     let xml = xml.replacen("</saml:Issuer><saml:Subject>", &format!("</saml:Issuer>{signature}<saml:Subject>"), 1);
-    let started = std::time::Instant::now();
+    let started = tokio::time::Instant::now();
     assert_eq!(world.refuse_xml(&pending, &xml), "Assertion signature");
     assert!(started.elapsed().as_secs() < 2);
 }
@@ -359,7 +359,6 @@ fn mutated_responses_never_log_in_as_somebody_else() {
     };
     let pieces: [&[u8]; 12] =
         [b"<", b">", b"&", b"<!--", b"-->", b"<![CDATA[", b"]]>", b"<?x?>", b"\"", b"&#0;", b" xmlns=\"\"", b"\xff"];
-    let mut accepted = 0;
     for sign in [Sign::Assertion, Sign::Response, Sign::Both] {
         let mut plan = world.plan(&pending);
         plan.sign = sign;
@@ -383,7 +382,6 @@ fn mutated_responses_never_log_in_as_somebody_else() {
             let (outcome, _) = world.complete_input(&pending, &crate::support::posted(&base64), NOW);
             match outcome {
                 LoginOutcome::Authenticated(identity) => {
-                    accepted += 1;
                     assert_eq!(identity.subject.display, "alice");
                     assert_eq!(identity.attributes.get("groups"), ["staff", "admins"]);
                     assert_eq!(identity.attributes.names().count(), 2);
@@ -393,5 +391,4 @@ fn mutated_responses_never_log_in_as_somebody_else() {
             }
         }
     }
-    println!("{accepted} of 1500 mutations changed nothing that counts");
 }

@@ -576,13 +576,12 @@ fn many_attributes_are_read_in_linear_time() {
         .collect();
     let xml = plan.build(&world.idp).unwrap();
     assert!(xml.len() > 100_000, "{}", xml.len());
-    let started = std::time::Instant::now();
+    let started = tokio::time::Instant::now();
     for _ in 0..10 {
         assert_eq!(world.accept_xml(&pending, &xml).attributes.get("urn:attribute:499").len(), 1);
     }
     let each = started.elapsed() / 10;
     assert!(each < Duration::from_millis(500), "{each:?}");
-    println!("500 attributes, {} octets: {each:?}", xml.len());
 }
 
 /// Guard: metadata past its end is not trusted, however long the connection has been open.

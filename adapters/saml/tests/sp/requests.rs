@@ -155,3 +155,18 @@ fn the_only_binding_of_a_provider_is_taken() {
         World::of(idp, json!({ "idp_metadata": { "xml": post_only }, "request_binding": "redirect" })).err().unwrap();
     assert_eq!(complaints[0].path, "request_binding");
 }
+
+/// The schema of OASIS accepts requests with every setting, signed and unsigned.
+#[test]
+fn requests_satisfy_the_oasis_schema() {
+    let everything = json!({
+        "request_binding": "post",
+        "name_id_policy": { "format": "persistent", "allow_create": true, "sp_name_qualifier": "urn:q" },
+        "requested_authn_context": { "classes": ["urn:a", "urn:b"], "comparison": "better" },
+        "force_authn": true,
+    });
+    for settings in [json!({}), everything, json!({ "assertion_consumer_service_index": 0 })] {
+        let wish = LoginWish { passive: true, ..LoginWish::default() };
+        crate::schema::accepts("saml-schema-protocol-2.0.xsd", &World::with(settings).begin_with(wish).request.xml);
+    }
+}
