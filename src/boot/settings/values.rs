@@ -66,14 +66,4 @@ mod tests {
             assert!(Rate::parse(wrong).is_err(), "{wrong}");
         }
     }
-
-    #[test]
-    fn reads_networks() {
-        for good in ["10.0.0.0/8", "127.0.0.1", "::1", " 0.0.0.0/0 "] {
-            assert!(Network::parse(good).is_ok(), "{good}");
-        }
-        for wrong in ["10.0.0.0/33", "localhost", "", "10.0.0.0/"] {
-            assert!(Network::parse(wrong).is_err(), "{wrong}");
-        }
-    }
 }
