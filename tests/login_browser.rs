@@ -128,7 +128,7 @@ async fn through_apache(database: Database) {
     assert_eq!(report["then"][0]["json"]["logged_out"], true, "{report:#}");
 
     let (trace, text) = company.newest_trace().await;
-    assert_eq!(trace["outcome"], "success", "{text}");
+    assert_eq!(trace["result"], "success", "{text}");
     for line in ["Audience", "mail", "email", "connection"] {
         assert!(text.contains(line), "the trace does not say {line}:\n{text}");
     }
@@ -210,7 +210,7 @@ async fn failing(knobs: Value, expect_page: &str, expect_cause: &[&str]) {
     let report = chromium_login(&[("START_URL", &start), ("LOGIN_USER", "alice"), ("EXPECT_TEXT", expect_page)]);
     let body = report["body"].as_str().unwrap();
     let (trace, text) = company.newest_trace().await;
-    assert_eq!(trace["outcome"], "refused", "{text}");
+    assert_eq!(trace["result"], "refused", "{text}");
     let id = trace["id"].as_str().unwrap();
     assert!(body.contains(id), "the page does not name the trace {id}: {body}");
     for cause in expect_cause {

@@ -68,14 +68,18 @@ impl Browser {
     }
 
     async fn send(&mut self, url: &str, request: RequestBuilder) -> Answer {
-        self.try_send(url, request).await.unwrap_or_else(|| panic!("{url}: no answer"))
+        self.exchange(url, request).await.unwrap_or_else(|error| panic!("{url}: {error:?}"))
     }
 
     async fn try_send(&mut self, url: &str, request: RequestBuilder) -> Option<Answer> {
+        self.exchange(url, request).await.ok()
+    }
+
+    async fn exchange(&mut self, url: &str, request: RequestBuilder) -> Result<Answer, reqwest::Error> {
         let jar = self.cookies.entry(host(url)).or_default();
         let header: Vec<_> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = if header.is_empty() { request } else { request.header("cookie", header.join("; ")) };
-        let response = request.send().await.ok()?;
+        let response = request.send().await?;
         for set in response.headers().get_all("set-cookie") {
             let set = set.to_str().unwrap();
             let (pair, attributes) = set.split_once(';').unwrap_or((set, ""));
@@ -92,7 +96,7 @@ impl Browser {
             .get("location")
             .map(|value| base.join(value.to_str().unwrap()).unwrap().to_string());
         let status = response.status().as_u16();
-        Some(Answer { status, url: url.to_owned(), location, headers, body: response.text().await.ok()? })
+        Ok(Answer { status, url: url.to_owned(), location, headers, body: response.text().await? })
     }
 }
 
