@@ -1,6 +1,6 @@
 //! Signatures a second through the bridge's signer, beside openssl's own EVP
 //! call with a parsed key. Run with `--release`.
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)]
 
 use std::hint::black_box;
 use std::sync::Arc;

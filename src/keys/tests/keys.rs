@@ -142,7 +142,8 @@ fn rotation_never_leaves_a_gap() {
     let old = OpensslSigner::new(&keys[0], Arc::clone(&sealer)).sign(b"token").unwrap();
 
     let hour = Duration::from_secs(3600);
-    rotate(&mut keys, &plan_rotation(&keys.clone()), NOW + hour, &*sealer);
+    let plan = plan_rotation(&keys);
+    rotate(&mut keys, &plan, NOW + hour, &*sealer);
     let ring = OpensslKeyOpener::new(Arc::clone(&sealer)).ring(&keys).unwrap();
     assert_eq!(ring.oidc_signer(SignatureAlgorithm::ES256).unwrap().kid(), next, "the one that was published ahead");
     assert!(ring.oidc_key(&active).unwrap().signer.verify(b"token", &old), "old tokens still check");

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fedbridge_contract::claims::Claims;
 use fedbridge_contract::config::AppKind;
@@ -12,9 +12,7 @@ use fedbridge_contract::grant::{GrantRecord, NewGrant};
 use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, PersonId, SessionId, TenantId, TraceId, TransactionId};
 use fedbridge_contract::services::{Clock as _, Grants as _, Rng as _};
 use fedbridge_contract::time::Timestamp;
-use fedbridge_hub::ports::{
-    Command, ConfigStore as _, LoginStore as _, NewLink, NewSession, NewTransaction, Unit,
-};
+use fedbridge_hub::ports::{Command, ConfigStore as _, LoginStore as _, NewLink, NewSession, NewTransaction, Unit};
 use fedbridge_hub::spec::{
     AppSpec, ConfigChange, ConnectionSpec, Managed, MappingSpec, StoredApp, StoredConnection, StoredTenant,
     SubjectType, TenantSpec,
@@ -22,6 +20,7 @@ use fedbridge_hub::spec::{
 use fedbridge_keys::{AesGcmSealer, MasterKey, OpensslRng, SystemClock};
 use fedbridge_store::{Store, StoreOptions};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 const LOGINS: usize = 4000;
 
@@ -103,7 +102,12 @@ impl Bench {
         };
         [
             ConfigChange::PutTenant(StoredTenant { id: tenant, managed, spec: tenant_spec }),
-            ConfigChange::PutConnection(StoredConnection { tenant, id: self.connection, managed, spec: connection_spec }),
+            ConfigChange::PutConnection(StoredConnection {
+                tenant,
+                id: self.connection,
+                managed,
+                spec: connection_spec,
+            }),
             ConfigChange::PutApp(StoredApp { tenant, id: self.app, managed, spec: app_spec }),
         ]
     }

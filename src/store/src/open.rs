@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use tokio::time::Instant;
 
 use fedbridge_contract::error::StoreError;
 use fedbridge_hub::ports::Sealer;

@@ -10,7 +10,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fedbridge_contract::error::StoreError;
 use futures_util::StreamExt as _;
@@ -24,6 +24,7 @@ use sea_orm::sqlx::{
 };
 use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::error::{Fault, fault, sqlx_error, store_error};
 use crate::open::{OpenError, StoreOptions};

@@ -16,10 +16,8 @@ pub async fn what_is_put_is_loaded(database: Database) {
     let world = World::new(&store, "acme").await;
     let name = TenantName { id: world.tenant, slug: "acme" };
     let key = |purpose, algorithm| generate_key(name, purpose, algorithm, KeyState::Next, at(3), &*sealer()).unwrap();
-    let (oidc, saml) = (
-        key(KeyPurpose::Oidc, SignatureAlgorithm::EdDSA),
-        key(KeyPurpose::SamlSigning, SignatureAlgorithm::RS256),
-    );
+    let (oidc, saml) =
+        (key(KeyPurpose::Oidc, SignatureAlgorithm::EdDSA), key(KeyPurpose::SamlSigning, SignatureAlgorithm::RS256));
     let secret = StoredSecret {
         tenant: world.tenant,
         owner: SecretOwner::Connection(world.connection),
@@ -65,7 +63,12 @@ pub async fn a_change_is_whole_or_not_at_all(database: Database) {
     let world = World::new(&store, "acme").await;
     let system = store.system();
     let before = system.load().await.unwrap();
-    let other = World { tenant: TenantId::random(&OpensslRng), connection: world.connection, app: world.app, store: store.clone() };
+    let other = World {
+        tenant: TenantId::random(&OpensslRng),
+        connection: world.connection,
+        app: world.app,
+        store: store.clone(),
+    };
     let twice = ConnectionId::random(&OpensslRng);
     let mut same_slug = world.connection_named("idp");
     same_slug.id = twice;
@@ -85,7 +88,7 @@ pub async fn a_change_is_whole_or_not_at_all(database: Database) {
         (ConfigChange::PutSecret(secret(world.tenant)), "is gone"),
     ];
     for (change, why) in refused {
-        let good = ConfigChange::PutTenant(world.tenant_named("renamed", &["new.example"]));
+        let good = ConfigChange::PutTenant(world.tenant_named("acme", &["new.example"]));
         let done = system.apply(1, &[good, change]).await;
         assert!(matches!(&done, Err(ApplyError::Store(cause)) if cause.0.contains(why)), "{why}: {done:?}");
         assert_eq!(system.load().await.unwrap(), before);

@@ -8,8 +8,10 @@ use fedbridge_keys::OpensslRng;
 
 use crate::support::{Database, Login, World, at, seconds};
 
-const REFRESH: Option<RefreshLifetimes> =
-    Some(RefreshLifetimes { idle: seconds(1000), absolute_expires: fedbridge_contract::time::Timestamp::from_millis(1_800_003_600_000) });
+const REFRESH: Option<RefreshLifetimes> = Some(RefreshLifetimes {
+    idle: seconds(1000),
+    absolute_expires: fedbridge_contract::time::Timestamp::from_millis(1_800_003_600_000),
+});
 
 pub async fn a_code_is_redeemed_once(database: Database) {
     let store = database.open().await;
@@ -160,12 +162,5 @@ async fn rotate(world: &World, login: &Login, presented: i64, now: i64) -> Rotat
 }
 
 fn rotation(login: &Login, presented: i64, now: i64) -> Rotation {
-    Rotation {
-        grant: login.grant,
-        presented,
-        rotate: true,
-        grace: seconds(10),
-        idle: seconds(1000),
-        now: at(now),
-    }
+    Rotation { grant: login.grant, presented, rotate: true, grace: seconds(10), idle: seconds(1000), now: at(now) }
 }

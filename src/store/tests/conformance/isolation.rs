@@ -3,9 +3,7 @@
 use fedbridge_contract::grant::{Redeemed, Rotated, Standing};
 use fedbridge_contract::ids::TransactionId;
 use fedbridge_contract::services::{Grants as _, RefreshLifetimes, Rotation};
-use fedbridge_hub::ports::{
-    Command, ConfigStore as _, GuardFailed, LoginStore as _, NewTransaction, Unit, UnitError,
-};
+use fedbridge_hub::ports::{Command, ConfigStore as _, GuardFailed, LoginStore as _, NewTransaction, Unit, UnitError};
 use fedbridge_hub::spec::{ConfigChange, SecretOwner, SecretValue, StoredSecret};
 use fedbridge_keys::OpensslRng;
 

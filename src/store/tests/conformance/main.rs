@@ -9,6 +9,7 @@ mod grants;
 mod isolation;
 mod janitor;
 mod login;
+mod opening;
 mod sealing;
 mod support;
 mod traces;
@@ -47,5 +48,6 @@ mod run {
     on_both!(janitor: expired_rows_go_and_others_stay);
     on_both!(sealing: secrets_and_claims_are_unreadable, another_master_key_opens_nothing);
     on_both!(traces: traces_are_listed_and_found, traces_are_forgotten);
+    on_both!(opening: many_open_a_new_database_together, an_existing_database_is_found_again);
     on_both!(durability: a_kill_loses_nothing_that_was_acknowledged, closing_carries_out_what_waits);
 }

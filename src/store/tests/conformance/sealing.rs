@@ -8,7 +8,7 @@ use fedbridge_hub::ports::ConfigStore as _;
 use fedbridge_hub::spec::{ConfigChange, SecretOwner, SecretValue, StoredSecret};
 use fedbridge_keys::{AesGcmSealer, MasterKey, TenantName, generate_key};
 use fedbridge_store::{Store, StoreOptions};
-use sea_orm::ConnectionTrait as _;
+use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 
 use crate::support::{Database, World, at, sealer};
 
@@ -75,9 +75,10 @@ async fn dump(database: &Database) -> Vec<u8> {
             let db = database.raw().await;
             let sql = "SELECT schema_to_xml('public', true, false, '')::text";
             let statement = sea_orm::Statement::from_string(db.get_database_backend(), sql);
-            db.execute_unprepared("ALTER DATABASE CURRENT SET xmlbinary = hex").await.ok();
-            db.execute_unprepared("SET xmlbinary = hex").await.unwrap();
-            let text: String = db.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+            let one = db.begin().await.unwrap();
+            one.execute_unprepared("SET LOCAL xmlbinary = hex").await.unwrap();
+            let text: String = one.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+            one.rollback().await.unwrap();
             db.close().await.unwrap();
             text.into_bytes()
         }
