@@ -33,6 +33,7 @@ mod release;
 mod remote;
 mod revoke;
 pub mod settings;
+mod settings_authentication;
 mod settings_reader;
 mod strict_json;
 mod token;

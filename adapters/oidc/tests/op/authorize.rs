@@ -39,7 +39,7 @@ async fn a_good_request_becomes_a_login() {
             ],
         ))
         .await;
-    assert_eq!(login.app, world.acme.apps[0].id);
+    assert_eq!(login.app, world.app("portal"));
     assert_eq!(login.scope, ["openid", "email", "offline_access"]);
     assert_eq!(login.hints.connection.as_deref(), Some("okta"));
     assert_eq!(login.hints.login_hint.as_deref(), Some("ada@acme.example"));
@@ -83,7 +83,7 @@ async fn an_unknown_app_or_address_gets_a_page_and_never_a_redirect() {
         assert_eq!(page_status(world.authorize(&params).await), 400, "{twice} twice");
     }
     assert!(world.traces.0.lock().unwrap().iter().all(|event| event.kind == "authorize"));
-    world.gate.apps.lock().unwrap().insert(world.acme.apps[0].id);
+    world.gate.apps.lock().unwrap().insert(world.app("portal"));
     assert_eq!(page_status(world.authorize(&world.request("portal", "openid")).await), 403);
 }
 

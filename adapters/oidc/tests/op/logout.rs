@@ -27,7 +27,7 @@ async fn a_hint_names_app_person_and_session() {
     let params = [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", BYE), ("state", "a b&c")];
     let request = accepted(&world, &params).await;
     let found = request.hint.clone().unwrap();
-    assert_eq!(found.app, world.acme.apps[0].id);
+    assert_eq!(found.app, world.app("portal"));
     assert_eq!(found.sub, "c0ffee");
     assert_eq!(found.session, Some(world.grant(id).record.session));
     assert_eq!(request.return_to.as_deref(), Some("https://portal.example/bye?state=a+b%26c"));

@@ -174,3 +174,16 @@ async fn of_a_native_app_only_the_loopback_port_may_vary() {
         refused(&world, "native", uri).await;
     }
 }
+
+/// A confidential client is a server: it knows its port.
+#[tokio::test]
+async fn of_a_confidential_client_not_even_the_port_may_vary() {
+    let world = world();
+    let mut params = world.request("local", "openid");
+    params.retain(|(name, _)| *name != "redirect_uri");
+    params.push(("redirect_uri", "http://127.0.0.1:3000/cb".into()));
+    world.accepted(&params).await;
+    for uri in ["http://127.0.0.1:3001/cb", "http://127.0.0.1/cb", "http://[::1]:3000/cb"] {
+        refused(&world, "local", uri).await;
+    }
+}

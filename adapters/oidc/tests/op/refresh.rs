@@ -122,7 +122,7 @@ async fn a_token_is_bound_to_its_client() {
 #[tokio::test]
 async fn forged_tokens_are_refused() {
     let world = world();
-    let (first, _) = world.tokens("portal", SCOPE).await;
+    let (first, id) = world.tokens("portal", SCOPE).await;
     let good = first.text("refresh_token");
     let mut forged: Vec<String> = Vec::new();
     for at in [5, 20, 30, 40, 60, good.len() - 2] {
@@ -141,7 +141,10 @@ async fn forged_tokens_are_refused() {
     ]);
     for token in forged {
         assert_eq!(refresh(&world, &token).await.error(), "invalid_grant", "{token}");
+        assert_eq!(world.last_cause(), "it is no refresh token of this tenant", "{token}");
     }
+    assert!(!world.grant(id).standing.revoked, "a forged token can't end a family");
+    assert_eq!(refresh(&world, &good).await.status, 200);
     assert_eq!(world.token("portal", &[("grant_type", "refresh_token")]).await.error(), "invalid_request");
 }
 

@@ -194,3 +194,15 @@ fn a_client_can_not_be_named_like_a_person() {
     }
     assert!(ClientSettings::parse("https://app.example/client", &settings, 1).is_ok());
 }
+
+#[test]
+fn the_sector_is_the_host_of_the_document_or_of_the_addresses() {
+    use fedbridge_contract::downstream::Downstream as _;
+    let world = crate::support::world();
+    for (client, sector) in [("paired", "paired.example"), ("portal", "portal.example"), ("machine", "machine")] {
+        let app = world.acme.apps.iter().find(|app| app.name == client).unwrap();
+        assert_eq!(world.provider.sector(app), sector);
+    }
+    let machine = world.acme.apps.iter().find(|app| app.name == "machine").unwrap();
+    assert_eq!(world.provider.registered_scopes(machine), ["openid", "profile", "email", "api:read", "api:write"]);
+}

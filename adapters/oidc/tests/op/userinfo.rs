@@ -54,7 +54,9 @@ async fn header_or_body_and_never_the_address() {
     assert_eq!(send(&world, with_body(&[("access_token", &token)])).await.status, 200);
     let mut query = input("userinfo", Method::Get);
     query.query = form(&[("access_token", &token)]);
-    assert_eq!(send(&world, query).await.error(), "invalid_request");
+    assert_eq!(send(&world, query.clone()).await.status, 400);
+    query.authorization = header.authorization.clone();
+    assert_eq!(send(&world, query).await.error(), "invalid_request", "not even beside a good header");
     let mut two = with_body(&[("access_token", &token)]);
     two.authorization = header.authorization.clone();
     assert_eq!(send(&world, two).await.error(), "invalid_request");

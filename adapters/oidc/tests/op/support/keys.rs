@@ -142,5 +142,8 @@ pub fn ring(keys: &[(Arc<TestKey>, KeyState)]) -> Arc<KeyRing> {
 
 fn signing_key(key: &Arc<TestKey>, state: KeyState) -> SigningKey {
     let signer = Arc::clone(key) as Arc<dyn Signer>;
-    SigningKey { state, signer, jwk: key.jwk(), certificate: None }
+    let mut jwk = key.jwk();
+    // A careless key store: the key set must not pass this on.
+    jwk["d"] = json!("private");
+    SigningKey { state, signer, jwk, certificate: None }
 }

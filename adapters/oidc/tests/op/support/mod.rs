@@ -111,6 +111,7 @@ fn clients(robot: &TestKey) -> Vec<(&'static str, Value, Vec<&'static str>)> {
     let every = json!(["authorization_code", "refresh_token", "client_credentials"]);
     let set = json!({"keys": [robot.jwk()]});
     vec![
+        ("local", json!({"redirect_uris": ["http://127.0.0.1:3000/cb"]}), vec![SECRET]),
         (
             "portal",
             json!({"redirect_uris": [CALLBACK, "https://portal.example/other?x=1"], "scopes": all, "grant_types": every,
@@ -418,6 +419,10 @@ impl World {
         let answer = self.redeem(client, &code).await;
         assert_eq!(answer.status, 200, "{}", answer.json);
         (answer, id)
+    }
+
+    pub fn app(&self, client: &str) -> AppId {
+        self.acme.app(AppKind::OidcClient, client).unwrap().id
     }
 
     pub fn grant(&self, id: GrantId) -> Grant {
