@@ -8,6 +8,7 @@ mod login_browser;
 mod once;
 mod oauth;
 mod operation;
+mod road;
 mod rotation;
 mod support;
 mod tidy;

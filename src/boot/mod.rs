@@ -15,5 +15,6 @@ pub mod registry;
 mod reload;
 pub mod serve;
 pub mod settings;
+pub mod wiring;
 
 pub use foundation::Foundation;

@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use fedbridge_contract::services::{Clock, Counters, TraceSink};
-use fedbridge_hub::mapping::AppRules;
-use fedbridge_hub::run::{Hub, Recorder, Snapshots};
+use fedbridge_contract::services::Clock;
+use fedbridge_hub::run::{Hub, Recorder};
 use fedbridge_store::{Swept, SystemStore};
 use fedbridge_web::{Limits, Management, Readiness, Site, Tls, WebConfig, serve, serve_management};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -20,6 +19,7 @@ use super::foundation::Foundation;
 use super::front::Front;
 use super::metrics::Metrics;
 use super::settings::Settings;
+use super::wiring::{Wired, wire};
 use super::{logging, metrics, registry, reload};
 
 /// How often expired rows are deleted.
@@ -65,28 +65,9 @@ impl Server {
         registry::init().map_err(anyhow::Error::msg).context("the XML security library is not safe to use")?;
         let foundation = Foundation::open(&settings).await?;
         let prometheus = metrics::install().context("the metrics can't be recorded")?;
+        let Wired { hub, builder, snapshots, recorder } =
+            wire(&foundation, registry::upstreams(), Arc::new(Metrics)).await?;
         let system = Arc::clone(&foundation.system);
-        let recorder = Recorder::start(
-            Arc::clone(&system) as _,
-            Arc::clone(&foundation.sealer),
-            Arc::clone(&foundation.clock),
-            Arc::clone(&foundation.rng),
-        );
-        let counters: Arc<dyn Counters> = Arc::new(Metrics);
-        let services = foundation.services(Arc::new(recorder.clone()) as Arc<dyn TraceSink>, counters);
-        let builder = Arc::new(foundation.builder(registry::upstreams(), services.clone()));
-        let snapshots = Arc::new(Snapshots::default());
-        reload::load(system.as_ref(), &builder, &snapshots).await?;
-        let hub = Arc::new(Hub {
-            snapshots: Arc::clone(&snapshots),
-            store: Arc::clone(&foundation.store) as _,
-            sealer: Arc::clone(&foundation.sealer),
-            downstreams: registry::downstreams(&services),
-            services,
-            recorder: recorder.clone(),
-            observer: Arc::new(Metrics),
-            no_app: AppRules::default(),
-        });
         let public = bind("http.listen", settings.http.listen)?;
         let management = bind("management.listen", settings.management_listen)?;
         let mut background = JoinSet::new();

@@ -1,0 +1,52 @@
+//! The hub, wired to a store and to adapters.
+
+use std::sync::Arc;
+
+use fedbridge_contract::factory::Registry;
+use fedbridge_contract::services::{Counters, TraceSink};
+use fedbridge_hub::mapping::AppRules;
+use fedbridge_hub::run::{Builder, Hub, Observer, Recorder, Snapshots};
+
+use super::foundation::Foundation;
+use super::{registry, reload};
+
+/// A hub with the configuration loaded, and what keeps it up to date.
+pub struct Wired {
+    pub hub: Arc<Hub>,
+    pub builder: Arc<Builder>,
+    pub snapshots: Arc<Snapshots>,
+    pub recorder: Recorder,
+}
+
+/// Wires the hub. Tests give a registry of their own.
+///
+/// # Errors
+/// When the configuration can't be loaded.
+pub async fn wire<M: Counters + Observer + 'static>(
+    foundation: &Foundation,
+    upstreams: Registry,
+    meter: Arc<M>,
+) -> anyhow::Result<Wired> {
+    let recorder = Recorder::start(
+        Arc::clone(&foundation.system) as _,
+        Arc::clone(&foundation.sealer),
+        Arc::clone(&foundation.clock),
+        Arc::clone(&foundation.rng),
+    );
+    let traces: Arc<dyn TraceSink> = Arc::new(recorder.clone());
+    let services = foundation.services(traces, Arc::clone(&meter) as _);
+    let builder = Arc::new(foundation.builder(upstreams, services.clone()));
+    let snapshots = Arc::new(Snapshots::default());
+    reload::load(foundation.system.as_ref(), &builder, &snapshots).await?;
+    let hub = Arc::new(Hub {
+        snapshots: Arc::clone(&snapshots),
+        store: Arc::clone(&foundation.store) as _,
+        sealer: Arc::clone(&foundation.sealer),
+        downstreams: registry::downstreams(&services),
+        services,
+        recorder: recorder.clone(),
+        observer: meter,
+        no_app: AppRules::default(),
+    });
+    Ok(Wired { hub, builder, snapshots, recorder })
+}

@@ -1,0 +1,303 @@
+//! The hub's road with the fake adapter: no HTTP, no XML, a clock that the test moves.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use fedbridge::Foundation;
+use fedbridge::settings::Settings;
+use fedbridge::wiring::wire;
+use fedbridge_contract::config::AppKind;
+use fedbridge_contract::factory::Registry;
+use fedbridge_contract::http::{HttpInput, Method, Reply, ReplyKind};
+use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
+use fedbridge_contract::services::{Clock, Counters};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_fake::FakeFactory;
+use fedbridge_hub::ports::{ConfigStore as _, TraceFilter, TraceStore as _};
+use fedbridge_hub::run::{Hub, Observer, Recorder};
+use fedbridge_hub::spec::{
+    AppSpec, ConfigChange, ConnectionSpec, Managed, MappingSpec, StoredApp, StoredConnection, StoredTenant, SubjectType,
+    TenantSpec,
+};
+use fedbridge_keys::{TenantName, initial_keys};
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::support::Scratch;
+use crate::support::scripted::CHALLENGE;
+
+const REDIRECT: &str = "http://127.0.0.1:9/callback";
+
+struct Silent;
+
+impl Counters for Silent {
+    fn token_issued(&self, _: &'static str) {}
+    fn refused(&self, _: &'static str, _: &'static str) {}
+    fn refresh_reused(&self) {}
+}
+
+impl Observer for Silent {
+    fn login(&self, _: &str, _: &str, _: &'static str, _: f64) {}
+}
+
+struct TestClock(AtomicI64);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+struct World {
+    hub: Arc<Hub>,
+    recorder: Recorder,
+    foundation: Foundation,
+    clock: Arc<TestClock>,
+    cookies: Vec<(String, String)>,
+    _scratch: Scratch,
+}
+
+fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(last: u8) -> T {
+    format!("{last:032x}").parse().unwrap()
+}
+
+fn connection(number: u8, slug: &str, settings: Value, mapping: Value) -> ConfigChange {
+    ConfigChange::PutConnection(StoredConnection {
+        tenant: id::<TenantId>(1),
+        id: id::<ConnectionId>(number),
+        managed: Managed::Elsewhere,
+        spec: ConnectionSpec {
+            slug: slug.into(),
+            protocol: "fake".into(),
+            display_name: None,
+            enabled: true,
+            domains: vec!["acme.example".into()],
+            mapping: serde_json::from_value::<MappingSpec>(mapping).unwrap(),
+            settings,
+        },
+    })
+}
+
+impl World {
+    async fn new(connections: Vec<ConfigChange>, subject_type: SubjectType) -> Self {
+        let scratch = Scratch::new("road");
+        let env = [
+            ("FEDBRIDGE_DATABASE_URL", format!("sqlite://{}", scratch.path().join("road.db").display())),
+            ("FEDBRIDGE_MASTER_KEY_FILE", scratch.path().join("master.key").display().to_string()),
+        ];
+        let env = env.map(|(name, value)| (name.to_owned(), value));
+        let settings = Settings::read(None, env, &[]).unwrap();
+        let mut foundation = Foundation::open(&settings).await.unwrap();
+        let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000_000)));
+        foundation.clock = Arc::clone(&clock) as _;
+        let tenant = id::<TenantId>(1);
+        let mut changes = vec![ConfigChange::PutTenant(StoredTenant {
+            id: tenant,
+            managed: Managed::Elsewhere,
+            spec: TenantSpec {
+                slug: "acme".into(),
+                display_name: "Acme".into(),
+                parent: None,
+                domains: vec!["acme.example".into()],
+                enabled: true,
+            },
+        })];
+        changes.extend(connections);
+        changes.push(ConfigChange::PutApp(StoredApp {
+            tenant,
+            id: id::<AppId>(9),
+            managed: Managed::Elsewhere,
+            spec: AppSpec {
+                kind: AppKind::OidcClient,
+                name: "app".into(),
+                display_name: "App".into(),
+                enabled: true,
+                connections: None,
+                release: vec![],
+                claims: Default::default(),
+                subject_type,
+                settings: json!({
+                    "public": true,
+                    "redirect_uris": [REDIRECT],
+                    "scopes": ["openid", "email", "profile", "groups"],
+                    "subject_type": if subject_type == SubjectType::Pairwise { "pairwise" } else { "public" },
+                }),
+            },
+        }));
+        let keys = initial_keys(TenantName { id: tenant, slug: "acme" }, clock.now(), foundation.sealer.as_ref());
+        changes.extend(keys.unwrap().into_iter().map(ConfigChange::PutKey));
+        let version = foundation.system.version().await.unwrap();
+        foundation.system.apply(version, &changes).await.unwrap();
+        let registry = Registry::default().with(Arc::new(FakeFactory));
+        let wired = wire(&foundation, registry, Arc::new(Silent)).await.unwrap();
+        let (hub, recorder) = (wired.hub, wired.recorder);
+        Self { hub, recorder, foundation, clock, cookies: Vec::new(), _scratch: scratch }
+    }
+
+    /// Follows our own addresses until something else comes.
+    async fn visit(&mut self, url: &str) -> Reply {
+        let mut url = Url::parse(url).unwrap();
+        loop {
+            let rest = url.path().strip_prefix("/t/acme/").unwrap().to_owned();
+            let resolved = match rest.strip_prefix("connections/") {
+                Some(below) => {
+                    let (slug, route) = below.split_once('/').unwrap();
+                    self.hub.connection_route("acme", slug, route)
+                }
+                None => self.hub.tenant_route("acme", &rest),
+            };
+            let resolved = resolved.unwrap_or_else(|| panic!("nothing at {url}"));
+            let input = HttpInput {
+                method: Method::Get,
+                route: resolved.route.path,
+                query: url.query().unwrap_or_default().to_owned(),
+                body: Default::default(),
+                content_type: None,
+                authorization: None,
+                origin: None,
+                accept_language: None,
+                if_none_match: None,
+                cookies: self.cookies.clone(),
+                peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            };
+            let reply = self.hub.handle(resolved.target, input).await;
+            for cookie in &reply.cookies {
+                self.cookies.retain(|(name, _)| *name != cookie.name);
+                if !cookie.value.is_empty() {
+                    self.cookies.push((cookie.name.clone(), cookie.value.clone()));
+                }
+            }
+            match &reply.kind {
+                ReplyKind::Redirect(location) if !location.starts_with(REDIRECT) => url = Url::parse(location).unwrap(),
+                _ => return reply,
+            }
+        }
+    }
+
+    async fn authorize(&mut self, more: &str) -> Reply {
+        let url = format!(
+            "http://127.0.0.1:8080/t/acme/authorize?client_id=app&response_type=code&redirect_uri={REDIRECT}\
+             &scope=openid%20email%20groups&state=s&code_challenge={CHALLENGE}&code_challenge_method=S256{more}"
+        );
+        self.visit(&url).await
+    }
+
+    async fn newest_cause(&self) -> (String, String) {
+        self.recorder.flush().await;
+        let filter = TraceFilter { limit: 1, ..TraceFilter::default() };
+        let newest = self.foundation.system.list(&filter).await.unwrap().remove(0);
+        (format!("{:?}", newest.outcome), newest.cause)
+    }
+}
+
+fn param(reply: &Reply, name: &str) -> Option<String> {
+    let ReplyKind::Redirect(location) = &reply.kind else { panic!("no redirect: {reply:?}") };
+    Url::parse(location).unwrap().query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+fn alice() -> Value {
+    json!({ "subject": "alice", "attributes": { "email": ["alice@acme.example"] } })
+}
+
+#[tokio::test]
+async fn a_login_ends_with_a_code_and_the_session_serves_the_next() {
+    let mut world = World::new(vec![connection(2, "one", alice(), json!({}))], SubjectType::Public).await;
+    let first = world.authorize("").await;
+    assert!(param(&first, "code").is_some());
+    assert_eq!(world.newest_cause().await, ("Success".into(), String::new()));
+    let again = world.authorize("&prompt=none").await;
+    assert!(param(&again, "code").is_some());
+}
+
+#[tokio::test]
+async fn a_session_ends_when_idle_or_too_old() {
+    let mut world = World::new(vec![connection(2, "one", alice(), json!({}))], SubjectType::Public).await;
+    world.authorize("").await;
+    // Used every 7 hours it is never idle; after 24 hours it is over all the same.
+    for _ in 0..3 {
+        world.clock.0.fetch_add(Duration::from_secs(7 * 3600).as_millis() as i64, Ordering::Relaxed);
+        let before = world.cookies.clone();
+        assert!(param(&world.authorize("").await, "code").is_some());
+        assert_eq!(world.cookies, before, "the session was to serve this login");
+    }
+    world.clock.0.fetch_add(Duration::from_secs(4 * 3600).as_millis() as i64, Ordering::Relaxed);
+    let before = world.cookies.clone();
+    assert!(param(&world.authorize("").await, "code").is_some());
+    assert_ne!(world.cookies, before, "after 24 hours the upstream was to be asked");
+}
+
+#[tokio::test]
+async fn max_age_asks_the_upstream_again() {
+    let mut world = World::new(vec![connection(2, "one", alice(), json!({}))], SubjectType::Public).await;
+    world.authorize("").await;
+    let before = world.cookies.clone();
+    world.clock.0.fetch_add(61_000, Ordering::Relaxed);
+    world.authorize("&max_age=60").await;
+    assert_ne!(world.cookies, before);
+}
+
+#[tokio::test]
+async fn a_denied_login_is_told_to_the_app_without_its_reason() {
+    let mapping = json!({ "deny_when": [{ "cel": "true", "reason": "closed on Sundays" }] });
+    let mut world = World::new(vec![connection(2, "one", alice(), mapping)], SubjectType::Public).await;
+    let reply = world.authorize("").await;
+    assert_eq!(param(&reply, "error").as_deref(), Some("access_denied"));
+    assert!(!param(&reply, "error_description").unwrap().contains("Sundays"));
+    let (outcome, cause) = world.newest_cause().await;
+    assert_eq!((outcome.as_str(), cause.as_str()), ("Refused", "deny_when: closed on Sundays"));
+}
+
+#[tokio::test]
+async fn the_upstreams_refusal_reaches_the_app() {
+    for (refuse, error) in [("login_required", "login_required"), ("denied", "access_denied")] {
+        let mut settings = alice();
+        settings["refuse"] = json!(refuse);
+        let mut world = World::new(vec![connection(2, "one", settings, json!({}))], SubjectType::Public).await;
+        assert_eq!(param(&world.authorize("").await, "error").as_deref(), Some(error));
+    }
+}
+
+#[tokio::test]
+async fn a_broken_answer_is_a_page_and_never_reaches_the_app() {
+    let mut settings = alice();
+    settings["refuse"] = json!("broken");
+    let mut world = World::new(vec![connection(2, "one", settings, json!({}))], SubjectType::Public).await;
+    let reply = world.authorize("").await;
+    assert!(matches!(reply.kind, ReplyKind::Page(_)), "{reply:?}");
+    assert_eq!(world.newest_cause().await.1, "the answer is sound: expected sound, got broken");
+}
+
+/// The same e-mail from two connections is two people (threats 10).
+#[tokio::test]
+async fn an_email_address_links_nobody() {
+    let connections = vec![connection(2, "one", alice(), json!({})), connection(3, "two", alice(), json!({}))];
+    let mut world = World::new(connections, SubjectType::Public).await;
+    let mut people = Vec::new();
+    for slug in ["one", "two", "one"] {
+        world.cookies.clear();
+        assert!(param(&world.authorize(&format!("&connection={slug}")).await, "code").is_some());
+        let link = world.foundation.store.as_ref();
+        let key = "alice";
+        let number = if slug == "one" { 2 } else { 3 };
+        use fedbridge_hub::ports::LoginStore as _;
+        let linked = link.linked_person(id::<TenantId>(1), id::<ConnectionId>(number), key).await.unwrap().unwrap();
+        people.push(linked.person);
+    }
+    assert_ne!(people[0], people[1]);
+    assert_eq!(people[0], people[2]);
+}
+
+#[tokio::test]
+async fn a_disabled_person_is_refused_at_login_and_in_a_session() {
+    use fedbridge_hub::ports::LoginStore as _;
+    let mut world = World::new(vec![connection(2, "one", alice(), json!({}))], SubjectType::Public).await;
+    world.authorize("").await;
+    let store = Arc::clone(&world.foundation.store);
+    let (tenant, one) = (id::<TenantId>(1), id::<ConnectionId>(2));
+    let linked = store.linked_person(tenant, one, "alice").await.unwrap().unwrap();
+    store.set_person_disabled(tenant, linked.person, true).await.unwrap();
+    assert_eq!(param(&world.authorize("").await, "error").as_deref(), Some("access_denied"));
+    assert!(world.newest_cause().await.1.contains("person is disabled"));
+}
