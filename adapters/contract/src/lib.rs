@@ -20,6 +20,8 @@ pub mod keys;
 pub mod page;
 pub mod proof;
 pub mod services;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 pub mod time;
 pub mod trace;
 pub mod upstream;

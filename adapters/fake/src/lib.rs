@@ -28,6 +28,7 @@ use fedbridge_contract::upstream::{
     UpstreamRefusalKind,
 };
 use serde::Deserialize;
+use serde_json::Value;
 
 /// Opens fake connections.
 pub struct FakeFactory;
@@ -51,10 +52,16 @@ impl AdapterFactory for FakeFactory {
 
     /// Strict: an unknown field is a complaint. No network.
     fn open(&self, input: Open<'_>) -> Result<Adapter, Vec<Complaint>> {
-        let script: Script = serde_json::from_value(input.settings.clone())
-            .map_err(|error| vec![Complaint::new("", format!("the fake's settings can't be read: {error}"))])?;
-        let login = FakeLogin { answer: format!("{}/{}", input.address, ROUTES[0].path), script };
+        let login = FakeLogin::open(&input.address, input.settings).map_err(|complaint| vec![complaint])?;
         Ok(Adapter { login: Some(Box::new(login)), ..Adapter::default() })
+    }
+}
+
+impl FakeLogin {
+    fn open(address: &str, settings: &Value) -> Result<Self, Complaint> {
+        let script = serde_json::from_value(settings.clone())
+            .map_err(|error| Complaint::new("", format!("the fake's settings can't be read: {error}")))?;
+        Ok(Self { answer: format!("{address}/{}", ROUTES[0].path), script })
     }
 }
 
@@ -139,4 +146,60 @@ impl UpstreamLogin for FakeLogin {
 
 fn refused(kind: UpstreamRefusalKind) -> LoginOutcome {
     LoginOutcome::UpstreamRefused(UpstreamRefusal { kind, upstream_code: "scripted".into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::Arc;
+
+    use fedbridge_contract::config::Tenant;
+    use fedbridge_contract::ids::{ConnectionId, TenantId};
+    use fedbridge_contract::testkit;
+    use fedbridge_contract::time::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+
+    /// The scripted upstream says yes: the browser comes to the very address of the challenge.
+    fn answer(challenge: &Challenge) -> HttpInput {
+        let Challenge::Redirect(location) = challenge else { panic!("the fake redirects") };
+        HttpInput {
+            method: Method::Get,
+            route: ROUTES[0].path,
+            query: location.split_once('?').unwrap().1.to_owned(),
+            body: Default::default(),
+            content_type: None,
+            authorization: None,
+            origin: None,
+            accept_language: None,
+            if_none_match: None,
+            cookies: Vec::new(),
+            peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        }
+    }
+
+    #[tokio::test]
+    async fn keeps_the_contract() {
+        let id = |text: &str| text.parse::<ConnectionId>().unwrap();
+        let tenant: TenantId = "00000000000000000000000000000001".parse().unwrap();
+        let tenant = Tenant::new(
+            tenant,
+            "acme".into(),
+            "Acme".into(),
+            true,
+            "http://127.0.0.1",
+            Vec::new(),
+            Vec::new(),
+            Arc::default(),
+        );
+        let fake = FakeLogin::open("http://127.0.0.1/t/acme/connections/fake", &json!({ "subject": "alice" })).unwrap();
+        let connection = id("00000000000000000000000000000002");
+        testkit::upstream_login(&fake, &tenant, connection, Timestamp::from_seconds(1), answer).await;
+    }
+
+    #[test]
+    fn an_unknown_field_is_a_complaint() {
+        assert!(FakeLogin::open("", &json!({ "subject": "alice", "colour": "red" })).is_err());
+    }
 }
