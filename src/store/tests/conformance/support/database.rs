@@ -82,6 +82,7 @@ impl Drop for Folder {
 }
 
 /// The server's address. It ends by itself soon after this process.
+#[allow(clippy::zombie_processes)] // It outlives every test, and nobody could wait for it.
 fn server() -> &'static str {
     static SERVER: OnceLock<String> = OnceLock::new();
     SERVER.get_or_init(|| {
