@@ -16,9 +16,9 @@ use base64::Engine as _;
 use url::{Host, Url};
 
 use complaints::Complaints;
+use fedbridge_web::Network;
 pub use sources::{FlagValue, KEYS, Key};
 use sources::{Raw, Values};
-use fedbridge_web::Network;
 use values::Rate;
 
 /// The settings of one process, all of them valid.
@@ -255,10 +255,11 @@ impl Reader {
                     }
                 }
             }
-            _ => self.value("master_key_file", "data/master.key", |text| {
-                if text.is_empty() { Err("expected the path of a file".to_owned()) } else { Ok(text.into()) }
-            })
-            .map(MasterKeySource::File),
+            _ => self
+                .value("master_key_file", "data/master.key", |text| {
+                    if text.is_empty() { Err("expected the path of a file".to_owned()) } else { Ok(text.into()) }
+                })
+                .map(MasterKeySource::File),
         }
     }
 
@@ -285,7 +286,8 @@ impl Reader {
 
 fn address(text: &str) -> Result<SocketAddr, String> {
     let text = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
-    text.parse().map_err(|_| format!("`{text}` is not an address to listen on; write IP:PORT, for example 127.0.0.1:8080"))
+    text.parse()
+        .map_err(|_| format!("`{text}` is not an address to listen on; write IP:PORT, for example 127.0.0.1:8080"))
 }
 
 fn database_url(text: &str) -> Result<DatabaseUrl, String> {
@@ -305,8 +307,8 @@ fn log_level(text: &str) -> Result<String, String> {
 }
 
 fn base_url(text: &str) -> Result<String, String> {
-    let url = Url::parse(text)
-        .map_err(|_| format!("`{text}` is not an address; write it like https://login.example.com"))?;
+    let url =
+        Url::parse(text).map_err(|_| format!("`{text}` is not an address; write it like https://login.example.com"))?;
     let host = url.host().ok_or_else(|| format!("`{text}` has no host"))?;
     match url.scheme() {
         "https" => {}

@@ -46,7 +46,8 @@ fn changes_renames_and_deletions_are_named() {
 fn tenants_stand_under_each_other_and_domains_move() {
     let desk = Desk::new("moves");
     let file = |tenants: &str| format!("version: 1\ntenants:\n{tenants}");
-    let first = file("  - { slug: leaf, parent: top, domains: [x.example] }\n  - { slug: top, domains: [y.example] }\n");
+    let first =
+        file("  - { slug: leaf, parent: top, domains: [x.example] }\n  - { slug: top, domains: [y.example] }\n");
     assert_eq!(desk.run(&["apply"], &first).code, 0);
     assert_eq!(desk.run(&["apply"], &first).out, "nothing to change\n");
     let second = file("  - { slug: top, domains: [x.example] }\n  - { slug: leaf, domains: [y.example] }\n");
@@ -68,4 +69,25 @@ fn check_says_a_line_for_each_finding() {
     assert!(store.out.starts_with("✓ clock: "), "{}", store.out);
     assert!(store.out.lines().any(|line| line.starts_with("✓ acme/idp: ")), "{}", store.out);
     assert!(!store.out.contains('\u{1b}'), "no colours off a terminal");
+}
+
+/// The other database may keep documents in another order, and must not call that a change.
+#[test]
+fn the_same_on_postgresql() {
+    let mut desk = Desk::new("round-trip-postgres");
+    let postgres = crate::support::peers::Peer::postgres(desk.scratch.path());
+    desk.setup = crate::support::bridge::Setup::postgres(desk.scratch.path(), &postgres.url);
+    let rich = desk.good.replace(
+        "        scopes: [openid",
+        "        id_token_signed_response_alg: EdDSA\n        access_token: { lifetime: 10m, format: jwt, audience: \"https://api.example\" }\n        claims: { tier: { cel: \"'gold'\" }, b: { value: x }, a: { value: y } }\n        scopes: [openid",
+    );
+    assert_eq!(desk.run(&["apply"], &rich).out, "+ tenant acme\n+ connection acme/idp\n+ client acme/app\n");
+    assert!(desk.plain(&["keys", "list"]).out.contains("EdDSA"));
+    assert_eq!(desk.run(&["apply"], &rich).out, "nothing to change\n");
+    let exported = desk.plain(&["export"]).out;
+    let again = desk.run(&["plan", "--exit-code"], &exported);
+    assert_eq!((again.code, again.out.as_str()), (0, "nothing to change\n"), "{again:?}\n{exported}");
+    let changed = rich.replace("lifetime: 10m", "lifetime: 5m");
+    assert_eq!(desk.run(&["apply"], &changed).out, "~ client acme/app: access_token\n");
+    assert_eq!(desk.run(&["check"], &changed).code, 0);
 }

@@ -82,9 +82,7 @@ async fn connection(
         (settings, failed) = read_settings(&mut fields, factory, &reader, &mut secrets, scope, complaints).await;
         client_resolves(&fields, client_ids, complaints);
         check_mapping(&fields, mapping.as_ref(), factory.kind(), scope, complaints);
-        let mut found = open(factory, slug.as_deref(), &settings, &secrets, scope);
-        // What could not be read is already complained about; the adapter would only miss it again.
-        found.retain(|complaint| !failed.iter().any(|key| first_step(&complaint.path) == key));
+        let found = open_all(factory, slug.as_deref(), &settings, &secrets, scope, failed);
         fields.node().locate(fields.own_path(), found, complaints);
     }
     Some(DesiredConnection {
@@ -216,6 +214,33 @@ fn check_mapping(
         }
     }
     fields.node().locate(fields.own_path(), found, complaints);
+}
+
+/// Everything that the adapter says. What could not be read (`failed`) is complained about
+/// already, so it is not missed again. An adapter may stop at the first kind of mistake, so it is
+/// asked once more without the settings that it refused.
+fn open_all(
+    factory: &dyn AdapterFactory,
+    slug: Option<&str>,
+    settings: &Value,
+    secrets: &Secrets,
+    scope: &Scope<'_>,
+    mut failed: Vec<String>,
+) -> Vec<Complaint> {
+    let known = |failed: &[String], complaint: &Complaint| failed.iter().any(|key| first_step(&complaint.path) == key);
+    let mut found = open(factory, slug, settings, secrets, scope);
+    found.retain(|complaint| !known(&failed, complaint));
+    let refused: Vec<String> = found.iter().map(|complaint| first_step(&complaint.path).to_owned()).collect();
+    let mut rest = settings.clone();
+    if let Value::Object(rest) = &mut rest {
+        rest.retain(|key, _| !refused.contains(key));
+        if rest.len() < settings.as_object().map_or(0, Map::len) {
+            failed.extend(refused);
+            let again = open(factory, slug, &Value::Object(rest.clone()), secrets, scope);
+            found.extend(again.into_iter().filter(|complaint| !known(&failed, complaint)));
+        }
+    }
+    found
 }
 
 fn open(

@@ -60,7 +60,8 @@ fn connection(tenant: &TenantConfiguration, stored: &StoredConnection) -> Value 
 }
 
 fn client(tenant: &TenantConfiguration, stored: &StoredApp) -> Value {
-    let AppSpec { name, display_name, enabled, connections, release, claims, subject_type, settings, .. } = &stored.spec;
+    let AppSpec { name, display_name, enabled, connections, release, claims, subject_type, settings, .. } =
+        &stored.spec;
     let mut out = Object::default();
     out.put("client_id", name.as_str());
     out.put("name", display_name.as_str());

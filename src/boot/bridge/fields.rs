@@ -50,7 +50,11 @@ impl<'a> Fields<'a> {
         match &node.value {
             NodeValue::Text(text) => Some(text.clone()),
             NodeValue::Integer(_) | NodeValue::Float(_) | NodeValue::Flag(_) => {
-                complaints.add(&node.place, self.path(key), format!("expected text, found {}; put it in quotes", node.kind()));
+                complaints.add(
+                    &node.place,
+                    self.path(key),
+                    format!("expected text, found {}; put it in quotes", node.kind()),
+                );
                 None
             }
             _ => {

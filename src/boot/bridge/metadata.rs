@@ -41,7 +41,8 @@ pub async fn read(node: &Node, path: &str, context: &Context<'_>, complaints: &m
         },
         (None, Some(url), None) => {
             let xml = fetch(&url, context).await;
-            let xml = xml.map_err(|message| complaints.add(node.place_of("url"), format!("{path}.url"), message)).ok()?;
+            let xml =
+                xml.map_err(|message| complaints.add(node.place_of("url"), format!("{path}.url"), message)).ok()?;
             Some(match refresh {
                 Some(refresh) => json!({ "url": url, "refresh": refresh, "xml": xml }),
                 None => json!({ "url": url, "xml": xml }),

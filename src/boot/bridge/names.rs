@@ -17,9 +17,8 @@ pub fn is_slug(text: &str) -> bool {
 pub fn slug(fields: &mut Fields<'_>, complaints: &mut Complaints) -> Option<String> {
     let slug = fields.required("slug", complaints)?;
     if !is_slug(&slug) {
-        let message = format!(
-            "`{slug}` is not a slug: 1 to 63 characters of a-z, 0-9 and -, the first of them not a hyphen"
-        );
+        let message =
+            format!("`{slug}` is not a slug: 1 to 63 characters of a-z, 0-9 and -, the first of them not a hyphen");
         complaints.add(fields.node().place_of("slug"), fields.path("slug"), message);
     }
     Some(slug)
@@ -42,7 +41,8 @@ pub fn domains(fields: &mut Fields<'_>, complaints: &mut Complaints) -> Vec<Stri
         let domain = text.to_ascii_lowercase();
         let path = format!("{}[{index}]", fields.path("domains"));
         if !is_domain(&domain) {
-            let message = format!("`{text}` is not a mail domain; write it like acme.example (punycode for other scripts)");
+            let message =
+                format!("`{text}` is not a mail domain; write it like acme.example (punycode for other scripts)");
             complaints.add(place, path, message);
         } else if domains.contains(&domain) {
             complaints.add(place, path, format!("`{text}` stands here twice"));
@@ -75,7 +75,8 @@ impl Names {
     pub fn claim(&mut self, name: &str, place: &Place, path: &str, what: &str, complaints: &mut Complaints) {
         match self.taken.get(name) {
             Some(there) => {
-                let there = if there.source == place.source { format!("line {}", there.line) } else { there.to_string() };
+                let there =
+                    if there.source == place.source { format!("line {}", there.line) } else { there.to_string() };
                 let message = format!("`{name}` is {what} at {there} already; choose another name");
                 complaints.add(place, path, message);
             }

@@ -183,7 +183,9 @@ mod tests {
         let (node, complaints) = parse("a: 1\nlist:\n  - x: one\n    y: |\n      block\n  -\n    z: null\n");
         assert_eq!(complaints, Vec::<String>::new());
         let node = node.unwrap();
-        for (path, line) in [("a", 1), ("list", 2), ("list[0]", 3), ("list[0].x", 3), ("list[0].y", 4), ("list[1].z", 7)] {
+        for (path, line) in
+            [("a", 1), ("list", 2), ("list[0]", 3), ("list[0].x", 3), ("list[0].y", 4), ("list[1].z", 7)]
+        {
             assert_eq!(node.place_of(path).line, line, "{path}");
         }
         assert_eq!(node.place_of("list[0].y.deeper").line, 4);

@@ -1,6 +1,8 @@
 //! Services for adapters that are opened only to be checked: nothing is issued, stored or recorded.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use fedbridge_contract::config::{App, Tenant};
@@ -9,7 +11,7 @@ use fedbridge_contract::grant::{Grant, Redeemed, Rotated};
 use fedbridge_contract::ids::{GrantId, TenantId};
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{
-    Clock, Counters, Egress, Gate, GateRefusal, Grants, RefreshLifetimes, Rng, Rotation, Services, TokenSecrets,
+    Clock, Counters, Egress, Gate, GateRefusal, Grants, RefreshLifetimes, Rng, Rotation, Services, Throttle, TokenSecrets,
     TraceEvent, TraceSink,
 };
 use fedbridge_contract::time::Timestamp;
@@ -25,11 +27,18 @@ pub fn services(clock: Arc<dyn Clock>, rng: Arc<dyn Rng>, egress: Arc<dyn Egress
         gate: offline.clone(),
         tokens: offline.clone(),
         traces: offline.clone(),
-        counters: offline,
+        counters: offline.clone(),
+        throttle: offline,
     }
 }
 
 struct Offline;
+
+impl Throttle for Offline {
+    fn failed(&self, _: TenantId, _: &str, _: IpAddr, _: Timestamp) -> Option<Duration> {
+        None
+    }
+}
 
 fn closed<T>() -> Result<T, StoreError> {
     Err(StoreError("no logins run while a configuration is checked".to_owned()))

@@ -37,9 +37,10 @@ impl StoredPaths {
     pub fn of(configuration: &Configuration, slug: &str, was: Option<&str>) -> Self {
         let find = |name: &str| configuration.tenants.values().find(|tenant| tenant.tenant.spec.slug == name);
         let Some(tenant) = find(slug).or_else(|| was.and_then(find)) else { return Self::default() };
-        let paths = tenant.secrets.iter().filter_map(|secret| {
-            Some((stored_path(tenant, secret.owner, &secret.name)?, secret.value.clone()))
-        });
+        let paths = tenant
+            .secrets
+            .iter()
+            .filter_map(|secret| Some((stored_path(tenant, secret.owner, &secret.name)?, secret.value.clone())));
         Self { paths: paths.collect() }
     }
 
@@ -101,11 +102,17 @@ impl Reader<'_> {
                 return;
             }
             (None, Some(many)) => match &many.value {
-                NodeValue::List(items) if matches!(items.len(), 1 | 2) => {
-                    items.iter().enumerate().map(|(at, item)| (item, format!("{}[{at}]", fields.path(&plural)))).collect()
-                }
+                NodeValue::List(items) if matches!(items.len(), 1 | 2) => items
+                    .iter()
+                    .enumerate()
+                    .map(|(at, item)| (item, format!("{}[{at}]", fields.path(&plural))))
+                    .collect(),
                 _ => {
-                    complaints.add(&many.place, fields.path(&plural), "expected a list of one or two secrets, the older first");
+                    complaints.add(
+                        &many.place,
+                        fields.path(&plural),
+                        "expected a list of one or two secrets, the older first",
+                    );
                     return;
                 }
             },
@@ -134,7 +141,7 @@ impl Reader<'_> {
                 _ => Err(format!("the environment variable {text} is not set")),
             },
             "file" => read_beside(node, text).map(|content| content.trim_end_matches(['\r', '\n']).to_owned()),
-            "stored" => return self.from_store(node, text, path, complaints),
+            "stored" => return self.stored_secret(node, text, path, complaints),
             _ => Err(expected.to_owned()),
         };
         let secret = secret.map_err(|message| complaints.add(&node.place, path, message)).ok()?;
@@ -156,7 +163,7 @@ impl Reader<'_> {
         }
     }
 
-    fn from_store(&self, node: &Node, wanted: &str, path: &str, complaints: &mut Complaints) -> Option<SecretValue> {
+    fn stored_secret(&self, node: &Node, wanted: &str, path: &str, complaints: &mut Complaints) -> Option<SecretValue> {
         let Owner { kind, name, was } = &self.owner;
         // After a rename the file may still name the old path, or already the new one.
         let renamed = |from: &str, to: &str| {
@@ -171,7 +178,8 @@ impl Reader<'_> {
                 None
             }
             None => {
-                let message = format!("the store has no secret `{wanted}` for this tenant; give it by env, file or value");
+                let message =
+                    format!("the store has no secret `{wanted}` for this tenant; give it by env, file or value");
                 complaints.add(&node.place, path, message);
                 None
             }

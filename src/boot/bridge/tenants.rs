@@ -106,8 +106,13 @@ fn domains_are_unique(tenants: &[DesiredTenant], nodes: &[Node], complaints: &mu
         for domain in &tenant.domains {
             match owners.get(domain.as_str()) {
                 Some(owner) if *owner != tenant.slug => {
-                    let message = format!("the domain {domain} belongs to the tenant {owner} already; a domain has one tenant");
-                    complaints.add(line(nodes, tenant, "domains"), format!("tenants[{}].domains", tenant.slug), message);
+                    let message =
+                        format!("the domain {domain} belongs to the tenant {owner} already; a domain has one tenant");
+                    complaints.add(
+                        line(nodes, tenant, "domains"),
+                        format!("tenants[{}].domains", tenant.slug),
+                        message,
+                    );
                 }
                 _ => {
                     owners.insert(domain, &tenant.slug);

@@ -342,7 +342,8 @@ async fn a_version_and_a_file_are_needed() {
 async fn a_folder_is_merged() {
     let folder = folder("merge");
     let first = "version: 1\ntenants:\n  - slug: acme\n    display_name: Acme\n    clients:\n      - client_id: one\n        public: true\n";
-    let second = "tenants:\n  - slug: acme\n    clients:\n      - client_id: two\n        public: true\n  - slug: beta\n";
+    let second =
+        "tenants:\n  - slug: acme\n    clients:\n      - client_id: two\n        public: true\n  - slug: beta\n";
     std::fs::write(folder.join("a.yaml"), first).unwrap();
     std::fs::write(folder.join("b.yml"), second).unwrap();
     let desired = load_against(&folder, &Configuration::default()).await.unwrap();
@@ -351,7 +352,8 @@ async fn a_folder_is_merged() {
 
     std::fs::write(folder.join("c.yaml"), "tenants:\n  - slug: acme\n    display_name: Other\n    clients:\n      - client_id: one\n        public: true\n").unwrap();
     let wrong = load_against(&folder, &Configuration::default()).await.unwrap_err();
-    let lines: Vec<_> = wrong.iter().map(|w| (w.place.line, w.message.split(" at ").next().unwrap().to_owned())).collect();
+    let lines: Vec<_> =
+        wrong.iter().map(|w| (w.place.line, w.message.split(" at ").next().unwrap().to_owned())).collect();
     assert_eq!(lines, [(3, "this is given".to_owned()), (5, "`one` is a client".to_owned())]);
     assert!(wrong.iter().all(|complaint| complaint.place.source.ends_with("c.yaml")));
 }

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use fedbridge_contract::keys::{KeyPurpose, KeyState};
 use fedbridge_hub::mapping::{AppRules, Mapping};
 use fedbridge_hub::ports::{ApplyError, ConfigStore};
-use fedbridge_hub::spec::Configuration;
-use fedbridge_keys::{TenantName, initial_keys};
+use fedbridge_hub::spec::{Configuration, StoredKey};
+use fedbridge_keys::{TenantName, generate_key, initial_keys};
 
 use crate::bridge::desired::Desired;
-use crate::bridge::plan::{self, Effect, NewKeys, Options, Outcome};
+use crate::bridge::plan::{self, Effect, KeyWish, NewKeys, Options, Outcome};
 use crate::bridge::{self, Context};
 use crate::foundation::Foundation;
 use crate::registry;
@@ -63,7 +64,7 @@ impl From<Allow> for Options {
 pub async fn plan(settings: Settings, args: PlanArgs) -> Result<ExitCode, CliError> {
     let foundation = Foundation::open(&settings).await?;
     // Nothing is kept, so no keys are made.
-    let outcome = prepare(&foundation, &settings, &args.file, args.allow.into(), &|_, _| Ok(Vec::new())).await?;
+    let outcome = prepare(&foundation, &settings, &args.file, args.allow.into(), &|_, _, _| Ok(Vec::new())).await?;
     let mut text = render(&outcome.plan.effects, Paint::stdout());
     for refusal in &outcome.refusals {
         text.push_str(&format!("! {refusal}\n"));
@@ -98,10 +99,7 @@ async fn carry_out(
     paint: Paint,
     attempts: usize,
 ) -> Result<String, CliError> {
-    let now = foundation.clock.now();
-    let new_keys = |id, slug: &str| {
-        initial_keys(TenantName { id, slug }, now, foundation.sealer.as_ref()).map_err(|error| error.to_string())
-    };
+    let new_keys = |id, slug: &str, wish| make_keys(foundation, TenantName { id, slug }, wish);
     for attempt in 1.. {
         let Outcome { plan, refusals } = prepare(foundation, settings, file, options, &new_keys).await?;
         if !refusals.is_empty() {
@@ -126,6 +124,19 @@ async fn carry_out(
         }
     }
     Ok(String::new())
+}
+
+/// Keys that a plan asks for.
+pub fn make_keys(foundation: &Foundation, tenant: TenantName<'_>, wish: KeyWish) -> Result<Vec<StoredKey>, String> {
+    let (now, sealer) = (foundation.clock.now(), foundation.sealer.as_ref());
+    let keys = match wish {
+        KeyWish::Initial => initial_keys(tenant, now, sealer),
+        KeyWish::Tokens(algorithm) => [KeyState::Active, KeyState::Next]
+            .into_iter()
+            .map(|state| generate_key(tenant, KeyPurpose::Oidc, algorithm, state, now, sealer))
+            .collect(),
+    };
+    keys.map_err(|error| error.to_string())
 }
 
 /// Reads the file and compares it with the store.

@@ -9,7 +9,7 @@ use fedbridge_contract::upstream::{Finding, Level};
 use fedbridge_hub::ports::ConfigStore as _;
 use fedbridge_hub::run::OpenConnection;
 use fedbridge_hub::spec::{Configuration, TenantConfiguration};
-use fedbridge_keys::{TenantName, initial_keys};
+use fedbridge_keys::TenantName;
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::x509::X509;
 
@@ -19,7 +19,7 @@ use crate::registry;
 use crate::settings::{Settings, TlsFiles};
 
 use super::CliError;
-use super::apply::load;
+use super::apply::{load, make_keys};
 use super::output::{Paint, print};
 
 /// A certificate that ends sooner than this is worth a word.
@@ -50,9 +50,7 @@ pub async fn run(settings: Settings, args: Args) -> Result<ExitCode, CliError> {
         None => stored,
         Some(file) => {
             let desired = load(&foundation, &settings, file, &stored).await?;
-            let new_keys = |id, slug: &str| {
-                initial_keys(TenantName { id, slug }, now, foundation.sealer.as_ref()).map_err(|e| e.to_string())
-            };
+            let new_keys = |id, slug: &str, wish| make_keys(&foundation, TenantName { id, slug }, wish);
             let store = foundation.system.as_ref();
             let rng = foundation.rng.as_ref();
             let mut preview =
@@ -162,7 +160,9 @@ fn own_certificates(tenant: &TenantConfiguration) -> Vec<Finding> {
     for key in &tenant.keys {
         let Some(der) = &key.certificate else { continue };
         match X509::from_der(der) {
-            Ok(certificate) => findings.push(validity(&format!("own certificate {}", key.kid), certificate.not_after())),
+            Ok(certificate) => {
+                findings.push(validity(&format!("own certificate {}", key.kid), certificate.not_after()))
+            }
             Err(_) => findings.push(problem(format!("own certificate {} can't be read", key.kid))),
         }
     }

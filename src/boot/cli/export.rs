@@ -12,7 +12,9 @@ use super::CliError;
 use super::output::print;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  fedbridge export > bridge.yaml\n\nSecrets come out as { stored: PATH }; `apply` takes them where the store has them.")]
+#[command(
+    after_help = "Example:\n  fedbridge export > bridge.yaml\n\nSecrets come out as { stored: PATH }; `apply` takes them where the store has them."
+)]
 pub struct Args {}
 
 pub async fn run(settings: Settings, _: Args) -> Result<ExitCode, CliError> {

@@ -113,7 +113,13 @@ async fn rotate(
         let keys = carry_out(&plan, &tenant.keys, name, now, foundation.sealer.as_ref())
             .map_err(|error| CliError::failed("new keys could not be made; nothing was changed", error))?;
         for key in keys {
-            let line = format!("{slug}: {} {} is {}: {}\n", purpose(key.purpose), key.algorithm.name(), state(key.state), key.kid);
+            let line = format!(
+                "{slug}: {} {} is {}: {}\n",
+                purpose(key.purpose),
+                key.algorithm.name(),
+                state(key.state),
+                key.kid
+            );
             text.push_str(&line);
             changes.push(ConfigChange::PutKey(key));
         }

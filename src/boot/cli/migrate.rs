@@ -9,7 +9,9 @@ use super::CliError;
 use super::output::print;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  fedbridge migrate --database-url postgres://fedbridge@db/fedbridge\n\n`serve` does this too when it starts.")]
+#[command(
+    after_help = "Example:\n  fedbridge migrate --database-url postgres://fedbridge@db/fedbridge\n\n`serve` does this too when it starts."
+)]
 pub struct Args {}
 
 pub async fn run(settings: Settings, _: Args) -> Result<ExitCode, CliError> {

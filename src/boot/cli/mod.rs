@@ -27,7 +27,9 @@ use settings_args::SettingsArgs;
 /// Enterprise federation bridge: every upstream identity becomes OIDC tokens, and every login is explained.
 #[derive(Debug, Parser)]
 #[command(name = "fedbridge", version, max_term_width = 110)]
-#[command(after_help = "Example:\n  fedbridge serve --apply bridge.yaml\n\n`fedbridge COMMAND --help` shows an example of each command.")]
+#[command(
+    after_help = "Example:\n  fedbridge serve --apply bridge.yaml\n\n`fedbridge COMMAND --help` shows an example of each command."
+)]
 struct Cli {
     #[command(flatten)]
     settings: SettingsArgs,

@@ -112,7 +112,8 @@ impl Values {
 
     fn add_table(&mut self, prefix: &str, table: &DeTable<'_>, text: &str, source: &str, complaints: &mut Complaints) {
         for (key, value) in table {
-            let name = if prefix.is_empty() { key.get_ref().to_string() } else { format!("{prefix}.{}", key.get_ref()) };
+            let name =
+                if prefix.is_empty() { key.get_ref().to_string() } else { format!("{prefix}.{}", key.get_ref()) };
             let place = Place::new(source, line_of(text, key.span().start));
             let known = KEYS.iter().any(|key| key.name == name);
             let group = KEYS.iter().any(|key| key.name.strip_prefix(name.as_str()).is_some_and(|r| r.starts_with('.')));
@@ -171,7 +172,8 @@ fn raw(value: &DeValue<'_>) -> Raw {
         DeValue::String(text) => Raw::Text(text.to_string()),
         DeValue::Boolean(value) => Raw::Flag(*value),
         DeValue::Array(items) => {
-            let texts: Option<Vec<String>> = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect();
+            let texts: Option<Vec<String>> =
+                items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect();
             texts.map_or(Raw::Other("a list with something else than text"), Raw::List)
         }
         DeValue::Integer(_) | DeValue::Float(_) => Raw::Other("a number"),

@@ -32,7 +32,10 @@ fn the_defaults_are_those_of_the_interface() {
 
 #[test]
 fn the_later_source_wins() {
-    let path = file("order", "base_url = \"https://file.example\"\n[http]\nlisten = \"127.0.0.1:1\"\n[traces]\nkeep = \"1d\"\n");
+    let path = file(
+        "order",
+        "base_url = \"https://file.example\"\n[http]\nlisten = \"127.0.0.1:1\"\n[traces]\nkeep = \"1d\"\n",
+    );
     let vars = env(&[("FEDBRIDGE_HTTP_LISTEN", "127.0.0.1:2"), ("FEDBRIDGE_TRACES_KEEP", "2d"), ("FEDBRIDGE_LOG", "")]);
     let flags = [FlagValue { key: "traces.keep", value: "3d".into() }];
     let settings = Settings::read(Some(&path), vars, &flags).unwrap();
@@ -73,11 +76,24 @@ fn every_mistake_comes_at_once_with_its_line() {
 
 #[test]
 fn the_base_address_stands_alone() {
-    for good in ["https://login.example", "https://login.example/", "http://localhost:8080", "http://[::1]:80", "http://127.0.0.9"] {
+    for good in [
+        "https://login.example",
+        "https://login.example/",
+        "http://localhost:8080",
+        "http://[::1]:80",
+        "http://127.0.0.9",
+    ] {
         assert!(base_url(good).is_ok(), "{good}");
     }
     assert_eq!(base_url("https://login.example/").unwrap(), "https://login.example");
-    for bad in ["login.example", "http://login.example", "https://login.example/x", "https://login.example?x", "https://u@x.example", "ftp://x"] {
+    for bad in [
+        "login.example",
+        "http://login.example",
+        "https://login.example/x",
+        "https://login.example?x",
+        "https://u@x.example",
+        "ftp://x",
+    ] {
         assert!(base_url(bad).is_err(), "{bad}");
     }
 }

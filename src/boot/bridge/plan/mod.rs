@@ -14,6 +14,7 @@ use std::fmt;
 
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::TenantId;
+use fedbridge_contract::keys::SignatureAlgorithm;
 use fedbridge_contract::services::Rng;
 use fedbridge_hub::ports::ConfigStore;
 use fedbridge_hub::spec::{ConfigChange, Configuration, StoredKey};
@@ -31,8 +32,17 @@ pub struct Options {
     pub allow_delete: bool,
 }
 
-/// Makes the first keys of a new tenant, given its slug.
-pub type NewKeys<'a> = &'a (dyn Fn(TenantId, &str) -> Result<Vec<StoredKey>, String> + Send + Sync);
+/// Keys that a tenant needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyWish {
+    /// The first keys of a new tenant: ES256 and RS256 for tokens, and those of SAML.
+    Initial,
+    /// A client asked for tokens signed with another algorithm.
+    Tokens(SignatureAlgorithm),
+}
+
+/// Makes the keys of a tenant, given its slug.
+pub type NewKeys<'a> = &'a (dyn Fn(TenantId, &str, KeyWish) -> Result<Vec<StoredKey>, String> + Send + Sync);
 
 /// What has to change, in the order in which it can be carried out.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +65,7 @@ impl Plan {
 
     /// Whether the store is as the file says already.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+        self.changes.is_empty() && self.effects.iter().all(|effect| matches!(effect, Effect::Unmanaged(_)))
     }
 }
 
@@ -63,8 +73,14 @@ impl Plan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     Add(Object),
-    Change { object: Object, fields: Vec<String> },
-    Delete { object: Object, people: u64 },
+    Change {
+        object: Object,
+        fields: Vec<String>,
+    },
+    Delete {
+        object: Object,
+        people: u64,
+    },
     /// Made elsewhere, and kept.
     Unmanaged(Object),
 }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
+use fedbridge_contract::keys::{KeyPurpose, KeyState, SignatureAlgorithm};
 use fedbridge_contract::services::Rng;
 use fedbridge_hub::ports::ConfigStore;
 use fedbridge_hub::spec::{
-    ConfigChange, Configuration, ConnectionSpec, Managed, SecretOwner, StoredApp, StoredConnection, StoredSecret,
-    StoredTenant, TenantConfiguration, TenantSpec,
+    ConfigChange, Configuration, ConnectionSpec, Managed, SecretOwner, StoredApp, StoredConnection, StoredKey,
+    StoredSecret, StoredTenant, TenantConfiguration, TenantSpec,
 };
 
 use crate::bridge::clients::app_spec;
@@ -17,7 +18,7 @@ use crate::settings::complaints::{Complaints, Place};
 
 use super::diff::{self, SecretChanges};
 use super::pairing::{Pairing, Wanted, pair};
-use super::{Effect, NewKeys, Object, Options, Outcome, Plan};
+use super::{Effect, KeyWish, NewKeys, Object, Options, Outcome, Plan};
 
 pub struct Planner<'a> {
     desired: &'a Desired,
@@ -68,8 +69,7 @@ impl<'a> Planner<'a> {
         let (desired, current) = (self.desired, self.current);
         let stored: Vec<&TenantConfiguration> = current.tenants.values().collect();
         let slugs: Vec<&str> = stored.iter().map(|tenant| tenant.tenant.spec.slug.as_str()).collect();
-        let wanted: Vec<_> =
-            desired.tenants.iter().map(|t| Wanted { name: &t.slug, was: t.was.as_deref() }).collect();
+        let wanted: Vec<_> = desired.tenants.iter().map(|t| Wanted { name: &t.slug, was: t.was.as_deref() }).collect();
         let places: Vec<&Place> = desired.tenants.iter().map(|tenant| &tenant.place).collect();
         let pairing = pair(&wanted, &slugs);
         self.report_clashes(&pairing, &wanted, &places, "tenant");
@@ -85,9 +85,7 @@ impl<'a> Planner<'a> {
         for (index, tenant) in desired.tenants.iter().enumerate() {
             let parent = tenant.parent.as_deref().and_then(|slug| parents.get(slug).copied());
             puts.push(self.tenant(tenant, ids[index], parent, old[index]));
-            if old[index].is_none() {
-                self.changes.keys.extend(new_keys(ids[index], &tenant.slug)?.into_iter().map(ConfigChange::PutKey));
-            }
+            self.keys(tenant, ids[index], old[index], new_keys)?;
             let connections = self.connections(tenant, ids[index], old[index]);
             self.clients(tenant, ids[index], old[index], &connections);
         }
@@ -123,8 +121,41 @@ impl<'a> Planner<'a> {
             name_rename(&mut fields, "slug", &old.tenant.spec.slug, &desired.slug);
             fields
         });
-        self.note(object, changed)
-            .then_some(ConfigChange::PutTenant(StoredTenant { id, managed: Managed::File, spec }))
+        self.note(object, changed).then_some(ConfigChange::PutTenant(StoredTenant { id, managed: Managed::File, spec }))
+    }
+
+    /// The first keys of a new tenant, and one for each algorithm that a client wants and nobody has yet.
+    fn keys(
+        &mut self,
+        tenant: &DesiredTenant,
+        id: TenantId,
+        old: Option<&TenantConfiguration>,
+        new_keys: NewKeys<'_>,
+    ) -> Result<(), String> {
+        let mut there = vec![SignatureAlgorithm::ES256, SignatureAlgorithm::RS256];
+        match old {
+            None => self.put_keys(new_keys(id, &tenant.slug, KeyWish::Initial)?),
+            Some(old) => {
+                let signing = old.keys.iter().filter(|key| key.purpose == KeyPurpose::Oidc);
+                there.extend(signing.filter(|key| key.state == KeyState::Active).map(|key| key.algorithm));
+            }
+        }
+        for algorithm in tenant.clients.iter().flat_map(wanted_algorithms) {
+            if there.contains(&algorithm) {
+                continue;
+            }
+            there.push(algorithm);
+            self.put_keys(new_keys(id, &tenant.slug, KeyWish::Tokens(algorithm))?);
+            if old.is_some() {
+                let fields = vec![format!("a signing key for {}", algorithm.name())];
+                self.effects.push(Effect::Change { object: Object::tenant(&tenant.slug), fields });
+            }
+        }
+        Ok(())
+    }
+
+    fn put_keys(&mut self, keys: Vec<StoredKey>) {
+        self.changes.keys.extend(keys.into_iter().map(ConfigChange::PutKey));
     }
 
     /// Plans the connections of a tenant and gives back their ids by slug.
@@ -152,11 +183,8 @@ impl<'a> Planner<'a> {
         self.changes.connections.extend(pairing.order.iter().filter_map(|at| puts[*at].take()));
         for (at, left) in stored.iter().enumerate().filter(|(at, _)| !pairing.of.contains(&Some(*at))) {
             let object = Object::connection(&tenant.slug, names[at]);
-            let change = ConfigChange::DeleteConnection {
-                tenant: id,
-                id: left.id,
-                with_people: self.options.allow_delete,
-            };
+            let change =
+                ConfigChange::DeleteConnection { tenant: id, id: left.id, with_people: self.options.allow_delete };
             self.leave(object, left.managed, change);
         }
         ids
@@ -238,7 +266,8 @@ impl<'a> Planner<'a> {
     ) -> Option<ConfigChange> {
         let id = before.map_or_else(|| AppId::random(self.rng), |before| before.id);
         let mut spec = app_spec(desired);
-        let ids = |slugs: &Vec<String>| slugs.iter().filter_map(|slug| connections.get(slug.as_str()).copied()).collect();
+        let ids =
+            |slugs: &Vec<String>| slugs.iter().filter_map(|slug| connections.get(slug.as_str()).copied()).collect();
         spec.connections = desired.connections.as_ref().map(ids);
         let secrets = self.secrets(tenant_id, SecretOwner::App(id), &desired.secrets, old);
         let changed = before.map(|before| {
@@ -248,9 +277,8 @@ impl<'a> Planner<'a> {
             fields.extend(secrets);
             fields
         });
-        self.note(Object::client(&tenant.slug, &desired.client_id), changed).then_some(ConfigChange::PutApp(
-            StoredApp { tenant: tenant_id, id, managed: Managed::File, spec },
-        ))
+        self.note(Object::client(&tenant.slug, &desired.client_id), changed)
+            .then_some(ConfigChange::PutApp(StoredApp { tenant: tenant_id, id, managed: Managed::File, spec }))
     }
 
     /// Plans the secrets of one object and gives back the names of those that change.
@@ -334,12 +362,15 @@ impl<'a> Planner<'a> {
             let taken = tenant.tenant.spec.domains.iter().filter_map(|domain| Some((domain, owner(domain)?)));
             let taken: Vec<_> = taken.collect();
             for (domain, index) in taken.iter().filter(|_| kept) {
-                let message = format!("the domain {domain} belongs to the tenant {} in the store", tenant.tenant.spec.slug);
+                let message =
+                    format!("the domain {domain} belongs to the tenant {} in the store", tenant.tenant.spec.slug);
                 let path = format!("tenants[{}].domains", desired[*index].slug);
                 self.complaints.add(&desired[*index].place, path, message);
             }
             if !taken.is_empty() && !kept {
-                self.changes.freed.push(ConfigChange::PutTenant(without_domains(&tenant.tenant, |d| owner(d).is_none())));
+                self.changes
+                    .freed
+                    .push(ConfigChange::PutTenant(without_domains(&tenant.tenant, |d| owner(d).is_none())));
             }
         }
         for (index, before) in old.iter().enumerate() {
@@ -372,7 +403,8 @@ impl<'a> Planner<'a> {
         for index in &pairing.clashes {
             let Wanted { name, was } = &wanted[*index];
             let was = was.unwrap_or_default();
-            let message = format!("the store has both a {kind} `{was}` and a {kind} `{name}`; a rename can't join them");
+            let message =
+                format!("the store has both a {kind} `{was}` and a {kind} `{name}`; a rename can't join them");
             self.complaints.add(places[*index], format!("{name}.was"), message);
         }
     }
@@ -416,6 +448,14 @@ fn name_rename(fields: &mut [String], field: &str, old: &str, new: &str) {
             *shown = format!("{field} (was {old})");
         }
     }
+}
+
+/// The algorithms that a client's tokens are signed with.
+fn wanted_algorithms(client: &DesiredClient) -> Vec<SignatureAlgorithm> {
+    let id_token = client.settings.get("id_token_signed_response_alg");
+    let access_token = client.settings.get("access_token").and_then(|settings| settings.get("alg"));
+    let names = [id_token, access_token].into_iter().flatten().filter_map(|name| name.as_str());
+    names.filter_map(SignatureAlgorithm::from_name).collect()
 }
 
 /// How many tenants of the file stand above this one.

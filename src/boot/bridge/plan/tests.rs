@@ -91,7 +91,7 @@ impl World {
     async fn outcome(&self, text: &str, options: Options) -> Result<Outcome, PlanError> {
         let current = self.store.load().await.unwrap();
         let desired = load_text(self.name, text, &current).await.unwrap_or_else(|wrong| panic!("{wrong:#?}"));
-        plan(&desired, &current, &self.store, options, &self.rng, &|_, _| Ok(Vec::new())).await
+        plan(&desired, &current, &self.store, options, &self.rng, &|_, _, _| Ok(Vec::new())).await
     }
 
     /// Applies and gives back the printed plan.
@@ -151,7 +151,13 @@ tenants:
 async fn a_second_apply_changes_nothing() {
     let world = World::new("twice");
     let first = world.apply(ACME).await;
-    let want = ["+ tenant acme", "+ connection acme/okta", "+ connection acme/entra", "+ client acme/portal", "+ client acme/my app/1"];
+    let want = [
+        "+ tenant acme",
+        "+ connection acme/okta",
+        "+ connection acme/entra",
+        "+ client acme/portal",
+        "+ client acme/my app/1",
+    ];
     assert_eq!(first, want);
     let second = world.outcome(ACME, Options::default()).await.unwrap().plan;
     assert!(second.is_empty() && second.effects.is_empty(), "{second:?}");
@@ -233,14 +239,24 @@ async fn owned_objects_go_and_others_stay_unless_pruned() {
         other.spec.name = "console-made".to_owned();
         tenant.apps.push(other);
     });
-    let small = "version: 1\ntenants:\n  - slug: acme\n    display_name: \"Acme: the firm\"\n    domains: [acme.example]\n";
-    let want = ["- connection acme/okta", "- connection acme/entra", "- client acme/portal", "- client acme/my app/1", "? unmanaged client acme/console-made"];
+    let small =
+        "version: 1\ntenants:\n  - slug: acme\n    display_name: \"Acme: the firm\"\n    domains: [acme.example]\n";
+    let want = [
+        "- connection acme/okta",
+        "- connection acme/entra",
+        "- client acme/portal",
+        "- client acme/my app/1",
+        "? unmanaged client acme/console-made",
+    ];
     assert_eq!(world.apply(small).await, want);
     assert_eq!(world.apply(small).await, ["? unmanaged client acme/console-made"]);
 
     let none = "version: 1\ntenants: []\n";
     let refused = world.outcome(none, Options::default()).await.unwrap().refusals;
-    assert_eq!(refused, ["tenant acme holds client acme/console-made, made elsewhere; pass --prune to delete it with the tenant"]);
+    assert_eq!(
+        refused,
+        ["tenant acme holds client acme/console-made, made elsewhere; pass --prune to delete it with the tenant"]
+    );
     let prune = Options { prune: true, ..Options::default() };
     assert_eq!(world.apply_with(small, prune).await, ["- client acme/console-made"]);
     assert_eq!(world.apply(none).await, ["- tenant acme"]);
@@ -274,10 +290,21 @@ async fn an_object_made_elsewhere_is_taken_over_when_the_file_names_it() {
 #[tokio::test]
 async fn domains_and_names_move_without_meeting() {
     let world = World::new("moves");
-    let tenants = |list: &[&str]| format!("version: 1\ntenants:\n{}", list.iter().map(|t| format!("  - {{ {t} }}\n")).collect::<String>());
-    world.apply(&tenants(&["slug: a, domains: [x.example]", "slug: b, domains: [y.example]", "slug: c, domains: [z.example]"])).await;
+    let tenants = |list: &[&str]| {
+        format!("version: 1\ntenants:\n{}", list.iter().map(|t| format!("  - {{ {t} }}\n")).collect::<String>())
+    };
+    world
+        .apply(&tenants(&[
+            "slug: a, domains: [x.example]",
+            "slug: b, domains: [y.example]",
+            "slug: c, domains: [z.example]",
+        ]))
+        .await;
     // Domains go round in a circle, one comes from a deleted tenant, and names move in a chain.
-    let moved = tenants(&["slug: b, was: a, display_name: a, domains: [y.example]", "slug: d, was: b, display_name: b, domains: [x.example, z.example]"]);
+    let moved = tenants(&[
+        "slug: b, was: a, display_name: a, domains: [y.example]",
+        "slug: d, was: b, display_name: b, domains: [x.example, z.example]",
+    ]);
     let want = ["~ tenant b: slug (was a), domains", "~ tenant d: slug (was b), domains", "- tenant c"];
     assert_eq!(world.apply(&moved).await, want);
     assert_eq!(world.apply(&moved).await, Vec::<String>::new());
@@ -286,10 +313,14 @@ async fn domains_and_names_move_without_meeting() {
 #[tokio::test]
 async fn a_child_may_be_written_before_its_parent() {
     let world = World::new("parents");
-    let text = "version: 1\ntenants:\n  - { slug: leaf, parent: mid }\n  - { slug: mid, parent: top }\n  - { slug: top }\n";
+    let text =
+        "version: 1\ntenants:\n  - { slug: leaf, parent: mid }\n  - { slug: mid, parent: top }\n  - { slug: top }\n";
     assert_eq!(world.apply(text).await.len(), 3);
     assert_eq!(world.apply(text).await, Vec::<String>::new());
-    assert_eq!(world.apply("version: 1\ntenants: []\n").await, ["- tenant leaf", "- tenant mid", "- tenant top"].map(str::to_owned).to_vec());
+    assert_eq!(
+        world.apply("version: 1\ntenants: []\n").await,
+        ["- tenant leaf", "- tenant mid", "- tenant top"].map(str::to_owned).to_vec()
+    );
 }
 
 #[tokio::test]
@@ -313,4 +344,24 @@ async fn what_the_store_forbids_is_a_complaint_with_its_line() {
     });
     let got = world.complaints(ACME).await;
     assert!(got.len() == 1 && got[0].starts_with("the connection is ldap in the store"), "{got:?}");
+}
+
+#[tokio::test]
+async fn a_new_algorithm_gets_its_key() {
+    let world = World::new("algorithm");
+    world.apply(ACME).await;
+    let text =
+        ACME.replace("subject_type: pairwise", "subject_type: pairwise\n        id_token_signed_response_alg: PS256");
+    let wishes = Mutex::new(Vec::new());
+    let current = world.store.load().await.unwrap();
+    let desired = load_text("algorithm", &text, &current).await.unwrap();
+    let new_keys = |_: TenantId, slug: &str, wish: KeyWish| {
+        wishes.lock().unwrap().push((slug.to_owned(), wish));
+        Ok(Vec::new())
+    };
+    let outcome = plan(&desired, &current, &world.store, Options::default(), &world.rng, &new_keys).await.unwrap();
+    let effects: Vec<String> = outcome.plan.effects.iter().map(ToString::to_string).collect();
+    let want = ["~ tenant acme: a signing key for PS256", "~ client acme/portal: id_token_signed_response_alg"];
+    assert_eq!(effects, want);
+    assert_eq!(*wishes.lock().unwrap(), [("acme".to_owned(), KeyWish::Tokens(SignatureAlgorithm::PS256))]);
 }

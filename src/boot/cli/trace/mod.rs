@@ -18,7 +18,9 @@ use crate::settings::values::duration;
 use super::CliError;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  fedbridge trace list --result refused --since 1h\n  fedbridge trace show 3f0c9a54c7e14bb2a4a1c1b2d3e4f506")]
+#[command(
+    after_help = "Example:\n  fedbridge trace list --result refused --since 1h\n  fedbridge trace show 3f0c9a54c7e14bb2a4a1c1b2d3e4f506"
+)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

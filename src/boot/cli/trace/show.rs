@@ -28,7 +28,8 @@ pub struct Args {
 pub async fn run(foundation: &Foundation, args: Args) -> Result<(), CliError> {
     let missing = || {
         let sentence = format!("there is no recorded login `{}`", args.id);
-        CliError::refused(sentence, Vec::new()).advise("look for it with `fedbridge trace list`; old ones are deleted (traces.keep)")
+        CliError::refused(sentence, Vec::new())
+            .advise("look for it with `fedbridge trace list`; old ones are deleted (traces.keep)")
     };
     let id: TraceId = args.id.trim().parse().map_err(|_| missing())?;
     let trace = foundation.system.find(id).await?.ok_or_else(missing)?;
@@ -73,7 +74,8 @@ fn render(summary: &TraceSummary, tenant: &str, steps: &[Step], paint: Paint) ->
     for step in steps {
         // Checks stand together; everything else is a paragraph.
         let check = matches!(step, Step::Check { .. } | Step::Rule(_));
-        if !(check && last_check) && !out.ends_with("\n\n") {
+        let together = check && last_check;
+        if !together && !out.ends_with("\n\n") {
             out.push('\n');
         }
         last_check = check;
@@ -143,7 +145,9 @@ fn write_rule(out: &mut String, step: &RuleStep, paint: Paint) {
             format!("  · {claim}: no attribute {}{nearest}{behind}", wanted.join(" or "))
         }
         RuleResult::Nothing => format!("  · {claim}: nothing to say{behind}"),
-        RuleResult::Failed { error } => format!("  {} {claim}: {}{behind}", mark(false, paint), paint.red(&safe(error))),
+        RuleResult::Failed { error } => {
+            format!("  {} {claim}: {}{behind}", mark(false, paint), paint.red(&safe(error)))
+        }
         RuleResult::Overridden { by } => format!("  · {claim}: replaced by {}{behind}", safe(by)),
         RuleResult::Withheld { why } => format!("  · {claim}: not released: {}{behind}", safe(why)),
     };
@@ -183,7 +187,11 @@ mod tests {
         log.push(rule("name", RuleResult::Made { value: json!("Alice"), from: Some("cn".into()) }));
         log.push(rule("tier", RuleResult::Failed { error: "no such key".into() }));
         log.decide("release", "department is withheld", true);
-        log.push(Step::Result { at: start + std::time::Duration::from_millis(42), outcome: Outcome::Refused, cause: "Audience".into() });
+        log.push(Step::Result {
+            at: start + std::time::Duration::from_millis(42),
+            outcome: Outcome::Refused,
+            cause: "Audience".into(),
+        });
         let summary = TraceSummary {
             tenant: TenantId::from_uuid(uuid::Uuid::nil()),
             id: "0123456789abcdef0123456789abcdef".parse().unwrap(),
