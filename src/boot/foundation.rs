@@ -8,10 +8,12 @@ use fedbridge_contract::factory::Registry;
 use fedbridge_contract::services::{Clock, Counters, Egress, Rng, Services, TraceEvent, TraceSink};
 use fedbridge_hub::ports::{KeyOpener, Sealer};
 use fedbridge_hub::run::{Builder, HubGate};
+use fedbridge_hub::throttle::{FailureLimits, Limit};
 use fedbridge_keys::{AesGcmSealer, HmacTokenSecrets, MasterKey, OpensslKeyOpener, OpensslRng, SystemClock};
 use fedbridge_store::{Store, SystemStore};
 
 use super::egress;
+use super::settings::values::Rate;
 use super::settings::{MasterKeySource, Settings};
 
 pub struct Foundation {
@@ -24,6 +26,7 @@ pub struct Foundation {
     pub rng: Arc<dyn Rng>,
     pub egress: Arc<dyn Egress>,
     tokens: Arc<HmacTokenSecrets>,
+    throttle: Arc<FailureLimits>,
     base_url: String,
 }
 
@@ -50,6 +53,7 @@ impl Foundation {
             rng: Arc::new(rng),
             egress: Arc::new(egress::Client::new(settings.egress_allow_loopback)?),
             tokens,
+            throttle: Arc::new(FailureLimits::new(limit(settings.failures_per_ip), limit(settings.failures_per_account))),
             base_url: settings.base_url.clone(),
         })
     }
@@ -65,6 +69,7 @@ impl Foundation {
             tokens: Arc::clone(&self.tokens) as _,
             traces,
             counters,
+            throttle: Arc::clone(&self.throttle) as _,
         }
     }
 
@@ -76,6 +81,10 @@ impl Foundation {
     pub fn builder(&self, registry: Registry, services: Services) -> Builder {
         Builder { base_url: self.base_url.clone(), registry, services, keys: Arc::clone(&self.keys) }
     }
+}
+
+fn limit(rate: Rate) -> Limit {
+    Limit { count: rate.count, per: rate.per }
 }
 
 struct Quiet;

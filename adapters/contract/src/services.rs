@@ -1,7 +1,9 @@
 //! What the hub and boot give to adapters. No adapter sees a private key, a
 //! socket or a table.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -25,6 +27,7 @@ pub struct Services {
     pub tokens: Arc<dyn TokenSecrets>,
     pub traces: Arc<dyn TraceSink>,
     pub counters: Arc<dyn Counters>,
+    pub throttle: Arc<dyn Throttle>,
 }
 
 pub trait Clock: Send + Sync {
@@ -181,6 +184,14 @@ pub struct TraceEvent {
     pub outcome: Outcome,
     pub cause: String,
     pub steps: TraceLog,
+}
+
+/// Slows down who guesses secrets (threats 43). Only failures are told to it: a right secret
+/// is never refused, so nobody can be locked out by somebody else's guesses.
+pub trait Throttle: Send + Sync {
+    /// Counts a failed authentication with a secret. `Some` says that this address or this account
+    /// has failed too often, and how long to wait.
+    fn failed(&self, tenant: TenantId, account: &str, peer: IpAddr, now: Timestamp) -> Option<Duration>;
 }
 
 /// Counts for the metrics page.

@@ -11,3 +11,4 @@ pub mod ports;
 pub mod run;
 pub mod spec;
 pub mod suggest;
+pub mod throttle;

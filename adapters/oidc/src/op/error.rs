@@ -1,6 +1,8 @@
 //! Refusals of the endpoints that apps call directly: token, userinfo,
 //! introspection and revocation.
 
+use std::time::Duration;
+
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::Reply;
 use fedbridge_contract::ids::TraceId;
@@ -17,6 +19,8 @@ pub(crate) struct OAuthError {
     /// What went wrong inside, for the trace only.
     pub(crate) cause: String,
     pub(crate) challenge: Challenge,
+    /// Seconds, for `Retry-After` (RFC 9110 section 10.2.3).
+    pub(crate) retry_after: Option<u64>,
 }
 
 /// What `WWW-Authenticate` says (RFC 9110 section 11.6.1).
@@ -32,7 +36,7 @@ pub(crate) enum Challenge {
 
 impl OAuthError {
     fn new(status: u16, code: &'static str, public: impl Into<String>, cause: impl Into<String>) -> Self {
-        Self { status, code, public: public.into(), cause: cause.into(), challenge: Challenge::None }
+        Self { status, code, public: public.into(), cause: cause.into(), challenge: Challenge::None, retry_after: None }
     }
 
     /// The same sentence for app and trace.
@@ -96,6 +100,13 @@ impl OAuthError {
         Self::new(503, "temporarily_unavailable", "The service can't answer now. Please try again.", cause)
     }
 
+    /// The client's secret was wrong too often (threats 43). A right one would have been taken.
+    pub(crate) fn too_many_failures(wait: Duration, cause: String) -> Self {
+        let seconds = wait.as_secs().max(1);
+        let public = format!("Too many failed attempts. Please wait {seconds} s.");
+        Self { retry_after: Some(seconds), ..Self::new(429, "invalid_client", public, cause) }
+    }
+
     /// Whether it is ours to mend.
     pub(crate) fn is_ours(&self) -> bool {
         self.status >= 500
@@ -104,6 +115,9 @@ impl OAuthError {
     pub(crate) fn reply(&self, issuer: &str, trace: TraceId) -> Reply {
         let body = ErrorBody { error: self.code, error_description: &self.public, trace_id: trace.to_string() };
         let mut reply = Reply::json(self.status, &body).with_header("pragma", "no-cache");
+        if let Some(seconds) = self.retry_after {
+            reply = reply.with_header("retry-after", seconds.to_string());
+        }
         match self.challenge {
             Challenge::None => {}
             Challenge::Basic => reply = reply.with_header("www-authenticate", format!("Basic realm=\"{issuer}\"")),

@@ -31,11 +31,24 @@ impl Exchange<'_> {
         match result {
             Ok(reply) => reply,
             Err(error) => {
+                let error = self.slow_down(error);
                 let reply = error.reply(&self.tenant.issuer, self.trace_id);
                 let outcome = if error.is_ours() { Outcome::Error } else { Outcome::Refused };
                 self.record_refusal(endpoint, error.code, outcome, error.cause);
                 reply
             }
+        }
+    }
+
+    /// Somebody who fails to authenticate again and again has to wait.
+    fn slow_down(&self, error: OAuthError) -> OAuthError {
+        if error.code != "invalid_client" {
+            return error;
+        }
+        let account = self.app.map(|app| app.to_string()).unwrap_or_default();
+        match self.services.throttle.failed(self.tenant.id, &account, self.input.peer, self.now) {
+            Some(wait) => OAuthError::too_many_failures(wait, error.cause),
+            None => error,
         }
     }
 

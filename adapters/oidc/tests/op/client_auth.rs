@@ -296,3 +296,17 @@ async fn published_keys_are_fetched_kept_and_fetched_again_for_a_new_kid() {
     assert_eq!(with_assertion(&world, &assertion(&world, &two, "EdDSA")).await.error(), "invalid_client");
     assert!(world.last_cause().contains("remote.example"), "{}", world.last_cause());
 }
+
+#[tokio::test]
+async fn guessing_is_slowed_down_and_a_right_secret_never_is() {
+    let world = world();
+    world.patience.0.store(2, Ordering::Relaxed);
+    let wrong = basic("machine", "a guess");
+    let guess = || world.post("token", Some(&wrong), &[("grant_type", "client_credentials")]);
+    for _ in 0..2 {
+        assert_eq!(guess().await.status, 401);
+    }
+    let slowed = guess().await;
+    assert_eq!((slowed.status, slowed.error(), slowed.headers["retry-after"].as_str()), (429, "invalid_client", "7"));
+    assert_eq!(world.token("machine", &[("grant_type", "client_credentials")]).await.status, 200);
+}

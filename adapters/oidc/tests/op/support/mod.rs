@@ -27,7 +27,7 @@ use openssl::sha::sha256;
 use serde_json::{Value, json};
 
 use keys::TestKey;
-use services::{CountingRng, Counts, FixedClock, MemoryGrants, Secrets, Switches, Traces, Web};
+use services::{CountingRng, Counts, FixedClock, MemoryGrants, Patience, Secrets, Switches, Traces, Web};
 
 /// With every character that form encoding changes.
 pub const SECRET: &str = "pö:%+ &=secret-of-thirty-two-characters";
@@ -42,6 +42,7 @@ pub struct World {
     pub traces: Arc<Traces>,
     pub counts: Arc<Counts>,
     pub gate: Arc<Switches>,
+    pub patience: Arc<Patience>,
     pub web: Arc<Web>,
     pub acme: Arc<Tenant>,
     pub globex: Arc<Tenant>,
@@ -56,6 +57,7 @@ pub fn world() -> World {
     let robot = Arc::new(TestKey::make("robot-1", SignatureAlgorithm::ES256));
     let grants = Arc::new(MemoryGrants::default());
     let (traces, counts, gate) = (Arc::default(), Arc::default(), Arc::default());
+    let patience: Arc<Patience> = Arc::default();
     let (web, rng): (Arc<Web>, Arc<CountingRng>) = (Arc::default(), Arc::default());
     let services = Services {
         clock: Arc::new(FixedClock),
@@ -66,6 +68,7 @@ pub fn world() -> World {
         tokens: Arc::new(Secrets),
         traces: Arc::clone(&traces) as Arc<Traces>,
         counters: Arc::clone(&counts) as Arc<Counts>,
+        throttle: Arc::clone(&patience) as Arc<Patience>,
     };
     use SignatureAlgorithm::{ES256, EdDSA, PS256, RS256};
     let keys: Vec<_> =
@@ -79,7 +82,7 @@ pub fn world() -> World {
     let globex = tenant(&rng, "globex", &robot, &other);
     let provider = OpenIdProvider::new(services);
     let now = Timestamp::from_seconds(1_800_000_000);
-    World { provider, grants, traces, counts, gate, web, acme, globex, robot, keys, now, rng }
+    World { provider, grants, traces, counts, gate, patience, web, acme, globex, robot, keys, now, rng }
 }
 
 fn tenant(rng: &Arc<CountingRng>, slug: &str, robot: &TestKey, keys: &[Arc<TestKey>]) -> Arc<Tenant> {

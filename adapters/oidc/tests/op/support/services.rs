@@ -1,8 +1,10 @@
 //! Services in memory, with the semantics that the contract promises.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,7 +15,7 @@ use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, PersonId, TenantId};
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{
     Clock, Counters, Egress, EgressError, EgressLimits, Fetched, Gate, GateRefusal, Grants, RefreshLifetimes, Rng,
-    Rotation, TokenSecrets, TraceEvent, TraceSink,
+    Rotation, Throttle, TokenSecrets, TraceEvent, TraceSink,
 };
 use fedbridge_contract::time::Timestamp;
 use openssl::hash::MessageDigest;
@@ -286,5 +288,22 @@ impl Grants for MemoryGrants {
     ) -> Result<bool, StoreError> {
         self.called()?;
         Ok(self.once.lock().unwrap().insert((tenant, purpose.to_owned(), key.to_owned())))
+    }
+}
+
+/// Lets so many failures pass; the default is no limit.
+pub struct Patience(pub AtomicUsize);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self(AtomicUsize::new(usize::MAX))
+    }
+}
+
+impl Throttle for Patience {
+    fn failed(&self, _: TenantId, _: &str, _: IpAddr, _: Timestamp) -> Option<Duration> {
+        let left = self.0.load(Ordering::Relaxed);
+        self.0.store(left.saturating_sub(1), Ordering::Relaxed);
+        (left == 0).then_some(Duration::from_secs(7))
     }
 }
