@@ -176,6 +176,10 @@ mod tests {
         assert_eq!(second.display, "a@x.example");
         attributes.push("mail", "b@x.example");
         assert_eq!(find(&sources, Some(&transient), &attributes, PARTIES, &mut trace), Err(Stop::Rejected));
+        assert_eq!(trace.cause().unwrap(), "Subject attribute: expected one value, got 2 values of mail");
+        let mut long = Attributes::new();
+        long.push("mail", "x".repeat(1025));
+        assert_eq!(find(&sources, Some(&transient), &long, PARTIES, &mut trace), Err(Stop::Rejected));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Attacks on the message itself: the parser's gates and the fixed grammar.
 
 use fedbridge_contract::upstream::LoginOutcome;
-use fedbridge_saml::testkit::{ResponsePlan, Sign};
+use fedbridge_saml::testkit::{Forgery, ResponsePlan, Sign, forge};
 
 use crate::support::{NOW, World, failed_check};
 
@@ -216,6 +216,27 @@ fn the_grammar_of_the_assertion() {
             plan.sign = sign;
             change(&mut plan);
             assert_eq!(world.refuse(&pending, &plan), *check, "row {number} {sign:?}");
+        }
+    }
+}
+
+/// Guard: the version of the assertion, under the provider's own signature.
+#[test]
+fn an_assertion_of_another_version_is_refused() {
+    let world = World::new();
+    let pending = world.begin();
+    let mut plan = world.plan(&pending);
+    plan.sign = Sign::Nothing;
+    let xml = plan.build(&world.idp).unwrap();
+    let (response, assertion) = xml.split_at(xml.find("<saml:Assertion").unwrap());
+    for (version, accepted) in [("2.0", true), ("1.1", false), ("", false)] {
+        let assertion = assertion.replacen("Version=\"2.0\"", &format!("Version=\"{version}\""), 1);
+        let how = Forgery::honest(&world.idp.key.private);
+        let signed = forge(&format!("{response}{assertion}"), &plan.assertion.id, &how).unwrap();
+        if accepted {
+            world.accept_xml(&pending, &signed);
+        } else {
+            assert_eq!(world.refuse_xml(&pending, &signed), "Assertion version");
         }
     }
 }

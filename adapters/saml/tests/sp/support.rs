@@ -254,7 +254,14 @@ fn services() -> Services {
         gate: nothing.clone(),
         tokens: nothing.clone(),
         traces: nothing.clone(),
-        counters: nothing,
+        counters: nothing.clone(),
+        throttle: nothing,
+    }
+}
+
+impl fedbridge_contract::services::Throttle for Nothing {
+    fn failed(&self, _: TenantId, _: &str, _: std::net::IpAddr, _: Timestamp) -> Option<std::time::Duration> {
+        None
     }
 }
 
