@@ -11,8 +11,8 @@ use fedbridge_contract::grant::{Grant, Redeemed, Rotated};
 use fedbridge_contract::ids::{GrantId, TenantId};
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{
-    Clock, Counters, Egress, Gate, GateRefusal, Grants, RefreshLifetimes, Rng, Rotation, Services, Throttle, TokenSecrets,
-    TraceEvent, TraceSink,
+    Clock, Counters, Egress, Gate, GateRefusal, Grants, RefreshLifetimes, Rng, Rotation, Services, Throttle,
+    TokenSecrets, TraceEvent, TraceSink,
 };
 use fedbridge_contract::time::Timestamp;
 
