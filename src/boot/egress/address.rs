@@ -48,8 +48,7 @@ fn special_v6(ip: Ipv6Addr) -> bool {
     }
     // Only 2000::/3 is global unicast; within it, the blocks that are not.
     let global = a & 0xe000 == 0x2000;
-    let reserved = (a == 0x2001 && b < 0x200) // IETF protocol assignments, Teredo, ORCHID
-        || (a == 0x2001 && b == 0xdb8)
+    let reserved = (a == 0x2001 && (b < 0x200 || b == 0xdb8)) // IETF protocol assignments, documentation
         || (a == 0x3fff && b < 0x1000)
         || (a == 0x2620 && b == 0x4f && c == 0x8000);
     !global || reserved
