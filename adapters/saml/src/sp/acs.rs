@@ -80,10 +80,11 @@ fn prepare(sp: &Arc<ServiceProvider>, answer: &Answer<'_>, trace: &mut TraceLog)
         trace.check("Form", "SAML bindings 3.5.4", "one SAMLResponse and at most one RelayState", why, false);
         Stop::Rejected
     })?;
-    let size = form.response.len();
+    let response = form_text(form.response);
+    let size = response.len();
     let limit = format!("at most {MAX_RESPONSE} octets");
     require(trace, "Size", "saml.md 18", limit, format!("{size} octets"), size <= MAX_RESPONSE)?;
-    let octets = decoded(&form.response).ok_or_else(|| {
+    let octets = decoded(&response).ok_or_else(|| {
         trace.check("Base64", "SAML bindings 3.5.4", "base64 of RFC 2045", "something else", false);
         Stop::Rejected
     })?;
@@ -147,13 +148,14 @@ async fn run(work: Work, trace: &mut TraceLog) -> Checked<Login> {
     }
 }
 
-struct Form {
-    response: String,
+/// The response stays encoded: routing reads the form too, and has no use for it.
+struct Form<'a> {
+    response: &'a [u8],
     relay_state: Option<String>,
 }
 
 /// Exactly one SAMLResponse, at most one RelayState, and no other SAML parameter anywhere.
-fn form(input: &HttpInput) -> Result<Form, &'static str> {
+fn form(input: &HttpInput) -> Result<Form<'_>, &'static str> {
     if input.method != Method::Post || !input.is_form() {
         return Err("not a form that was posted");
     }
@@ -163,8 +165,10 @@ fn form(input: &HttpInput) -> Result<Form, &'static str> {
     }
     let mut response = None;
     let mut relay_state = None;
-    for (name, value) in input.form_params() {
-        let place = match name.as_str() {
+    for field in input.body.split(|&byte| byte == b'&') {
+        let end = field.iter().position(|&byte| byte == b'=').unwrap_or(field.len());
+        let (name, value) = (&field[..end], field.get(end + 1..).unwrap_or_default());
+        let place = match form_text(name).as_str() {
             "SAMLResponse" => &mut response,
             "RelayState" => &mut relay_state,
             "SAMLRequest" | "SAMLart" => return Err("a parameter that does not belong to a response"),
@@ -176,10 +180,18 @@ fn form(input: &HttpInput) -> Result<Form, &'static str> {
     }
     match response {
         Some(response) if !response.is_empty() => {
-            Ok(Form { response, relay_state: relay_state.filter(|state| !state.is_empty()) })
+            let relay_state = relay_state.map(form_text).filter(|state| !state.is_empty());
+            Ok(Form { response, relay_state })
         }
         _ => Err("no SAMLResponse"),
     }
+}
+
+/// Undoes the form encoding of one name or value.
+fn form_text(encoded: &[u8]) -> String {
+    // Behind a name of its own, so that an `=` in it stays what it is.
+    let pair = [b"v=", encoded].concat();
+    url::form_urlencoded::parse(&pair).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
 /// Base64 with padding; line breaks may stand in it (RFC 2045 section 6.8), nothing else.
