@@ -6,6 +6,7 @@ mod cli;
 mod crash;
 mod login_browser;
 mod once;
+mod metadata;
 mod oauth;
 mod operation;
 mod road;
