@@ -8,6 +8,7 @@
 mod column;
 mod m0001_configuration;
 mod m0002_logins;
+mod m0003_admins;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, SqliteTransactionMode};
@@ -72,6 +73,10 @@ struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_configuration::Migration), Box::new(m0002_logins::Migration)]
+        vec![
+            Box::new(m0001_configuration::Migration),
+            Box::new(m0002_logins::Migration),
+            Box::new(m0003_admins::Migration),
+        ]
     }
 }

@@ -5,6 +5,7 @@
 //! the preview and the replay of a recorded login call the same functions, so
 //! they can't disagree. `run` is asynchronous and works over [`ports`].
 
+pub mod admin;
 pub mod decide;
 pub mod mapping;
 pub mod ports;

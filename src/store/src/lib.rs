@@ -9,6 +9,7 @@
 //! tenant, and each statement asks for it. What may look across tenants is
 //! [`SystemStore`], named so that its users can be found.
 
+mod admins;
 mod config;
 mod entity;
 mod error;

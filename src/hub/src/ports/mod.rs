@@ -1,11 +1,13 @@
 //! What the hub needs of the outside, in small slices, each owned by the use
 //! case that needs it.
 
+mod admins;
 mod config;
 mod login;
 mod seal;
 mod traces;
 
+pub use admins::{AdminStore, AdminStoreError, ApiKeyStore, Rotation};
 pub use config::{ApplyError, ConfigStore, KeyOpener};
 pub use login::{
     Command, GuardFailed, LinkedPerson, LoginStore, NewLink, NewSession, NewTransaction, StoredSession,

@@ -12,7 +12,7 @@ use fedbridge_store::Store;
 
 use crate::support::{Database, World, at, hash, seconds};
 
-const MANY: usize = 50;
+pub const MANY: usize = 50;
 
 pub async fn one_redemption_wins(database: Database) {
     let (world, stores) = two(&database).await;
@@ -132,7 +132,7 @@ async fn two(database: &Database) -> (Arc<World>, [Store; 2]) {
     (Arc::new(world), [first, database.open().await])
 }
 
-async fn race<T, F>(stores: &[Store; 2], each: impl Fn(Store) -> F) -> Vec<T>
+pub async fn race<T, F>(stores: &[Store; 2], each: impl Fn(Store) -> F) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,

@@ -2,6 +2,7 @@
 //! runs on both.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod admins;
 mod config;
 mod contention;
 mod durability;
@@ -43,6 +44,9 @@ mod run {
     on_both!(config: what_is_put_is_loaded, a_change_is_whole_or_not_at_all, a_stale_version_conflicts,
         people_hold_their_tenant_and_connection, deleting_takes_everything_along, a_domain_moves_between_tenants,
         another_process_sees_a_change, one_of_many_parallel_changes_wins);
+    on_both!(admins: administrators_are_made_once, a_setup_code_is_good_once, api_keys_are_made_and_revoked,
+        a_rotation_keeps_the_text_before_for_a_while, one_of_many_uses_or_rotations_wins, tenants_take_theirs_along,
+        nothing_in_the_store_lets_anybody_in);
     on_both!(contention: one_redemption_wins, one_rotation_wins, one_replay_wins, one_link_wins);
     on_both!(isolation: tenants_never_see_each_other);
     on_both!(janitor: expired_rows_go_and_others_stay);

@@ -65,7 +65,7 @@ async fn filled(database: &Database) -> (Store, World) {
 }
 
 /// Everything that lies there: the files of SQLite, all tables of PostgreSQL with binary columns in hex.
-async fn dump(database: &Database) -> Vec<u8> {
+pub async fn dump(database: &Database) -> Vec<u8> {
     match database {
         Database::Sqlite(folder) => std::fs::read_dir(folder.path().join("data"))
             .unwrap()
@@ -85,7 +85,7 @@ async fn dump(database: &Database) -> Vec<u8> {
     }
 }
 
-fn holds(octets: &[u8], wanted: &[u8]) -> bool {
+pub fn holds(octets: &[u8], wanted: &[u8]) -> bool {
     let upper: String = wanted.iter().map(|octet| format!("{octet:02X}")).collect();
     let lower = upper.to_lowercase();
     let find = |needle: &[u8]| octets.windows(needle.len()).any(|window| window == needle);
