@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed while running, 2 bad input or configuration (nothing was
 //! changed), 3 `plan --exit-code` where something would change.
 
+mod admin;
 mod apply;
 mod check;
 mod demo;
@@ -51,6 +52,8 @@ enum Command {
     Check(check::Args),
     /// Run a sample tenant with one whole login, and stay up
     Demo(demo::Args),
+    /// Administrators and API keys
+    Admin(admin::Args),
     /// Signing keys of the tenants
     Keys(keys::Args),
     /// Bring the database's schema up to date
@@ -87,6 +90,7 @@ async fn dispatch(settings: Settings, command: Command) -> Result<ExitCode, CliE
         Command::Export(args) => export::run(settings, args).await,
         Command::Check(args) => check::run(settings, args).await,
         Command::Demo(args) => demo::run(settings, args).await,
+        Command::Admin(args) => admin::run(settings, args).await,
         Command::Keys(args) => keys::run(settings, args).await,
         Command::Migrate(args) => migrate::run(settings, args).await,
         Command::Trace(args) => trace::run(settings, args).await,
