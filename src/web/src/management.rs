@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::dev::Server;
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
@@ -34,8 +35,16 @@ pub async fn serve_management(
     management: Management,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    start(listener, management, shutdown)?.await
+}
+
+fn start(
+    listener: TcpListener,
+    management: Management,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<Server> {
     let management = Arc::new(management);
-    HttpServer::new(move || {
+    let server = HttpServer::new(move || {
         let management = Arc::clone(&management);
         App::new().default_service(web::to(move |request: HttpRequest| {
             let answer = answer(&management, &request);
@@ -46,9 +55,8 @@ pub async fn serve_management(
     .shutdown_timeout(2)
     .client_request_timeout(Duration::from_secs(5))
     .shutdown_signal(shutdown)
-    .listen(listener)?
-    .run()
-    .await
+    .listen(listener)?;
+    Ok(server.run())
 }
 
 fn answer(management: &Management, request: &HttpRequest) -> HttpResponse {

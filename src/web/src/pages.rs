@@ -121,7 +121,7 @@ fn bad_address() -> Fault {
 
 fn heading(status: u16) -> &'static str {
     match status {
-        401 | 403 => "You can't get in this way",
+        401 | 403 => "No access",
         404 => "Nothing here",
         429 => "Too many attempts",
         503 => "Not available right now",

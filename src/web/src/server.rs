@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
 
 use crate::dispatch::Dispatch;
@@ -75,6 +76,16 @@ pub async fn serve(
     dispatch: Arc<dyn Dispatch>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    start(config, listener, dispatch, shutdown)?.await
+}
+
+/// Not in `serve` itself: what it builds with can't move between threads, what it returns can.
+fn start(
+    config: WebConfig,
+    listener: TcpListener,
+    dispatch: Arc<dyn Dispatch>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<Server> {
     let WebConfig { site, tls, trusted_proxies, workers, limits, observer } = config;
     let service = Arc::new(Service { site, limits, trusted_proxies, dispatch, observer });
     let server = HttpServer::new(move || {
@@ -92,5 +103,5 @@ pub async fn serve(
         Some(tls) => server.listen_openssl(listener, tls.into_builder())?,
         None => server.listen(listener)?,
     };
-    server.run().await
+    Ok(server.run())
 }

@@ -1,0 +1,227 @@
+//! Every page, with kind and with hostile words.
+
+use base64::Engine as _;
+use fedbridge_contract::http::{Reply, ReplyKind};
+use fedbridge_contract::ids::TraceId;
+use fedbridge_contract::page::*;
+
+use crate::support::{Answer, Bridge, HTTP, HTTPS};
+
+const HOSTILE: [&str; 8] = [
+    "\"><script>alert(1)</script>",
+    "'><img src=x onerror=alert(1)>",
+    "</title></style></textarea></script><svg onload=alert(1)>",
+    "\" autofocus onfocus=\"alert(1)",
+    "' onmouseover='alert(1)",
+    "<!--<meta http-equiv=refresh content=0;url=//evil.example>-->",
+    "{{ 7 * 7 }}{% raw %}${7*7}&lt;b&gt;&#x3c;",
+    "\u{202e}\u{0}\r\n<b>\u{fffe}`x`=y",
+];
+
+fn trace() -> TraceId {
+    "0123456789abcdef0123456789abcdef".parse().unwrap()
+}
+
+/// Every page with `words` wherever a page takes text from somebody.
+fn replies(words: &str) -> Vec<(&'static str, Reply)> {
+    let text = || words.to_owned();
+    let way_back = || Some(WayBack { label: text(), href: "https://app.example/?a=1&b=2".into() });
+    let error =
+        ErrorPage { status: 403, tenant: Some(text()), sentence: text(), trace: Some(trace()), way_back: way_back() };
+    let choice = || Choice { name: text(), protocol: text(), href: "/t/acme/connections/a/login".into() };
+    let fields = || vec![(text(), text()), ("submit".to_owned(), text())];
+    vec![
+        ("error", Reply::page(Page::Error(error))),
+        (
+            "chooser",
+            Reply::page(Page::Chooser(ChooserPage {
+                tenant: text(),
+                app: Some(text()),
+                choices: vec![choice(), choice()],
+            })),
+        ),
+        (
+            "confirm logout",
+            Reply::page(Page::ConfirmLogout(ConfirmLogoutPage {
+                tenant: text(),
+                action: "/t/acme/logout".into(),
+                fields: fields(),
+            })),
+        ),
+        ("logged out", Reply::page(Page::LoggedOut(LoggedOutPage { tenant: text(), way_back: way_back() }))),
+        (
+            "signed in",
+            Reply::page(Page::SignedIn(SignedInPage {
+                tenant: text(),
+                person: text(),
+                connection: text(),
+                logout: "/t/acme/logout".into(),
+            })),
+        ),
+        (
+            "auto-post",
+            ReplyKind::AutoPost { action: "https://idp.example/sso?a=1&b=\"'<".into(), fields: fields() }.into(),
+        ),
+    ]
+}
+
+async fn show(base: &str, reply: &Reply) -> Answer {
+    let reply = reply.clone();
+    Bridge::start(base, move |_| reply.clone()).await.get("/t/acme/authorize").await
+}
+
+/// The tags of a document with the names of their attributes, values and text left out.
+fn skeleton(html: &str) -> Vec<String> {
+    let (mut tags, mut rest) = (Vec::new(), html);
+    while let Some(start) = rest.find('<') {
+        rest = &rest[start + 1..];
+        let (mut tag, mut quote, mut end) = (String::new(), None, rest.len());
+        for (at, c) in rest.char_indices() {
+            match quote {
+                Some(open) if c == open => quote = None,
+                Some(_) => {}
+                None if c == '>' => {
+                    end = at;
+                    break;
+                }
+                None if c == '"' || c == '\'' => quote = Some(c),
+                None => tag.push(c),
+            }
+        }
+        rest = &rest[end..];
+        if tag == "style" {
+            rest = &rest[rest.find("</style>").expect("the style sheet does not end")..];
+        }
+        tags.push(tag);
+    }
+    tags
+}
+
+#[tokio::test]
+async fn hostile_words_change_nothing_but_words() {
+    let kind = replies("Acme");
+    for words in HOSTILE {
+        for ((name, benign), (_, hostile)) in kind.iter().zip(replies(words)) {
+            let (benign, hostile) = (show(HTTPS, benign).await, show(HTTPS, &hostile).await);
+            assert_eq!(hostile.status, benign.status, "{name}");
+            assert_eq!(skeleton(&hostile.body), skeleton(&benign.body), "{name} with {words:?}");
+            if words.contains('<') {
+                assert!(!hostile.body.contains(words), "{name} holds {words:?} as it is");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_say_what_they_must() {
+    for (name, reply) in replies("Zoë & Söhne") {
+        let answer = show(HTTP, &reply).await;
+        assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"), "{name}");
+        assert_eq!(answer.status, if name == "error" { 403 } else { 200 }, "{name}");
+        let html = &answer.body;
+        for part in ["<!doctype html>", "<html lang=\"en\">", "name=\"viewport\"", "<main>", "<h1>", "<title>"] {
+            assert!(html.contains(part), "{name} has no {part}");
+        }
+        assert_eq!(html.matches("<h1>").count(), 1, "{name}");
+        if name != "auto-post" {
+            assert!(html.contains("Zoë &#38; Söhne"), "{name}");
+            assert!(!html.contains("<script"), "{name} needs no script");
+        }
+    }
+    let error = show(HTTP, &replies("x")[0].1).await;
+    assert!(error.body.contains("0123456789abcdef0123456789abcdef"));
+    assert!(error.body.contains("href=\"https://app.example/?a=1&#38;b=2\""));
+}
+
+#[tokio::test]
+async fn no_page_links_to_a_script() {
+    let way_back = || Some(WayBack { label: "Back".into(), href: "javascript:alert(1)".into() });
+    let error = ErrorPage { status: 400, tenant: None, sentence: "No.".into(), trace: None, way_back: way_back() };
+    let logged_out = LoggedOutPage { tenant: "Acme".into(), way_back: way_back() };
+    for page in [Page::Error(error), Page::LoggedOut(logged_out)] {
+        let answer = show(HTTP, &Reply::page(page)).await;
+        assert!(!answer.body.contains("javascript:") && !answer.body.contains("Back"), "{}", answer.body);
+    }
+    let chooser = ChooserPage {
+        tenant: "Acme".into(),
+        app: None,
+        choices: vec![Choice { name: "a".into(), protocol: "saml".into(), href: "javascript:alert(1)".into() }],
+    };
+    let signed_in = SignedInPage {
+        tenant: "Acme".into(),
+        person: "Ada".into(),
+        connection: "Okta".into(),
+        logout: "data:text/html,x".into(),
+    };
+    let confirm = ConfirmLogoutPage { tenant: "Acme".into(), action: "javascript:alert(1)".into(), fields: Vec::new() };
+    let forms = ["javascript:alert(1)", "//evil.example", "mailto:a@b.example", ""];
+    let mut replies: Vec<Reply> = [Page::Chooser(chooser), Page::SignedIn(signed_in), Page::ConfirmLogout(confirm)]
+        .into_iter()
+        .map(Reply::page)
+        .collect();
+    replies.extend(forms.map(|action| ReplyKind::AutoPost { action: action.into(), fields: Vec::new() }.into()));
+    for reply in replies {
+        let answer = show(HTTP, &reply).await;
+        assert_eq!(answer.status, 500, "{reply:?}");
+        assert!(!answer.body.contains("alert"));
+    }
+}
+
+#[tokio::test]
+async fn an_error_page_has_an_error_status() {
+    for (asked, got) in [(400, 400), (503, 503), (200, 500), (0, 500), (700, 500)] {
+        let page = ErrorPage { status: asked, tenant: None, sentence: "No.".into(), trace: None, way_back: None };
+        assert_eq!(show(HTTP, &Reply::page(Page::Error(page))).await.status, got);
+    }
+}
+
+#[tokio::test]
+async fn only_the_style_sheet_of_the_page_is_let_in() {
+    for (name, reply) in replies("Acme") {
+        let answer = show(HTTP, &reply).await;
+        let (_, after) = answer.body.split_once("<style>").unwrap();
+        let (style, _) = after.split_once("</style>").unwrap();
+        let hash = base64::engine::general_purpose::STANDARD.encode(openssl::sha::sha256(style.as_bytes()));
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains(&format!("style-src 'sha256-{hash}';")), "{name}: {policy}");
+        assert_eq!(policy.contains("script-src"), name == "auto-post", "{name}: {policy}");
+    }
+}
+
+#[tokio::test]
+async fn each_auto_post_page_has_a_nonce_of_its_own() {
+    let reply = || ReplyKind::AutoPost { action: "https://idp.example/sso".into(), fields: Vec::new() };
+    let bridge = Bridge::start(HTTPS, move |_| reply().into()).await;
+    let mut nonces = Vec::new();
+    for _ in 0..3 {
+        let answer = bridge.get("/t/acme/authorize").await;
+        let policy = answer.header("content-security-policy").unwrap();
+        let (_, rest) = policy.split_once("script-src 'nonce-").unwrap();
+        let (nonce, _) = rest.split_once('\'').unwrap();
+        assert_eq!(nonce.len(), 22, "128 bits");
+        assert_eq!(answer.body.matches("<script").count(), 1);
+        assert!(answer.body.contains(&format!("<script nonce=\"{nonce}\">")));
+        assert!(answer.body.contains("<noscript>") && answer.body.contains("<button"));
+        nonces.push(nonce.to_owned());
+    }
+    nonces.dedup();
+    assert_eq!(nonces.len(), 3);
+}
+
+#[tokio::test]
+async fn forms_may_post_where_the_page_says() {
+    for (action, forms) in [
+        ("https://idp.example/sso", "form-action https:;"),
+        ("http://127.0.0.1:8081/sso", "form-action https: http:;"),
+        ("/t/acme/next", "form-action 'self' https:;"),
+    ] {
+        let reply = ReplyKind::AutoPost { action: action.into(), fields: Vec::new() }.into();
+        let answer = show(HTTPS, &reply).await;
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains(forms), "{action}: {policy}");
+    }
+    let answer = show(HTTPS, &replies("x")[2].1).await;
+    assert_eq!(answer.header("referrer-policy"), Some("same-origin"), "else the form's Origin would be null");
+    let links = show(HTTPS, &replies("x")[1].1).await;
+    assert!(links.header("content-security-policy").unwrap().contains("form-action 'none'"));
+}
