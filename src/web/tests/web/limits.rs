@@ -1,9 +1,10 @@
 //! Sizes and times.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use crate::support::{Bridge, CLOSE, HTTP, fine, read_answer};
 

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fedbridge_web::{Management, Readiness, Tls, TlsError, serve_management};
 use openssl::asn1::Asn1Time;
@@ -17,6 +17,7 @@ use openssl::x509::X509;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::support::{Answer, Bridge, CLOSE, HTTP, HTTPS, exchange, fine, read_answer};
 

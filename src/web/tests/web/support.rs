@@ -18,6 +18,9 @@ use url::Url;
 /// What the scripted hub answers, whatever is asked.
 pub type Script = Arc<dyn Fn(&HttpInput) -> Reply + Send + Sync>;
 
+/// Tenant and route, method, status.
+pub type Note = (String, &'static str, u16);
+
 pub const BOTH: &[Method] = &[Method::Get, Method::Post];
 
 /// Routes of the tenant `acme`, and of its connection `okta`.
@@ -33,7 +36,7 @@ const ROUTES: [Route; 6] = [
 pub struct Bridge {
     pub address: SocketAddr,
     pub seen: Arc<Mutex<Vec<HttpInput>>>,
-    pub served: Arc<Mutex<Vec<(String, &'static str, u16)>>>,
+    pub served: Arc<Mutex<Vec<Note>>>,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<std::io::Result<()>>>,
 }
@@ -194,7 +197,7 @@ impl Handle for Turn {
     }
 }
 
-struct Notes(Arc<Mutex<Vec<(String, &'static str, u16)>>>);
+struct Notes(Arc<Mutex<Vec<Note>>>);
 
 impl Observe for Notes {
     fn served(&self, served: &Served<'_>) {
