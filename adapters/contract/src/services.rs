@@ -80,10 +80,22 @@ pub struct EgressError {
 /// Grants in the store. Each call is one durable unit or one statement.
 #[async_trait]
 pub trait Grants: Send + Sync {
-    async fn by_code(&self, tenant: TenantId, code_hash: &[u8; 32]) -> Result<Option<Grant>, StoreError>;
+    /// Finds a grant by its code, with its standing as it is `now`.
+    async fn by_code(
+        &self,
+        tenant: TenantId,
+        code_hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<Grant>, StoreError>;
 
-    /// Finds a grant with its standing. `jti` asks whether that access token is revoked by itself.
-    async fn find(&self, tenant: TenantId, grant: GrantId, jti: Option<&str>) -> Result<Option<Grant>, StoreError>;
+    /// Finds a grant with its standing as it is `now`. `jti` asks whether that access token is revoked by itself.
+    async fn find(
+        &self,
+        tenant: TenantId,
+        grant: GrantId,
+        jti: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<Grant>, StoreError>;
 
     /// Redeems a code once, and opens a refresh family where `refresh` is given.
     async fn redeem(

@@ -46,11 +46,11 @@ fn closed<T>() -> Result<T, StoreError> {
 
 #[async_trait]
 impl Grants for Offline {
-    async fn by_code(&self, _: TenantId, _: &[u8; 32]) -> Result<Option<Grant>, StoreError> {
+    async fn by_code(&self, _: TenantId, _: &[u8; 32], _: Timestamp) -> Result<Option<Grant>, StoreError> {
         closed()
     }
 
-    async fn find(&self, _: TenantId, _: GrantId, _: Option<&str>) -> Result<Option<Grant>, StoreError> {
+    async fn find(&self, _: TenantId, _: GrantId, _: Option<&str>, _: Timestamp) -> Result<Option<Grant>, StoreError> {
         closed()
     }
 

@@ -164,9 +164,9 @@ impl Bench {
         ];
         self.commit(commands, now).await;
 
-        let by_code = self.store.by_code(tenant, &code).await.unwrap().unwrap();
+        let by_code = self.store.by_code(tenant, &code, now).await.unwrap().unwrap();
         self.store.redeem(tenant, by_code.id, None, now).await.unwrap();
-        self.store.find(tenant, grant, Some("jti")).await.unwrap().unwrap();
+        self.store.find(tenant, grant, Some("jti"), now).await.unwrap().unwrap();
     }
 
     async fn commit(&self, commands: Vec<Command>, now: Timestamp) {

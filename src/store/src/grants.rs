@@ -22,19 +22,32 @@ const GRANT: &str = "SELECT g.id, g.sealed, g.code_expires_at, g.redeemed_at, g.
     g.idle_expires_at, g.absolute_expires_at, g.revoked_at, p.disabled, s.idle_expires_at, r.expires_at FROM grants g \
     LEFT JOIN people p ON p.tenant_id = g.tenant_id AND p.id = g.person_id \
     LEFT JOIN sessions s ON s.tenant_id = g.tenant_id AND s.id = g.session_id \
+        AND s.idle_expires_at > ? AND s.absolute_expires_at > ? \
     LEFT JOIN revoked_tokens r ON r.tenant_id = g.tenant_id AND r.jti_hash = ? ";
 
 #[async_trait]
 impl Grants for Store {
-    async fn by_code(&self, tenant: TenantId, code_hash: &[u8; 32]) -> Result<Option<Grant>, StoreError> {
+    async fn by_code(
+        &self,
+        tenant: TenantId,
+        code_hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<Grant>, StoreError> {
         let sql = joined(GRANT, "WHERE g.tenant_id = ? AND g.code_hash = ?");
-        let args = vec![Arg::OptOctets(None), uuid(tenant), Arg::Octets(code_hash.to_vec())];
+        let args = vec![millis(now), millis(now), Arg::OptOctets(None), uuid(tenant), Arg::Octets(code_hash.to_vec())];
         self.one(&sql, args).await?.map(|row| self.grant(tenant, &row)).transpose()
     }
 
-    async fn find(&self, tenant: TenantId, grant: GrantId, jti: Option<&str>) -> Result<Option<Grant>, StoreError> {
+    async fn find(
+        &self,
+        tenant: TenantId,
+        grant: GrantId,
+        jti: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<Grant>, StoreError> {
         let sql = joined(GRANT, "WHERE g.tenant_id = ? AND g.id = ?");
-        let args = vec![Arg::OptOctets(jti.map(|jti| digest(&[jti]))), uuid(tenant), Arg::Uuid(grant.uuid())];
+        let token = Arg::OptOctets(jti.map(|jti| digest(&[jti])));
+        let args = vec![millis(now), millis(now), token, uuid(tenant), Arg::Uuid(grant.uuid())];
         self.one(&sql, args).await?.map(|row| self.grant(tenant, &row)).transpose()
     }
 
@@ -132,6 +145,7 @@ impl Store {
             revoked: time_or_none(row, 8)?.is_some(),
             // A person who is gone is as good as disabled.
             person_disabled: get::<Option<bool>>(row, 9)?.unwrap_or(true),
+            // A session that has expired is as good as deleted: the janitor may come late.
             session_ended: time_or_none(row, 10)?.is_none(),
             token_revoked: time_or_none(row, 11)?.is_some(),
         };

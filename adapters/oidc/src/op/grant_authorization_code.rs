@@ -32,7 +32,7 @@ pub(crate) async fn handle(
         params.get("redirect_uri").ok_or_else(|| OAuthError::invalid_request("redirect_uri is missing."))?;
     let tenant = exchange.tenant;
     let grants = exchange.services.grants.as_ref();
-    let Some(grant) = grants.by_code(tenant.id, &sha256(code.as_bytes())).await? else {
+    let Some(grant) = grants.by_code(tenant.id, &sha256(code.as_bytes()), exchange.now).await? else {
         return Err(OAuthError::invalid_grant(BAD_CODE, "no such code was given out by this tenant"));
     };
     note(exchange, &grant);

@@ -32,7 +32,7 @@ pub(crate) async fn handle(
     let secrets = services.tokens.as_ref();
     let token = refresh_token::verify(tenant.id, secrets, presented)
         .ok_or_else(|| refuse("it is no refresh token of this tenant"))?;
-    let grant = services.grants.find(tenant.id, token.grant, None).await?;
+    let grant = services.grants.find(tenant.id, token.grant, None, exchange.now).await?;
     let grant = grant.ok_or_else(|| refuse("its grant is gone"))?;
     note(exchange, &grant);
     if grant.record.app != client.app.id {

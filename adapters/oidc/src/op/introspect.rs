@@ -101,7 +101,7 @@ async fn refresh_answer(
     let services = exchange.services;
     let tenant = exchange.tenant;
     let Some(token) = refresh_token::verify(tenant.id, services.tokens.as_ref(), presented) else { return Ok(None) };
-    let grant = services.grants.find(tenant.id, token.grant, None).await?;
+    let grant = services.grants.find(tenant.id, token.grant, None, exchange.now).await?;
     let Some(grant) = grant.filter(|grant| grant.record.app == caller.app.id && !grant.standing.revoked) else {
         return Ok(Some(inactive()));
     };

@@ -52,7 +52,7 @@ pub(crate) async fn find(exchange: &mut Exchange<'_>, presented: &str) -> Result
         .map_err(|refused| NotLive::No(refused.to_string()))?;
     match token.holder {
         Holder::Grant { grant, app } => {
-            let found = services.grants.find(exchange.tenant.id, grant, Some(&token.jti)).await?;
+            let found = services.grants.find(exchange.tenant.id, grant, Some(&token.jti), exchange.now).await?;
             let grant = found.ok_or_else(|| no("the token's grant is gone"))?;
             if app.is_some_and(|app| app != grant.record.app) {
                 return Err(no("the token and its grant name different clients"));

@@ -45,7 +45,7 @@ pub(crate) async fn handle(exchange: &mut Exchange<'_>, remote: &Remote) -> Resu
 
 /// Whether the grant is the caller's. Another client's token stays untouched (RFC 7009 section 2.1).
 async fn holds(exchange: &Exchange<'_>, caller: &AuthenticatedClient, grant: GrantId) -> Result<bool, OAuthError> {
-    let grant = exchange.services.grants.find(exchange.tenant.id, grant, None).await?;
+    let grant = exchange.services.grants.find(exchange.tenant.id, grant, None, exchange.now).await?;
     Ok(grant.is_some_and(|grant| grant.record.app == caller.app.id))
 }
 

@@ -48,7 +48,7 @@ pub async fn one_rotation_wins(database: Database) {
     .await;
     assert_eq!(all.iter().filter(|one| **one == Rotated::To { generation: 2 }).count(), 1);
     assert_eq!(all.iter().filter(|one| **one == Rotated::Again { generation: 2 }).count(), MANY - 1);
-    assert!(!world.store.find(world.tenant, login.grant, None).await.unwrap().unwrap().standing.revoked);
+    assert!(!world.store.find(world.tenant, login.grant, None, at(1)).await.unwrap().unwrap().standing.revoked);
 }
 
 /// One response, posted many times: all name one transaction and one assertion.

@@ -60,7 +60,7 @@ pub async fn closing_carries_out_what_waits(database: Database) {
     let again = database.open().await;
     for task in tasks {
         let (login, done) = task.await.unwrap();
-        let there = again.by_code(world.tenant, &login.code).await.unwrap().is_some();
+        let there = again.by_code(world.tenant, &login.code, at(1)).await.unwrap().is_some();
         assert_eq!(there, done.is_ok(), "{done:?}");
     }
     assert!(store.linked_person(world.tenant, world.connection, "x").await.is_err(), "it is closed");
@@ -96,7 +96,7 @@ impl Told {
 async fn check(database: &Database, world: &World, told: &Told) {
     let store = database.open().await;
     for grant in &told.created {
-        let found = store.find(world.tenant, *grant, None).await.unwrap();
+        let found = store.find(world.tenant, *grant, None, at(1)).await.unwrap();
         let found = found.unwrap_or_else(|| panic!("{grant} was acknowledged and is gone"));
         let session = store.session(world.tenant, &cookie(*grant), at(1)).await.unwrap();
         assert!(session.is_some(), "{grant} is there without its session");

@@ -3,7 +3,7 @@
 use fedbridge_contract::grant::{CodeState, Redeemed, Rotated, Standing};
 use fedbridge_contract::ids::{GrantId, SessionId};
 use fedbridge_contract::services::{Grants as _, RefreshLifetimes, Rotation};
-use fedbridge_hub::ports::Command;
+use fedbridge_hub::ports::{Command, LoginStore as _, Unit};
 use fedbridge_keys::OpensslRng;
 
 use crate::support::{Database, Login, World, at, seconds};
@@ -17,13 +17,13 @@ pub async fn a_code_is_redeemed_once(database: Database) {
     let store = database.open().await;
     let world = World::new(&store, "acme").await;
     let login = world.login("ada", &["openid"]).await;
-    let issued = store.by_code(world.tenant, &login.code).await.unwrap().unwrap();
+    let issued = store.by_code(world.tenant, &login.code, at(1)).await.unwrap().unwrap();
     assert_eq!((issued.id, issued.code, issued.refresh), (login.grant, CodeState::Issued { expires: at(60) }, None));
 
     assert_eq!(store.redeem(world.tenant, login.grant, None, at(10)).await.unwrap(), Redeemed::Now);
     assert_eq!(store.redeem(world.tenant, login.grant, None, at(11)).await.unwrap(), Redeemed::Before);
     assert_eq!(store.redeem(world.tenant, login.grant, None, at(100)).await.unwrap(), Redeemed::Before);
-    let redeemed = store.by_code(world.tenant, &login.code).await.unwrap().unwrap();
+    let redeemed = store.by_code(world.tenant, &login.code, at(1)).await.unwrap().unwrap();
     assert_eq!((redeemed.code, redeemed.refresh), (CodeState::Redeemed { at: at(10) }, None));
 
     let late = world.login("grace", &["openid"]).await;
@@ -38,7 +38,7 @@ pub async fn refresh_tokens_rotate(database: Database) {
     let store = database.open().await;
     let world = World::new(&store, "acme").await;
     let login = redeemed(&world).await;
-    let first = store.find(world.tenant, login.grant, None).await.unwrap().unwrap().refresh.unwrap();
+    let first = store.find(world.tenant, login.grant, None, at(1)).await.unwrap().unwrap().refresh.unwrap();
     assert_eq!((first.generation, first.rotated), (1, at(0)));
     assert_eq!((first.idle_expires, first.absolute_expires), (at(1000), at(3600)));
 
@@ -46,11 +46,11 @@ pub async fn refresh_tokens_rotate(database: Database) {
     assert_eq!(rotate(&world, &login, 1, 105).await, Rotated::Again { generation: 2 });
     assert_eq!(rotate(&world, &login, 1, 110).await, Rotated::Again { generation: 2 }, "the grace is 10 s");
     assert_eq!(rotate(&world, &login, 2, 900).await, Rotated::To { generation: 3 });
-    let now = store.find(world.tenant, login.grant, None).await.unwrap().unwrap().refresh.unwrap();
+    let now = store.find(world.tenant, login.grant, None, at(1)).await.unwrap().unwrap().refresh.unwrap();
     assert_eq!((now.generation, now.rotated, now.idle_expires), (3, at(900), at(1900)));
     assert_eq!(rotate(&world, &login, 3, 1899).await, Rotated::To { generation: 4 });
     assert_eq!(rotate(&world, &login, 4, 2800).await, Rotated::To { generation: 5 });
-    let last = store.find(world.tenant, login.grant, None).await.unwrap().unwrap().refresh.unwrap();
+    let last = store.find(world.tenant, login.grant, None, at(1)).await.unwrap().unwrap().refresh.unwrap();
     assert_eq!(last.idle_expires, at(3600), "the absolute limit caps the idle one");
 }
 
@@ -65,7 +65,7 @@ pub async fn an_old_refresh_token_revokes_the_family(database: Database) {
             assert_eq!(rotate(&world, &login, 2, 101).await, Rotated::To { generation: 3 });
         }
         assert_eq!(rotate(&world, &login, presented, when).await, Rotated::Reused);
-        assert!(store.find(world.tenant, login.grant, None).await.unwrap().unwrap().standing.revoked);
+        assert!(store.find(world.tenant, login.grant, None, at(1)).await.unwrap().unwrap().standing.revoked);
         assert_eq!(rotate(&world, &login, 2, 112).await, Rotated::Gone);
     }
 }
@@ -75,7 +75,7 @@ pub async fn a_refresh_family_ends(database: Database) {
     let world = World::new(&store, "acme").await;
     let idle = redeemed(&world).await;
     assert_eq!(rotate(&world, &idle, 1, 1000).await, Rotated::Gone);
-    assert!(!store.find(world.tenant, idle.grant, None).await.unwrap().unwrap().standing.revoked);
+    assert!(!store.find(world.tenant, idle.grant, None, at(1)).await.unwrap().unwrap().standing.revoked);
 
     let constrained = redeemed(&world).await;
     let keep = |now| Rotation { rotate: false, ..rotation(&constrained, 1, now) };
@@ -96,7 +96,7 @@ pub async fn standing_says_what_stops_a_grant(database: Database) {
     let store = database.open().await;
     let world = World::new(&store, "acme").await;
     let login = world.login("ada", &["openid"]).await;
-    let standing = async |jti| store.find(world.tenant, login.grant, jti).await.unwrap().unwrap().standing;
+    let standing = async |jti| store.find(world.tenant, login.grant, jti, at(1)).await.unwrap().unwrap().standing;
     assert_eq!(standing(Some("t1")).await, Standing::default());
 
     store.revoke_token(world.tenant, "t1", at(500)).await.unwrap();
@@ -109,7 +109,7 @@ pub async fn standing_says_what_stops_a_grant(database: Database) {
     store.set_person_disabled(world.tenant, login.person, false).await.unwrap();
     store.revoke(world.tenant, login.grant, at(5)).await.unwrap();
     assert_eq!(standing(None).await, Standing { revoked: true, ..Standing::default() });
-    assert_eq!(store.find(world.tenant, GrantId::random(&OpensslRng), None).await.unwrap(), None);
+    assert_eq!(store.find(world.tenant, GrantId::random(&OpensslRng), None, at(1)).await.unwrap(), None);
 }
 
 pub async fn ending_a_session_spares_offline_access(database: Database) {
@@ -134,10 +134,32 @@ pub async fn ending_a_session_spares_offline_access(database: Database) {
         .unwrap();
     world.commit(vec![Command::EndSession(login.session)]).await.unwrap();
 
-    let standing = async |grant| store.find(world.tenant, grant, None).await.unwrap().unwrap().standing;
+    let standing = async |grant| store.find(world.tenant, grant, None, at(1)).await.unwrap().unwrap().standing;
     assert_eq!(standing(login.grant).await, Standing { revoked: true, session_ended: true, ..Standing::default() });
     assert_eq!(standing(offline.grant).await, Standing { session_ended: true, ..Standing::default() });
     assert_eq!(standing(elsewhere.grant).await, Standing::default());
+}
+
+/// The row of an expired session stays until the janitor comes; the session has ended all the same.
+pub async fn an_expired_session_has_ended(database: Database) {
+    let store = database.open().await;
+    let world = World::new(&store, "acme").await;
+    let login = world.login("ada", &["openid"]).await;
+    let ended = async |now| {
+        let by_id = store.find(world.tenant, login.grant, None, now).await.unwrap().unwrap();
+        let by_code = store.by_code(world.tenant, &login.code, now).await.unwrap().unwrap();
+        assert_eq!(by_id, by_code);
+        by_id.standing.session_ended
+    };
+    assert!(!ended(at(1799)).await);
+    assert!(ended(at(1800)).await, "idle for too long");
+    let touch = |idle_expires, now| Unit {
+        commands: vec![Command::TouchSession { session: login.session, idle_expires }],
+        now,
+    };
+    store.commit(world.tenant, touch(at(9000), at(1700))).await.unwrap();
+    assert!(!ended(at(3599)).await);
+    assert!(ended(at(3600)).await, "the absolute limit");
 }
 
 pub async fn tokens_are_revoked_by_themselves(database: Database) {

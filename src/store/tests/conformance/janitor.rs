@@ -39,8 +39,8 @@ pub async fn expired_rows_go_and_others_stay(database: Database) {
     assert_eq!((swept.sessions, swept.grants), (2, 0), "a used code is known for a day more");
     let swept = system.janitor(at(2 * DAY), at(0)).await.unwrap();
     assert_eq!(swept.grants, 1);
-    assert_eq!(store.find(world.tenant, never_redeemed.grant, None).await.unwrap(), None);
-    assert!(store.find(world.tenant, refreshed.grant, None).await.unwrap().unwrap().standing.session_ended);
+    assert_eq!(store.find(world.tenant, never_redeemed.grant, None, at(1)).await.unwrap(), None);
+    assert!(store.find(world.tenant, refreshed.grant, None, at(1)).await.unwrap().unwrap().standing.session_ended);
     let swept = system.janitor(at(31 * DAY + 1), at(0)).await.unwrap();
     assert_eq!(swept.grants, 1);
     assert_eq!(database.count("people").await, 2, "people stay");

@@ -31,7 +31,7 @@ pub async fn a_login_is_stored_and_read_back(database: Database) {
     assert_eq!((session.id, session.person, session.connection), (login.session, login.person, world.connection));
     assert_eq!((session.idle_expires, session.absolute_expires), (at(1800), at(3600)));
     assert_eq!((session.person_disabled, session.sealed.as_slice()), (false, &b"sealed session"[..]));
-    let grant = store.by_code(world.tenant, &login.code).await.unwrap().unwrap();
+    let grant = store.by_code(world.tenant, &login.code, at(1)).await.unwrap().unwrap();
     assert_eq!(grant.record, world.grant(&login, &["openid"]).record_with_trace(grant.record.trace));
 }
 
@@ -62,7 +62,7 @@ pub async fn a_failed_guard_undoes_the_whole_unit(database: Database) {
             let done = world.commit(commands).await;
             assert!(matches!(&done, Err(UnitError::Guard(found)) if *found == refusal), "{refusal:?}: {done:?}");
             assert_eq!(store.linked_person(world.tenant, world.connection, "grace").await.unwrap(), None);
-            assert_eq!(store.by_code(world.tenant, &login.code).await.unwrap(), None);
+            assert_eq!(store.by_code(world.tenant, &login.code, at(1)).await.unwrap(), None);
             assert_eq!(store.session(world.tenant, &login.cookie, at(1)).await.unwrap(), None);
         }
     }
@@ -166,7 +166,7 @@ pub async fn many_units_commit_together(database: Database) {
     let mut first_once = 0;
     for task in tasks {
         let (n, login, done) = task.await.unwrap();
-        let stored = store.by_code(world.tenant, &login.code).await.unwrap().is_some();
+        let stored = store.by_code(world.tenant, &login.code, at(1)).await.unwrap().is_some();
         assert_eq!(stored, done.is_ok());
         match n % 10 {
             3 => assert!(matches!(done, Err(UnitError::Store(_))), "{done:?}"),

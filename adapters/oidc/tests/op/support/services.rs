@@ -190,7 +190,7 @@ impl MemoryGrants {
 
 #[async_trait]
 impl Grants for MemoryGrants {
-    async fn by_code(&self, tenant: TenantId, code_hash: &[u8; 32]) -> Result<Option<Grant>, StoreError> {
+    async fn by_code(&self, tenant: TenantId, code_hash: &[u8; 32], _: Timestamp) -> Result<Option<Grant>, StoreError> {
         self.called()?;
         let rows = self.rows.lock().unwrap();
         let found = rows.iter().find(|((owner, _), row)| *owner == tenant && row.code_hash == *code_hash);
@@ -203,7 +203,13 @@ impl Grants for MemoryGrants {
         }))
     }
 
-    async fn find(&self, tenant: TenantId, grant: GrantId, jti: Option<&str>) -> Result<Option<Grant>, StoreError> {
+    async fn find(
+        &self,
+        tenant: TenantId,
+        grant: GrantId,
+        jti: Option<&str>,
+        _: Timestamp,
+    ) -> Result<Option<Grant>, StoreError> {
         self.called()?;
         let revoked = jti.is_some_and(|jti| self.tokens.lock().unwrap().contains(&(tenant, jti.to_owned())));
         let grant = self.rows.lock().unwrap().get(&(tenant, grant)).map(|row| row.grant.clone());
