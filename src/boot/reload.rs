@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fedbridge_hub::ports::ConfigStore;
-use fedbridge_hub::run::{Builder, Snapshot, Snapshots};
+use fedbridge_hub::run::{Builder, Snapshot, Snapshots, TenantSnapshot};
 use fedbridge_hub::spec::TenantConfiguration;
 
 /// How often the version is asked for. The interface promises one second.
@@ -14,12 +14,12 @@ const POLL: Duration = Duration::from_millis(250);
 /// Loads everything once.
 ///
 /// # Errors
-/// When the store does not answer, or a tenant's keys can't be opened.
+/// When the store does not answer.
 pub async fn load(store: &dyn ConfigStore, builder: &Builder, snapshots: &Snapshots) -> anyhow::Result<()> {
     let configuration = store.load().await?;
     let mut snapshot = Snapshot { version: configuration.version, ..Snapshot::default() };
     for tenant in configuration.tenants.values() {
-        add(&mut snapshot, builder, tenant)?;
+        add(&mut snapshot, builder, tenant, None);
     }
     snapshots.replace(snapshot);
     Ok(())
@@ -50,23 +50,37 @@ async fn step(store: &dyn ConfigStore, builder: &Builder, snapshots: &Snapshots)
         }
     }
     for tenant in &changed {
-        add(&mut next, builder, tenant)?;
+        let before = current.by_slug.values().find(|old| old.view.id == tenant.tenant.id);
+        add(&mut next, builder, tenant, before);
     }
     tracing::info!(version, tenants = changed.len(), "configuration taken over");
     snapshots.replace(next);
     Ok(())
 }
 
-fn add(snapshot: &mut Snapshot, builder: &Builder, configuration: &TenantConfiguration) -> anyhow::Result<()> {
-    let tenant = builder.tenant(configuration).map_err(anyhow::Error::msg)?;
-    for connection in tenant.connections.values() {
-        if let Err(complaints) = &connection.state {
-            for complaint in complaints {
-                let (tenant, slug) = (&tenant.view.slug, &connection.view.slug);
-                tracing::warn!(%tenant, connection = %slug, %complaint, "a connection can't be used");
+/// Adds a tenant. One that can't be opened keeps what it had, and doesn't stop the others.
+fn add(
+    snapshot: &mut Snapshot,
+    builder: &Builder,
+    configuration: &TenantConfiguration,
+    before: Option<&Arc<TenantSnapshot>>,
+) {
+    let tenant = match builder.tenant(configuration) {
+        Ok(tenant) => Arc::new(tenant),
+        Err(cause) => {
+            let tenant = &configuration.tenant.spec.slug;
+            tracing::error!(%tenant, %cause, "the tenant can't be opened; its last configuration stays in force");
+            if let Some(before) = before {
+                snapshot.by_slug.insert(before.view.slug.clone(), Arc::clone(before));
             }
+            return;
+        }
+    };
+    for connection in tenant.connections.values() {
+        for complaint in connection.state.as_ref().err().into_iter().flatten() {
+            let (tenant, slug) = (&tenant.view.slug, &connection.view.slug);
+            tracing::warn!(%tenant, connection = %slug, %complaint, "a connection can't be used");
         }
     }
-    snapshot.by_slug.insert(tenant.view.slug.clone(), Arc::new(tenant));
-    Ok(())
+    snapshot.by_slug.insert(tenant.view.slug.clone(), tenant);
 }

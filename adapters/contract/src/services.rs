@@ -193,6 +193,8 @@ pub struct TraceEvent {
     pub app: Option<String>,
     pub connection: Option<String>,
     pub person: Option<String>,
+    /// Who sent it: refusals of one address are kept in full only up to a rate.
+    pub peer: Option<IpAddr>,
     pub outcome: Outcome,
     pub cause: String,
     pub steps: TraceLog,

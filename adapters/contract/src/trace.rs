@@ -77,6 +77,9 @@ pub enum Outcome {
     Error,
 }
 
+/// The most facts that one step keeps.
+pub const MAX_FACTS: usize = 64;
+
 /// Steps in the order in which they happened; bounded.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -160,7 +163,7 @@ impl TraceLog {
 }
 
 fn clip_all(facts: Vec<(&str, String)>) -> Vec<(String, String)> {
-    facts.into_iter().map(|(name, value)| (name.to_owned(), clip(value))).collect()
+    facts.into_iter().take(MAX_FACTS).map(|(name, value)| (name.to_owned(), clip(value))).collect()
 }
 
 /// Cuts a text at [`MAX_FIELD`] characters and makes control characters visible,

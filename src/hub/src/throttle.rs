@@ -22,21 +22,35 @@ pub struct Limit {
 /// The most addresses, and the most accounts, that are counted at once.
 const MOST: usize = 50_000;
 
+/// Events by address, each network of IPv6 as one.
+pub struct ByPeer(Mutex<Windows<IpAddr>>);
+
+impl ByPeer {
+    pub fn new(limit: Limit) -> Self {
+        Self(Mutex::new(Windows::new(limit)))
+    }
+
+    /// Counts an event. `Some` says that there were too many, and for how long that holds.
+    pub fn count(&self, peer: IpAddr, now: Timestamp) -> Option<Duration> {
+        held(&self.0).count(network(peer), now)
+    }
+}
+
 /// See the module's text.
 pub struct FailureLimits {
-    by_peer: Mutex<Windows<IpAddr>>,
+    by_peer: ByPeer,
     by_account: Mutex<Windows<(TenantId, String)>>,
 }
 
 impl FailureLimits {
     pub fn new(per_peer: Limit, per_account: Limit) -> Self {
-        Self { by_peer: Mutex::new(Windows::new(per_peer)), by_account: Mutex::new(Windows::new(per_account)) }
+        Self { by_peer: ByPeer::new(per_peer), by_account: Mutex::new(Windows::new(per_account)) }
     }
 }
 
 impl Throttle for FailureLimits {
     fn failed(&self, tenant: TenantId, account: &str, peer: IpAddr, now: Timestamp) -> Option<Duration> {
-        let by_peer = held(&self.by_peer).count(network(peer), now);
+        let by_peer = self.by_peer.count(peer, now);
         let by_account = held(&self.by_account).count((tenant, account.to_owned()), now);
         by_peer.max(by_account)
     }

@@ -67,6 +67,7 @@ impl Exchange<'_> {
             app,
             connection: connection.map(|connection| connection.slug.clone()),
             person: self.person,
+            peer: Some(self.input.peer),
             outcome,
             cause,
             steps: std::mem::take(self.trace),

@@ -9,7 +9,7 @@ use fedbridge_contract::time::Timestamp;
 
 #[async_trait]
 pub trait LoginStore: Send + Sync {
-    /// An unexpired transaction by the SHA-256 of its handle.
+    /// An unexpired transaction by the keyed hash of its handle.
     async fn transaction(
         &self,
         tenant: TenantId,
@@ -25,7 +25,7 @@ pub trait LoginStore: Send + Sync {
         subject_key: &str,
     ) -> Result<Option<LinkedPerson>, StoreError>;
 
-    /// A live session by the SHA-256 of its cookie.
+    /// A live session by the keyed hash of its cookie.
     async fn session(
         &self,
         tenant: TenantId,
@@ -129,7 +129,6 @@ pub enum GuardFailed {
     SeenBefore { purpose: String },
     LinkExists,
     SessionEnded,
-    CodeUsed,
 }
 
 #[derive(Debug, Clone, thiserror::Error)]

@@ -1,26 +1,38 @@
 //! An upstream's answer comes in: find the login it belongs to, check that the
 //! browser is the one that started it, and let the adapter verify it.
+//!
+//! Whatever the adapter then says, the login is over: it is finished in the store
+//! and recorded once, under the id that its pages show.
 
 use std::sync::Arc;
 
 use fedbridge_contract::downstream::{Refusal, RefusalKind};
 use fedbridge_contract::http::{HttpInput, Reply};
-use fedbridge_contract::ids::TraceId;
+use fedbridge_contract::identity::AuthenticatedIdentity;
+use fedbridge_contract::ids::{TraceId, TransactionId};
 use fedbridge_contract::proof::Minter;
-use fedbridge_contract::trace::{Outcome, TraceLog};
-use fedbridge_contract::upstream::{Answer, Correlation, LoginOutcome, UpstreamRefusal, UpstreamRefusalKind};
+use fedbridge_contract::trace::TraceLog;
+use fedbridge_contract::upstream::{
+    Answer, Correlation, LoginOutcome, UpstreamLogin, UpstreamRefusal, UpstreamRefusalKind,
+};
 
+use super::Hub;
+use super::ending::Stop;
 use super::finish::{Basis, Who};
 use super::record::{SessionRecord, TransactionRecord};
-use super::session::{correlation_cookie_name, transaction_place};
+use super::session::{correlation_cookie, correlation_cookie_name, transaction_place};
 use super::snapshot::{OpenConnection, TenantSnapshot};
 use super::start::Login;
-use super::trace::Ending;
-use super::{Hub, error_page};
-use crate::ports::StoredTransaction;
 
-/// What a person reads when an answer can't be used. The reason is in the trace.
-const NOT_ACCEPTED: &str = "The answer of your login provider could not be accepted.";
+/// What says that an answer belongs to a login of this browser.
+const CORRELATION: &str = "SAML profiles 4.1.4.3, RFC 6749 10.12";
+
+/// The login that an answer belongs to.
+struct Found {
+    id: TransactionId,
+    handle: String,
+    record: TransactionRecord,
+}
 
 impl Hub {
     pub(super) async fn answer(
@@ -29,147 +41,151 @@ impl Hub {
         connection: Arc<OpenConnection>,
         input: &HttpInput,
     ) -> Reply {
-        let now = self.services.clock.now();
         let mut login = Login {
-            tenant: Arc::clone(&tenant),
+            tenant,
             app: None,
             connection: Some(Arc::clone(&connection)),
             wish: Default::default(),
-            started: now,
+            started: self.services.clock.now(),
             peer: input.peer,
             trace_id: TraceId::random(self.services.rng.as_ref()),
             trace: TraceLog::new(),
         };
-        let Ok(ready) = &connection.state else {
-            return self.reject(login, "the connection's configuration is broken".into());
+        let adapter = connection.state.as_ref().ok().and_then(|ready| ready.adapter.login.as_deref());
+        let Some(adapter) = adapter else {
+            return self.stop(login, Stop::broken("the connection can't be used"), None, None);
         };
-        let Some(adapter) = ready.adapter.login.as_deref() else {
-            return self.reject(login, "the adapter offers no login".into());
-        };
+        match self.correlate(&mut login, adapter, &connection, input).await {
+            Ok(found) => self.complete(login, adapter, Arc::clone(&connection), input, found).await,
+            // Not known to be of this browser: an event of its own, and the login may still end well.
+            Err(stop) => self.stop(login, stop, None, None),
+        }
+    }
+
+    /// Finds the login under way, and checks connection and browser. Only then the login is taken up.
+    async fn correlate(
+        &self,
+        login: &mut Login,
+        adapter: &dyn UpstreamLogin,
+        connection: &OpenConnection,
+        input: &HttpInput,
+    ) -> Result<Found, Stop> {
+        let expected = "the handle of a login under way";
         let handle = match adapter.correlate(input) {
             Correlation::Handle(handle) => handle,
             Correlation::Unsolicited => {
-                login.trace.check(
-                    "answers one of our requests",
-                    "SAML profiles 4.1.4.3",
-                    "the handle of a login under way",
-                    "none: an unsolicited answer, which this connection does not allow",
-                    false,
-                );
-                return self.reject(login, "unsolicited answer".into());
+                let actual = "none: an unsolicited answer, which this connection does not allow";
+                login.trace.check("answers one of our requests", CORRELATION, expected, actual, false);
+                return Err(Stop::not_accepted("unsolicited answer"));
             }
             Correlation::Malformed(why) => {
                 login.trace.check("the message can be read", "", "a form post of the upstream", why.clone(), false);
-                return self.reject(login, why);
+                return Err(Stop::not_accepted(why));
             }
         };
-        let tenant_id = tenant.view.id;
-        let handle_hash = self.services.tokens.mac(tenant_id, "transaction handle", handle.as_bytes());
-        let stored = match self.store.transaction(tenant_id, &handle_hash, now).await {
-            Ok(stored) => stored,
-            Err(error) => {
-                let reply = error_page(503, Some(&tenant), super::unavailable().public, Some(login.trace_id), None);
-                let cause = error.to_string();
-                self.record(login, None, Ending { outcome: Outcome::Error, cause, person: None });
-                return reply;
-            }
+        let tenant = Arc::clone(&login.tenant);
+        let id = tenant.view.id;
+        let handle_hash = self.services.tokens.mac(id, "transaction handle", handle.as_bytes());
+        let stored = self.store.transaction(id, &handle_hash, login.started).await?;
+        let opened = stored.and_then(|stored| {
+            let plain = self.sealer.open(&transaction_place(id, stored.id), &stored.sealed).ok()?;
+            let record: TransactionRecord = serde_json::from_slice(&plain).ok()?;
+            Some((stored.id, record))
+        });
+        let Some((transaction, record)) = opened else {
+            let actual = "a handle that is unknown, used before, or older than 10 minutes";
+            login.trace.check("answers one of our requests", CORRELATION, expected, actual, false);
+            return Err(Stop::not_accepted("no login under way has this handle"));
         };
-        let Some((stored, record)) = stored.and_then(|stored| self.open_transaction(&login, stored)) else {
-            login.trace.check(
-                "answers one of our requests",
-                "SAML profiles 4.1.4.3",
-                "the handle of a login under way",
-                "a handle that is unknown, used before, or older than 10 minutes",
-                false,
-            );
-            return self.reject(login, "no login under way has this handle".into());
+        let name = |id| tenant.view.connection_by_id(id).map_or("gone", |view| view.slug.as_str());
+        let asked = name(record.connection);
+        let same = record.connection == connection.view.id;
+        let slug = connection.view.slug.clone();
+        if !login.trace.check("the connection that was asked", CORRELATION, asked, slug, same) {
+            return Err(Stop::not_accepted("the answer came to another connection's address"));
+        }
+        let cookie = input.cookie(&correlation_cookie_name(id, &handle)).unwrap_or_default();
+        let browser = self.services.tokens.mac(id, "correlation cookie", cookie.as_bytes());
+        let same = !cookie.is_empty() && browser == record.browser;
+        let actual = match (same, cookie.is_empty()) {
+            (true, _) => "it",
+            (false, true) => "no correlation cookie",
+            (false, false) => "another correlation cookie",
         };
+        let what = "the browser that started this login";
+        if !login.trace.check(what, CORRELATION, "its correlation cookie", actual, same) {
+            return Err(Stop::not_accepted("the answer came from another browser"));
+        }
         login.resume(&record);
+        Ok(Found { id: transaction, handle, record })
+    }
+
+    /// The adapter verifies the answer; the login ends, whichever way.
+    async fn complete(
+        &self,
+        mut login: Login,
+        adapter: &dyn UpstreamLogin,
+        connection: Arc<OpenConnection>,
+        input: &HttpInput,
+        found: Found,
+    ) -> Reply {
+        let Found { id, handle, record } = found;
+        let tenant = Arc::clone(&login.tenant);
+        let removal = correlation_cookie(tenant.view.id, &handle, String::new());
         if record.app.is_some() && login.app.is_none() {
             login.trace.decide("app", "it was deleted while the person logged in", false);
-            return self.reject(login, "the app is gone".into());
+            return self.give_up(login, id, Stop::not_accepted("the app is gone")).await.with_cookie(removal);
         }
-        if record.connection != connection.view.id {
-            let name = |id| tenant.view.connection_by_id(id).map_or("gone", |view| view.slug.as_str());
-            login.trace.check(
-                "the connection that was asked",
-                "saml.md 19",
-                name(record.connection),
-                connection.view.slug.clone(),
-                false,
-            );
-            return self.reject(login, "the answer came to another connection's address".into());
-        }
-        let cookie = input.cookie(&correlation_cookie_name(tenant_id, &handle)).unwrap_or_default();
-        let browser = self.services.tokens.mac(tenant_id, "correlation cookie", cookie.as_bytes());
-        let same = !cookie.is_empty() && browser == record.browser;
-        let came = if cookie.is_empty() { "no correlation cookie" } else { "another correlation cookie" };
-        let same = login.trace.check(
-            "the browser that started this login",
-            "SAML profiles 4.1.4.3",
-            "its correlation cookie",
-            if same { "it" } else { came },
-            same,
-        );
-        if !same {
-            return self.reject(login, "the answer came from another browser".into());
-        }
-        let minter = Minter::for_transaction(tenant_id, connection.view.id, stored.id);
+        let minter = Minter::for_transaction(tenant.view.id, connection.view.id, id);
+        let now = self.services.clock.now();
         let answer = Answer {
             tenant: &tenant.view,
             input,
-            transaction: stored.id,
+            transaction: id,
             state: &record.state,
             wish: &record.wish,
             started: record.started,
             now,
         };
-        match adapter.complete(answer, minter, &mut login.trace).await {
+        let reply = match adapter.complete(answer, minter, &mut login.trace).await {
             LoginOutcome::Authenticated(identity) => {
-                let covered = identity.proof.covers(tenant_id, connection.view.id, stored.id);
-                if !covered {
+                if identity.proof.covers(tenant.view.id, connection.view.id, id) {
+                    let basis = Basis::Fresh { transaction: id, prior: record.session };
+                    self.finish(login, connection, who(*identity), basis).await
+                } else {
                     login.trace.decide("proof", "the identity was not verified in this transaction", false);
-                    return self.reject(login, "proof of another transaction".into());
+                    self.give_up(login, id, Stop::not_accepted("proof of another transaction")).await
                 }
-                let identity = *identity;
-                let who = Who {
-                    record: SessionRecord {
-                        subject: identity.subject,
-                        attributes: identity.attributes,
-                        authn: identity.authn,
-                        upstream: identity.session,
-                        onward: identity.onward,
-                    },
-                    once: identity.once,
-                };
-                let basis = Basis::Fresh { transaction: stored.id, handle, prior: record.session };
-                self.finish(login, connection, who, basis).await
             }
             LoginOutcome::UpstreamRefused(refusal) => {
                 let cause = format!("the upstream answered {}", refusal.upstream_code);
-                self.refuse(login, upstream_refusal(&refusal), Outcome::Refused, cause)
+                self.give_up(login, id, Stop::because(upstream_refusal(&refusal), cause)).await
             }
-            LoginOutcome::Rejected(error) => self.reject(login, error.cause),
-        }
+            LoginOutcome::Rejected(error) => {
+                let cause = login.trace.cause().unwrap_or(error.cause);
+                self.give_up(login, id, Stop::not_accepted(cause)).await
+            }
+        };
+        reply.with_cookie(removal)
     }
 
-    fn open_transaction(
-        &self,
-        login: &Login,
-        stored: StoredTransaction,
-    ) -> Option<(StoredTransaction, TransactionRecord)> {
-        let place = transaction_place(login.tenant.view.id, stored.id);
-        let plain = self.sealer.open(&place, &stored.sealed).ok()?;
-        let record = serde_json::from_slice(&plain).ok()?;
-        Some((stored, record))
+    /// Finishes a login in the store that has failed: it can't be answered a second time.
+    async fn give_up(&self, login: Login, transaction: TransactionId, stop: Stop) -> Reply {
+        let stop = self.closed(&login, transaction, Vec::new(), stop).await;
+        self.stop(login, stop, None, None)
     }
+}
 
-    /// A plain page: nothing of an answer that was not accepted goes on to the app.
-    fn reject(&self, login: Login, why: String) -> Reply {
-        let cause = login.trace.cause().unwrap_or(why);
-        let reply = error_page(400, Some(&login.tenant), NOT_ACCEPTED, Some(login.trace_id), login.again());
-        self.record(login, None, Ending { outcome: Outcome::Refused, cause, person: None });
-        reply
+fn who(identity: AuthenticatedIdentity) -> Who {
+    Who {
+        record: SessionRecord {
+            subject: identity.subject,
+            attributes: identity.attributes,
+            authn: identity.authn,
+            upstream: identity.session,
+            onward: identity.onward,
+        },
+        once: identity.once,
     }
 }
 
@@ -190,17 +206,13 @@ impl Login {
 }
 
 fn upstream_refusal(refusal: &UpstreamRefusal) -> Refusal {
-    match refusal.kind {
-        UpstreamRefusalKind::LoginRequired => Refusal::new(RefusalKind::LoginRequired, "Nobody is logged in."),
-        UpstreamRefusalKind::Denied => {
-            Refusal::new(RefusalKind::AccessDenied, "Your login provider did not let you in.")
+    let (kind, public) = match refusal.kind {
+        UpstreamRefusalKind::LoginRequired => (RefusalKind::LoginRequired, "Nobody is logged in."),
+        UpstreamRefusalKind::Denied => (RefusalKind::AccessDenied, "Your login provider did not let you in."),
+        UpstreamRefusalKind::UnmetAuthnContext => {
+            (RefusalKind::UnmetAuthnContext, "Your login provider can't authenticate you as strongly as asked.")
         }
-        UpstreamRefusalKind::UnmetAuthnContext => Refusal::new(
-            RefusalKind::UnmetAuthnContext,
-            "Your login provider can't authenticate you as strongly as asked.",
-        ),
-        UpstreamRefusalKind::Failed => {
-            Refusal::new(RefusalKind::AccessDenied, "Your login provider could not log you in.")
-        }
-    }
+        UpstreamRefusalKind::Failed => (RefusalKind::AccessDenied, "Your login provider could not log you in."),
+    };
+    Refusal::new(kind, public)
 }

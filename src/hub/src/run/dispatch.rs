@@ -110,6 +110,7 @@ impl Hub {
                         app: None,
                         connection: None,
                         person: None,
+                        peer: Some(input.peer),
                         outcome: Outcome::Refused,
                         cause,
                         steps: trace,

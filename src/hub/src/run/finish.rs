@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use fedbridge_contract::claims::Claims;
-use fedbridge_contract::downstream::{Finish, IssuedIdentity, Refusal, RefusalKind};
+use fedbridge_contract::downstream::{Finish, IssuedIdentity, RefusalKind};
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::http::Reply;
 use fedbridge_contract::identity::{OneTimeKey, Onward};
@@ -15,13 +15,14 @@ use fedbridge_contract::proof::Permit;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::Outcome;
 
+use super::Hub;
+use super::ending::{NOT_ALLOWED, Stop, Told};
 use super::gate::HubGate;
 use super::record::{PriorSession, SessionRecord};
-use super::session::{ABSOLUTE, IDLE, correlation_cookie, session_cookie, session_place};
+use super::session::{ABSOLUTE, IDLE, session_cookie, session_place};
 use super::snapshot::OpenConnection;
 use super::start::Login;
 use super::trace::Ending;
-use super::{Hub, error_page, unavailable};
 use crate::decide::{
     ClientFacts, ConnectionFacts, DecideInput, DenialKind, Facts, ReplayInput, RequestFacts, Verdict, decide,
     pairwise_sub,
@@ -38,45 +39,13 @@ pub(super) struct Who {
 /// What the login rests on.
 pub(super) enum Basis {
     /// An answer of the upstream that was verified just now.
-    Fresh { transaction: TransactionId, handle: String, prior: Option<PriorSession> },
+    Fresh { transaction: TransactionId, prior: Option<PriorSession> },
     /// A session of this browser.
     Session(StoredSession),
 }
 
 /// Two logins of one new person at the same moment: the loser of the race finds the winner's person.
 const LINK_ATTEMPTS: usize = 3;
-
-/// Why a login ends without success, and who is told.
-struct Stop {
-    refusal: Refusal,
-    outcome: Outcome,
-    cause: String,
-    told: Told,
-}
-
-/// An answer that was used before says nothing about the login that used it, so its app hears nothing.
-#[derive(PartialEq, Eq)]
-enum Told {
-    App,
-    PersonOnly,
-}
-
-impl Stop {
-    fn new(kind: RefusalKind, public: impl Into<String>, cause: impl Into<String>) -> Self {
-        Self::because(Refusal::new(kind, public), cause)
-    }
-
-    fn because(refusal: Refusal, cause: impl Into<String>) -> Self {
-        let ours = matches!(refusal.kind, RefusalKind::ServerError | RefusalKind::TemporarilyUnavailable);
-        let outcome = if ours { Outcome::Error } else { Outcome::Refused };
-        Self { refusal, outcome, cause: cause.into(), told: Told::App }
-    }
-
-    fn replayed(cause: impl Into<String>) -> Self {
-        let public = "This login was used before. Please start again.";
-        Self { told: Told::PersonOnly, ..Self::new(RefusalKind::AccessDenied, public, cause) }
-    }
-}
 
 impl Hub {
     pub(super) async fn finish(
@@ -87,25 +56,38 @@ impl Hub {
         basis: Basis,
     ) -> Reply {
         let now = self.services.clock.now();
-        let tenant = login.tenant.view.id;
-        let handle = match &basis {
-            Basis::Fresh { handle, .. } => Some(handle.clone()),
-            Basis::Session(_) => None,
-        };
         let mut replay = None;
         let ended = self.try_finish(&mut login, &connection, &who, &basis, now, &mut replay).await;
         let person = Some(who.record.subject.display.clone());
-        let reply = match ended {
-            Ok(reply) => {
+        match (ended, basis) {
+            (Ok(reply), _) => {
                 self.record(login, replay, Ending { outcome: Outcome::Success, cause: String::new(), person });
                 reply
             }
-            Err(stop) => self.stop(login, replay, stop, person),
-        };
-        match handle {
-            // The login is over, whichever way: its cookie goes.
-            Some(handle) => reply.with_cookie(correlation_cookie(tenant, &handle, String::new())),
-            None => reply,
+            (Err(stop), Basis::Fresh { transaction, .. }) if stop.told != Told::Replayer => {
+                let stop = self.closed(&login, transaction, who.once, stop).await;
+                self.stop(login, stop, replay, person)
+            }
+            (Err(stop), _) => self.stop(login, stop, replay, person),
+        }
+    }
+
+    /// Finishes a refused login in the store, with what it has used up, so that nothing of it can be tried
+    /// again. Gives back why the login ends.
+    pub(super) async fn closed(
+        &self,
+        login: &Login,
+        transaction: TransactionId,
+        once: Vec<OneTimeKey>,
+        stop: Stop,
+    ) -> Stop {
+        let mut commands = vec![Command::FinishTransaction(transaction)];
+        commands.extend(once.into_iter().map(used));
+        let unit = Unit { commands, now: self.services.clock.now() };
+        match self.store.commit(login.tenant.view.id, unit).await {
+            Ok(()) => stop,
+            Err(UnitError::Guard(_)) => Stop::replayed(format!("{}; and this login was answered before", stop.cause)),
+            Err(UnitError::Store(error)) => error.into(),
         }
     }
 
@@ -144,11 +126,7 @@ impl Hub {
                 }),
                 Basis::Fresh { transaction, prior: before, .. } => {
                     commands.push(Command::FinishTransaction(*transaction));
-                    commands.extend(who.once.iter().map(|once| Command::Once {
-                        purpose: once.purpose.to_owned(),
-                        key: once.key.clone(),
-                        expires: once.expires,
-                    }));
+                    commands.extend(who.once.iter().cloned().map(used));
                     if !known {
                         commands.push(Command::CreatePerson(NewLink {
                             person: person.person,
@@ -177,7 +155,7 @@ impl Hub {
                 Err(error) => return Err(lost(login, error)),
             }
         }
-        Err(Stop::because(unavailable(), "the person's link kept changing"))
+        Err(Stop::unavailable("the person's link kept changing"))
     }
 
     /// The pure part: the claims that this app may see. What it was given is kept for the replay.
@@ -189,13 +167,12 @@ impl Hub {
         now: Timestamp,
         replay: &mut Option<ReplayInput>,
     ) -> Result<Claims, Stop> {
-        let broken = |cause: String| Stop::new(RefusalKind::ServerError, NOT_SET_UP, cause);
-        let ready = connection.state.as_ref().map_err(|_| broken("the connection's configuration is broken".into()))?;
+        let ready = connection.state.as_ref().map_err(|_| Stop::broken("the connection's configuration is broken"))?;
         let app = login.app.as_ref().map(|(open, _)| Arc::clone(open));
         let rules = match app.as_deref().map(|open| open.rules.as_ref()) {
             Some(Ok(rules)) => rules,
             Some(Err(complaints)) => {
-                return Err(broken(format!("the app's own claim rules are broken: {}", all(complaints))));
+                return Err(Stop::broken(format!("the app's own claim rules are broken: {}", all(complaints))));
             }
             None => &self.no_app,
         };
@@ -242,7 +219,7 @@ impl Hub {
                 let person = PersonId::random(self.services.rng.as_ref());
                 Ok((LinkedPerson { person, disabled: false }, false))
             }
-            Err(error) => Err(Stop::because(unavailable(), error.to_string())),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -262,7 +239,7 @@ impl Hub {
             return Ok((signed_in(login, connection, who), None));
         };
         let Some(downstream) = self.downstream(app.view.kind) else {
-            return Err(Stop::new(RefusalKind::ServerError, NOT_SET_UP, "no downstream adapter for this app"));
+            return Err(Stop::broken("no downstream adapter for this app"));
         };
         let sub = match app.subject_type {
             SubjectType::Public => person.to_string(),
@@ -320,7 +297,7 @@ impl Hub {
     ) -> Result<(String, NewSession), Stop> {
         let tenant = login.tenant.view.id;
         let plain = serde_json::to_vec(&who.record)
-            .map_err(|error| Stop::because(unavailable(), format!("the session can't be written: {error}")))?;
+            .map_err(|error| Stop::unavailable(format!("the session can't be written: {error}")))?;
         let (cookie, cookie_hash) = self.cookie_secret(tenant, "session cookie");
         let limit = who.record.upstream.not_on_or_after.unwrap_or(Timestamp::from_millis(i64::MAX));
         let absolute_expires = (now + ABSOLUTE).min(limit);
@@ -335,21 +312,11 @@ impl Hub {
         };
         Ok((cookie, start))
     }
-
-    fn stop(&self, login: Login, replay: Option<ReplayInput>, stop: Stop, person: Option<String>) -> Reply {
-        let told = login.app.as_ref().filter(|_| stop.told == Told::App).and_then(|(app, asked)| {
-            let downstream = self.downstream(app.view.kind)?;
-            Some(downstream.refuse(&login.tenant.view, &asked.continuation, &stop.refusal, login.trace_id))
-        });
-        let reply = told
-            .unwrap_or_else(|| error_page(403, Some(&login.tenant), stop.refusal.public, Some(login.trace_id), None));
-        self.record(login, replay, Ending { outcome: stop.outcome, cause: stop.cause, person });
-        reply
-    }
 }
 
-const NOT_ALLOWED: &str = "You may not log in to this application.";
-const NOT_SET_UP: &str = "This way to log in is not set up correctly.";
+fn used(once: OneTimeKey) -> Command {
+    Command::Once { purpose: once.purpose.to_owned(), key: once.key, expires: once.expires }
+}
 
 /// A ProxyRestriction stops what would go on to this app (SAML core 2.5.1.6).
 fn may_go_onward(login: &mut Login, onward: &Onward) -> Result<(), Stop> {
@@ -382,7 +349,7 @@ fn may_issue(login: &mut Login, connection: &OpenConnection, person: &LinkedPers
 /// Why the unit of work was not carried out.
 fn lost(login: &mut Login, error: UnitError) -> Stop {
     match error {
-        UnitError::Store(error) => Stop::because(unavailable(), error.to_string()),
+        UnitError::Store(error) => error.into(),
         UnitError::Guard(GuardFailed::SeenBefore { purpose }) => {
             let actual = format!("seen before ({purpose})");
             login.trace.check("used once", "SAML profiles 4.1.4.5", "first use", actual, false);

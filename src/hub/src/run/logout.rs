@@ -4,13 +4,18 @@
 use std::sync::Arc;
 
 use fedbridge_contract::downstream::{LOGOUT_CONFIRMATION, LogoutRequest};
+use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::{HttpInput, Reply};
-use fedbridge_contract::ids::SessionId;
+use fedbridge_contract::ids::{SessionId, TraceId};
 use fedbridge_contract::page::{ConfirmLogoutPage, LoggedOutPage, Page, WayBack};
+use fedbridge_contract::services::{TraceEvent, TraceSink as _};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::{Outcome, TraceLog};
 
+use super::ending::Stop;
 use super::session::{LiveSession, end_session_cookie, session_cookie_name};
 use super::snapshot::TenantSnapshot;
-use super::{Hub, error_page, unavailable};
+use super::{Hub, error_page};
 use crate::ports::{Command, Unit, UnitError};
 
 impl Hub {
@@ -19,7 +24,7 @@ impl Hub {
         let id = tenant.view.id;
         let live = match self.live_session(id, input, now).await {
             Ok(live) => live,
-            Err(_) => return error_page(503, Some(&tenant), unavailable().public, None, None),
+            Err(error) => return away(&tenant, error),
         };
         let Some(live) = live else {
             // The browser is logged out already. The app's own session may still be one of ours.
@@ -29,7 +34,7 @@ impl Hub {
             {
                 return reply;
             }
-            return done(&tenant, &request);
+            return done(&tenant, &request, request.hint.is_some());
         };
         let token = self.confirmation_token(&tenant, input);
         if !self.agrees(&request, &live, &token) {
@@ -42,7 +47,10 @@ impl Hub {
             }));
         }
         match self.end(&tenant, live.stored.id).await {
-            Ok(()) => done(&tenant, &request).with_cookie(end_session_cookie(id)),
+            Ok(()) => {
+                self.record_logout(&tenant, &request, now);
+                done(&tenant, &request, true).with_cookie(end_session_cookie(id))
+            }
             Err(reply) => reply,
         }
     }
@@ -60,21 +68,43 @@ impl Hub {
         mac.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    fn record_logout(&self, tenant: &TenantSnapshot, request: &LogoutRequest, now: Timestamp) {
+        let mut steps = TraceLog::new();
+        let how = if request.hint.is_some() { "the app's id_token_hint names it" } else { "the person agreed" };
+        steps.decide("session", format!("ended: {how}"), true);
+        self.recorder.record(TraceEvent {
+            tenant: tenant.view.id,
+            id: TraceId::random(self.services.rng.as_ref()),
+            at: now,
+            kind: "logout",
+            app: request.app.clone(),
+            connection: None,
+            person: request.hint.as_ref().map(|hint| hint.sub.clone()),
+            peer: None,
+            outcome: Outcome::Success,
+            cause: String::new(),
+            steps,
+        });
+    }
+
     async fn end(&self, tenant: &TenantSnapshot, session: SessionId) -> Result<(), Reply> {
         let unit = Unit { commands: vec![Command::EndSession(session)], now: self.services.clock.now() };
         match self.store.commit(tenant.view.id, unit).await {
             // A session that is over already is what was wanted.
             Ok(()) | Err(UnitError::Guard(_)) => Ok(()),
-            Err(UnitError::Store(_)) => Err(error_page(503, Some(tenant), unavailable().public, None, None)),
+            Err(UnitError::Store(error)) => Err(away(tenant, error)),
         }
     }
 }
 
-fn done(tenant: &TenantSnapshot, request: &LogoutRequest) -> Reply {
-    let hinted = request.hint.is_some() || request.confirmation.is_some();
+fn away(tenant: &TenantSnapshot, error: StoreError) -> Reply {
+    error_page(503, Some(tenant), Stop::from(error).refusal.public, None, None)
+}
+
+/// `agreed`: by a hint or a pressed button of ours. Without, the address is offered, not followed.
+fn done(tenant: &TenantSnapshot, request: &LogoutRequest, agreed: bool) -> Reply {
     match &request.return_to {
-        // Without a hint and without a pressed button the address is offered, not followed.
-        Some(location) if hinted => Reply::redirect(location),
+        Some(location) if agreed => Reply::redirect(location),
         return_to => Reply::page(Page::LoggedOut(LoggedOutPage {
             tenant: tenant.view.display_name.clone(),
             way_back: return_to.as_ref().map(|href| WayBack {

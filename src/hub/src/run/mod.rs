@@ -7,6 +7,7 @@
 mod answer;
 mod choose;
 mod dispatch;
+mod ending;
 mod finish;
 mod gate;
 mod logout;
@@ -19,7 +20,7 @@ mod trace;
 use std::sync::Arc;
 
 use fedbridge_contract::config::AppKind;
-use fedbridge_contract::downstream::{Downstream, Refusal, RefusalKind};
+use fedbridge_contract::downstream::Downstream;
 use fedbridge_contract::http::Reply;
 use fedbridge_contract::ids::TraceId;
 use fedbridge_contract::page::{ErrorPage, Page, WayBack};
@@ -73,9 +74,4 @@ fn error_page(
         trace,
         way_back: again.map(|href| WayBack { label: "Try again".into(), href: href.to_owned() }),
     }))
-}
-
-/// The store didn't answer: nothing was changed, and trying again is right.
-fn unavailable() -> Refusal {
-    Refusal::new(RefusalKind::TemporarilyUnavailable, "The service can't answer at the moment. Please try again.")
 }

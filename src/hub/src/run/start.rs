@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use fedbridge_contract::downstream::{ConnectionHints, LoginRequest, Refusal, RefusalKind};
+use fedbridge_contract::downstream::{ConnectionHints, LoginRequest, RefusalKind};
 use fedbridge_contract::http::{HttpInput, Reply, ReplyKind};
 use fedbridge_contract::ids::{TraceId, TransactionId};
 use fedbridge_contract::page::{Choice as PageChoice, ChooserPage, Page};
@@ -14,12 +14,13 @@ use fedbridge_contract::trace::{Outcome, TraceLog};
 use fedbridge_contract::upstream::{Challenge, LoginWish, Start};
 
 use super::choose::{Choice, choose};
+use super::ending::Stop;
 use super::finish::{Basis, Who};
 use super::record::{Asked, PriorSession, TransactionRecord};
 use super::session::{LiveSession, TRANSACTION, correlation_cookie, transaction_place};
 use super::snapshot::{OpenApp, OpenConnection, TenantSnapshot};
 use super::trace::Ending;
-use super::{Hub, error_page, unavailable};
+use super::{Hub, error_page};
 use crate::ports::{Command, NewTransaction, Unit};
 
 /// A login under way, from its first request to its answer.
@@ -101,7 +102,7 @@ impl Hub {
     async fn start(&self, mut login: Login, hints: &ConnectionHints, ask: bool, input: &HttpInput) -> Reply {
         let session = match self.live_session(login.tenant.view.id, input, login.started).await {
             Ok(session) => session,
-            Err(error) => return self.refuse(login, unavailable(), Outcome::Error, error.to_string()),
+            Err(error) => return self.stop(login, error.into(), None, None),
         };
         let prior = session.as_ref().map(|live| PriorSession {
             id: live.stored.id,
@@ -122,13 +123,8 @@ impl Hub {
         match choose(&tenant, app.as_ref().map(|open| open.view.as_ref()), hints, ask, &mut login.trace) {
             Choice::Go(connection) => self.begin(login, connection, prior).await,
             Choice::Ask(_) if login.wish.passive => {
-                let refusal = Refusal::new(RefusalKind::LoginRequired, "Nobody is logged in.");
-                self.refuse(
-                    login,
-                    refusal,
-                    Outcome::Refused,
-                    "prompt=none, and a page would have to ask which connection".into(),
-                )
+                let cause = "prompt=none, and a page would have to ask which connection";
+                self.stop(login, Stop::new(RefusalKind::LoginRequired, "Nobody is logged in.", cause), None, None)
             }
             Choice::Ask(connections) => chooser(&login, &connections),
             Choice::Refuse(sentence) => {
@@ -147,17 +143,17 @@ impl Hub {
             Ok(ready) => ready.adapter.login.as_deref(),
             Err(complaints) => {
                 let cause = complaints.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-                return self.broken(login, cause);
+                return self.stop(login, Stop::broken(cause), None, None);
             }
         };
         let Some(adapter) = adapter else {
-            return self.broken(login, "the adapter offers no login".into());
+            return self.stop(login, Stop::broken("the adapter offers no login"), None, None);
         };
         let handle = random_text::<24>(self.services.rng.as_ref());
         let start = Start { tenant: &login.tenant.view, handle: &handle, wish: &login.wish, now: login.started };
         let begun = match adapter.begin(start, &mut login.trace).await {
             Ok(begun) => begun,
-            Err(error) => return self.broken(login, error.cause),
+            Err(error) => return self.stop(login, Stop::broken(error.cause), None, None),
         };
         let tenant = login.tenant.view.id;
         let (secret, browser) = self.cookie_secret(tenant, "correlation cookie");
@@ -175,7 +171,10 @@ impl Hub {
         };
         let plain = match serde_json::to_vec(&record) {
             Ok(plain) => plain,
-            Err(error) => return self.broken(login, format!("the transaction can't be written: {error}")),
+            Err(error) => {
+                let cause = format!("the transaction can't be written: {error}");
+                return self.stop(login, Stop::broken(cause), None, None);
+            }
         };
         let open = Command::OpenTransaction(NewTransaction {
             id,
@@ -184,33 +183,13 @@ impl Hub {
             sealed: self.sealer.seal(&transaction_place(tenant, id), &plain),
         });
         if let Err(error) = self.store.commit(tenant, Unit { commands: vec![open], now: login.started }).await {
-            return self.refuse(login, unavailable(), Outcome::Error, error.to_string());
+            return self.stop(login, Stop::unavailable(error.to_string()), None, None);
         }
         let kind = match begun.challenge {
             Challenge::Redirect(location) => ReplyKind::Redirect(location),
             Challenge::AutoPost { action, fields } => ReplyKind::AutoPost { action, fields },
         };
         Reply::from(kind).with_cookie(correlation_cookie(tenant, &handle, secret))
-    }
-
-    /// The connection itself is not in order: the admin must mend it.
-    fn broken(&self, mut login: Login, cause: String) -> Reply {
-        login.trace.decide("connection", cause.clone(), false);
-        let refusal = Refusal::new(RefusalKind::ServerError, "This way to log in is not set up correctly.");
-        self.refuse(login, refusal, Outcome::Error, cause)
-    }
-
-    /// Ends a login without success, told to the app in its protocol, or on a page where there is none.
-    pub(super) fn refuse(&self, login: Login, refusal: Refusal, outcome: Outcome, cause: String) -> Reply {
-        let told = login.app.as_ref().and_then(|(app, asked)| {
-            let downstream = self.downstream(app.view.kind)?;
-            Some(downstream.refuse(&login.tenant.view, &asked.continuation, &refusal, login.trace_id))
-        });
-        let reply = told.unwrap_or_else(|| {
-            error_page(403, Some(&login.tenant), refusal.public.clone(), Some(login.trace_id), None)
-        });
-        self.record(login, None, Ending { outcome, cause, person: None });
-        reply
     }
 }
 

@@ -1,6 +1,7 @@
 //! Recording logins without slowing them: a bounded queue, one writer, batches.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,15 +16,20 @@ use super::Hub;
 use super::start::Login;
 use crate::decide::ReplayInput;
 use crate::ports::{RecordedTrace, Sealer, TraceStore, TraceSummary};
+use crate::throttle::{ByPeer, Limit};
 
 /// Traces that wait to be written. When they are this many, a further one shrinks to a count.
-const QUEUE: usize = 8192;
+const QUEUE: usize = 1024;
 
 /// Traces written in one transaction.
 const BATCH: usize = 256;
 
 /// How long a trace waits for company.
-const LINGER: Duration = Duration::from_millis(100);
+const LINGER: Duration = Duration::from_millis(50);
+
+/// Refusals of one address that are kept in full; further ones shrink to a count, so that nobody fills
+/// the store by being refused.
+const REFUSALS: Limit = Limit { count: 120, per: Duration::from_secs(60) };
 
 /// What the sealed part of a recorded trace holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,20 +62,23 @@ impl Hub {
         let seconds = now.since(login.started).as_secs_f64();
         let result = result_word(ending.outcome);
         self.observer.login(&login.tenant.view.slug, connection.as_deref().unwrap_or("none"), result, seconds);
-        self.recorder.push(Draft {
-            summary: TraceSummary {
-                tenant: login.tenant.view.id,
-                id: login.trace_id,
-                at: login.started,
-                kind: "login".into(),
-                connection,
-                app: login.app.as_ref().map(|(open, _)| open.view.name.clone()),
-                person: ending.person,
-                outcome: ending.outcome,
-                cause: ending.cause,
+        self.recorder.push(
+            Some(login.peer),
+            Draft {
+                summary: TraceSummary {
+                    tenant: login.tenant.view.id,
+                    id: login.trace_id,
+                    at: login.started,
+                    kind: "login".into(),
+                    connection,
+                    app: login.app.as_ref().map(|(open, _)| open.view.name.clone()),
+                    person: ending.person,
+                    outcome: ending.outcome,
+                    cause: ending.cause,
+                },
+                payload: TracePayload { steps: trace.into_steps(), replay },
             },
-            payload: TracePayload { steps: trace.into_steps(), replay },
-        });
+        );
     }
 }
 
@@ -95,7 +104,7 @@ enum Message {
 #[derive(Debug, Default)]
 pub struct RecorderStats {
     pub written: AtomicU64,
-    /// Traces that shrank to a count because the queue was full.
+    /// Traces that shrank to a count: the queue was full, or one address was refused too often.
     pub shrunk: AtomicU64,
     /// Traces lost because the store refused them.
     pub failed: AtomicU64,
@@ -106,10 +115,11 @@ pub struct RecorderStats {
 pub struct Recorder {
     queue: mpsc::Sender<Message>,
     overflow: Arc<Overflow>,
+    refusals: Arc<ByPeer>,
     pub stats: Arc<RecorderStats>,
 }
 
-/// Counts of traces that found the queue full, by tenant, kind and outcome.
+/// Counts of traces that were not kept in full, by tenant, kind and outcome.
 type Overflow = Mutex<HashMap<(TenantId, String, &'static str), u64>>;
 
 impl Recorder {
@@ -125,7 +135,7 @@ impl Recorder {
         let overflow = Arc::new(Overflow::default());
         let writer = Writer { store, sealer, clock, rng, overflow: Arc::clone(&overflow), stats: Arc::clone(&stats) };
         tokio::spawn(writer.run(inbox));
-        Self { queue, overflow, stats }
+        Self { queue, overflow, refusals: Arc::new(ByPeer::new(REFUSALS)), stats }
     }
 
     /// Waits until everything that was recorded before is written: a clean stop loses nothing.
@@ -136,14 +146,21 @@ impl Recorder {
         }
     }
 
-    fn push(&self, draft: Draft) {
-        if let Err(mpsc::error::TrySendError::Full(Message::Record(draft))) =
+    fn push(&self, peer: Option<IpAddr>, draft: Draft) {
+        let refused = draft.summary.outcome != Outcome::Success;
+        if refused && peer.is_some_and(|peer| self.refusals.count(peer, draft.summary.at).is_some()) {
+            self.shrink(draft.summary);
+        } else if let Err(mpsc::error::TrySendError::Full(Message::Record(draft))) =
             self.queue.try_send(Message::Record(Box::new(draft)))
         {
-            self.stats.shrunk.fetch_add(1, Ordering::Relaxed);
-            let key = (draft.summary.tenant, draft.summary.kind, result_word(draft.summary.outcome));
-            *self.overflow.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default() += 1;
+            self.shrink(draft.summary);
         }
+    }
+
+    fn shrink(&self, summary: TraceSummary) {
+        self.stats.shrunk.fetch_add(1, Ordering::Relaxed);
+        let key = (summary.tenant, summary.kind, result_word(summary.outcome));
+        *self.overflow.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default() += 1;
     }
 }
 
@@ -151,20 +168,23 @@ impl TraceSink for Recorder {
     fn record(&self, event: TraceEvent) {
         let mut steps = event.steps;
         steps.push(Step::Result { at: event.at, outcome: event.outcome, cause: event.cause.clone() });
-        self.push(Draft {
-            summary: TraceSummary {
-                tenant: event.tenant,
-                id: event.id,
-                at: event.at,
-                kind: event.kind.to_owned(),
-                connection: event.connection,
-                app: event.app,
-                person: event.person,
-                outcome: event.outcome,
-                cause: event.cause,
+        self.push(
+            event.peer,
+            Draft {
+                summary: TraceSummary {
+                    tenant: event.tenant,
+                    id: event.id,
+                    at: event.at,
+                    kind: event.kind.to_owned(),
+                    connection: event.connection,
+                    app: event.app,
+                    person: event.person,
+                    outcome: event.outcome,
+                    cause: event.cause,
+                },
+                payload: TracePayload { steps: steps.into_steps(), replay: None },
             },
-            payload: TracePayload { steps: steps.into_steps(), replay: None },
-        });
+        );
     }
 }
 
@@ -212,7 +232,7 @@ impl Writer {
         RecordedTrace { sealed: self.sealer.seal(&place, &plain), summary: draft.summary }
     }
 
-    /// One summary for each kind of trace that found the queue full.
+    /// One summary for each kind of trace that was not kept in full.
     fn shrunk(&self) -> Vec<RecordedTrace> {
         let counts = std::mem::take(&mut *self.overflow.lock().unwrap_or_else(PoisonError::into_inner));
         counts
@@ -233,7 +253,7 @@ impl Writer {
                         app: None,
                         person: None,
                         outcome,
-                        cause: format!("{count} more ended so under load; their steps were not kept"),
+                        cause: format!("{count} more ended so; under load their steps are not kept"),
                     },
                     payload: TracePayload { steps: Vec::new(), replay: None },
                 })

@@ -1,0 +1,115 @@
+//! How a login ends without success: what is recorded, and who is told.
+
+use fedbridge_contract::downstream::{Refusal, RefusalKind};
+use fedbridge_contract::error::StoreError;
+use fedbridge_contract::http::Reply;
+use fedbridge_contract::ids::TraceId;
+use fedbridge_contract::trace::Outcome;
+
+use super::start::Login;
+use super::trace::Ending;
+use super::{Hub, error_page};
+use crate::decide::ReplayInput;
+
+pub(super) const NOT_ALLOWED: &str = "You may not log in to this application.";
+pub(super) const NOT_SET_UP: &str = "This way to log in is not set up correctly.";
+
+/// Why a login ends without success, and who is told.
+pub(super) struct Stop {
+    pub refusal: Refusal,
+    /// For the trace only.
+    pub cause: String,
+    pub told: Told,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// The app, in its protocol; a page where no app asked.
+    App,
+    /// A page alone: the answer could not be accepted, so nothing of it goes on to the app.
+    PersonOnly,
+    /// A page alone: the answer was used before, and belongs to a login that has its own record.
+    Replayer,
+}
+
+impl Stop {
+    pub fn new(kind: RefusalKind, public: impl Into<String>, cause: impl Into<String>) -> Self {
+        Self::because(Refusal::new(kind, public), cause)
+    }
+
+    pub fn because(refusal: Refusal, cause: impl Into<String>) -> Self {
+        Self { refusal, cause: cause.into(), told: Told::App }
+    }
+
+    /// The connection or the app is not in order: the admin must mend it.
+    pub fn broken(cause: impl Into<String>) -> Self {
+        Self::new(RefusalKind::ServerError, NOT_SET_UP, cause)
+    }
+
+    /// The store didn't answer: nothing was changed, and trying again is right.
+    pub fn unavailable(cause: impl Into<String>) -> Self {
+        let public = "The service can't answer at the moment. Please try again.";
+        Self::new(RefusalKind::TemporarilyUnavailable, public, cause)
+    }
+
+    /// An answer of the upstream that failed a check.
+    pub fn not_accepted(cause: impl Into<String>) -> Self {
+        let public = "The answer of your login provider could not be accepted.";
+        Self { told: Told::PersonOnly, ..Self::new(RefusalKind::AccessDenied, public, cause) }
+    }
+
+    pub fn replayed(cause: impl Into<String>) -> Self {
+        let public = "This login was used before. Please start again.";
+        Self { told: Told::Replayer, ..Self::new(RefusalKind::AccessDenied, public, cause) }
+    }
+
+    fn outcome(&self) -> Outcome {
+        match self.refusal.kind {
+            RefusalKind::ServerError | RefusalKind::TemporarilyUnavailable => Outcome::Error,
+            _ => Outcome::Refused,
+        }
+    }
+
+    fn status(&self) -> u16 {
+        match (self.refusal.kind, self.told) {
+            (RefusalKind::ServerError, _) => 500,
+            (RefusalKind::TemporarilyUnavailable, _) => 503,
+            (_, Told::App) => 403,
+            _ => 400,
+        }
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::unavailable(error.to_string())
+    }
+}
+
+impl Hub {
+    /// Ends a login without success. `person` is the name that the upstream gave.
+    pub(super) fn stop(
+        &self,
+        mut login: Login,
+        stop: Stop,
+        replay: Option<ReplayInput>,
+        person: Option<String>,
+    ) -> Reply {
+        if stop.told == Told::Replayer {
+            // The login that was replayed keeps its record; this is another event.
+            let replayed = std::mem::replace(&mut login.trace_id, TraceId::random(self.services.rng.as_ref()));
+            login.trace.decide("record", format!("a replay of the login {replayed}"), true);
+        }
+        let told = login.app.as_ref().filter(|_| stop.told == Told::App).and_then(|(app, asked)| {
+            let downstream = self.downstream(app.view.kind)?;
+            Some(downstream.refuse(&login.tenant.view, &asked.continuation, &stop.refusal, login.trace_id))
+        });
+        let (outcome, status) = (stop.outcome(), stop.status());
+        let reply = told.unwrap_or_else(|| {
+            let again = login.again().filter(|_| stop.told != Told::App);
+            error_page(status, Some(&login.tenant), stop.refusal.public, Some(login.trace_id), again)
+        });
+        self.record(login, replay, Ending { outcome, cause: stop.cause, person });
+        reply
+    }
+}
