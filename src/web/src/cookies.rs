@@ -9,14 +9,13 @@ use crate::fault::Fault;
 const SECURE_PREFIX: &str = "__Host-fb-";
 const PLAIN_PREFIX: &str = "fb-";
 
-/// The most cookies of ours that one request carries: one for each tenant and login under way.
-const MAX_COOKIES: usize = 64;
-
 fn prefix(https: bool) -> &'static str {
     if https { SECURE_PREFIX } else { PLAIN_PREFIX }
 }
 
-/// Our cookies, by their bare names, in the order in which they came.
+/// Our cookies, by their bare names, in the order in which they came. Their number is bounded by the
+/// cap on a request's headers alone: a page of somebody else that makes many logins start must not push
+/// out the cookie of the login that counts.
 pub(crate) fn read(headers: &HeaderMap, https: bool) -> Vec<(String, String)> {
     let prefix = prefix(https);
     headers
@@ -28,7 +27,6 @@ pub(crate) fn read(headers: &HeaderMap, https: bool) -> Vec<(String, String)> {
             let name = name.trim().strip_prefix(prefix)?;
             Some((name.to_owned(), value.trim().to_owned()))
         })
-        .take(MAX_COOKIES)
         .collect()
 }
 
