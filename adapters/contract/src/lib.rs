@@ -22,6 +22,7 @@ pub mod proof;
 pub mod services;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+pub mod text;
 pub mod time;
 pub mod trace;
 pub mod upstream;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fedbridge_contract::error::Complaint;
+use fedbridge_contract::text;
 use serde_json::{Map, Value};
 
 /// One object of the settings, with the keys that were asked for so far.
@@ -72,7 +73,7 @@ impl<'v> Reader<'v> {
     /// A duration within limits: an integer and `ms s m h d`.
     pub(crate) fn duration(&mut self, key: &'static str, least: Duration, most: Duration) -> Option<Duration> {
         let value = self.take(key)?;
-        let Some(duration) = value.as_str().and_then(parse_duration) else {
+        let Some(duration) = value.as_str().and_then(|text| text::duration(text).ok()) else {
             self.complain(key, "Expected a duration: an integer and ms, s, m, h or d, such as 10m.");
             return None;
         };
@@ -100,7 +101,7 @@ impl<'v> Reader<'v> {
         let unknown = self.map.into_iter().flat_map(Map::keys).filter(|key| !self.known.contains(&key.as_str()));
         let unknown: Vec<String> = unknown.cloned().collect();
         for key in unknown {
-            let near = nearest(&key, self.known.iter().chain(elsewhere).copied());
+            let near = text::nearest(&key, self.known.iter().chain(elsewhere).copied());
             let hint = near.map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
             self.complain(&key, format!("There is no such setting.{hint}"));
         }
@@ -131,22 +132,6 @@ pub(crate) fn one_of(words: &[&str]) -> String {
     }
 }
 
-/// An integer and a unit. No sign, no fraction, no space.
-fn parse_duration(text: &str) -> Option<Duration> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().ok()?;
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    number.checked_mul(millis).map(Duration::from_millis)
-}
-
 fn write_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
@@ -166,52 +151,5 @@ fn kind_of(value: &Value) -> &'static str {
         Value::String(_) => "a text",
         Value::Array(_) => "a list",
         Value::Object(_) => "settings by name",
-    }
-}
-
-/// The most similar known word, if one is similar at all.
-fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_ascii_lowercase().replace('-', "_");
-    let (distance, near) = known.map(|candidate| (edits(&word, candidate), candidate)).min()?;
-    (distance <= (near.len() / 3).max(2)).then_some(near)
-}
-
-/// Levenshtein's distance.
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().take(100).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_durations() {
-        assert_eq!(parse_duration("10m"), Some(Duration::from_secs(600)));
-        assert_eq!(parse_duration("250ms"), Some(Duration::from_millis(250)));
-        assert_eq!(parse_duration("90d"), Some(Duration::from_secs(90 * 86_400)));
-        for bad in ["", "10", "m", "-1s", "1.5h", "1 s", "1w", "99999999999999999999s", "18446744073709551615d"] {
-            assert_eq!(parse_duration(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn finds_the_nearest_word() {
-        let known = ["redirect_uris", "scopes", "release"];
-        assert_eq!(nearest("redirect_uri", known.into_iter()), Some("redirect_uris"));
-        assert_eq!(nearest("Redirect-URIs", known.into_iter()), Some("redirect_uris"));
-        assert_eq!(nearest("relase", known.into_iter()), Some("release"));
-        assert_eq!(nearest("logo", known.into_iter()), None);
     }
 }

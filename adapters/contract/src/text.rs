@@ -1,0 +1,137 @@
+//! Texts that people write in settings: names that may be mistyped, and durations.
+
+use std::time::Duration;
+
+/// Names longer than this are never compared letter by letter.
+const MAX_NAME: usize = 128;
+
+/// The candidate that was most likely meant, if one is similar enough.
+///
+/// Compared without case, and `-` counts as `_`. A name may differ in a third of its
+/// letters, in one at least; two neighbours that changed places are one difference. Of
+/// two equally near candidates the first wins.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let wanted = fold(word);
+    let mut limit = (wanted.len() / 3).max(1);
+    let mut best = None;
+    for candidate in candidates {
+        let Some(edits) = edits_within(&wanted, &fold(candidate), limit) else { continue };
+        best = Some(candidate);
+        // Only a nearer one can take its place.
+        match edits.checked_sub(1) {
+            Some(nearer) => limit = nearer,
+            None => break,
+        }
+    }
+    best
+}
+
+/// Reads an integer with one of the units `ms s m h d`: no sign, no fraction, no space.
+///
+/// # Errors
+/// One phrase that names the text and says what a duration looks like.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let millis = match unit {
+        "ms" => Some(1),
+        "s" => Some(1_000),
+        "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        "d" => Some(86_400_000),
+        _ => None,
+    };
+    let number = number.parse::<u64>().ok();
+    let total = number.zip(millis).and_then(|(number, millis)| number.checked_mul(millis));
+    total.map(Duration::from_millis).ok_or_else(|| {
+        format!("`{text}` is not a duration: write an integer and one of ms, s, m, h, d, for example 30d")
+    })
+}
+
+fn fold(name: &str) -> Vec<char> {
+    let letters = name.chars().take(MAX_NAME).flat_map(char::to_lowercase);
+    letters.map(|c| if c == '-' { '_' } else { c }).collect()
+}
+
+/// How many single changes (insert, delete, replace, swap neighbours) lie between two
+/// names, when there are at most `limit`.
+fn edits_within(a: &[char], b: &[char], limit: usize) -> Option<usize> {
+    if a.len().abs_diff(b.len()) > limit {
+        return None;
+    }
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut row = Vec::with_capacity(b.len() + 1);
+        row.push(i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let replaced = above[j] + usize::from(x != y);
+            let mut cost = replaced.min(above[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
+                cost = cost.min(before[j - 1] + 1);
+            }
+            row.push(cost);
+        }
+        if row.iter().min().is_some_and(|least| *least > limit) {
+            return None;
+        }
+        before = std::mem::replace(&mut above, row);
+    }
+    above.last().copied().filter(|edits| *edits <= limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_was_meant() {
+        let known = ["redirect_uris", "client_id", "client_secret", "name", "clock_skew"];
+        for (written, meant) in [
+            ("redirect_uri", Some("redirect_uris")),
+            ("Redirect-URIs", Some("redirect_uris")),
+            ("Client_ID", Some("client_id")),
+            ("nmae", Some("name")),
+            ("clockskew", Some("clock_skew")),
+            ("name", Some("name")),
+            ("colour", None),
+            ("x", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(written, known), meant, "{written}");
+        }
+        assert_eq!(nearest("x", []), None);
+        assert_eq!(nearest(&"x".repeat(100_000), known), None);
+    }
+
+    #[test]
+    fn prefers_the_nearer_one_and_then_the_first() {
+        assert_eq!(nearest("mail", ["email", "mail", "nail"]), Some("mail"));
+        assert_eq!(nearest("given_nam", ["given_names", "given_name"]), Some("given_name"));
+        assert_eq!(nearest("bail", ["mail", "nail"]), Some("mail"));
+    }
+
+    #[test]
+    fn counts_single_changes() {
+        let edits = |a: &str, b: &str| edits_within(&fold(a), &fold(b), 10);
+        assert_eq!(edits("kitten", "sitting"), Some(3));
+        assert_eq!(edits("slgu", "slug"), Some(1));
+        assert_eq!(edits("", "abc"), Some(3));
+        assert_eq!(edits("abc", ""), Some(3));
+        assert_eq!(edits("abc", "abcdefghijklmno"), None);
+    }
+
+    #[test]
+    fn reads_durations() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(duration("2h"), Ok(Duration::from_secs(7_200)));
+        assert_eq!(duration("90d"), Ok(Duration::from_secs(90 * 86_400)));
+        assert_eq!(duration("0s"), Ok(Duration::ZERO));
+        let huge = ["99999999999999999999s", "18446744073709551615d"];
+        for wrong in ["", "10", "m", "-1s", "+1s", "1.5h", "1 s", "1w", "1S", "é", "1é"].into_iter().chain(huge) {
+            assert!(duration(wrong).is_err_and(|why| why.contains(&format!("`{wrong}`"))), "{wrong}");
+        }
+    }
+}
