@@ -16,7 +16,9 @@ use openssl::memcmp;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::authn_claims::AuthnClaims;
 use super::jwt::{self, JwtRefused, JwtType};
+use super::lifetime;
 use super::settings::{ClientSettings, TokenFormat};
 
 const PURPOSE: &str = "oidc.access_token";
@@ -49,9 +51,12 @@ pub(crate) fn mint(
     secrets: &dyn TokenSecrets,
     _permit: &Permit,
 ) -> Result<Minted, KeyError> {
-    let expires_in = i64::try_from(order.settings.access_token.lifetime.as_secs()).unwrap_or(i64::MAX).max(1);
+    let lifetime = i64::try_from(order.settings.access_token.lifetime.as_secs()).unwrap_or(i64::MAX).max(1);
     let issued = order.now.seconds();
-    let facts = Facts { issued, expires: issued.saturating_add(expires_in), nonce: nonce(rng) };
+    let own = issued.saturating_add(lifetime);
+    let expires = order.grant.map_or(own, |grant| lifetime::capped(&grant.record, own));
+    let expires_in = expires.saturating_sub(issued);
+    let facts = Facts { issued, expires, nonce: nonce(rng) };
     let token = match order.settings.access_token.format {
         TokenFormat::Jwt => signed(order, &facts)?,
         TokenFormat::Opaque => opaque(order, &facts, secrets),
@@ -113,12 +118,8 @@ struct AccessClaims<'a> {
     jti: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     scope: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    auth_time: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    acr: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    amr: &'a [String],
+    #[serde(flatten)]
+    authn: AuthnClaims<'a>,
 }
 
 fn signed(order: &Order<'_>, facts: &Facts) -> Result<String, KeyError> {
@@ -132,9 +133,7 @@ fn signed(order: &Order<'_>, facts: &Facts) -> Result<String, KeyError> {
         iat: facts.issued,
         jti: &jti(order.grant.map(|grant| grant.id), &facts.nonce),
         scope: &order.scope.join(" "),
-        auth_time: record.map(|record| record.auth_time.seconds()),
-        acr: record.and_then(|record| record.acr.as_deref()),
-        amr: record.map_or(&[], |record| &record.amr),
+        authn: AuthnClaims::of(record),
     };
     jwt::sign(signer(order.tenant, order.settings)?.as_ref(), JwtType::AccessToken, &claims)
 }
@@ -191,6 +190,7 @@ fn opaque(order: &Order<'_>, facts: &Facts, secrets: &dyn TokenSecrets) -> Strin
 pub(crate) struct VerifiedAccessToken {
     pub(crate) jti: String,
     pub(crate) holder: Holder,
+    /// Scopes, with a space between each two, as they were when the token was made.
     pub(crate) scope: String,
     /// `None` means what the app's settings say now (opaque tokens).
     pub(crate) audience: Option<String>,
@@ -210,10 +210,6 @@ pub(crate) enum Holder {
 impl VerifiedAccessToken {
     pub(crate) fn audience<'a>(&'a self, tenant: &'a Tenant, settings: &'a ClientSettings) -> &'a str {
         self.audience.as_deref().unwrap_or_else(|| audience(tenant, settings))
-    }
-
-    pub(crate) fn has_scope(&self, scope: &str) -> bool {
-        self.scope.split(' ').any(|there| there == scope)
     }
 }
 

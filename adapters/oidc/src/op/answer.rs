@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fedbridge_contract::config::Tenant;
+use fedbridge_contract::config::{App, Tenant};
 use fedbridge_contract::downstream::{Finish, Finished, Refusal, RefusalKind};
 use fedbridge_contract::grant::{GrantRecord, NewGrant};
 use fedbridge_contract::http::{Reply, ReplyKind};
@@ -13,6 +13,7 @@ use fedbridge_contract::services::random_text;
 use openssl::sha::sha256;
 
 use super::memory::{Destination, Pending, ResponseMode, append_query};
+use super::settings::ClientSettings;
 
 /// How long a code may be redeemed (RFC 9700 and FAPI 2.0 ask for a minute at most).
 const CODE_LIFETIME: Duration = Duration::from_secs(60);
@@ -22,6 +23,10 @@ pub(crate) fn finish(finish: &Finish<'_>, _permit: &Permit) -> Result<Finished, 
     let pending = read(finish.continuation)
         .filter(|pending| pending.app == finish.app.id)
         .ok_or_else(|| Refusal::new(RefusalKind::ServerError, "Something went wrong here. Please try again."))?;
+    if !is_registered(finish.app, &pending.destination) {
+        let public = "The app's address was taken out of its registration during the login. Please start again.";
+        return Err(Refusal::new(RefusalKind::ServerError, public));
+    }
     let identity = finish.identity;
     let met = |acr: &String| pending.essential_acr.contains(acr);
     if !pending.essential_acr.is_empty() && !identity.acr.as_ref().is_some_and(met) {
@@ -57,9 +62,17 @@ pub(crate) fn finish(finish: &Finish<'_>, _permit: &Permit) -> Result<Finished, 
     Ok(Finished { reply, grant: Some(grant) })
 }
 
-/// Tells the app that there will be no code.
+/// Whether the answer may still go there. The login took a while, and an administrator may
+/// have taken the address away meanwhile, perhaps because somebody else has it now.
+fn is_registered(app: &App, destination: &Destination) -> bool {
+    ClientSettings::of(app).is_ok_and(|settings| settings.has_redirect_uri(&destination.redirect_uri))
+}
+
+/// Tells the app that there will be no code; on a page where the app's address is not good any more.
 pub(crate) fn refuse(tenant: &Tenant, continuation: &[u8], refusal: &Refusal, trace: TraceId) -> Reply {
-    match read(continuation) {
+    let there =
+        |pending: &Pending| tenant.app_by_id(pending.app).is_some_and(|app| is_registered(app, &pending.destination));
+    match read(continuation).filter(there) {
         Some(pending) => error(&tenant.issuer, &pending.destination, code_of(refusal.kind), &refusal.public, trace),
         None => Reply::page(Page::Error(ErrorPage {
             status: 500,

@@ -17,10 +17,20 @@ use super::authorize_claims::{ClaimsParameter, EssentialAcr};
 use super::exchange::Exchange;
 use super::id_token::verify_hint;
 use super::memory::{Destination, GrantMemory, Pending, ResponseMode};
-use super::params::{Params, words};
+use super::params::Params;
 use super::pkce;
 use super::remote::Remote;
 use super::settings::{ClientSettings, GrantType, Pkce};
+
+/// Octets of a whole request, the same for both methods.
+const MAX_REQUEST: usize = 32 * 1024;
+
+/// Octets of one value that is kept or sent on.
+const MAX_VALUE: usize = 4 * 1024;
+
+/// Values that are kept with the login, or sent on to the app or the upstream.
+const KEPT: &[&str] =
+    &["state", "nonce", "login_hint", "domain_hint", "connection", "idp_hint", "ui_locales", "acr_values"];
 
 /// A failure that only a page can tell, because no address is known to be the app's.
 struct PageError {
@@ -48,6 +58,12 @@ impl Refused {
 
 pub(crate) async fn handle(mut exchange: Exchange<'_>, remote: &Remote) -> Accepted {
     let input = exchange.input;
+    let size = if input.method == Method::Post { input.body.len() } else { input.query.len() };
+    if size > MAX_REQUEST {
+        let cause = format!("the request has {size} octets; {MAX_REQUEST} are the most");
+        let sentence = "The app's request is too large, so the login can't start.";
+        return on_page(exchange, PageError { status: 413, sentence, cause });
+    }
     let list = if input.method == Method::Post { input.form_params() } else { input.query_params() };
     let params = Params::new(list);
     record_request(&mut exchange, &params);
@@ -96,9 +112,8 @@ fn record_request(exchange: &mut Exchange<'_>, params: &Params) {
         "domain_hint",
         "code_challenge_method",
     ];
-    let facts = params
-        .iter()
-        .filter_map(|(name, value)| SHOWN.iter().find(|shown| **shown == name).map(|shown| (*shown, value.to_owned())));
+    // Each once, however often it came.
+    let facts = SHOWN.iter().filter_map(|name| params.first(name).map(|value| (*name, value.to_owned())));
     exchange.trace.received(exchange.now, "authorization request", false, facts.collect());
 }
 
@@ -115,10 +130,10 @@ async fn identify(
     })?;
     let app = exchange.tenant.app(AppKind::OidcClient, name).cloned();
     let expected = "a client of this tenant";
-    if !exchange.trace.check("client_id", "RFC 6749 4.1.2.1", expected, name, app.is_some()) {
-        return Err(page("This app is not registered here, so the login can't start.", "unknown client_id".into()));
-    }
-    let app = app.ok_or_else(|| page("This app is not registered here.", "unknown client_id".into()))?;
+    exchange.trace.check("client_id", "RFC 6749 4.1.2.1", expected, name, app.is_some());
+    let app = app.ok_or_else(|| {
+        page("This app is not registered here, so the login can't start.", "unknown client_id".into())
+    })?;
     exchange.app = Some(app.id);
     let settings = ClientSettings::of(&app).map_err(|_| PageError {
         status: 500,
@@ -128,7 +143,7 @@ async fn identify(
     let uri = params.get("redirect_uri").ok_or_else(|| {
         page("The app did not say where to go after the login.", "redirect_uri is missing or came twice".into())
     })?;
-    let registered = settings.redirect_uris.iter().any(|there| there.matches(uri));
+    let registered = settings.has_redirect_uri(uri);
     let expected = "one of the registered redirect_uris, octet by octet";
     if !exchange.trace.check("redirect_uri", "RFC 9700 4.1.3", expected, uri, registered) {
         let sentence = "The app asked to return to an address that is not registered for it.";
@@ -144,7 +159,8 @@ async fn identify(
         Some("form_post") => ResponseMode::FormPost,
         _ => ResponseMode::Query,
     };
-    let state = params.get("state").map(str::to_owned);
+    // One that is too long is refused, and not sent back either.
+    let state = params.get("state").filter(|state| state.len() <= MAX_VALUE).map(str::to_owned);
     Ok((app, settings, Destination { redirect_uri: uri.to_owned(), mode, state }))
 }
 
@@ -165,7 +181,9 @@ async fn check_sector(
         Err(cause) => cause,
     };
     exchange.trace.decide("sector_identifier_uri (OpenID Connect Core 8.1)", cause.clone(), false);
-    Err(PageError { status: 400, sentence: "The app's registration could not be confirmed.", cause })
+    let sentence = "The app's redirect_uris could not be confirmed. Its administrator should check that the list at \
+                    the app's sector_identifier_uri can be read and has all of them.";
+    Err(PageError { status: 400, sentence, cause })
 }
 
 // ---- the request itself ----
@@ -182,9 +200,10 @@ fn examine(
     }
     check_form(settings, params)?;
     let code_challenge = code_challenge(settings, params)?;
-    let scope = scope(settings, params.get("scope"))?;
+    let scope = scope(settings, params.words("scope").map_err(Refused::invalid)?)?;
     check_key(exchange, settings, &scope)?;
-    let prompt = Prompt::read(params.get("prompt"))?;
+    let prompts = params.words("prompt").map_err(Refused::invalid)?.unwrap_or_default();
+    let prompt = Prompt::read(&prompts)?;
     let max_age = max_age(settings, params.get("max_age"))?;
     let asked = match params.get("claims") {
         Some(text) => ClaimsParameter::read(text)?,
@@ -192,7 +211,7 @@ fn examine(
     };
     let expected_sub = expected_sub(exchange, app, params.get("id_token_hint"), asked.sub)?;
     let EssentialAcr { one_of: essential_acr } = asked.essential_acr;
-    let mut acr_values = params.get("acr_values").map(words).unwrap_or_default();
+    let mut acr_values = params.words("acr_values").map_err(Refused::invalid)?.unwrap_or_default();
     if acr_values.is_empty() {
         acr_values = if essential_acr.is_empty() { asked.acr_values } else { essential_acr.clone() };
     }
@@ -227,13 +246,16 @@ fn examine(
         requested_claims: asked.names,
         expected_sub,
         choose: prompt.select_account,
-        again: again(&exchange.tenant.issuer, params),
+        again: again(&exchange.tenant.issuer, params, &prompts),
         continuation,
     })
 }
 
 /// What can be said of the request without looking at values that depend on each other.
 fn check_form(settings: &ClientSettings, params: &Params) -> Result<(), Refused> {
+    if let Some(name) = params.longer_than(MAX_VALUE, KEPT) {
+        return Err(Refused::invalid(format!("The parameter {name} is longer than {MAX_VALUE} octets.")));
+    }
     if params.has("request") {
         return Err(Refused::new("request_not_supported", "Request objects are not supported; send plain parameters."));
     }
@@ -249,7 +271,8 @@ fn check_form(settings: &ClientSettings, params: &Params) -> Result<(), Refused>
         return Err(Refused::invalid("The response_mode must be query or form_post."));
     }
     if !settings.may_use(GrantType::AuthorizationCode) {
-        return Err(Refused::new("unauthorized_client", "This client may not use authorization_code."));
+        let public = "This client may not log people in: its grant_types do not have authorization_code.";
+        return Err(Refused::new("unauthorized_client", public));
     }
     Ok(())
 }
@@ -271,14 +294,14 @@ fn code_challenge(settings: &ClientSettings, params: &Params) -> Result<Option<S
 
 /// What was asked for, as far as the client may have it. Unknown scopes are passed over
 /// (OpenID Connect Core 3.1.2.1); the token response says what was given.
-fn scope(settings: &ClientSettings, asked: Option<&str>) -> Result<Vec<String>, Refused> {
-    let asked =
-        words(asked.ok_or_else(|| Refused::new("invalid_scope", "scope is missing; for a login it has openid."))?);
+fn scope(settings: &ClientSettings, asked: Option<Vec<String>>) -> Result<Vec<String>, Refused> {
+    let missing = || Refused::new("invalid_scope", "The parameter scope is missing. A login asks for openid at least.");
+    let mut given = asked.ok_or_else(missing)?;
     let refresh = settings.may_use(GrantType::RefreshToken);
-    let mut given = asked;
     given.retain(|scope| settings.scopes.contains(scope) && (refresh || scope != "offline_access"));
     if given.iter().all(|scope| scope == "offline_access") {
-        return Err(Refused::new("invalid_scope", "The client may have none of these scopes."));
+        let public = "None of the requested scopes is among the scopes that this client is registered for.";
+        return Err(Refused::new("invalid_scope", public));
     }
     Ok(given)
 }
@@ -303,10 +326,9 @@ struct Prompt {
 
 impl Prompt {
     /// `consent` is accepted and asks nothing: an administrator consented by registering the client.
-    fn read(text: Option<&str>) -> Result<Self, Refused> {
+    fn read(words: &[String]) -> Result<Self, Refused> {
         let mut prompt = Self::default();
-        let words = text.map(words).unwrap_or_default();
-        for word in &words {
+        for word in words {
             match word.as_str() {
                 "none" => prompt.none = true,
                 "login" => prompt.login = true,
@@ -361,13 +383,14 @@ fn connection(params: &Params) -> Result<Option<String>, Refused> {
 
 /// This request's own address, to come back to with `connection=` added. The choice is then
 /// made, so nothing in it asks to choose again.
-fn again(issuer: &str, params: &Params) -> String {
+fn again(issuer: &str, params: &Params, prompts: &[String]) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (name, value) in params.iter() {
         match name {
             "connection" | "idp_hint" => {}
             "prompt" => {
-                let rest: Vec<_> = words(value).into_iter().filter(|word| word != "select_account").collect();
+                let rest = prompts.iter().map(String::as_str).filter(|word| *word != "select_account");
+                let rest: Vec<_> = rest.collect();
                 if !rest.is_empty() {
                     query.append_pair(name, &rest.join(" "));
                 }

@@ -1,5 +1,7 @@
 //! The `claims` parameter (OpenID Connect Core 5.5). It asks; the release policy decides.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::authorize::Refused;
@@ -7,6 +9,9 @@ use super::strict_json;
 
 /// The most claims that one request may ask for by name.
 const MAX_CLAIMS: usize = 100;
+
+/// The most values that one claim may be asked for with.
+const MAX_VALUES: usize = 100;
 
 #[derive(Debug, Default)]
 pub(crate) struct ClaimsParameter {
@@ -19,7 +24,7 @@ pub(crate) struct ClaimsParameter {
     pub(crate) sub: Option<String>,
 }
 
-/// One of these must come out; empty: any will do (section 5.5.1.1).
+/// One of these must come out; empty: any will do (OpenID Connect Core 5.5.1.1).
 #[derive(Debug, Default)]
 pub(crate) struct EssentialAcr {
     pub(crate) one_of: Vec<String>,
@@ -29,21 +34,23 @@ impl ClaimsParameter {
     pub(crate) fn read(text: &str) -> Result<Self, Refused> {
         let root = strict_json::object(text.as_bytes()).map_err(|_| bad())?;
         let mut out = Self::default();
+        let mut seen = HashSet::new();
         for target in ["userinfo", "id_token"] {
             match root.get(target) {
                 None | Some(Value::Null) => {}
-                Some(Value::Object(claims)) => out.take(claims)?,
+                Some(Value::Object(claims)) => out.take(claims, &mut seen)?,
                 Some(_) => return Err(bad()),
             }
-        }
-        if out.names.len() > MAX_CLAIMS {
-            return Err(Refused::invalid(format!("The claims parameter asks for more than {MAX_CLAIMS} claims.")));
         }
         Ok(out)
     }
 
-    fn take(&mut self, claims: &Map<String, Value>) -> Result<(), Refused> {
+    fn take<'a>(&mut self, claims: &'a Map<String, Value>, seen: &mut HashSet<&'a str>) -> Result<(), Refused> {
         for (name, request) in claims {
+            let new = seen.insert(name);
+            if seen.len() > MAX_CLAIMS {
+                return Err(Refused::invalid(format!("The claims parameter asks for more than {MAX_CLAIMS} claims.")));
+            }
             let request = match request {
                 Value::Null => &Map::new(),
                 Value::Object(request) => request,
@@ -66,11 +73,8 @@ impl ClaimsParameter {
                         self.sub = Some(sub);
                     }
                 }
-                _ => {
-                    if !self.names.contains(name) {
-                        self.names.push(name.clone());
-                    }
-                }
+                _ if new => self.names.push(name.clone()),
+                _ => {}
             }
         }
         Ok(())
@@ -82,6 +86,10 @@ fn wanted(request: &Map<String, Value>) -> Result<Vec<String>, Refused> {
     let mut out: Vec<String> = request.get("value").and_then(Value::as_str).map(str::to_owned).into_iter().collect();
     match request.get("values") {
         None => {}
+        Some(Value::Array(values)) if values.len() > MAX_VALUES => {
+            let public = format!("The claims parameter lists more than {MAX_VALUES} values for one claim.");
+            return Err(Refused::invalid(public));
+        }
         Some(Value::Array(values)) => out.extend(values.iter().filter_map(Value::as_str).map(str::to_owned)),
         Some(_) => return Err(bad()),
     }
@@ -136,5 +144,11 @@ mod tests {
         }
         let many: Map<String, Value> = (0..=MAX_CLAIMS).map(|n| (format!("c{n}"), Value::Null)).collect();
         assert!(ClaimsParameter::read(&serde_json::json!({ "userinfo": many }).to_string()).is_err());
+        let acr = |count: usize| {
+            let values: Vec<_> = (0..count).map(|n| format!("urn:{n}")).collect();
+            ClaimsParameter::read(&serde_json::json!({"id_token": {"acr": {"values": values}}}).to_string())
+        };
+        assert_eq!(acr(MAX_VALUES).unwrap().acr_values.len(), MAX_VALUES);
+        assert!(acr(MAX_VALUES + 1).unwrap_err().public.contains("more than 100 values"));
     }
 }

@@ -1,18 +1,12 @@
 //! Provider metadata (OpenID Connect Discovery 3, RFC 8414 section 2): what is true now, and no more.
 
 use fedbridge_contract::config::Tenant;
-use fedbridge_contract::http::{HttpInput, Reply};
 use fedbridge_contract::keys::SignatureAlgorithm;
 use serde_json::{Value, json};
 
-use super::document;
 use super::release::SCOPE_CLAIMS;
 
-pub(crate) fn handle(tenant: &Tenant, input: &HttpInput) -> Reply {
-    document::reply(input, "application/json", &metadata(tenant))
-}
-
-fn metadata(tenant: &Tenant) -> Value {
+pub(crate) fn metadata(tenant: &Tenant) -> Value {
     let issuer = &tenant.issuer;
     let at = |path: &str| format!("{issuer}/{path}");
     let methods = json!(["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]);

@@ -58,9 +58,14 @@ impl OAuthError {
         Self::new(400, "invalid_grant", public, cause)
     }
 
-    pub(crate) fn unauthorized_client(public: impl Into<String>) -> Self {
+    fn unauthorized_client(public: impl Into<String>) -> Self {
         let public = public.into();
         Self::new(400, "unauthorized_client", public.clone(), public)
+    }
+
+    /// The client may not use this grant type at all.
+    pub(crate) fn grant_type_not_registered(name: &'static str) -> Self {
+        Self::unauthorized_client(format!("This client's grant_types do not have {name}."))
     }
 
     pub(crate) fn unsupported_grant_type() -> Self {
@@ -100,7 +105,8 @@ impl OAuthError {
         Self::new(503, "temporarily_unavailable", "The service can't answer now. Please try again.", cause)
     }
 
-    /// The client's secret was wrong too often (threats 43). A right one would have been taken.
+    /// The client's secret was wrong too often. A right one would have been taken, so nobody can lock a
+    /// client out (RFC 6749 section 2.3.1 asks for protection against guessing).
     pub(crate) fn too_many_failures(wait: Duration, cause: String) -> Self {
         let seconds = wait.as_secs().max(1);
         let public = format!("Too many failed attempts. Please wait {seconds} s.");

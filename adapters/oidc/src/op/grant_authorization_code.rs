@@ -9,12 +9,13 @@ use openssl::sha::sha256;
 use super::client_auth::AuthenticatedClient;
 use super::error::OAuthError;
 use super::exchange::Exchange;
+use super::grant_refresh_token::may_refresh;
 use super::memory::GrantMemory;
 use super::params::Params;
 use super::pkce;
 use super::refresh_token;
 use super::settings::GrantType;
-use super::token::{TokenResponse, mint_for_grant};
+use super::token::{TokenResponse, mint_for_grant, remaining_scope};
 
 /// One sentence for every way in which a code can be wrong.
 const BAD_CODE: &str = "The authorization code is not valid, or not any more.";
@@ -25,7 +26,7 @@ pub(crate) async fn handle(
     params: &Params,
 ) -> Result<Reply, OAuthError> {
     if !client.settings.may_use(GrantType::AuthorizationCode) {
-        return Err(OAuthError::unauthorized_client("This client may not use authorization_code."));
+        return Err(OAuthError::grant_type_not_registered("authorization_code"));
     }
     let code = params.get("code").ok_or_else(|| OAuthError::invalid_request("code is missing."))?;
     let redirect_uri =
@@ -51,9 +52,9 @@ pub(crate) async fn handle(
 
     // Signed before the code is used up, so that a key that fails costs nobody a login. No
     // token leaves before the store has said that this request redeemed the code.
-    let scope = &grant.record.scope;
+    let scope = &remaining_scope(client, &grant)?;
     let tokens = mint_for_grant(exchange, client, &grant, scope, memory.nonce.as_deref(), &permit)?;
-    let family = refresh_lifetimes(exchange, client, &grant);
+    let family = refresh_lifetimes(exchange, client, &grant, scope);
     match grants.redeem(tenant.id, grant.id, family, exchange.now).await? {
         Redeemed::Now => {}
         Redeemed::Before => {
@@ -133,9 +134,13 @@ fn memcmp_text(a: &str, b: &str) -> bool {
 
 /// A refresh family is opened with `offline_access` for clients that may refresh, and ends
 /// no later than the upstream's session (OpenID Connect Core 11).
-fn refresh_lifetimes(exchange: &Exchange<'_>, client: &AuthenticatedClient, grant: &Grant) -> Option<RefreshLifetimes> {
-    let offline = grant.record.scope.iter().any(|scope| scope == "offline_access");
-    if !offline || !client.settings.may_use(GrantType::RefreshToken) {
+fn refresh_lifetimes(
+    exchange: &Exchange<'_>,
+    client: &AuthenticatedClient,
+    grant: &Grant,
+    scope: &[String],
+) -> Option<RefreshLifetimes> {
+    if !may_refresh(&client.settings, scope) {
         return None;
     }
     let settings = client.settings.refresh_token;

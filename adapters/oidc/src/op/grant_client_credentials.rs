@@ -7,7 +7,7 @@ use super::access_token::{self, Order};
 use super::client_auth::AuthenticatedClient;
 use super::error::OAuthError;
 use super::exchange::Exchange;
-use super::params::{Params, words};
+use super::params::Params;
 use super::settings::{ClientSettings, GrantType, PERSON_SCOPES};
 use super::token::TokenResponse;
 
@@ -18,9 +18,9 @@ pub(crate) fn handle(
 ) -> Result<Reply, OAuthError> {
     let AuthenticatedClient { app, settings, permit } = client;
     if settings.is_public() || !settings.may_use(GrantType::ClientCredentials) {
-        return Err(OAuthError::unauthorized_client("This client may not use client_credentials."));
+        return Err(OAuthError::grant_type_not_registered("client_credentials"));
     }
-    let scope = scope(settings, params.get("scope"))?;
+    let scope = scope(settings, params.words("scope").map_err(OAuthError::invalid_scope)?)?;
     let services = exchange.services;
     let order = Order { tenant: exchange.tenant, app, settings, grant: None, scope: &scope, now: exchange.now };
     let minted = access_token::mint(&order, services.rng.as_ref(), services.tokens.as_ref(), permit)?;
@@ -37,16 +37,17 @@ pub(crate) fn handle(
 }
 
 /// What was asked for, or else all of the client's scopes that speak of no person.
-fn scope(settings: &ClientSettings, asked: Option<&str>) -> Result<Vec<String>, OAuthError> {
+fn scope(settings: &ClientSettings, asked: Option<Vec<String>>) -> Result<Vec<String>, OAuthError> {
     let allowed = |scope: &String| settings.scopes.contains(scope) && !PERSON_SCOPES.contains(&scope.as_str());
     match asked {
         None => Ok(settings.scopes.iter().filter(|scope| allowed(scope)).cloned().collect()),
         Some(asked) => {
-            let asked = words(asked);
             if asked.iter().all(allowed) {
                 Ok(asked)
             } else {
-                Err(OAuthError::invalid_scope("The client may not have all of these scopes for itself."))
+                Err(OAuthError::invalid_scope(
+                    "Not all of the requested scopes are among the scopes that this client is registered for itself.",
+                ))
             }
         }
     }

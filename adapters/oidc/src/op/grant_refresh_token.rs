@@ -8,10 +8,10 @@ use super::client_auth::AuthenticatedClient;
 use super::error::OAuthError;
 use super::exchange::Exchange;
 use super::grant_authorization_code::note;
-use super::params::{Params, words};
+use super::params::Params;
 use super::refresh_token;
-use super::settings::GrantType;
-use super::token::{TokenResponse, mint_for_grant};
+use super::settings::{ClientSettings, GrantType};
+use super::token::{TokenResponse, mint_for_grant, remaining_scope};
 
 /// One sentence for every way in which a refresh token can be wrong.
 const BAD_TOKEN: &str = "The refresh token is not valid, or not any more.";
@@ -22,7 +22,7 @@ pub(crate) async fn handle(
     params: &Params,
 ) -> Result<Reply, OAuthError> {
     if !client.settings.may_use(GrantType::RefreshToken) {
-        return Err(OAuthError::unauthorized_client("This client may not use refresh_token."));
+        return Err(OAuthError::grant_type_not_registered("refresh_token"));
     }
     let presented = params.get("refresh_token");
     let presented = presented.ok_or_else(|| OAuthError::invalid_request("refresh_token is missing."))?;
@@ -42,7 +42,11 @@ pub(crate) async fn handle(
     let gate = services.gate.grant(tenant, &client.app, &grant);
     let permit = gate.map_err(|refusal| refuse(&refusal.to_string()))?;
     check_lifetimes(exchange, &grant)?;
-    let scope = narrowed(&grant, params.get("scope"))?;
+    let ceiling = remaining_scope(client, &grant)?;
+    if !may_refresh(&client.settings, &ceiling) {
+        return Err(refuse("the client is not registered any more for the scope offline_access"));
+    }
+    let scope = narrowed(ceiling, params.words("scope").map_err(OAuthError::invalid_scope)?)?;
 
     // Signed before the rotation, for the same reason as with a code.
     let tokens = mint_for_grant(exchange, client, &grant, &scope, None, &permit)?;
@@ -97,12 +101,17 @@ fn check_lifetimes(exchange: &mut Exchange<'_>, grant: &Grant) -> Result<(), OAu
     Err(OAuthError::invalid_grant(BAD_TOKEN, cause))
 }
 
-/// The grant's scope is a ceiling: a request may ask for less, never for more.
-fn narrowed(grant: &Grant, asked: Option<&str>) -> Result<Vec<String>, OAuthError> {
-    let Some(asked) = asked else { return Ok(grant.record.scope.clone()) };
-    let asked = words(asked);
-    if asked.is_empty() || asked.iter().any(|scope| !grant.record.scope.contains(scope)) {
-        return Err(OAuthError::invalid_scope("A refresh can't ask for a scope that the login was not given."));
+/// Whether a grant of this scope has refresh tokens at this client (OpenID Connect Core 11).
+pub(crate) fn may_refresh(settings: &ClientSettings, scope: &[String]) -> bool {
+    settings.may_use(GrantType::RefreshToken) && scope.iter().any(|scope| scope == "offline_access")
+}
+
+/// What is left of the grant's scope is a ceiling: a request may ask for less, never for more.
+fn narrowed(ceiling: Vec<String>, asked: Option<Vec<String>>) -> Result<Vec<String>, OAuthError> {
+    let Some(asked) = asked else { return Ok(ceiling) };
+    if asked.is_empty() || asked.iter().any(|scope| !ceiling.contains(scope)) {
+        let public = "A refresh can't ask for a scope that the login was not given, or that the client has lost since.";
+        return Err(OAuthError::invalid_scope(public));
     }
     Ok(asked)
 }

@@ -2,17 +2,17 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use fedbridge_contract::claims::PROTOCOL_CLAIMS;
 use fedbridge_contract::config::{App, AppKind, Tenant};
 use fedbridge_contract::grant::Grant;
 use fedbridge_contract::ids::{AppId, SessionId};
 use fedbridge_contract::keys::{KeyError, SignatureAlgorithm};
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::time::Timestamp;
-use serde_json::{Map, Value};
+use serde::Serialize;
 
 use super::jwt::{self, JwtRefused, JwtType};
-use super::release;
+use super::lifetime;
+use super::release::Released;
 use super::settings::ClientSettings;
 
 /// Seconds for which an ID token may be accepted. It says that a login happened; it is no pass.
@@ -42,33 +42,46 @@ pub(crate) fn mint(order: &Order<'_>, _permit: &Permit) -> Result<String, KeyErr
         cause: format!("the tenant has no active {} key", algorithm.name()),
     })?;
     let record = &order.grant.record;
-    let mut claims = Map::new();
-    let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
     let issued = order.now.seconds();
-    set("iss", order.tenant.issuer.as_str().into());
-    set("sub", record.sub.as_str().into());
-    set("aud", order.app.name.as_str().into());
-    set("exp", issued.saturating_add(LIFETIME).into());
-    set("iat", issued.into());
-    set("auth_time", record.auth_time.seconds().into());
-    if let Some(nonce) = order.nonce {
-        set("nonce", nonce.into());
-    }
-    set("at_hash", at_hash(algorithm, order.access_token).into());
-    set("sid", record.session.to_string().into());
-    if let Some(connection) = order.tenant.connection_by_id(record.connection) {
-        set("idp", connection.slug.as_str().into());
-    }
-    if let Some(acr) = &record.acr {
-        set("acr", acr.as_str().into());
-    }
-    set("amr", record.amr.clone().into());
-    for (name, value) in release::claims(record, order.scope) {
-        if !PROTOCOL_CLAIMS.contains(&name.as_str()) {
-            claims.insert(name.clone(), value.clone());
-        }
-    }
+    let connection = order.tenant.connection_by_id(record.connection);
+    let claims = IdClaims {
+        iss: &order.tenant.issuer,
+        sub: &record.sub,
+        aud: &order.app.name,
+        exp: lifetime::capped(record, issued.saturating_add(LIFETIME)),
+        iat: issued,
+        auth_time: record.auth_time.seconds(),
+        nonce: order.nonce,
+        at_hash: &at_hash(algorithm, order.access_token),
+        sid: &record.session.to_string(),
+        idp: connection.map(|connection| connection.slug.as_str()),
+        acr: record.acr.as_deref(),
+        amr: &record.amr,
+        released: Released { record, scope: order.scope, registered: &order.settings.scopes },
+    };
     jwt::sign(signer.as_ref(), JwtType::IdToken, &claims)
+}
+
+/// OpenID Connect Core 2 and 5.1, borrowed from where they are.
+#[derive(Serialize)]
+struct IdClaims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: &'a str,
+    exp: i64,
+    iat: i64,
+    auth_time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<&'a str>,
+    at_hash: &'a str,
+    sid: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idp: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'a str>,
+    amr: &'a [String],
+    #[serde(flatten)]
+    released: Released<'a>,
 }
 
 /// The left half of the digest that goes with the algorithm (OpenID Connect Core 3.1.3.6).

@@ -4,9 +4,11 @@
 use fedbridge_contract::http::Reply;
 use serde::Serialize;
 
+use super::authn_claims::AuthnClaims;
 use super::client_auth::{AuthenticatedClient, authenticate};
 use super::error::OAuthError;
 use super::exchange::Exchange;
+use super::grant_refresh_token;
 use super::live_token::{self, LiveToken, NotLive};
 use super::refresh_token;
 use super::remote::Remote;
@@ -56,19 +58,15 @@ struct Active<'a> {
     iat: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     jti: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    auth_time: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    acr: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    amr: &'a [String],
+    #[serde(flatten)]
+    authn: AuthnClaims<'a>,
 }
 
 fn active(exchange: &Exchange<'_>, live: &LiveToken) -> Reply {
     let record = live.grant.as_ref().map(|grant| &grant.record);
     let answer = Active {
         active: true,
-        scope: &live.token.scope,
+        scope: &live.scope.join(" "),
         client_id: &live.app.name,
         token_type: Some("Bearer"),
         iss: &exchange.tenant.issuer,
@@ -77,9 +75,7 @@ fn active(exchange: &Exchange<'_>, live: &LiveToken) -> Reply {
         exp: live.token.expires,
         iat: Some(live.token.issued),
         jti: Some(&live.token.jti),
-        auth_time: record.map(|record| record.auth_time.seconds()),
-        acr: record.and_then(|record| record.acr.as_deref()),
-        amr: record.map_or(&[], |record| &record.amr),
+        authn: AuthnClaims::of(record),
     };
     Reply::json(200, &answer)
 }
@@ -106,15 +102,18 @@ async fn refresh_answer(
         return Ok(Some(inactive()));
     };
     let welcome = services.gate.grant(tenant, &caller.app, &grant).is_ok();
+    // As the token endpoint would see it now.
+    let scope = caller.settings.remaining(grant.record.scope.iter().map(String::as_str));
+    let refreshable = grant_refresh_token::may_refresh(&caller.settings, &scope);
     let Some(family) = grant.refresh.filter(|family| {
         let until = family.idle_expires.min(family.absolute_expires);
-        welcome && family.generation == token.generation && exchange.now < until
+        welcome && refreshable && family.generation == token.generation && exchange.now < until
     }) else {
         return Ok(Some(inactive()));
     };
     let answer = Active {
         active: true,
-        scope: &grant.record.scope.join(" "),
+        scope: &scope.join(" "),
         client_id: &caller.app.name,
         token_type: None,
         iss: &tenant.issuer,
@@ -123,9 +122,7 @@ async fn refresh_answer(
         exp: family.idle_expires.min(family.absolute_expires).seconds(),
         iat: None,
         jti: None,
-        auth_time: Some(grant.record.auth_time.seconds()),
-        acr: grant.record.acr.as_deref(),
-        amr: &grant.record.amr,
+        authn: AuthnClaims::of(Some(&grant.record)),
     };
     Ok(Some(Reply::json(200, &answer)))
 }

@@ -2,19 +2,16 @@
 //! the last one after it. SAML keys are never in it.
 
 use fedbridge_contract::config::Tenant;
-use fedbridge_contract::http::{HttpInput, Reply};
 use fedbridge_contract::keys::{KeyState, SigningKey};
 use serde_json::{Value, json};
-
-use super::document;
 
 /// Members that a public key may have. Whatever else a JWK holds stays here.
 const PUBLIC_MEMBERS: &[&str] = &["kty", "kid", "alg", "use", "crv", "x", "y", "n", "e"];
 
-pub(crate) fn handle(tenant: &Tenant, input: &HttpInput) -> Reply {
+pub(crate) fn key_set(tenant: &Tenant) -> Value {
     let published = tenant.keys.oidc.iter().filter(|key| key.state != KeyState::Retired);
     let keys: Vec<Value> = published.map(public_jwk).collect();
-    document::reply(input, "application/jwk-set+json", &json!({ "keys": keys }))
+    json!({ "keys": keys })
 }
 
 fn public_jwk(key: &SigningKey) -> Value {

@@ -1,5 +1,5 @@
 //! An access token that is good right now: genuine, unexpired, not revoked, and let
-//! through by the gate. One statement at the store.
+//! through by the gate, which looks at the standing of token and grant. One statement at the store.
 
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ use super::settings::ClientSettings;
 /// Only [`find`] makes one.
 pub(crate) struct LiveToken {
     pub(crate) token: VerifiedAccessToken,
+    /// The token's scope, without what its client may not have any more.
+    pub(crate) scope: Vec<String>,
     pub(crate) app: Arc<App>,
     pub(crate) settings: Arc<ClientSettings>,
     /// `None` for an app acting for itself.
@@ -61,11 +63,7 @@ pub(crate) async fn find(exchange: &mut Exchange<'_>, presented: &str) -> Result
             exchange.person = Some(grant.record.sub.clone());
             exchange.connection = Some(grant.record.connection);
             services.gate.grant(exchange.tenant, &app, &grant)?;
-            // The gate looks at this too. A second look costs nothing.
-            if grant.standing.revoked || grant.standing.token_revoked {
-                return Err(no("the token or its grant was revoked"));
-            }
-            Ok(LiveToken { token, app, settings, grant: Some(grant) })
+            Ok(LiveToken { scope: scope_now(&token, &settings), token, app, settings, grant: Some(grant) })
         }
         Holder::App(app) => {
             let (app, settings) = app_of(exchange, app)?;
@@ -73,9 +71,13 @@ pub(crate) async fn find(exchange: &mut Exchange<'_>, presented: &str) -> Result
             if services.grants.token_revoked(exchange.tenant.id, &token.jti).await? {
                 return Err(no("the token was revoked"));
             }
-            Ok(LiveToken { token, app, settings, grant: None })
+            Ok(LiveToken { scope: scope_now(&token, &settings), token, app, settings, grant: None })
         }
     }
+}
+
+fn scope_now(token: &VerifiedAccessToken, settings: &ClientSettings) -> Vec<String> {
+    settings.remaining(token.scope.split(' '))
 }
 
 fn app_of(exchange: &mut Exchange<'_>, id: AppId) -> Result<(Arc<App>, Arc<ClientSettings>), NotLive> {

@@ -6,6 +6,7 @@
 
 mod access_token;
 mod answer;
+mod authn_claims;
 mod authorize;
 mod authorize_claims;
 mod client_assertion;
@@ -22,6 +23,7 @@ mod id_token;
 mod introspect;
 mod jwks;
 mod jwt;
+mod lifetime;
 mod live_token;
 mod logout;
 mod memory;
@@ -50,6 +52,7 @@ use fedbridge_contract::services::Services;
 use fedbridge_contract::trace::TraceLog;
 use serde_json::Value;
 
+use document::Documents;
 use exchange::Exchange;
 use remote::Remote;
 use settings::ClientSettings;
@@ -75,11 +78,12 @@ const ROUTES: &[Route] = &[
 pub struct OpenIdProvider {
     services: Services,
     remote: Remote,
+    documents: Documents,
 }
 
 impl OpenIdProvider {
     pub fn new(services: Services) -> Self {
-        Self { services, remote: Remote::new() }
+        Self { services, remote: Remote::new(), documents: Documents::default() }
     }
 }
 
@@ -129,9 +133,9 @@ impl Downstream for OpenIdProvider {
                 let result = revoke::handle(&mut exchange, &self.remote).await;
                 exchange.conclude("revoke", result)
             }
-            "jwks" => jwks::handle(tenant, input),
+            "jwks" => self.documents.of(tenant).keys.reply(input),
             ".well-known/openid-configuration" | ".well-known/oauth-authorization-server" => {
-                discovery::handle(tenant, input)
+                self.documents.of(tenant).metadata.reply(input)
             }
             _ => Reply::body(404, "text/plain", "There is nothing at this address."),
         };

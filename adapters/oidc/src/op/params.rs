@@ -5,6 +5,9 @@ use std::collections::HashSet;
 /// More parameters than any request needs.
 const MAX_PARAMETERS: usize = 100;
 
+/// More words than any list of scopes, prompts or contexts needs.
+const MAX_WORDS: usize = 100;
+
 /// Parameters that other specifications let a client repeat (RFC 8707 section 2).
 /// They are not used here, so they are ignored like any unknown one.
 const REPEATABLE: &[&str] = &["resource"];
@@ -16,8 +19,10 @@ pub(crate) struct Params {
 }
 
 impl Params {
-    pub(crate) fn new(list: Vec<(String, String)>) -> Self {
+    pub(crate) fn new(mut list: Vec<(String, String)>) -> Self {
         let trouble = trouble_with(&list);
+        // The rest only makes work: the request is refused.
+        list.truncate(MAX_PARAMETERS);
         Self { list, trouble }
     }
 
@@ -33,6 +38,24 @@ impl Params {
             (Some(value), None) if !value.is_empty() => Some(value),
             _ => None,
         }
+    }
+
+    /// The first value of a parameter, which may have come more than once. For the record alone.
+    pub(crate) fn first(&self, name: &str) -> Option<&str> {
+        self.list.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The words of a parameter.
+    ///
+    /// # Errors
+    /// One sentence that names the parameter, when it has too many.
+    pub(crate) fn words(&self, name: &str) -> Result<Option<Vec<String>>, String> {
+        self.get(name).map(|text| words(name, text)).transpose()
+    }
+
+    /// The first of these parameters that has a value of more than so many octets.
+    pub(crate) fn longer_than(&self, most: usize, names: &[&'static str]) -> Option<&'static str> {
+        names.iter().copied().find(|name| self.get(name).is_some_and(|value| value.len() > most))
     }
 
     /// Whether the parameter came at all, even empty.
@@ -61,15 +84,19 @@ fn trouble_with(list: &[(String, String)]) -> Option<String> {
     })
 }
 
-/// Words separated by single spaces, without repeats, in order.
-pub(crate) fn words(text: &str) -> Vec<String> {
-    let mut out: Vec<String> = Vec::new();
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        if !out.iter().any(|there| there == word) {
+/// Words between spaces, without repeats, in order. `name` is the parameter that has them.
+fn words(name: &str, text: &str) -> Result<Vec<String>, String> {
+    let mut seen = HashSet::new();
+    let mut out = Vec::new();
+    for (count, word) in text.split(' ').filter(|word| !word.is_empty()).enumerate() {
+        if count == MAX_WORDS {
+            return Err(format!("The parameter {name} has more than {MAX_WORDS} words."));
+        }
+        if seen.insert(word) {
             out.push(word.to_owned());
         }
     }
-    out
+    Ok(out)
 }
 
 #[cfg(test)]
@@ -100,11 +127,26 @@ mod tests {
     #[test]
     fn a_flood_of_parameters_is_trouble() {
         let flood: Vec<_> = (0..=MAX_PARAMETERS).map(|n| (format!("p{n}"), String::new())).collect();
-        assert!(Params::new(flood).trouble().is_some());
+        let flood = Params::new(flood);
+        assert!(flood.trouble().is_some());
+        assert_eq!(flood.iter().count(), MAX_PARAMETERS, "the rest is not kept");
     }
 
     #[test]
-    fn words_are_unique() {
-        assert_eq!(words("openid  email openid"), ["openid", "email"]);
+    fn words_are_unique_and_few() {
+        assert_eq!(
+            words("scope", "openid  email openid").as_deref(),
+            Ok(&["openid".to_owned(), "email".to_owned()][..])
+        );
+        assert_eq!(words("scope", &"a ".repeat(MAX_WORDS)), Ok(vec!["a".to_owned()]));
+        let many = "a ".repeat(MAX_WORDS + 1);
+        assert_eq!(words("scope", &many), Err("The parameter scope has more than 100 words.".to_owned()));
+    }
+
+    #[test]
+    fn finds_values_that_are_too_long() {
+        let long = params(&[("state", "12345"), ("nonce", "1234")]);
+        assert_eq!(long.longer_than(4, &["nonce", "state"]), Some("state"));
+        assert_eq!(long.longer_than(5, &["nonce", "state"]), None);
     }
 }

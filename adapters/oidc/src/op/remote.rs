@@ -104,16 +104,15 @@ impl<T: Send + Sync> Cache<T> {
             Look::Wait => return Err(format!("{url} could not be used a short while ago; it is not asked again yet")),
             Look::Fetch(held) => held,
         };
+        // Whoever waits for this may hang up at any time: then it is a failed attempt.
+        let attempt = Attempt { cache: self, url, succeeded: false };
         match fetch(egress, url, read).await {
             Ok(value) => {
                 let value = Arc::new(value);
-                self.keep(url, Arc::clone(&value), now);
+                attempt.succeed(Arc::clone(&value), now);
                 Ok(value)
             }
-            Err(cause) => {
-                self.note_failure(url);
-                held.ok_or(cause)
-            }
+            Err(cause) => held.ok_or(cause),
         }
     }
 
@@ -158,6 +157,28 @@ impl<T: Send + Sync> Cache<T> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = entries.get_mut(url) {
             entry.failed = true;
+        }
+    }
+}
+
+/// A fetch under way. Dropped before it succeeded, it counts as failed.
+struct Attempt<'a, T: Send + Sync> {
+    cache: &'a Cache<T>,
+    url: &'a str,
+    succeeded: bool,
+}
+
+impl<T: Send + Sync> Attempt<'_, T> {
+    fn succeed(mut self, value: Arc<T>, now: Timestamp) {
+        self.cache.keep(self.url, value, now);
+        self.succeeded = true;
+    }
+}
+
+impl<T: Send + Sync> Drop for Attempt<'_, T> {
+    fn drop(&mut self) {
+        if !self.succeeded {
+            self.cache.note_failure(self.url);
         }
     }
 }

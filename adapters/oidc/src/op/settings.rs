@@ -187,6 +187,16 @@ impl ClientSettings {
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         self.grant_types.contains(&grant_type)
     }
+
+    pub(crate) fn has_redirect_uri(&self, requested: &str) -> bool {
+        self.redirect_uris.iter().any(|there| there.matches(requested))
+    }
+
+    /// What is left of scopes that were given earlier: those that the client may still have.
+    pub(crate) fn remaining<'a>(&self, given: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+        let still = |scope: &&str| self.scopes.iter().any(|there| there == scope);
+        given.into_iter().filter(still).map(str::to_owned).collect()
+    }
 }
 
 /// A client's name must fit a header and must not be able to pass for a person (RFC 9700 section 4.15).

@@ -10,6 +10,7 @@ use super::client_auth::{AuthenticatedClient, authenticate};
 use super::error::OAuthError;
 use super::exchange::Exchange;
 use super::id_token;
+use super::lifetime;
 use super::params::Params;
 use super::remote::Remote;
 use super::{grant_authorization_code, grant_client_credentials, grant_refresh_token};
@@ -70,6 +71,16 @@ pub(crate) struct GrantTokens {
     pub(crate) id_token: Option<String>,
 }
 
+/// The grant's scope as far as the client may have it today.
+pub(crate) fn remaining_scope(client: &AuthenticatedClient, grant: &Grant) -> Result<Vec<String>, OAuthError> {
+    let scope = client.settings.remaining(grant.record.scope.iter().map(String::as_str));
+    if scope.iter().all(|scope| scope == "offline_access") {
+        let public = "The client is not registered any more for any of the scopes that the login was given.";
+        return Err(OAuthError::invalid_scope(public));
+    }
+    Ok(scope)
+}
+
 pub(crate) fn mint_for_grant(
     exchange: &Exchange<'_>,
     client: &AuthenticatedClient,
@@ -80,6 +91,10 @@ pub(crate) fn mint_for_grant(
 ) -> Result<GrantTokens, OAuthError> {
     let AuthenticatedClient { app, settings, .. } = client;
     let (tenant, now) = (exchange.tenant.as_ref(), exchange.now);
+    if lifetime::is_over(&grant.record, now) {
+        let public = "The login that this was given for has ended; start a new one.";
+        return Err(OAuthError::invalid_grant(public, "the upstream's limit to the session has come"));
+    }
     let order = access_token::Order { tenant, app, settings, grant: Some(grant), scope, now };
     let services = exchange.services;
     let access = access_token::mint(&order, services.rng.as_ref(), services.tokens.as_ref(), permit)?;

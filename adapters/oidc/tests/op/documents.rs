@@ -104,6 +104,21 @@ async fn documents_are_revalidated_by_their_tag() {
     assert_ne!(answer.json, Value::Null);
 }
 
+#[tokio::test]
+async fn documents_follow_the_snapshot() {
+    let mut world = world();
+    let kids = |document: Value| {
+        let keys = document["keys"].as_array().unwrap().clone();
+        keys.into_iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let first = get(&world, "jwks").await;
+    assert!(kids(first.json).contains(&"rs".to_owned()));
+    world.drop_key("rs");
+    let second = get(&world, "jwks").await;
+    assert!(!kids(second.json).contains(&"rs".to_owned()));
+    assert_ne!(first.headers["etag"], second.headers["etag"]);
+}
+
 #[test]
 fn scripts_of_other_origins_reach_token_userinfo_and_documents_only() {
     for route in world().provider.routes() {

@@ -1,4 +1,4 @@
-//! Redirect addresses that are almost the registered one (RFC 9700 section 4.1, threat 25).
+//! Redirect addresses that are almost the registered one (RFC 9700 section 4.1).
 
 use fedbridge_contract::http::ReplyKind;
 

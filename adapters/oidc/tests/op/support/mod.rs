@@ -446,6 +446,23 @@ impl World {
         self.acme = Arc::new(Tenant::new(id, slug, name, true, &acme.base_url, connections, apps, Arc::new(ring)));
     }
 
+    /// A snapshot of acme in which one client's settings are other ones.
+    pub fn change_client(&mut self, client: &str, change: impl FnOnce(&mut Value)) {
+        let acme = &self.acme;
+        let mut change = Some(change);
+        let apps = acme.apps.iter().map(|app| {
+            let mut settings = app.settings.clone();
+            if app.name == client {
+                change.take().unwrap()(&mut settings);
+            }
+            let (name, display, hashes) = (app.name.clone(), app.display_name.clone(), app.secret_hashes.clone());
+            Arc::new(App::new(app.id, app.kind, name, display, true, None, settings, hashes))
+        });
+        let (id, slug, name, apps) = (acme.id, acme.slug.clone(), acme.display_name.clone(), apps.collect());
+        let (connections, keys) = (acme.connections.clone(), Arc::clone(&acme.keys));
+        self.acme = Arc::new(Tenant::new(id, slug, name, true, &acme.base_url, connections, apps, keys));
+    }
+
     pub fn later(&mut self, seconds: u64) {
         self.now = self.now + Duration::from_secs(seconds);
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -93,12 +93,17 @@ impl Counters for Counts {
 pub struct Web {
     pub documents: Mutex<HashMap<String, String>>,
     pub fetches: AtomicUsize,
+    /// While set, no answer ever comes.
+    pub stuck: AtomicBool,
 }
 
 #[async_trait]
 impl Egress for Web {
     async fn get(&self, url: &str, _limits: EgressLimits) -> Result<Fetched, EgressError> {
         self.fetches.fetch_add(1, Ordering::Relaxed);
+        if self.stuck.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         let body = self.documents.lock().unwrap().get(url).cloned();
         match body {
             Some(body) => Ok(Fetched { status: 200, content_type: None, etag: None, body: Bytes::from(body) }),
