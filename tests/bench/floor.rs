@@ -1,11 +1,13 @@
-//! The floor: the same cryptography alone, on one thread of this process, and one
-//! durable commit. No login can cost less than this.
+//! The floor: the same cryptography alone, in this process, and one durable commit. No login can
+//! cost less than this. It is measured on one thread with nothing beside it, and again on every core
+//! at once: cores that share caches are slower then, and so are they while logins run.
 
 use std::hint::black_box;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use fedbridge_saml::names;
 use fedbridge_saml::seam::{Limits, UnverifiedDocument, VerifyKey, VerifyPolicy};
 use fedbridge_saml::testkit::TestKey;
@@ -37,6 +39,18 @@ pub struct Cost {
 
 #[derive(Debug, Clone, Copy)]
 pub struct Floor {
+    pub alone: Crypto,
+    /// CPU of the same with every core busy with it.
+    pub busy: Crypto,
+    /// One durable commit, the database's processes included.
+    pub commit: Cost,
+    /// Octets of the two Responses.
+    pub response: usize,
+    pub response_500: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Crypto {
     /// Parsing and verifying the Response of a login.
     pub verify: Cost,
     /// The same with 500 attributes.
@@ -47,18 +61,13 @@ pub struct Floor {
     pub es256: Cost,
     /// The hashes of a login.
     pub hashes: Cost,
-    /// One durable commit, the database's processes included.
-    pub commit: Cost,
-    /// Octets of the two Responses.
-    pub response: usize,
-    pub response_500: usize,
 }
 
 impl Floor {
     /// CPU of a login that does nothing else.
-    pub fn login(&self, signed_request: bool) -> Duration {
-        let request = if signed_request { self.rsa_sign.cpu } else { Duration::ZERO };
-        self.verify.cpu + request + 2 * self.es256.cpu + self.hashes.cpu + self.commit.cpu
+    pub fn login(&self, crypto: &Crypto, signed_request: bool) -> Duration {
+        let request = if signed_request { crypto.rsa_sign.cpu } else { Duration::ZERO };
+        crypto.verify.cpu + request + 2 * crypto.es256.cpu + crypto.hashes.cpu + self.commit.cpu
     }
 }
 
@@ -74,19 +83,37 @@ pub fn measure(host: &str, commits: &CommitAt<'_>) -> anyhow::Result<Floor> {
     let key = VerifyKey::from_certificate_der(&TestKey::shared().certificate)?;
     let rsa = PKey::from_rsa(Rsa::generate(2048)?)?;
     let ec = EcKey::generate(EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?.as_ref())?;
+    let crypto = |threads| {
+        anyhow::Ok(Crypto {
+            verify: repeat(threads, || verify(small.as_bytes(), &key))?,
+            verify_500: repeat(threads, || verify(large.as_bytes(), &key))?,
+            rsa_sign: repeat(threads, || rsa_sign(&rsa))?,
+            es256: repeat(threads, || es256(&ec))?,
+            hashes: repeat(threads, hashes)?,
+        })
+    };
     Ok(Floor {
-        verify: repeat(|| verify(small.as_bytes(), &key))?,
-        verify_500: repeat(|| verify(large.as_bytes(), &key))?,
-        rsa_sign: repeat(|| rsa_sign(&rsa))?,
-        es256: repeat(|| es256(&ec))?,
-        hashes: repeat(hashes)?,
+        alone: crypto(1)?,
+        busy: crypto(thread::available_parallelism()?.get())?,
         commit: commit(commits)?,
         response: small.len(),
         response_500: large.len(),
     })
 }
 
-fn repeat(mut operation: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Cost> {
+/// What an operation takes on average, done by this many threads at once.
+fn repeat(threads: usize, operation: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<Cost> {
+    let costs: Vec<Cost> = thread::scope(|scope| {
+        let started: Vec<_> = (0..threads).map(|_| scope.spawn(|| repeat_alone(&operation))).collect();
+        let ended = started.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a floor thread died"))?);
+        ended.collect::<anyhow::Result<_>>()
+    })?;
+    let cpu = costs.iter().map(|cost| cost.cpu).sum();
+    let wall = costs.iter().map(|cost| cost.wall).sum();
+    Ok(Cost { cpu: each(cpu, threads), wall: each(wall, threads) })
+}
+
+fn repeat_alone(operation: impl Fn() -> anyhow::Result<()>) -> anyhow::Result<Cost> {
     for _ in 0..5 {
         operation()?;
     }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::chain::{Requests, STEPS};
-use crate::floor::Cost;
+use crate::floor::{Cost, Crypto};
 use crate::load::Load;
 use crate::numbers::{Latencies, micros, ratio};
 use crate::options::Options;
 use crate::run::{Logins, Run};
-use crate::targets::{Target, floor, megabytes, milliseconds, own_cpu, to_floor};
+use crate::targets::{Target, busy_floor, floor, megabytes, milliseconds, own_cpu, to_floor};
 
 pub fn print_machine(options: &Options) {
     println!("fedbridge bench: {} cores, loopback, load and server on the same cores", cores());
@@ -38,24 +38,28 @@ pub fn print_run(run: &Run) {
 
 fn print_floor(run: &Run) {
     let floor = &run.floor;
-    println!("\nfloor (one thread, nothing beside it)            CPU us    wall us");
-    let line = |what: String, cost: Cost| println!("  {what:<44}{:>9.1} {:>10.1}", micros(cost.cpu), micros(cost.wall));
-    line(format!("verify the Response of a login ({} octets)", floor.response), floor.verify);
-    line(format!("verify one with 500 attributes ({} octets)", floor.response_500), floor.verify_500);
-    line("RSA-2048 signature, for a signed request".into(), floor.rsa_sign);
-    line("ES256 signature (a login has two)".into(), floor.es256);
-    line("hashes of a login".into(), floor.hashes);
-    line("one durable commit".into(), floor.commit);
+    println!("\nfloor                                     CPU us, alone   every core busy   wall us, alone");
+    let line = |what: String, of: fn(&Crypto) -> Cost| {
+        let (alone, busy) = (of(&floor.alone), of(&floor.busy));
+        println!("  {what:<44}{:>9.1} {:>17.1} {:>16.1}", micros(alone.cpu), micros(busy.cpu), micros(alone.wall));
+    };
+    line(format!("verify the Response of a login ({} octets)", floor.response), |crypto| crypto.verify);
+    line(format!("verify one with 500 attributes ({})", floor.response_500), |crypto| crypto.verify_500);
+    line("RSA-2048 signature, for a signed request".into(), |crypto| crypto.rsa_sign);
+    line("ES256 signature (a login has two)".into(), |crypto| crypto.es256);
+    line("hashes of a login".into(), |crypto| crypto.hashes);
+    let commit = floor.commit;
+    println!("  {:<44}{:>9.1} {:>17} {:>16.1}", "one durable commit", micros(commit.cpu), "", micros(commit.wall));
 }
 
 fn print_logins(run: &Run) {
     println!(
-        "\ncomplete logins        /s   CPU us  server  database   floor  ratio  own us   p50 ms   p99 ms   load us"
+        "\ncomplete logins        /s   CPU us  server  database   floor  ratio  own us  to busy floor   p50 ms   p99 ms   load us"
     );
     for logins in &run.logins {
         let (load, cpu) = (&logins.load, logins.load.cpu_each());
         println!(
-            "  {:<16}{:>8.1} {:>8.0} {:>7.0} {:>9.0} {:>7.0} {:>6.2} {:>7.0} {:>8.2} {:>8.2} {:>9.0}",
+            "  {:<16}{:>8.1} {:>8.0} {:>7.0} {:>9.0} {:>7.0} {:>6.2} {:>7.0} {:>14.2} {:>8.2} {:>8.2} {:>9.0}",
             format!("{} requests", logins.requests.slug()),
             load.rate(),
             micros(cpu.product()),
@@ -64,6 +68,7 @@ fn print_logins(run: &Run) {
             micros(floor(run, logins)),
             to_floor(run, logins),
             micros(own_cpu(run, logins)),
+            ratio(cpu.product(), busy_floor(run, logins)),
             millis(load.latencies.p50()),
             millis(load.latencies.p99()),
             micros(cpu.load),
@@ -92,7 +97,7 @@ fn print_requests(run: &Run) {
         }
     }
     for (kind, load) in run.requests.iter().take(1) {
-        let es256 = run.floor.es256;
+        let es256 = run.floor.alone.es256;
         println!(
             "  {} / raw ES256: {:.0}% by CPU ({:.1} us to {:.1} us), {:.0}% by rate ({:.0}/s to {:.0}/s on one core)",
             kind.name(),
@@ -189,14 +194,7 @@ fn run_json(run: &Run) -> Value {
     });
     json!({
         "database": run.database.name(),
-        "floor": {
-            "verify": cost_json(floor.verify),
-            "verify_500_attributes": cost_json(floor.verify_500),
-            "rsa_sign": cost_json(floor.rsa_sign),
-            "es256_sign": cost_json(floor.es256),
-            "hashes": cost_json(floor.hashes),
-            "commit": cost_json(floor.commit),
-        },
+        "floor": { "alone": crypto_json(&floor.alone), "busy": crypto_json(&floor.busy), "commit": cost_json(floor.commit) },
         "logins": run.logins.iter().map(|logins| logins_json(run, logins)).collect::<Vec<_>>(),
         "requests": run.requests.iter().map(|(kind, load)| (kind.name().to_owned(), load_json(load)))
             .collect::<serde_json::Map<_, _>>(),
@@ -222,6 +220,7 @@ fn logins_json(run: &Run, logins: &Logins) -> Value {
         "steps": steps.collect::<serde_json::Map<_, _>>(),
         "floor_cpu": micros(floor(run, logins)),
         "cpu_to_floor": to_floor(run, logins),
+        "busy_floor_cpu": micros(busy_floor(run, logins)),
         "own_cpu": micros(own_cpu(run, logins)),
     })
 }
@@ -244,6 +243,16 @@ fn load_json(load: &Load) -> Value {
 
 fn latencies_json(latencies: &Latencies) -> Value {
     json!({ "p50": micros(latencies.p50()), "p99": micros(latencies.p99()) })
+}
+
+fn crypto_json(crypto: &Crypto) -> Value {
+    json!({
+        "verify": cost_json(crypto.verify),
+        "verify_500_attributes": cost_json(crypto.verify_500),
+        "rsa_sign": cost_json(crypto.rsa_sign),
+        "es256_sign": cost_json(crypto.es256),
+        "hashes": cost_json(crypto.hashes),
+    })
 }
 
 fn cost_json(cost: Cost) -> Value {

@@ -37,10 +37,10 @@ fn of_run(run: &Run, options: &Options) -> Vec<Target> {
     }
     for (kind, load) in &run.requests {
         if *kind == Kind::ClientCredentials {
-            let share = ratio(run.floor.es256.cpu, load.cpu_each().product());
+            let share = ratio(run.floor.alone.es256.cpu, load.cpu_each().product());
             let what = "client_credentials / raw ES256, by CPU".to_owned();
             add(what, ">= 40%", format!("{:.0}%", share * 100.0), share >= 0.4);
-            let share = load.rate() * run.floor.es256.wall.as_secs_f64();
+            let share = load.rate() * run.floor.alone.es256.wall.as_secs_f64();
             let what = "client_credentials / raw ES256, by rate, load on the same cores".to_owned();
             add(what, ">= 40%", format!("{:.0}%", share * 100.0), share >= 0.4);
         }
@@ -50,7 +50,7 @@ fn of_run(run: &Run, options: &Options) -> Vec<Target> {
         let reached = p99 < Duration::from_millis(1);
         add(format!("{} p99 at half load", kind.name()), "< 1000 us", format!("{:.0} us", micros(p99)), reached);
     }
-    let verify = run.floor.verify_500.cpu;
+    let verify = run.floor.alone.verify_500.cpu;
     let large = Duration::from_millis(10);
     add("500 attributes, verification".into(), "< 10 ms", milliseconds(verify), verify < large);
     let acs = run.large.acs.p50();
@@ -77,7 +77,12 @@ pub fn own_cpu(run: &Run, logins: &Logins) -> Duration {
 }
 
 pub fn floor(run: &Run, logins: &Logins) -> Duration {
-    run.floor.login(logins.requests == Requests::Signed)
+    run.floor.login(&run.floor.alone, logins.requests == Requests::Signed)
+}
+
+/// The floor with every core busy, as the logins keep them.
+pub fn busy_floor(run: &Run, logins: &Logins) -> Duration {
+    run.floor.login(&run.floor.busy, logins.requests == Requests::Signed)
 }
 
 pub fn milliseconds(duration: Duration) -> String {
