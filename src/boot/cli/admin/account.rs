@@ -93,6 +93,9 @@ fn wanted(
     existing: &[Administrator],
     args: &CreateArgs,
 ) -> Result<(Role, Reach), CliError> {
+    if existing.iter().any(|one| one.name == args.name) {
+        return Err(taken(&args.name));
+    }
     let mut wrong = Vec::new();
     if let Err(message) = check_name(&args.name) {
         wrong.push(format!("--name: `{}` can't be a name; {message}", safe(&args.name)));

@@ -138,7 +138,10 @@ async fn create(foundation: &Foundation, configuration: &Configuration, args: &C
         Err(AdminStoreError::Store(error)) => return Err(error.into()),
         Err(_) => {
             let cause = format!("there is an API key `{}` already; a name is never used again", new.name);
-            let advice = "choose another name, or give the key a new text with `fedbridge admin api-key rotate`";
+            let advice = format!(
+                "choose another name, or give the key that is there a new text with `fedbridge admin api-key rotate {}`",
+                new.name
+            );
             return Err(refused(vec![cause]).advise(advice));
         }
     }
@@ -200,11 +203,13 @@ async fn rotate(foundation: &Foundation, configuration: &Configuration, args: &R
                 .advise("look at the key with `fedbridge admin api-key list`, then run the command again"));
         }
     }
-    let before = match overlap.is_zero() {
-        true => "the text before is void now".to_owned(),
-        false => format!("the text before stays good until {}", previous_until.rfc3339_seconds()),
+    let older = key.overlap_until(now).is_some();
+    let before = match (overlap.is_zero(), older) {
+        (true, false) => "the text before is void now".to_owned(),
+        (true, true) => "both texts before are void now".to_owned(),
+        (false, _) => format!("the text before stays good until {}", previous_until.rfc3339_seconds()),
     };
-    let older = if key.overlap_until(now).is_some() { "; the one before that is void now" } else { "" };
+    let older = if older && !overlap.is_zero() { "; the one before that is void now" } else { "" };
     note(&format!("{before}{older}\nthe new text of API key {} is shown once:", key.name));
     print(&format!("{text}\n"))?;
     note(later!());
