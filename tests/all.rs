@@ -5,9 +5,9 @@
 mod cli;
 mod crash;
 mod login_browser;
-mod once;
 mod metadata;
 mod oauth;
+mod once;
 mod operation;
 mod road;
 mod rotation;

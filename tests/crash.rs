@@ -69,6 +69,7 @@ async fn survives(setup: Setup, scratch: Scratch) {
         }
         // Enough to lose, on a slow machine too; then a moment that differs from round to round.
         while answered.lock().await.redeemed.len() < ENOUGH {
+            assert!(!workers.is_empty() && workers.try_join_next().is_none(), "a worker gave up before the kill");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         tokio::time::sleep(Duration::from_millis(37 * round as u64)).await;

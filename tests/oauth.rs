@@ -35,7 +35,10 @@ async fn a_bad_request_of_a_known_client_is_told_to_it() {
         (format!("response_type=token&scope=openid&{pkce}"), "unsupported_response_type"),
         (format!("response_type=code&scope=unknown&{pkce}"), "invalid_scope"),
         ("response_type=code&scope=openid".to_owned(), "invalid_request"),
-        (format!("response_type=code&scope=openid&code_challenge={CHALLENGE}&code_challenge_method=plain"), "invalid_request"),
+        (
+            format!("response_type=code&scope=openid&code_challenge={CHALLENGE}&code_challenge_method=plain"),
+            "invalid_request",
+        ),
         (format!("response_type=code&scope=openid&prompt=none%20login&{pkce}"), "invalid_request"),
         (format!("response_type=code&scope=openid&request=e30&{pkce}"), "request_not_supported"),
         (format!("response_type=code&scope=openid&request_uri=https://x.example&{pkce}"), "request_uri_not_supported"),
@@ -56,7 +59,12 @@ async fn token_requests_that_are_wrong_change_nothing() {
     let app = App::of(&bridge);
     let code = app.login(&mut Browser::new(), &idp, &alice()).await;
     let wrong_verifier = app
-        .token(&[("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", REDIRECT), ("code_verifier", &"x".repeat(43))])
+        .token(&[
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("redirect_uri", REDIRECT),
+            ("code_verifier", &"x".repeat(43)),
+        ])
         .await;
     assert_eq!(wrong_verifier.json()["error"], "invalid_grant");
     assert!(wrong_verifier.json()["trace_id"].is_string());
@@ -85,7 +93,11 @@ async fn a_session_serves_the_next_login_and_logout_ends_it() {
         assert_eq!(one[claim], two[claim], "{claim}");
     }
     assert_eq!(again.redirect_param("state"), "st ate");
-    let logout = format!("{}/logout?id_token_hint={}&post_logout_redirect_uri={LOGGED_OUT}&state=bye", app.at, first["id_token"].as_str().unwrap());
+    let logout = format!(
+        "{}/logout?id_token_hint={}&post_logout_redirect_uri={LOGGED_OUT}&state=bye",
+        app.at,
+        first["id_token"].as_str().unwrap()
+    );
     let out = browser.get(&logout).await;
     assert_eq!(out.location.as_deref(), Some(format!("{LOGGED_OUT}?state=bye").as_str()), "{}", out.body);
     let none = browser.get(&app.authorize_url("&prompt=none")).await;
@@ -124,12 +136,20 @@ async fn what_is_switched_off_stops_at_once() {
         let form = idp.answer(&request, &alice(), now()).form(&idp, request.relay_state.as_deref()).unwrap();
         let code = app.login(&mut Browser::new(), &idp, &alice()).await;
         setup.apply(&scratch, &crate::support::scripted::bridge_file_with(&scratch, &idp, connection, client));
-        tokio::time::sleep(std::time::Duration::from_millis(1000)).await;
         let what = format!("{connection}{client}");
-        assert_ne!(app.post_acs(&mut browser, &form).await.location.map(|to| to.contains("code=")), Some(true), "{what}");
-        assert_ne!(app.redeem(&code).await.status, 200, "{what}");
-        assert_ne!(app.refresh(tokens["refresh_token"].as_str().unwrap()).await.status, 200, "{what}");
-        assert_eq!(app.userinfo(tokens["access_token"].as_str().unwrap()).await.status, 401, "{what}");
+        // A second is promised; a busy machine gets more.
+        let access_token = tokens["access_token"].as_str().unwrap();
+        let mut tries = 0;
+        while app.userinfo(access_token).await.status != 401 {
+            tries += 1;
+            assert!(tries < 100, "{what}: still on after 10 s");
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        let posted = app.post_acs(&mut browser, &form).await;
+        assert!(posted.status < 500 && !posted.location.is_some_and(|to| to.contains("code=")), "{what}");
+        for refused in [app.redeem(&code).await, app.refresh(tokens["refresh_token"].as_str().unwrap()).await] {
+            assert!([400, 401].contains(&refused.status), "{what}: {}", refused.body);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::browser::Browser;
-use crate::support::scripted::{App, SECRET, bridge_file_with, idp, person, server};
+use crate::support::scripted::{App, SECRET, bridge_file_with, claims, idp, person, server};
 
 #[tokio::test]
 async fn probes_and_metrics_are_on_the_management_listener_alone() {
@@ -38,7 +38,8 @@ async fn a_graceful_stop_writes_every_trace() {
         app.tokens(&idp, &person(&format!("p{number}"))).await;
     }
     assert!(bridge.stop().success());
-    let list: serde_json::Value = serde_json::from_str(&setup.ok(&["trace", "list", "--json", "--limit", "1000"])).unwrap();
+    let list: serde_json::Value =
+        serde_json::from_str(&setup.ok(&["trace", "list", "--json", "--limit", "1000"])).unwrap();
     let logins = list.as_array().unwrap().iter().filter(|trace| trace["kind"] == "login").count();
     assert_eq!(logins, 30);
 }
@@ -51,12 +52,16 @@ async fn a_running_server_takes_changes_over_within_a_second() {
     let before = app.tokens(&idp, &person("one")).await;
     let more = "        release: [displayName]\n        claims: { tier: { cel: \"'gold'\" } }";
     setup.apply(&scratch, &bridge_file_with(&scratch, &idp, "", more));
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let after = app.tokens(&idp, &person("one")).await;
-    let (before, after) = (
-        crate::support::scripted::claims(&before["id_token"]),
-        crate::support::scripted::claims(&after["id_token"]),
-    );
+    let before = claims(&before["id_token"]);
+    let mut after = before.clone();
+    // A second is promised; a busy machine gets more.
+    for _ in 0..100 {
+        after = claims(&app.tokens(&idp, &person("one")).await["id_token"]);
+        if after.get("tier").is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     assert_eq!(before.get("tier"), None);
     assert_eq!(after["tier"], "gold");
     assert_eq!(before["sub"], after["sub"]);
@@ -67,13 +72,19 @@ async fn no_secret_is_in_logs_traces_or_the_store() {
     let idp = idp();
     let (scratch, setup, bridge) = server(&idp).await;
     let app = App::of(&bridge);
+    let mut browser = Browser::new();
+    let open_code = app.login(&mut browser, &idp, &person("canary-person")).await;
+    let cookies = browser.cookies(&bridge.base_url);
+    assert!(!cookies.is_empty(), "the login left a session");
     let tokens = app.tokens(&idp, &person("canary-person")).await;
-    let secrets = [
+    let mut secrets = vec![
+        open_code,
         SECRET.to_owned(),
         tokens["access_token"].as_str().unwrap().to_owned(),
         tokens["refresh_token"].as_str().unwrap().to_owned(),
         tokens["id_token"].as_str().unwrap().rsplit('.').next().unwrap().to_owned(),
     ];
+    secrets.extend(cookies.into_values());
     let log = bridge.log();
     assert!(bridge.stop().success());
     let list: serde_json::Value = serde_json::from_str(&setup.ok(&["trace", "list", "--json"])).unwrap();
@@ -82,6 +93,7 @@ async fn no_secret_is_in_logs_traces_or_the_store() {
     for name in ["fedbridge.db", "fedbridge.db-wal"] {
         store.extend(std::fs::read(scratch.path().join(name)).unwrap_or_default());
     }
+    assert!(store.len() > 50_000, "the store is not where it was");
     for secret in &secrets {
         assert!(!log.contains(secret), "the log holds a secret");
         assert!(!shown.contains(secret), "the trace holds a secret");

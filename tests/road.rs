@@ -18,8 +18,8 @@ use fedbridge_fake::FakeFactory;
 use fedbridge_hub::ports::{ConfigStore as _, TraceFilter, TraceStore as _};
 use fedbridge_hub::run::{Hub, Observer, Recorder};
 use fedbridge_hub::spec::{
-    AppSpec, ConfigChange, ConnectionSpec, Managed, MappingSpec, StoredApp, StoredConnection, StoredTenant, SubjectType,
-    TenantSpec,
+    AppSpec, ConfigChange, ConnectionSpec, Managed, MappingSpec, StoredApp, StoredConnection, StoredTenant,
+    SubjectType, TenantSpec,
 };
 use fedbridge_keys::{TenantName, initial_keys};
 use serde_json::{Value, json};
@@ -138,42 +138,51 @@ impl World {
 
     /// Follows our own addresses until something else comes.
     async fn visit(&mut self, url: &str) -> Reply {
-        let mut url = Url::parse(url).unwrap();
+        let mut url = url.to_owned();
         loop {
-            let rest = url.path().strip_prefix("/t/acme/").unwrap().to_owned();
-            let resolved = match rest.strip_prefix("connections/") {
-                Some(below) => {
-                    let (slug, route) = below.split_once('/').unwrap();
-                    self.hub.connection_route("acme", slug, route)
-                }
-                None => self.hub.tenant_route("acme", &rest),
-            };
-            let resolved = resolved.unwrap_or_else(|| panic!("nothing at {url}"));
-            let input = HttpInput {
-                method: Method::Get,
-                route: resolved.route.path,
-                query: url.query().unwrap_or_default().to_owned(),
-                body: Default::default(),
-                content_type: None,
-                authorization: None,
-                origin: None,
-                accept_language: None,
-                if_none_match: None,
-                cookies: self.cookies.clone(),
-                peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            };
-            let reply = self.hub.handle(resolved.target, input).await;
-            for cookie in &reply.cookies {
-                self.cookies.retain(|(name, _)| *name != cookie.name);
-                if !cookie.value.is_empty() {
-                    self.cookies.push((cookie.name.clone(), cookie.value.clone()));
-                }
-            }
+            let reply = self.step(&url).await;
             match &reply.kind {
-                ReplyKind::Redirect(location) if !location.starts_with(REDIRECT) => url = Url::parse(location).unwrap(),
+                ReplyKind::Redirect(location) if !location.starts_with(REDIRECT) => url = location.clone(),
                 _ => return reply,
             }
         }
+    }
+
+    /// One request.
+    async fn step(&mut self, url: &str) -> Reply {
+        // No two things happen in the same millisecond, so that the newest trace is one.
+        self.clock.0.fetch_add(1, Ordering::Relaxed);
+        let url = Url::parse(url).unwrap();
+        let rest = url.path().strip_prefix("/t/acme/").unwrap().to_owned();
+        let resolved = match rest.strip_prefix("connections/") {
+            Some(below) => {
+                let (slug, route) = below.split_once('/').unwrap();
+                self.hub.connection_route("acme", slug, route)
+            }
+            None => self.hub.tenant_route("acme", &rest),
+        };
+        let resolved = resolved.unwrap_or_else(|| panic!("nothing at {url}"));
+        let input = HttpInput {
+            method: Method::Get,
+            route: resolved.route.path,
+            query: url.query().unwrap_or_default().to_owned(),
+            body: Default::default(),
+            content_type: None,
+            authorization: None,
+            origin: None,
+            accept_language: None,
+            if_none_match: None,
+            cookies: self.cookies.clone(),
+            peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
+        let reply = self.hub.handle(resolved.target, input).await;
+        for cookie in &reply.cookies {
+            self.cookies.retain(|(name, _)| *name != cookie.name);
+            if !cookie.value.is_empty() {
+                self.cookies.push((cookie.name.clone(), cookie.value.clone()));
+            }
+        }
+        reply
     }
 
     async fn authorize(&mut self, more: &str) -> Reply {
@@ -267,6 +276,42 @@ async fn a_broken_answer_is_a_page_and_never_reaches_the_app() {
     let reply = world.authorize("").await;
     assert!(matches!(reply.kind, ReplyKind::Page(_)), "{reply:?}");
     assert_eq!(world.newest_cause().await.1, "the answer is sound: expected sound, got broken");
+}
+
+/// A refused answer ends its login: no second one is looked at, and each has its own record.
+#[tokio::test]
+async fn a_refused_login_is_over() {
+    let mut settings = alice();
+    settings["refuse"] = json!("broken");
+    let mut world = World::new(vec![connection(2, "one", settings, json!({}))], SubjectType::Public).await;
+    // The fake sends the browser back at once, so the handle is in what it was sent.
+    let started = world.step("http://127.0.0.1:8080/t/acme/connections/one/login").await;
+    let ReplyKind::Redirect(answer) = &started.kind else { panic!("{started:?}") };
+    let cookies = world.cookies.clone();
+    assert!(matches!(world.step(answer).await.kind, ReplyKind::Page(_)));
+    world.cookies = cookies;
+    assert!(matches!(world.step(answer).await.kind, ReplyKind::Page(_)));
+    world.recorder.flush().await;
+    let filter = TraceFilter { limit: 10, ..TraceFilter::default() };
+    let causes: Vec<_> =
+        world.foundation.system.list(&filter).await.unwrap().into_iter().map(|trace| trace.cause).collect();
+    assert_eq!(causes.len(), 2, "{causes:?}");
+    assert!(causes.iter().any(|cause| cause.contains("the answer is sound")), "{causes:?}");
+    assert!(causes.iter().any(|cause| cause.contains("no login under way")), "{causes:?}");
+}
+
+/// Being refused again and again fills no store.
+#[tokio::test]
+async fn refusals_of_one_address_shrink_to_a_count() {
+    let mut world = World::new(vec![connection(2, "one", alice(), json!({}))], SubjectType::Public).await;
+    for _ in 0..300 {
+        world.step("http://127.0.0.1:8080/t/acme/connections/one/fake/answer?handle=guess").await;
+    }
+    world.recorder.flush().await;
+    let filter = TraceFilter { limit: 1000, ..TraceFilter::default() };
+    let kept = world.foundation.system.list(&filter).await.unwrap();
+    assert!((120..=130).contains(&kept.len()), "{} traces", kept.len());
+    assert!(kept.iter().any(|trace| trace.cause.contains("more ended so")), "nothing says how many were left out");
 }
 
 /// The same e-mail from two connections is two people (threats 10).

@@ -49,7 +49,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let folder = std::env::temp_dir().join(format!("fedbridge-demo-{}", std::process::id()));
     let file = write_bridge_file(&folder, &idp, &app, &secret).context("the demo's bridge file can't be written")?;
-    let applied = cli::before_serving(&settings, &file).await;
+    let applied = cli::beside(&settings, &file).await;
     let _ = std::fs::remove_dir_all(&folder);
     applied?;
 

@@ -22,8 +22,9 @@ use super::settings::Settings;
 use super::wiring::{Wired, wire};
 use super::{logging, metrics, registry, reload};
 
-/// How often expired rows are deleted.
+/// How often expired rows are deleted, and the pause while there are more.
 const JANITOR: Duration = Duration::from_secs(60);
+const JANITOR_YIELD: Duration = Duration::from_millis(100);
 
 /// Runs every listener until SIGTERM or SIGINT.
 ///
@@ -113,7 +114,9 @@ impl Server {
             anyhow::Ok(())
         };
         let beside = async {
-            serve_management(self.management, management, until(management_ended)).await.context("the management listener")
+            serve_management(self.management, management, until(management_ended))
+                .await
+                .context("the management listener")
         };
         tokio::try_join!(front, beside)?;
         Ok(())
@@ -142,13 +145,20 @@ fn management(server: &Server, stopping: Arc<AtomicBool>) -> Management {
 
 async fn janitor(system: Arc<SystemStore>, clock: Arc<dyn Clock>, keep: Duration) {
     loop {
-        tokio::time::sleep(JANITOR).await;
         let now = clock.now();
         match system.janitor(now, now - keep).await {
             Ok(swept) if swept == Swept::default() => {}
-            Ok(swept) => tracing::debug!(?swept, "expired rows deleted"),
+            Ok(swept) => {
+                tracing::debug!(?swept, "expired rows deleted");
+                if swept.more {
+                    // There was more than one round takes: go on, behind whoever waits.
+                    tokio::time::sleep(JANITOR_YIELD).await;
+                    continue;
+                }
+            }
             Err(error) => tracing::warn!(%error, "expired rows could not be deleted; trying again in a minute"),
         }
+        tokio::time::sleep(JANITOR).await;
     }
 }
 
@@ -168,4 +178,3 @@ pub async fn termination() {
         _ = tokio::signal::ctrl_c() => {}
     }
 }
-

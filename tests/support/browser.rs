@@ -92,9 +92,7 @@ impl Browser {
         }
         let headers = response.headers().clone();
         let base = Url::parse(url).unwrap();
-        let location = headers
-            .get("location")
-            .map(|value| base.join(value.to_str().unwrap()).unwrap().to_string());
+        let location = headers.get("location").map(|value| base.join(value.to_str().unwrap()).unwrap().to_string());
         let status = response.status().as_u16();
         Ok(Answer { status, url: url.to_owned(), location, headers, body: response.text().await? })
     }

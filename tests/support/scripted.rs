@@ -152,7 +152,8 @@ impl App {
     }
 
     pub async fn token(&self, fields: &[(&str, &str)]) -> Answer {
-        let mut form = vec![("client_id".to_owned(), "app".to_owned()), ("client_secret".to_owned(), SECRET.to_owned())];
+        let mut form =
+            vec![("client_id".to_owned(), "app".to_owned()), ("client_secret".to_owned(), SECRET.to_owned())];
         form.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         Browser::new().post(&format!("{}/token", self.at), &form).await
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use fedbridge_contract::keys::{KeyPurpose, KeyState};
 use fedbridge_hub::mapping::{AppRules, Mapping};
 use fedbridge_hub::ports::{ApplyError, ConfigStore};
-use fedbridge_hub::spec::{Configuration, StoredKey};
+use fedbridge_hub::spec::{ConfigChange, Configuration, Managed, StoredKey};
 use fedbridge_keys::{TenantName, generate_key, initial_keys};
 
 use crate::bridge::desired::Desired;
@@ -89,6 +89,34 @@ pub async fn before_serving(settings: &Settings, file: &Path) -> Result<String, 
     let text = carry_out(&foundation, settings, file, Options::default(), Paint::plain(), ATTEMPTS).await?;
     foundation.store.close().await?;
     Ok(text)
+}
+
+/// What `demo` does: the file's tenants stand beside what is there. Nothing else is deleted, and no
+/// bridge file owns them afterwards.
+pub async fn beside(settings: &Settings, file: &Path) -> Result<(), CliError> {
+    let foundation = Foundation::open(settings).await?;
+    let mut current = foundation.system.load().await?;
+    let desired = load(&foundation, settings, file, &current).await?;
+    current.tenants.retain(|_, tenant| desired.tenants.iter().any(|wanted| wanted.slug == tenant.tenant.spec.slug));
+    let new_keys = |id, slug: &str, wish| make_keys(&foundation, TenantName { id, slug }, wish);
+    let store: &dyn ConfigStore = foundation.system.as_ref();
+    let rng = foundation.rng.as_ref();
+    let Outcome { mut plan, .. } = plan::plan(&desired, &current, store, Options::default(), rng, &new_keys).await?;
+    for change in &mut plan.changes {
+        match change {
+            ConfigChange::PutTenant(tenant) => tenant.managed = Managed::Elsewhere,
+            ConfigChange::PutConnection(connection) => connection.managed = Managed::Elsewhere,
+            ConfigChange::PutApp(app) => app.managed = Managed::Elsewhere,
+            _ => {}
+        }
+    }
+    match foundation.system.apply(plan.version, &plan.changes).await {
+        Ok(_) => {}
+        Err(ApplyError::Store(error)) => return Err(error.into()),
+        Err(error) => return Err(CliError::failed("the sample tenant could not be made; nothing was changed", error)),
+    }
+    foundation.store.close().await?;
+    Ok(())
 }
 
 async fn carry_out(

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::settings::Settings;
-pub use apply::before_serving;
+pub use apply::beside;
 pub use error::CliError;
 use settings_args::SettingsArgs;
 

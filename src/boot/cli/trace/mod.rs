@@ -1,6 +1,7 @@
 //! `trace`: recorded logins, for the admin who wants to know why.
 
 mod list;
+mod replay;
 mod show;
 
 use std::process::ExitCode;
@@ -34,6 +35,9 @@ enum Command {
     /// Show one login step by step
     #[command(after_help = "Example:\n  fedbridge trace show 3f0c9a54c7e14bb2a4a1c1b2d3e4f506")]
     Show(show::Args),
+    /// Decide a recorded login again, with its own rules or with those in force now
+    #[command(after_help = "Example:\n  fedbridge trace replay 3f0c9a54c7e14bb2a4a1c1b2d3e4f506 --current-rules")]
+    Replay(replay::Args),
 }
 
 pub async fn run(settings: Settings, args: Args) -> Result<ExitCode, CliError> {
@@ -41,6 +45,7 @@ pub async fn run(settings: Settings, args: Args) -> Result<ExitCode, CliError> {
     match args.command {
         Command::List(args) => list::run(&foundation, args).await?,
         Command::Show(args) => show::run(&foundation, args).await?,
+        Command::Replay(args) => replay::run(&foundation, args).await?,
     }
     foundation.store.close().await?;
     Ok(ExitCode::SUCCESS)

@@ -7,6 +7,7 @@ use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Outcome, RuleResult, RuleStep, Step};
 use fedbridge_hub::ports::{ConfigStore as _, TraceStore as _, TraceSummary};
 use fedbridge_hub::run::{TracePayload, trace_place};
+use fedbridge_hub::spec::Configuration;
 use serde_json::Value;
 
 use crate::cli::CliError;
@@ -26,12 +27,24 @@ pub struct Args {
 }
 
 pub async fn run(foundation: &Foundation, args: Args) -> Result<(), CliError> {
+    let (summary, payload, configuration) = open(foundation, &args.id).await?;
+    if args.json {
+        let mut json = summary_json(&summary, &configuration);
+        json["steps"] = serde_json::to_value(&payload.steps).unwrap_or(Value::Null);
+        return print(&format!("{json:#}\n"));
+    }
+    let tenant = tenant_name(&configuration, summary.tenant);
+    print(&render(&summary, &tenant, &payload.steps, Paint::stdout()))
+}
+
+/// Opens a recorded login, with the configuration that names its tenant.
+pub async fn open(foundation: &Foundation, id: &str) -> Result<(TraceSummary, TracePayload, Configuration), CliError> {
     let missing = || {
-        let sentence = format!("there is no recorded login `{}`", args.id);
+        let sentence = format!("there is no recorded login `{id}`");
         CliError::refused(sentence, Vec::new())
             .advise("look for it with `fedbridge trace list`; old ones are deleted (traces.keep)")
     };
-    let id: TraceId = args.id.trim().parse().map_err(|_| missing())?;
+    let id: TraceId = id.trim().parse().map_err(|_| missing())?;
     let trace = foundation.system.find(id).await?.ok_or_else(missing)?;
     let configuration = foundation.system.load().await?;
     let opened = foundation.sealer.open(&trace_place(trace.summary.tenant, id), &trace.sealed);
@@ -41,13 +54,7 @@ pub async fn run(foundation: &Foundation, args: Args) -> Result<(), CliError> {
     })?;
     let payload: TracePayload = serde_json::from_slice(&opened)
         .map_err(|cause| CliError::failed("the steps of this login can't be read", cause))?;
-    if args.json {
-        let mut json = summary_json(&trace.summary, &configuration);
-        json["steps"] = serde_json::to_value(&payload.steps).unwrap_or(Value::Null);
-        return print(&format!("{json:#}\n"));
-    }
-    let tenant = tenant_name(&configuration, trace.summary.tenant);
-    print(&render(&trace.summary, &tenant, &payload.steps, Paint::stdout()))
+    Ok((trace.summary, payload, configuration))
 }
 
 /// The whole page.
@@ -88,7 +95,7 @@ fn fact(out: &mut String, name: &str, value: &str) {
     let _ = writeln!(out, "  {name:<11} {value}");
 }
 
-fn write_step(out: &mut String, step: &Step, start: Timestamp, paint: Paint) {
+pub fn write_step(out: &mut String, step: &Step, start: Timestamp, paint: Paint) {
     match step {
         Step::Received { at, what, verified, facts } => {
             let note = if *verified { "" } else { "   (not verified yet: what it claims about itself)" };
