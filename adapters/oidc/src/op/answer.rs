@@ -70,17 +70,20 @@ fn is_registered(app: &App, destination: &Destination) -> bool {
 
 /// Tells the app that there will be no code; on a page where the app's address is not good any more.
 pub(crate) fn refuse(tenant: &Tenant, continuation: &[u8], refusal: &Refusal, trace: TraceId) -> Reply {
-    let there =
-        |pending: &Pending| tenant.app_by_id(pending.app).is_some_and(|app| is_registered(app, &pending.destination));
-    match read(continuation).filter(there) {
-        Some(pending) => error(&tenant.issuer, &pending.destination, code_of(refusal.kind), &refusal.public, trace),
-        None => Reply::page(Page::Error(ErrorPage {
-            status: 500,
+    let page = |status| {
+        Reply::page(Page::Error(ErrorPage {
+            status,
             tenant: Some(tenant.display_name.clone()),
             sentence: refusal.public.clone(),
             trace: Some(trace),
             way_back: None,
-        })),
+        }))
+    };
+    let Some(Pending { app, destination, .. }) = read(continuation) else { return page(500) };
+    if tenant.app_by_id(app).is_some_and(|app| is_registered(app, &destination)) {
+        error(&tenant.issuer, &destination, code_of(refusal.kind), &refusal.public, trace)
+    } else {
+        page(400)
     }
 }
 

@@ -19,6 +19,7 @@ use super::id_token::verify_hint;
 use super::memory::{Destination, GrantMemory, Pending, ResponseMode};
 use super::params::Params;
 use super::pkce;
+use super::prompt::Prompt;
 use super::remote::Remote;
 use super::settings::{ClientSettings, GrantType, Pkce};
 
@@ -271,7 +272,7 @@ fn check_form(settings: &ClientSettings, params: &Params) -> Result<(), Refused>
         return Err(Refused::invalid("The response_mode must be query or form_post."));
     }
     if !settings.may_use(GrantType::AuthorizationCode) {
-        let public = "This client may not log people in: its grant_types do not have authorization_code.";
+        let public = "This client may not log people in: its grant_types do not list authorization_code.";
         return Err(Refused::new("unauthorized_client", public));
     }
     Ok(())
@@ -315,33 +316,6 @@ fn check_key(exchange: &mut Exchange<'_>, settings: &ClientSettings, scope: &[St
     }
     exchange.trace.decide("signing key", format!("the tenant has no active {} key", algorithm.name()), false);
     Err(Refused::new("server_error", format!("There is no active {} key for ID tokens here.", algorithm.name())))
-}
-
-#[derive(Default)]
-struct Prompt {
-    none: bool,
-    login: bool,
-    select_account: bool,
-}
-
-impl Prompt {
-    /// `consent` is accepted and asks nothing: an administrator consented by registering the client.
-    fn read(words: &[String]) -> Result<Self, Refused> {
-        let mut prompt = Self::default();
-        for word in words {
-            match word.as_str() {
-                "none" => prompt.none = true,
-                "login" => prompt.login = true,
-                "consent" => {}
-                "select_account" => prompt.select_account = true,
-                _ => return Err(Refused::invalid("prompt takes none, login, consent and select_account.")),
-            }
-        }
-        if prompt.none && words.len() > 1 {
-            return Err(Refused::invalid("prompt=none can't be combined with another prompt."));
-        }
-        Ok(prompt)
-    }
 }
 
 fn max_age(settings: &ClientSettings, asked: Option<&str>) -> Result<Option<u64>, Refused> {

@@ -58,14 +58,10 @@ impl OAuthError {
         Self::new(400, "invalid_grant", public, cause)
     }
 
-    fn unauthorized_client(public: impl Into<String>) -> Self {
-        let public = public.into();
-        Self::new(400, "unauthorized_client", public.clone(), public)
-    }
-
     /// The client may not use this grant type at all.
     pub(crate) fn grant_type_not_registered(name: &'static str) -> Self {
-        Self::unauthorized_client(format!("This client's grant_types do not have {name}."))
+        let public = format!("This client's grant_types do not list {name}.");
+        Self::new(400, "unauthorized_client", public.clone(), public)
     }
 
     pub(crate) fn unsupported_grant_type() -> Self {

@@ -45,9 +45,9 @@ fn scope(settings: &ClientSettings, asked: Option<Vec<String>>) -> Result<Vec<St
             if asked.iter().all(allowed) {
                 Ok(asked)
             } else {
-                Err(OAuthError::invalid_scope(
-                    "Not all of the requested scopes are among the scopes that this client is registered for itself.",
-                ))
+                let public = "The client may not have all of these scopes for itself: its scopes do not list them, or \
+                              they speak of a person.";
+                Err(OAuthError::invalid_scope(public))
             }
         }
     }

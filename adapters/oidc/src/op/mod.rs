@@ -29,6 +29,7 @@ mod logout;
 mod memory;
 mod params;
 mod pkce;
+mod prompt;
 pub mod redirect_uri;
 mod refresh_token;
 mod release;

@@ -3,6 +3,7 @@
 use fedbridge_contract::downstream::{Accepted, Downstream as _, Finish, Refusal, RefusalKind};
 use fedbridge_contract::http::{Method, Reply, ReplyKind};
 use fedbridge_contract::ids::TraceId;
+use fedbridge_contract::page::Page;
 use fedbridge_contract::proof::Permit;
 
 use crate::support::{CALLBACK, World, form, front_params, input, page_status, world};
@@ -134,6 +135,31 @@ async fn bad_requests_go_back_with_error_state_and_iss() {
     assert_eq!(world.refused(&both).await["error"], "invalid_request");
     let codeless = world.refused(&changed(&world, &[("client_id", Some("codeless"))])).await;
     assert_eq!(codeless["error"], "unauthorized_client");
+}
+
+/// A developer reads which setting to look at.
+#[tokio::test]
+async fn refusals_name_the_setting() {
+    let world = world();
+    for (changes, setting) in [
+        ([("scope", Some("address"))], "scopes"),
+        ([("scope", None)], "scope is missing"),
+        ([("client_id", Some("codeless"))], "grant_types"),
+    ] {
+        let answer = world.refused(&changed(&world, &changes)).await;
+        assert!(answer["error_description"].contains(setting), "{answer:?}");
+    }
+    for grant_type in ["authorization_code", "refresh_token"] {
+        let answer = world.token("machine", &[("grant_type", grant_type)]).await;
+        assert!(answer.text("error_description").contains(&format!("grant_types do not list {grant_type}")));
+    }
+    let answer = world.token("machine", &[("grant_type", "client_credentials"), ("scope", "openid")]).await;
+    assert!(answer.text("error_description").contains("its scopes"), "{}", answer.json);
+    let params = changed(&world, &[("client_id", Some("paired"))]);
+    let Accepted::Reply(Reply { kind: ReplyKind::Page(Page::Error(page)), .. }) = world.authorize(&params).await else {
+        panic!("not a page")
+    };
+    assert!(page.sentence.contains("sector_identifier_uri"), "{}", page.sentence);
 }
 
 #[tokio::test]

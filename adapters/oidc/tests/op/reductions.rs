@@ -122,5 +122,6 @@ async fn an_address_that_was_taken_away_gets_no_answer() {
     assert_eq!(refusal.kind, RefusalKind::ServerError);
     let reply = world.provider.refuse(&world.acme, continuation, &refusal, TraceId::random(&rng));
     let Reply { kind: ReplyKind::Page(Page::Error(page)), .. } = reply else { panic!("not a page: {reply:?}") };
+    assert_eq!(page.status, 400);
     assert!(page.sentence.contains("taken out of its registration"), "{}", page.sentence);
 }
