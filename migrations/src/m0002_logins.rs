@@ -2,6 +2,8 @@
 //!
 //! Each index costs every login, so there is one for each look-up, for each
 //! reference whose rows a deletion has to find, and for each expiry, and no more.
+//! The one reference without an index is from a grant to its app: apps go rarely, and
+//! finding their grants reads no more than the tenant's part of the primary key.
 //! Short-lived rows that nothing joins (transactions, one-time keys, revoked
 //! tokens, traces) have no foreign key: in PostgreSQL each check would lock the
 //! tenant's one row. Deleting a tenant deletes them by name.

@@ -1,12 +1,18 @@
 //! A grant: what one app was given for one login. The authorization code, the
 //! tokens made from it and the refresh family are all one grant.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::claims::Claims;
 use crate::ids::{AppId, ConnectionId, GrantId, PersonId, SessionId, TraceId};
 use crate::time::Timestamp;
+
+/// The longest that an access token may be good. The store keeps a grant for longer than this,
+/// because a token is refused once its grant is gone.
+pub const MAX_ACCESS_TOKEN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A grant about to be stored, in the same unit of work as the login.
 #[derive(Debug, Clone, PartialEq)]

@@ -137,7 +137,7 @@ impl Store {
     pub(crate) async fn background(&self, changes: Vec<Change>) -> Done {
         match &self.inner.backend {
             Backend::Sqlite(writer) => writer.background(changes).await,
-            Backend::Postgres => postgres::work(&self.inner.reads, changes).await,
+            Backend::Postgres => postgres::work_one_by_one(&self.inner.reads, changes).await,
         }
     }
 

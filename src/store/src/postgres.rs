@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use sea_orm::sqlx::ConnectOptions as _;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement, Value, sqlx};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement, TransactionTrait as _, Value, sqlx,
+};
 
 use crate::error::{Fault, fault_of, store_error};
 use crate::open::{OpenError, StoreOptions};
@@ -66,6 +68,28 @@ pub async fn work(db: &DatabaseConnection, changes: Vec<Change>) -> Done {
             },
         }
     }
+}
+
+/// As [`work`], statement by statement in one transaction: as one statement, a work of any length
+/// would leave a prepared statement for each length.
+pub async fn work_one_by_one(db: &DatabaseConnection, changes: Vec<Change>) -> Done {
+    if changes.len() < 2 {
+        return work(db, changes).await;
+    }
+    let failed = |cause| WorkError::Store(store_error(&cause));
+    // What is dropped before its commit is undone.
+    let transaction = db.begin().await.map_err(failed)?;
+    let mut rows = Vec::with_capacity(changes.len());
+    for (at, change) in changes.into_iter().enumerate() {
+        let done = transaction.execute_raw(statement(DbBackend::Postgres, &change.sql, change.args)).await;
+        let done = done.map_err(failed)?.rows_affected();
+        if change.guarded && done == 0 {
+            return Err(WorkError::Guard(at));
+        }
+        rows.push(done);
+    }
+    transaction.commit().await.map_err(failed)?;
+    Ok(rows)
 }
 
 async fn attempt(db: &DatabaseConnection, changes: &[Change]) -> Result<Vec<u64>, DbErr> {

@@ -6,7 +6,9 @@
 //! the next works gather. A failed guard undoes its own savepoint and no more.
 //!
 //! A work goes to SQLite as one text of several statements: going from thread to
-//! thread costs more than most statements do.
+//! thread costs more than most statements do. The shapes of units are few, so the
+//! connection keeps each text compiled. A background work may be of any length; its
+//! statements go one by one, or each length would be kept.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,6 +33,11 @@ use crate::open::{OpenError, StoreOptions};
 use crate::stats::Counters;
 use crate::work::{Arg, Change, Done, WorkError};
 
+/// KiB of pages that a connection keeps: the one that writes, and each one that reads. The system's
+/// own cache of the file is behind it, so this bounds memory more than it slows.
+const WRITE_CACHE: &str = "-8000";
+const READ_CACHE: &str = "-1000";
+
 /// The most works of one commit, and how many may wait.
 const MAX_BATCH: usize = 256;
 const MAX_WAITING: usize = 4096;
@@ -42,8 +49,9 @@ const MAX_DELAY: Duration = Duration::from_millis(250);
 const TRIES: u32 = 3;
 const BUSY: Duration = Duration::from_secs(5);
 
-/// Fails, with this text, where the change before it changed no row.
-const GUARD: &str = "SELECT abs(-9223372036854775807 - (changes() = 0));";
+/// Fails, with this text, where the change before it changed no row. It gives no row itself: each
+/// one would wake this side of the connection's thread.
+const GUARD: &str = "SELECT 1 WHERE abs(-9223372036854775807 - (changes() = 0)) < 0;";
 const GUARD_FAILED: &str = "integer overflow";
 
 type Exclusive = Box<dyn FnOnce(DatabaseConnection) -> BoxFuture<'static, ()> + Send>;
@@ -62,8 +70,16 @@ enum Job {
 }
 
 struct Work {
-    changes: Vec<Change>,
+    changes: Changes,
     answer: oneshot::Sender<Done>,
+}
+
+/// What a work does, and how it goes to SQLite.
+enum Changes {
+    /// As one text, which stays compiled.
+    Together(Vec<Change>),
+    /// Statement by statement.
+    OneByOne(Vec<Change>),
 }
 
 pub async fn open(
@@ -85,12 +101,13 @@ pub async fn open(
     let pool = |size| {
         SqlitePoolOptions::new().max_connections(size).test_before_acquire(false).idle_timeout(None).max_lifetime(None)
     };
-    let writing = pool(1).connect_with(connect.clone().pragma("cache_size", "-8000")).await?;
+    let writing = pool(1).connect_with(connect.clone().pragma("cache_size", WRITE_CACHE)).await?;
     if options.migrate {
         let db = SqlxSqliteConnector::from_sqlx_sqlite_pool(writing.clone());
         fedbridge_migrations::migrate(&db).await.map_err(|cause| OpenError::Migrate(store_error(&cause)))?;
     }
-    let reading = pool(options.connections.max(1)).connect_with(connect.pragma("query_only", "ON")).await?;
+    let connect = connect.pragma("cache_size", READ_CACHE).pragma("query_only", "ON");
+    let reading = pool(options.connections.max(1)).connect_with(connect).await?;
 
     let (jobs, job_inbox) = mpsc::channel(MAX_WAITING);
     let (background, background_inbox) = mpsc::channel(MAX_WAITING);
@@ -102,13 +119,13 @@ pub async fn open(
 impl Writer {
     pub async fn work(&self, changes: Vec<Change>) -> Done {
         let (answer, done) = oneshot::channel();
-        self.jobs.send(Job::Work(Work { changes, answer })).await.map_err(|_| closed())?;
+        self.jobs.send(Job::Work(Work { changes: Changes::Together(changes), answer })).await.map_err(|_| closed())?;
         done.await.unwrap_or_else(|_| Err(closed()))
     }
 
     pub async fn background(&self, changes: Vec<Change>) -> Done {
         let (answer, done) = oneshot::channel();
-        self.background.send(Work { changes, answer }).await.map_err(|_| closed())?;
+        self.background.send(Work { changes: Changes::OneByOne(changes), answer }).await.map_err(|_| closed())?;
         done.await.unwrap_or_else(|_| Err(closed()))
     }
 
@@ -272,11 +289,11 @@ fn gather(first: Job, jobs: &mut mpsc::Receiver<Job>) -> (Vec<Work>, Then) {
     (batch, Then::Nothing)
 }
 
-async fn with_retries(connection: &mut SqliteConnection, batch: &[Vec<Change>]) -> Result<Vec<Done>, sqlx::Error> {
+async fn with_retries(connection: &mut SqliteConnection, batch: &[Changes]) -> Result<Vec<Done>, sqlx::Error> {
     let mut tries = 1;
     loop {
         let done = match batch {
-            [only] => commit_one(connection, only).await.map(|done| vec![done]),
+            [Changes::Together(only)] => commit_one(connection, only).await.map(|done| vec![done]),
             several => commit_several(connection, several).await,
         };
         match done {
@@ -304,11 +321,15 @@ async fn commit_one(connection: &mut SqliteConnection, changes: &[Change]) -> Re
     }
 }
 
-async fn commit_several(connection: &mut SqliteConnection, batch: &[Vec<Change>]) -> Result<Vec<Done>, sqlx::Error> {
+async fn commit_several(connection: &mut SqliteConnection, batch: &[Changes]) -> Result<Vec<Done>, sqlx::Error> {
     connection.execute("BEGIN IMMEDIATE").await?;
     let mut out = Vec::with_capacity(batch.len());
     for changes in batch {
-        let done = match run(connection, "SAVEPOINT work;", changes, "RELEASE work").await {
+        let ran = match changes {
+            Changes::Together(changes) => run(connection, "SAVEPOINT work;", changes, "RELEASE work").await,
+            Changes::OneByOne(changes) => run_each(connection, changes).await,
+        };
+        let done = match ran {
             Ok(rows) => Ok(rows),
             Err(Failed { cause, guard }) => {
                 // Where the savepoint is gone SQLite has undone the whole transaction: so everybody fails.
@@ -320,6 +341,18 @@ async fn commit_several(connection: &mut SqliteConnection, batch: &[Vec<Change>]
     }
     connection.execute("COMMIT").await?;
     Ok(out)
+}
+
+async fn run_each(connection: &mut SqliteConnection, changes: &[Change]) -> Result<Vec<u64>, Failed> {
+    let plain = |cause| Failed { cause, guard: None };
+    connection.execute("SAVEPOINT work").await.map_err(plain)?;
+    let mut rows = Vec::with_capacity(changes.len());
+    for (at, change) in changes.iter().enumerate() {
+        let one = run(connection, "", std::slice::from_ref(change), "").await;
+        rows.extend(one.map_err(|failed| Failed { guard: failed.guard.map(|_| at), ..failed })?);
+    }
+    connection.execute("RELEASE work").await.map_err(plain)?;
+    Ok(rows)
 }
 
 struct Failed {
@@ -344,9 +377,12 @@ async fn run(
     after: &str,
 ) -> Result<Vec<u64>, Failed> {
     let mut sql = String::with_capacity(64 + changes.len() * 256);
-    let mut slots = vec![Slot::Frame];
+    let mut slots = Vec::with_capacity(2 + changes.len() * 2);
     let mut args = SqliteArguments::default();
-    sql.push_str(before);
+    if !before.is_empty() {
+        sql.push_str(before);
+        slots.push(Slot::Frame);
+    }
     for (at, change) in changes.iter().enumerate() {
         sql.push_str(&change.sql);
         sql.push(';');

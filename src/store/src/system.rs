@@ -14,8 +14,11 @@ pub struct SystemStore(pub(crate) Store);
 /// Rows that one statement of the janitor deletes: short enough for nobody to wait.
 const BATCH: u64 = 500;
 
-/// Statements of one round for one table.
+/// Statements of one call for one table.
 const ROUNDS: u32 = 20;
+
+/// The most rows of one table that one call deletes.
+const MOST: u64 = BATCH * ROUNDS as u64;
 
 /// How many expired rows the janitor deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,22 +29,33 @@ pub struct Swept {
     pub grants: u64,
     pub revoked_tokens: u64,
     pub traces: u64,
+    /// A bound was met: expired rows may be left, and the next call should come soon.
+    pub more: bool,
 }
 
 impl SystemStore {
     /// Deletes what has expired, and traces from before `traces_before`, in small batches behind the
-    /// logins. One call deletes a bounded number of rows; the next one goes on.
+    /// logins. One call deletes a bounded number of rows; where [`Swept::more`] is true, the next
+    /// one goes on.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn janitor(&self, now: Timestamp, traces_before: Timestamp) -> Result<Swept, StoreError> {
+        let transactions = self.sweep("transactions", "expires_at", now).await?;
+        let one_time_keys = self.sweep("one_time_keys", "expires_at", now).await?;
+        let sessions = self.sweep("sessions", "absolute_expires_at", now).await?;
+        let grants = self.sweep("grants", "expires_at", now).await?;
+        let revoked_tokens = self.sweep("revoked_tokens", "expires_at", now).await?;
+        let traces = self.sweep("traces", "at", traces_before).await?;
+        let tables = [transactions, one_time_keys, sessions, grants, revoked_tokens, traces];
         Ok(Swept {
-            transactions: self.sweep("transactions", "expires_at", now).await?,
-            one_time_keys: self.sweep("one_time_keys", "expires_at", now).await?,
-            sessions: self.sweep("sessions", "absolute_expires_at", now).await?,
-            grants: self.sweep("grants", "expires_at", now).await?,
-            revoked_tokens: self.sweep("revoked_tokens", "expires_at", now).await?,
-            traces: self.sweep("traces", "at", traces_before).await?,
+            transactions,
+            one_time_keys,
+            sessions,
+            grants,
+            revoked_tokens,
+            traces,
+            more: tables.contains(&MOST),
         })
     }
 

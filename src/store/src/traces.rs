@@ -14,20 +14,28 @@ use crate::system::SystemStore;
 use crate::unit::millis;
 use crate::work::{Arg, Change, WorkError};
 
-/// Rows of one statement. A batch is statements of this size and a smaller one at the end.
-const ROWS: usize = 16;
+/// Rows of one statement. Few sizes, because each is a statement of its own in the connection's cache.
+const ROWS: [usize; 3] = [16, 4, 1];
 
 const COLUMNS: &str = "tenant_id, id, at, kind, connection, app, person, outcome, cause";
 
 #[async_trait]
 impl TraceStore for SystemStore {
     async fn append(&self, batch: &[RecordedTrace]) -> Result<(), StoreError> {
-        let changes: Vec<_> = batch.chunks(ROWS).map(insert).collect();
+        let changes: Vec<_> = pieces(batch).map(insert).collect();
         if changes.is_empty() {
             return Ok(());
         }
         match self.0.background(changes).await {
-            Ok(_) | Err(WorkError::Guard(_)) => Ok(()),
+            Ok(rows) => {
+                // The first record of an id stays: a batch may come again after a lost answer.
+                let known = (batch.len() as u64).saturating_sub(rows.iter().sum());
+                if known > 0 {
+                    tracing::warn!(known, "traces were recorded before under the same ids; the first ones stay");
+                }
+                Ok(())
+            }
+            Err(WorkError::Guard(_)) => Ok(()),
             Err(WorkError::Store(cause)) => Err(cause),
         }
     }
@@ -49,6 +57,16 @@ impl TraceStore for SystemStore {
     async fn forget_before(&self, before: Timestamp) -> Result<u64, StoreError> {
         self.sweep("traces", "at", before).await
     }
+}
+
+/// A batch in pieces of the sizes in [`ROWS`], the largest first.
+fn pieces<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = ROWS.into_iter().find(|size| *size <= rest.len())?;
+        let (piece, left) = rest.split_at(size);
+        rest = left;
+        Some(piece)
+    })
 }
 
 fn insert(rows: &[RecordedTrace]) -> Change {
@@ -134,4 +152,18 @@ fn outcome_name(outcome: Outcome) -> &'static str {
 
 fn outcome_from(name: &str) -> Option<Outcome> {
     OUTCOMES.iter().find(|(_, it)| *it == name).map(|(outcome, _)| *outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_of_any_length_is_cut_into_few_sizes() {
+        for length in 0..300_usize {
+            let batch: Vec<_> = (0..length).collect();
+            assert_eq!(pieces(&batch).collect::<Vec<_>>().concat(), batch);
+            assert!(pieces(&batch).all(|piece| ROWS.contains(&piece.len())));
+        }
+    }
 }

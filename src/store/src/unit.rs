@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use fedbridge_contract::error::StoreError;
-use fedbridge_contract::grant::NewGrant;
+use fedbridge_contract::grant::{MAX_ACCESS_TOKEN, NewGrant};
 use fedbridge_contract::ids::{GrantId, SessionId, TenantId, TransactionId};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{Command, GuardFailed, NewLink, NewSession, NewTransaction, Sealer, Unit, UnitError};
 
 use crate::work::{Arg, Change, digest};
 
-/// How long a grant is kept after the last thing made from it can be good. Within this
-/// time a code that comes back is known as used, and its access tokens find their grant.
-pub const KEEP_GRANT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a grant is kept after its code was used or its refresh family ended: the longest
+/// that the last access token made from it can be good, and an hour for clocks that differ.
+/// Within this time a code that comes back is known as used, and the tokens find their grant.
+pub const KEEP_GRANT: Duration = MAX_ACCESS_TOKEN.saturating_add(Duration::from_secs(60 * 60));
 
 /// A unit's changes, with what it means when each of them is refused.
 pub struct Plan {

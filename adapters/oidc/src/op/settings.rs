@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use fedbridge_contract::config::App;
 use fedbridge_contract::error::Complaint;
+use fedbridge_contract::grant::MAX_ACCESS_TOKEN;
 use fedbridge_contract::keys::SignatureAlgorithm;
 use serde_json::Value;
 
@@ -311,7 +312,7 @@ fn read_access_token(reader: &mut Reader<'_>) -> AccessTokenSettings {
     if let Some(mut inner) = reader.object("access_token") {
         let format = inner.choice("format", &[("jwt", TokenFormat::Jwt), ("opaque", TokenFormat::Opaque)]);
         settings.format = format.unwrap_or(settings.format);
-        settings.lifetime = inner.duration("lifetime", SECOND, DAY).unwrap_or(settings.lifetime);
+        settings.lifetime = inner.duration("lifetime", SECOND, MAX_ACCESS_TOKEN).unwrap_or(settings.lifetime);
         settings.audience = inner.text("audience").map(str::to_owned);
         settings.algorithm = read_algorithm(&mut inner, "alg");
         if settings.audience.as_deref() == Some("") {

@@ -52,7 +52,8 @@ pub async fn connection(
     connection::Entity::delete_by_id(key).exec(db).await.map(drop).map_err(failed)
 }
 
-/// The app's grants and secrets go with it.
+/// The app's grants and secrets go with it. No index leads from an app to its grants: each login
+/// would pay for it, and this reads only the tenant's part of the primary key. Apps go rarely.
 pub async fn app(db: &DatabaseTransaction, tenant: TenantId, id: AppId) -> Result<(), ApplyError> {
     app::Entity::delete_by_id((tenant.uuid(), id.uuid())).exec(db).await.map(drop).map_err(failed)
 }

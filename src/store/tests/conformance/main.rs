@@ -49,7 +49,8 @@ mod run {
         nothing_in_the_store_lets_anybody_in);
     on_both!(contention: one_redemption_wins, one_rotation_wins, one_replay_wins, one_link_wins);
     on_both!(isolation: tenants_never_see_each_other);
-    on_both!(janitor: expired_rows_go_and_others_stay);
+    on_both!(janitor: expired_rows_go_and_others_stay, a_grant_outlives_its_longest_token,
+        a_bound_that_was_met_is_told);
     on_both!(sealing: secrets_and_claims_are_unreadable, another_master_key_opens_nothing);
     on_both!(traces: traces_are_listed_and_found, traces_are_forgotten);
     on_both!(opening: many_open_a_new_database_together, an_existing_database_is_found_again);
