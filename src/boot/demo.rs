@@ -21,7 +21,7 @@ use fedbridge_web::{Dispatch, Found, Limits, Place, Site, WebConfig, serve};
 use tokio::sync::watch;
 use url::Url;
 
-use super::serve::Server;
+use super::serve::{Server, Termination};
 use super::settings::Settings;
 use super::{cli, logging};
 use app::DemoApp;
@@ -36,6 +36,7 @@ const PORT: u16 = 8081;
 /// When a port is taken, or the login does not end with claims.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
     logging::start(&settings);
+    let termination = Termination::listen()?;
     super::registry::init().map_err(anyhow::Error::msg)?;
     let rng: Arc<dyn Rng> = Arc::new(OpensslRng);
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
@@ -73,7 +74,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let show = async {
         let claims = visitor::log_in(&app.start_url()).await.context("the demo's login did not end with claims")?;
         print(&claims, &app.start_url(), &issuer, &base_url)?;
-        super::serve::termination().await;
+        termination.come().await;
         let _ = stop.send(true);
         anyhow::Ok(())
     };

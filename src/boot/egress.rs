@@ -52,7 +52,9 @@ impl Client {
         match parsed.scheme() {
             "https" => Ok(parsed),
             "http" if self.allow_loopback && is_loopback_host(&parsed) => Ok(parsed),
-            "http" => Err("plain http is not fetched; use https (egress.allow_loopback permits it for loopback)".into()),
+            "http" => {
+                Err("plain http is not fetched; use https (egress.allow_loopback permits it for loopback)".into())
+            }
             other => Err(format!("the scheme `{other}` is not fetched; use https")),
         }
     }
@@ -69,7 +71,8 @@ impl Egress for Client {
             if status.is_redirection() {
                 return Err(format!("answered {status}; redirects are not followed, give the final address"));
             }
-            let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+            let header =
+                |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
             let (content_type, etag) = (header("content-type"), header("etag"));
             let mut body = Vec::new();
             let mut chunks = response.bytes_stream();
@@ -189,7 +192,8 @@ mod tests {
                     let read = socket.read(&mut buffer).await.unwrap_or(0);
                     let request = String::from_utf8_lossy(&buffer[..read]).into_owned();
                     let answer = if request.starts_with("GET /redirect") {
-                        "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n".to_owned()
+                        "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n"
+                            .to_owned()
                     } else if request.starts_with("GET /big") {
                         format!("HTTP/1.1 200 OK\r\ncontent-length: 101\r\n\r\n{}", "x".repeat(101))
                     } else if request.starts_with("GET /slow") {

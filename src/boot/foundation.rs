@@ -53,7 +53,10 @@ impl Foundation {
             rng: Arc::new(rng),
             egress: Arc::new(egress::Client::new(settings.egress_allow_loopback)?),
             tokens,
-            throttle: Arc::new(FailureLimits::new(limit(settings.failures_per_ip), limit(settings.failures_per_account))),
+            throttle: Arc::new(FailureLimits::new(
+                limit(settings.failures_per_ip),
+                limit(settings.failures_per_account),
+            )),
             base_url: settings.base_url.clone(),
         })
     }

@@ -8,9 +8,9 @@ use super::settings::{LogFormat, Settings};
 
 /// Starts logging for the process. A second call changes nothing.
 pub fn start(settings: &Settings) {
-    let format = settings.log_format.unwrap_or_else(|| {
-        if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json }
-    });
+    let format = settings
+        .log_format
+        .unwrap_or_else(|| if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json });
     // The web framework tells at level info of each of its threads that it starts; nobody needs it.
     let wanted = format!("actix_server=warn,{}", settings.log_level);
     let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new("info"));

@@ -10,7 +10,8 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// Seconds. A request without a database takes tens of microseconds, a login with a person minutes.
-const REQUEST_BUCKETS: &[f64] = &[0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+const REQUEST_BUCKETS: &[f64] =
+    &[0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 const LOGIN_BUCKETS: &[f64] = &[0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0];
 
 /// Installs the process-wide recorder.
@@ -23,7 +24,10 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         .set_buckets_for_metric(Matcher::Full("fedbridge_login_seconds".into()), LOGIN_BUCKETS)?
         .install_recorder()?;
     describe_counter!("fedbridge_logins_total", "Logins that ended, by tenant, connection and result");
-    describe_histogram!("fedbridge_login_seconds", "From the app's request to the answer, the person's own time included");
+    describe_histogram!(
+        "fedbridge_login_seconds",
+        "From the app's request to the answer, the person's own time included"
+    );
     describe_counter!("fedbridge_tokens_issued_total", "Access tokens issued, by grant type");
     describe_counter!("fedbridge_refused_total", "OAuth requests refused, by endpoint and error");
     describe_counter!("fedbridge_refresh_reused_total", "Refresh tokens that came back after their grace");

@@ -11,6 +11,7 @@ use fedbridge_hub::run::{Hub, Recorder};
 use fedbridge_store::{Swept, SystemStore};
 use fedbridge_web::{Limits, Management, Readiness, Site, Tls, WebConfig, serve, serve_management};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use url::Url;
@@ -26,6 +27,9 @@ use super::{logging, metrics, registry, reload};
 const JANITOR: Duration = Duration::from_secs(60);
 const JANITOR_YIELD: Duration = Duration::from_millis(100);
 
+/// How often the metrics' samples are summed up.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 /// Runs every listener until SIGTERM or SIGINT.
 ///
 /// `apply` is carried out by the caller before: a bad file must end before any listener opens.
@@ -34,10 +38,12 @@ const JANITOR_YIELD: Duration = Duration::from_millis(100);
 /// When something can't be opened, or a listener fails.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
     logging::start(&settings);
+    // Before anything listens: who sees the server ready may stop it at once.
+    let termination = Termination::listen()?;
     let server = Server::open(settings).await?;
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
-        termination().await;
+        termination.come().await;
         tracing::info!("stopping: no new requests, those under way may finish");
         let _ = stop.send(true);
     });
@@ -73,6 +79,7 @@ impl Server {
         let management = bind("management.listen", settings.management_listen)?;
         let mut background = JoinSet::new();
         background.spawn(reload::follow(Arc::clone(&system) as _, builder, snapshots));
+        background.spawn(upkeep(prometheus.clone()));
         background.spawn(janitor(system, Arc::clone(&foundation.clock), settings.traces_keep));
         Ok(Self { settings, hub, foundation, recorder, prometheus, public, management, background })
     }
@@ -162,19 +169,38 @@ async fn janitor(system: Arc<SystemStore>, clock: Arc<dyn Clock>, keep: Duration
     }
 }
 
+/// Drains the samples of the histograms, which otherwise wait in memory for the next scrape.
+async fn upkeep(prometheus: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        prometheus.run_upkeep();
+    }
+}
+
 async fn until(mut flag: watch::Receiver<bool>) {
     // An error means that the sender is gone, which ends it too.
     let _ = flag.wait_for(|stop| *stop).await;
 }
 
-pub async fn termination() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut term) = signal(SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+/// SIGTERM and SIGINT, listened for from the moment that this is made.
+pub struct Termination {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Termination {
+    /// # Errors
+    /// When the process can't have signal handlers.
+    pub fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("signals can't be listened for");
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the first of them.
+    pub async fn come(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
