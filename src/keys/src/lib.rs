@@ -7,6 +7,7 @@
 mod certificate;
 mod decrypter;
 mod generate;
+mod genuine;
 mod hmac;
 mod jwk;
 mod master;
