@@ -100,3 +100,30 @@ async fn no_secret_is_in_logs_traces_or_the_store() {
         assert!(!store.windows(secret.len()).any(|window| window == secret.as_bytes()), "the store holds a secret");
     }
 }
+
+#[tokio::test]
+async fn a_recorded_login_is_decided_again() {
+    let idp = idp();
+    let (scratch, setup, bridge) = server(&idp).await;
+    let app = App::of(&bridge);
+    app.tokens(&idp, &person("replayed")).await;
+    assert!(bridge.stop().success());
+    let list: serde_json::Value = serde_json::from_str(&setup.ok(&["trace", "list", "--json"])).unwrap();
+    let id = list[0]["id"].as_str().unwrap();
+    let as_it_was = setup.ok(&["trace", "replay", id]);
+    assert!(as_it_was.contains("allowed") && as_it_was.contains("replayed@acme.example"), "{as_it_was}");
+    let same = setup.ok(&["trace", "replay", id, "--current-rules"]);
+    assert!(same.contains("no difference"), "{same}");
+
+    let mapping = "        mapping:
+          claims:
+            email: { value: nobody@acme.example }
+            nickname: { from: [displayName] }";
+    setup.apply(&scratch, &bridge_file_with(&scratch, &idp, mapping, ""));
+    let changed = setup.ok(&["trace", "replay", id, "--current-rules"]);
+    for line in ["~ email: \"replayed@acme.example\" -> \"nobody@acme.example\"", "+ nickname: \"replayed\""] {
+        assert!(changed.contains(line), "no `{line}` in\n{changed}");
+    }
+    // What was recorded stays what it was.
+    assert_eq!(setup.ok(&["trace", "replay", id]), as_it_was);
+}
