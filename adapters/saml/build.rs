@@ -1,4 +1,4 @@
-//! Makes the declarations of the C functions and structures that `src/seam/ffi.rs`
+//! Makes the declarations of the C functions and structures that `src/seam/ffi`
 //! uses, from the headers that are installed, so that their layout always fits.
 
 use std::env;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=src/seam/ffi.h");
+    println!("cargo:rerun-if-changed=src/seam/ffi/ffi.h");
     let xmlsec = pkg_config::Config::new().atleast_version("1.2.33").probe("xmlsec1-openssl")?;
     let includes = xmlsec.include_paths.iter().map(|path| format!("-I{}", path.display()));
     let defines = xmlsec.defines.iter().map(|(name, value)| match value {
@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         None => format!("-D{name}"),
     });
     let bindings = bindgen::Builder::default()
-        .header("src/seam/ffi.h")
+        .header("src/seam/ffi/ffi.h")
         .clang_args(includes.chain(defines))
         .allowlist_function("xml(InitParser|NewParserCtxt|FreeParserCtxt|CtxtReadMemory|StopParser|FreeDoc)")
         .allowlist_function("xmlSAX2(StartElementNs|EndElementNs)")

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 use crate::trace::{Step, TraceLog};
 use crate::upstream::{Answer, Begun, Challenge, Correlation, LoginOutcome, LoginWish, Start, UpstreamLogin};
 
-/// The longest handle that RelayState may carry, in octets (SAML bindings 3.4.3).
+/// An ordinary handle, well below the 80 octets that RelayState may have (SAML bindings 3.4.3).
 const HANDLE: &str = "handle-of-this-very-login-0123456789";
 
 /// Drives one login through an adapter whose upstream says yes.

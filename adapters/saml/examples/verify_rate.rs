@@ -1,4 +1,5 @@
-//! Processor time of parsing, verifying and reading signed responses, on one thread.
+//! Processor time of parsing, verifying and reading signed responses, on one thread; then
+//! of refusing responses of 100 KB that were made to be expensive.
 //!
 //! `cargo run --release -p fedbridge-saml --example verify_rate`
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)]
@@ -41,6 +42,60 @@ fn main() {
         });
         println!("{attributes:>10} {:>8} {parse:>12.1} {verify:>12.1} {all:>12.1} {:>12.0}", xml.len(), 1e6 / all);
     }
+    println!("{:>40} {:>8} {:>12} {:>12}", "hostile", "octets", "parse us", "all us");
+    for (name, xml) in hostile(&String::from_utf8(signed(0, &key)).unwrap()) {
+        let parse = micros(|| drop(UnverifiedDocument::parse(xml.as_bytes(), Limits::message()).unwrap()));
+        let all = micros(|| {
+            let document = UnverifiedDocument::parse(xml.as_bytes(), Limits::message()).unwrap();
+            let target = document.unverified_root().child(SAML, "Assertion").unwrap();
+            assert!(document.verify_enveloped(target, &trusted, &VerifyPolicy::default()).is_err());
+        });
+        println!("{name:>40} {:>8} {parse:>12.1} {all:>12.1}", xml.len());
+    }
+}
+
+/// Unsigned filler in a signed assertion: at most 100 KB, and near the limits on nodes.
+fn hostile(signed: &str) -> Vec<(&'static str, String)> {
+    const SIZE: usize = 100_000;
+    let filled = |filler: &str, nodes: usize| {
+        let times = (9_700 / nodes).min((SIZE - signed.len()) / filler.len());
+        signed.replacen("<saml:Subject>", &format!("{}<saml:Subject>", filler.repeat(times)), 1)
+    };
+    let nested = |tag: &str, depth: usize, inner: &str| {
+        format!("{}{inner}{}", format!("<{tag}>").repeat(depth), format!("</{tag}>").repeat(depth))
+    };
+    let attributes = |count: usize| (0..count).fold(String::new(), |text, at| format!("{text} a{at}=\"\""));
+    let namespaces = (0..50).fold(String::new(), |text, at| format!("{text} xmlns:n{at}=\"u:{at}\""));
+    let prefixes = (0..16).fold(String::new(), |text, at| format!("{text} p{at}"));
+    let wide = |xml: String| xml.replacen("<samlp:Response ", &format!("<samlp:Response {namespaces} "), 1);
+    let listed = |xml: String| {
+        let list = format!(
+            r#"xml-exc-c14n#"><ec:InclusiveNamespaces xmlns:ec="http://www.w3.org/2001/10/xml-exc-c14n#" PrefixList="{}"/></ds:Transform></ds:Transforms>"#,
+            prefixes.trim()
+        );
+        xml.replacen(r#"xml-exc-c14n#"></ds:Transform></ds:Transforms>"#, &list, 1)
+    };
+    let deep = nested("a", 28, &format!("<b{}/>", attributes(40)).repeat(8));
+    vec![
+        ("empty elements", filled("<a/>", 1)),
+        ("64 attributes each", filled(&format!("<a{}/>", attributes(64)), 65)),
+        ("a declaration each", filled("<a xmlns:b='u:1'/>", 2)),
+        ("deep", filled(&nested("a", 28, ""), 28)),
+        ("deep, with attributes", filled(&deep, 28 + 8 * 41)),
+        ("50 namespaces in scope", wide(filled("<a/>", 1))),
+        ("16 prefixes", listed(filled("<a/>", 1))),
+        ("16 prefixes, 50 namespaces", listed(wide(filled("<a/>", 1)))),
+        ("16 prefixes, 50 namespaces, 900 elements", {
+            let few = wide(signed.replacen(
+                "<saml:Subject>",
+                &format!("{}<saml:Subject>", nested("a", 28, &"<b/>".repeat(850))),
+                1,
+            ));
+            listed(few)
+        }),
+        ("16 prefixes, 50 namespaces, deep", listed(wide(filled(&nested("a", 28, &"<b/>".repeat(200)), 228)))),
+        ("50 namespaces, deep, attributes", wide(filled(&deep, 28 + 8 * 41))),
+    ]
 }
 
 /// Processor time of one call, so that a busy machine does not blur it.

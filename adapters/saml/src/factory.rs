@@ -62,7 +62,7 @@ pub fn open(input: &Open<'_>) -> Result<ServiceProvider, Vec<Complaint>> {
         idp,
         settings,
         services: input.services.clone(),
-        permits: Semaphore::new(CHECKS_OF_A_CONNECTION),
+        turns: Arc::new(Semaphore::new(CHECKS_OF_A_CONNECTION)),
     })
 }
 
@@ -74,6 +74,6 @@ fn check_binding(settings: &Settings, idp: &IdpDescription) -> Result<(), Vec<Co
         RequestBinding::Redirect => ("redirect", "post"),
         RequestBinding::Post => ("post", "redirect"),
     };
-    let message = format!("the identity provider offers no {name}; use {other} or leave this out");
+    let message = format!("the identity provider does not offer the {name} binding; use {other} or leave this out");
     Err(vec![Complaint::new("request_binding", message)])
 }

@@ -10,6 +10,7 @@ use time::{Date, macros::format_description};
 
 mod reader;
 
+use fedbridge_contract::text::duration;
 use reader::Reader;
 
 /// The default and the largest clock skew (saml2int SDP-G01).
@@ -215,8 +216,10 @@ fn metadata(reader: &mut Reader, object: &Map<String, Value>) -> String {
         if url.is_none() {
             reader.complain("idp_metadata.refresh", "is only of use beside url");
         }
-        if reader::duration(&refresh).is_none_or(|every| every.is_zero()) {
-            reader.complain("idp_metadata.refresh", "is not a duration such as 6h");
+        match duration(&refresh) {
+            Ok(every) if every.is_zero() => reader.complain("idp_metadata.refresh", "must be longer than nothing"),
+            Ok(_) => {}
+            Err(why) => reader.complain("idp_metadata.refresh", why),
         }
     }
     match reader.text(inner, KEY, "xml") {
@@ -272,14 +275,14 @@ fn sha1_until(reader: &mut Reader, object: &Map<String, Value>) -> Option<Timest
 
 fn skew(reader: &mut Reader, object: &Map<String, Value>) -> Duration {
     let Some(text) = reader.text(object, "", "clock_skew") else { return DEFAULT_SKEW };
-    match reader::duration(&text) {
-        Some(skew) if skew <= MAX_SKEW => skew,
-        Some(_) => {
+    match duration(&text) {
+        Ok(skew) if skew <= MAX_SKEW => skew,
+        Ok(_) => {
             reader.complain("clock_skew", "is more than 300s, the most that is allowed");
             DEFAULT_SKEW
         }
-        None => {
-            reader.complain("clock_skew", "is not a duration such as 180s");
+        Err(why) => {
+            reader.complain("clock_skew", why);
             DEFAULT_SKEW
         }
     }

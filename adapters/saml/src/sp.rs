@@ -48,7 +48,7 @@ pub struct ServiceProvider {
     pub settings: Settings,
     pub(crate) services: Services,
     /// At most this many answers of one connection are checked at a time.
-    pub(crate) permits: Semaphore,
+    pub(crate) turns: Arc<Semaphore>,
 }
 
 /// A shared [`ServiceProvider`]: the capabilities of the adapter all hold one.

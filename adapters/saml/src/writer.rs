@@ -96,13 +96,6 @@ impl XmlWriter {
     }
 }
 
-/// Escapes a text for use between tags.
-pub fn escaped_text(value: &str) -> String {
-    let mut out = String::with_capacity(value.len());
-    escape_into(&mut out, value, false);
-    out
-}
-
 /// White space in attributes is escaped so that normalization keeps it (XML 1.0 section 3.3.3);
 /// a carriage return is always escaped (section 2.11). What XML can't carry becomes U+FFFD.
 fn escape_into(out: &mut String, value: &str, attribute: bool) {

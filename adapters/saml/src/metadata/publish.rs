@@ -87,7 +87,7 @@ fn document(sp: &ServiceProvider, keys: &KeyRing, id: &str, now: Timestamp) -> S
     xml.finish()
 }
 
-/// The key in use first, then the one that comes next (saml.md 59). A retiring key signs nothing
+/// The key in use first, then the one that comes next. A retiring key signs nothing
 /// any more.
 fn signing_certificates(keys: &KeyRing) -> impl Iterator<Item = &[u8]> {
     [KeyState::Active, KeyState::Next].into_iter().flat_map(|state| {
@@ -96,7 +96,7 @@ fn signing_certificates(keys: &KeyRing) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Only the key in use, so that a provider that picks any certificate picks one that works now.
-/// Older keys still decrypt (saml.md 41).
+/// Older keys still decrypt (a provider may still have our old metadata).
 fn decryption_certificates(keys: &KeyRing) -> impl Iterator<Item = &[u8]> {
     keys.saml_decryption.iter().filter(|key| key.state == KeyState::Active).map(|key| key.certificate.as_slice())
 }

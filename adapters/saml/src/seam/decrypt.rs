@@ -69,7 +69,7 @@ impl VerifiedElement {
         }
         let (octets, document) = open(encrypted, keys, policy)?;
         let (signed_by, method) = (self.signed_by, self.method);
-        Ok(Self { element: document.root, octets, signed_by, method, limits: Limits::message() })
+        Ok(Self { element: document.root, octets: octets.into(), signed_by, method, limits: Limits::message() })
     }
 }
 

@@ -50,7 +50,7 @@ impl UnverifiedDocument {
     }
 
     /// An ID is an un-namespaced attribute, and no two are alike in the whole
-    /// document, whatever element carries them (saml.md 125).
+    /// document, whatever element carries them (XML 1.0 section 3.3.1, validity constraint ID).
     pub(super) fn check_ids(&self) -> Result<(), ParseRefusal> {
         let mut seen = HashSet::new();
         for attribute in self.root.descendants().flat_map(Element::attributes) {

@@ -120,12 +120,9 @@ impl Element {
         })
     }
 
-    /// The only child element of that name, taken out of the tree.
-    pub(super) fn take_only_child(self, namespace: &str, name: &str) -> Option<Element> {
-        let mut found = self.nodes.into_iter().filter_map(|node| match node {
-            Node::Element(element) if element.is(namespace, name) => Some(element),
-            _ => None,
-        });
+    /// The only child element of that name.
+    pub(super) fn only_child(&self, namespace: &str, name: &str) -> Option<&Element> {
+        let mut found = self.elements().filter(|element| element.is(namespace, name));
         let only = found.next()?;
         found.next().is_none().then_some(only)
     }

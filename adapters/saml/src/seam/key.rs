@@ -3,18 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use openssl::bn::BigNum;
-use openssl::ecdsa::EcdsaSig;
-use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Public};
 use openssl::sha::sha256;
-use openssl::sign::Verifier;
 use openssl::x509::X509;
 
 use super::algorithm::{KeyKind, SignatureMethod};
 use super::ffi::XmlsecKey;
-use super::{VerifyError, VerifyPolicy, init};
+use super::init;
 
 /// A public key, parsed once and cheap to clone; every thread may use it at once.
 ///
@@ -27,9 +23,6 @@ pub struct VerifyKey(Arc<Inner>);
 struct Inner {
     fingerprint: Fingerprint,
     kind: KeyKind,
-    /// Octets of each of `r` and `s`; for RSA of the modulus.
-    size: usize,
-    public: PKey<Public>,
     xmlsec: XmlsecKey,
 }
 
@@ -60,53 +53,28 @@ impl VerifyKey {
         Self::from_certificate(&certificate)
     }
 
-    pub fn from_certificate_pem(pem: &[u8]) -> Result<Self, KeyRefusal> {
-        let certificate = X509::from_pem(pem).map_err(|_| KeyRefusal::NotACertificate)?;
-        Self::from_certificate(&certificate)
-    }
-
     /// From DER of a SubjectPublicKeyInfo (RFC 5280 section 4.1).
     pub fn from_public_key_der(der: &[u8]) -> Result<Self, KeyRefusal> {
         let public = PKey::public_key_from_der(der).map_err(|_| KeyRefusal::NotAPublicKey)?;
-        Self::new(public, |spki| Some(sha256(spki)))
+        Self::new(&public, |spki| Some(sha256(spki)))
     }
 
     fn from_certificate(certificate: &X509) -> Result<Self, KeyRefusal> {
         let public = certificate.public_key().map_err(|_| KeyRefusal::NotAPublicKey)?;
-        Self::new(public, |_| certificate.to_der().ok().map(|der| sha256(&der)))
+        Self::new(&public, |_| certificate.to_der().ok().map(|der| sha256(&der)))
     }
 
-    fn new(public: PKey<Public>, fingerprint: impl FnOnce(&[u8]) -> Option<[u8; 32]>) -> Result<Self, KeyRefusal> {
+    fn new(public: &PKey<Public>, fingerprint: impl FnOnce(&[u8]) -> Option<[u8; 32]>) -> Result<Self, KeyRefusal> {
         init().map_err(|_| KeyRefusal::Library)?;
-        let (kind, size) = classify(&public)?;
+        let kind = classify(public)?;
         let spki = public.public_key_to_der().map_err(|_| KeyRefusal::NotAPublicKey)?;
         let fingerprint = fingerprint(&spki).map(Fingerprint).ok_or(KeyRefusal::NotACertificate)?;
         let xmlsec = XmlsecKey::from_public_key_der(&spki).ok_or(KeyRefusal::Library)?;
-        Ok(Self(Arc::new(Inner { fingerprint, kind, size, public, xmlsec })))
+        Ok(Self(Arc::new(Inner { fingerprint, kind, xmlsec })))
     }
 
     pub fn fingerprint(&self) -> &Fingerprint {
         &self.0.fingerprint
-    }
-
-    /// Verifies a detached signature over octets, as the HTTP-Redirect binding has it
-    /// (SAML bindings section 3.4.4.1). ECDSA values are `r || s` (XML Signature 1.1
-    /// section 6.4.3).
-    pub fn verify_octets(
-        &self,
-        method: SignatureMethod,
-        octets: &[u8],
-        signature: &[u8],
-        policy: &VerifyPolicy,
-    ) -> Result<(), VerifyError> {
-        policy.permit(method)?;
-        if !self.fits(method) {
-            return Err(VerifyError::NoFittingKey(method));
-        }
-        match self.check(method, octets, signature) {
-            Some(true) => Ok(()),
-            _ => Err(VerifyError::NoKeyMatches { tried: vec![self.0.fingerprint] }),
-        }
     }
 
     pub(super) fn fits(&self, method: SignatureMethod) -> bool {
@@ -116,19 +84,6 @@ impl VerifyKey {
     pub(super) fn xmlsec(&self) -> &XmlsecKey {
         &self.0.xmlsec
     }
-
-    fn check(&self, method: SignatureMethod, octets: &[u8], signature: &[u8]) -> Option<bool> {
-        let der;
-        let signature = match self.0.kind {
-            KeyKind::Rsa => signature,
-            KeyKind::Ec => {
-                der = ecdsa_to_der(signature, self.0.size)?;
-                &der
-            }
-        };
-        let mut verifier = Verifier::new(message_digest(method), &self.0.public).ok()?;
-        verifier.verify_oneshot(signature, octets).ok()
-    }
 }
 
 impl Fingerprint {
@@ -137,42 +92,21 @@ impl Fingerprint {
     }
 }
 
-fn classify(public: &PKey<Public>) -> Result<(KeyKind, usize), KeyRefusal> {
+fn classify(public: &PKey<Public>) -> Result<KeyKind, KeyRefusal> {
     match public.id() {
         Id::RSA => match public.bits() {
-            2048..=16384 => Ok((KeyKind::Rsa, public.size())),
+            2048..=16384 => Ok(KeyKind::Rsa),
             bits => Err(KeyRefusal::RsaSize(bits)),
         },
         Id::EC => {
             let curve = public.ec_key().ok().and_then(|key| key.group().curve_name());
             match curve {
-                Some(Nid::X9_62_PRIME256V1) => Ok((KeyKind::Ec, 32)),
-                Some(Nid::SECP384R1) => Ok((KeyKind::Ec, 48)),
-                Some(Nid::SECP521R1) => Ok((KeyKind::Ec, 66)),
+                Some(Nid::X9_62_PRIME256V1 | Nid::SECP384R1 | Nid::SECP521R1) => Ok(KeyKind::Ec),
                 _ => Err(KeyRefusal::Curve),
             }
         }
         _ => Err(KeyRefusal::Type),
     }
-}
-
-fn message_digest(method: SignatureMethod) -> MessageDigest {
-    match method {
-        SignatureMethod::RsaSha256 | SignatureMethod::EcdsaSha256 => MessageDigest::sha256(),
-        SignatureMethod::RsaSha384 | SignatureMethod::EcdsaSha384 => MessageDigest::sha384(),
-        SignatureMethod::RsaSha512 | SignatureMethod::EcdsaSha512 => MessageDigest::sha512(),
-        SignatureMethod::RsaSha1 => MessageDigest::sha1(),
-    }
-}
-
-/// `r || s`, each of `size` octets, as the DER that OpenSSL wants.
-fn ecdsa_to_der(signature: &[u8], size: usize) -> Option<Vec<u8>> {
-    if signature.len() != 2 * size {
-        return None;
-    }
-    let (r, s) = signature.split_at(size);
-    let signature = EcdsaSig::from_private_components(BigNum::from_slice(r).ok()?, BigNum::from_slice(s).ok()?).ok()?;
-    signature.to_der().ok()
 }
 
 impl fmt::Display for Fingerprint {

@@ -26,6 +26,8 @@ pub(super) struct Signature<'a> {
     pub(super) id: &'a str,
     pub(super) method: SignatureMethod,
     pub(super) digest: DigestMethod,
+    /// Prefixes in its lists of inclusive namespaces, all together.
+    pub(super) prefixes: usize,
 }
 
 impl<'a> Signature<'a> {
@@ -40,16 +42,18 @@ impl<'a> Signature<'a> {
         if signatures.next().is_some() {
             return Err(VerifyError::SeveralSignatures);
         }
-        let (method, digest) = read_signature(element, id, policy)?;
-        Ok(Self { element, id, method, digest })
+        let info = read_signature(element, id, policy)?;
+        Ok(Self { element, id, method: info.method, digest: info.digest, prefixes: info.prefixes })
     }
 }
 
-fn read_signature(
-    signature: &Element,
-    id: &str,
-    policy: &VerifyPolicy,
-) -> Result<(SignatureMethod, DigestMethod), VerifyError> {
+struct SignedInfo {
+    method: SignatureMethod,
+    digest: DigestMethod,
+    prefixes: usize,
+}
+
+fn read_signature(signature: &Element, id: &str, policy: &VerifyPolicy) -> Result<SignedInfo, VerifyError> {
     only_attributes(signature, &["Id"])?;
     let (info, value) = match children(signature)?.as_slice() {
         [info, value] => (*info, *value),
@@ -65,11 +69,7 @@ fn read_signature(
     read_signed_info(info, id, policy)
 }
 
-fn read_signed_info(
-    info: &Element,
-    id: &str,
-    policy: &VerifyPolicy,
-) -> Result<(SignatureMethod, DigestMethod), VerifyError> {
+fn read_signed_info(info: &Element, id: &str, policy: &VerifyPolicy) -> Result<SignedInfo, VerifyError> {
     only_attributes(info, &["Id"])?;
     let [c14n, method, reference] = children(info)?[..] else {
         return grammar("ds:SignedInfo must hold CanonicalizationMethod, SignatureMethod and one Reference");
@@ -77,7 +77,7 @@ fn read_signed_info(
     named(c14n, "CanonicalizationMethod")?;
     named(method, "SignatureMethod")?;
     named(reference, "Reference")?;
-    exclusive_c14n(c14n)?;
+    let own = exclusive_c14n(c14n)?;
     only_attributes(method, &["Algorithm"])?;
     if !method.nodes().is_empty() {
         return grammar("ds:SignatureMethod must be empty");
@@ -85,10 +85,11 @@ fn read_signed_info(
     let uri = algorithm(method)?;
     let method = SignatureMethod::from_uri(uri).ok_or_else(|| VerifyError::Algorithm(uri.to_owned()))?;
     policy.permit(method)?;
-    Ok((method, read_reference(reference, id, policy)?))
+    let (digest, prefixes) = read_reference(reference, id, policy)?;
+    Ok(SignedInfo { method, digest, prefixes: own + prefixes })
 }
 
-fn read_reference(reference: &Element, id: &str, policy: &VerifyPolicy) -> Result<DigestMethod, VerifyError> {
+fn read_reference(reference: &Element, id: &str, policy: &VerifyPolicy) -> Result<(DigestMethod, usize), VerifyError> {
     only_attributes(reference, &["Id", "URI"])?;
     let uri = reference.attribute("URI");
     if uri.and_then(|uri| uri.strip_prefix('#')) != Some(id) {
@@ -113,7 +114,7 @@ fn read_reference(reference: &Element, id: &str, policy: &VerifyPolicy) -> Resul
     if !enveloped.nodes().is_empty() {
         return grammar("the enveloped-signature transform must be empty");
     }
-    exclusive_c14n(c14n)?;
+    let prefixes = exclusive_c14n(c14n)?;
 
     only_attributes(method, &["Algorithm"])?;
     let uri = algorithm(method)?;
@@ -126,26 +127,26 @@ fn read_reference(reference: &Element, id: &str, policy: &VerifyPolicy) -> Resul
     if decode_base64(value).is_none_or(|octets| octets.len() != digest.length()) {
         return grammar("ds:DigestValue is not plain base64 of a digest");
     }
-    Ok(digest)
+    Ok((digest, prefixes))
 }
 
 /// Exclusive canonicalization without comments; a list of inclusive prefixes may stand
-/// in it (xml-exc-c14n section 3), as OpenSAML writes it.
-fn exclusive_c14n(element: &Element) -> Result<(), VerifyError> {
+/// in it (xml-exc-c14n section 3), as OpenSAML writes it. Gives their number.
+fn exclusive_c14n(element: &Element) -> Result<usize, VerifyError> {
     only_attributes(element, &["Algorithm"])?;
     let uri = algorithm(element)?;
     if uri != EXCLUSIVE_C14N {
         return Err(VerifyError::Algorithm(uri.to_owned()));
     }
     match children(element)?.as_slice() {
-        [] => Ok(()),
+        [] => Ok(0),
         [prefixes] if prefixes.is(EXCLUSIVE_C14N, "InclusiveNamespaces") && prefixes.nodes().is_empty() => {
             only_attributes(prefixes, &["PrefixList"])?;
             let list = prefixes.attribute("PrefixList").unwrap_or_default();
             let prefixes: Vec<_> = list.split(' ').filter(|prefix| !prefix.is_empty()).collect();
             let plain = |prefix: &&str| *prefix == "#default" || is_plain_ncname(prefix);
             if prefixes.len() <= MOST_PREFIXES && prefixes.iter().all(plain) {
-                Ok(())
+                Ok(prefixes.len())
             } else {
                 grammar("ec:InclusiveNamespaces has an odd prefix or more than 16")
             }

@@ -1,6 +1,6 @@
 //! The assertion consumer service: takes answers by HTTP-POST (SAML bindings 3.5).
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -18,16 +18,18 @@ use super::checks::{Checked, Stop, require, require_equal};
 use super::state::RequestState;
 use super::verify::{Login, Work, login};
 
-/// The largest SAMLResponse parameter, in octets of base64 (saml.md 18).
+/// The largest SAMLResponse parameter, in octets of base64. SAML sets no bound; real ones
+/// have some 10 KB.
 pub const MAX_RESPONSE: usize = 512 * 1024;
 
 /// The longest RelayState that can be one of ours (SAML bindings 3.5.3).
 const MAX_RELAY_STATE: usize = 80;
 
-/// Answers that are checked at a time: in the whole process, and for one connection.
+/// Answers that are checked at a time: in the whole process, and for one connection. A few
+/// flooded connections leave room for the others.
 const CHECKS_AT_A_TIME: usize = 16;
-pub(crate) const CHECKS_OF_A_CONNECTION: usize = 8;
-static PERMITS: Semaphore = Semaphore::const_new(CHECKS_AT_A_TIME);
+pub(crate) const CHECKS_OF_A_CONNECTION: usize = 4;
+static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(CHECKS_AT_A_TIME)));
 
 /// How long an answer may wait for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -83,7 +85,7 @@ fn prepare(sp: &Arc<ServiceProvider>, answer: &Answer<'_>, trace: &mut TraceLog)
     let response = form_text(form.response);
     let size = response.len();
     let limit = format!("at most {MAX_RESPONSE} octets");
-    require(trace, "Size", "saml.md 18", limit, format!("{size} octets"), size <= MAX_RESPONSE)?;
+    require(trace, "Size", "", limit, format!("{size} octets"), size <= MAX_RESPONSE)?;
     let octets = decoded(&response).ok_or_else(|| {
         trace.check("Base64", "SAML bindings 3.5.4", "base64 of RFC 2045", "something else", false);
         Stop::Rejected
@@ -120,32 +122,52 @@ fn prepare(sp: &Arc<ServiceProvider>, answer: &Answer<'_>, trace: &mut TraceLog)
 
 /// Waits for a turn and checks on a blocking thread.
 async fn run(work: Work, trace: &mut TraceLog) -> Checked<Login> {
-    let sp = Arc::clone(&work.sp);
-    let turn = async {
-        let own = sp.permits.acquire().await;
-        (own, PERMITS.acquire().await)
-    };
-    let turn = tokio::time::timeout(PATIENCE, turn).await;
-    let Ok((Ok(_own), Ok(_all))) = turn else {
-        require(trace, "Turn", "bounded concurrency", "a free place within 10 s", "none", false)?;
-        return Err(Stop::Rejected);
-    };
-    let checked = tokio::task::spawn_blocking(move || {
+    let turns = Arc::clone(&work.sp.turns);
+    let check = move || {
         let mut log = TraceLog::new();
         let result = login(&work, &mut log);
         (log, result)
-    })
-    .await;
-    match checked {
+    };
+    match in_turn(turns, check).await {
         Ok((log, result)) => {
             trace.extend(log);
             result
         }
-        Err(_) => {
+        Err(NotRun::NoTurn) => {
+            require(trace, "Turn", "", "a free place within 10 s", "none", false)?;
+            Err(Stop::Rejected)
+        }
+        Err(NotRun::Stopped) => {
             require(trace, "Check", "", "an end", "it stopped unexpectedly", false)?;
             Err(Stop::Rejected)
         }
     }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum NotRun {
+    NoTurn,
+    Stopped,
+}
+
+/// Runs `check` on a blocking thread, in the connection's turn and the process's. The thread
+/// holds the turns: it works on when nobody waits for its answer any more.
+async fn in_turn<T: Send + 'static>(
+    connection: Arc<Semaphore>,
+    check: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, NotRun> {
+    let turns = async {
+        let own = connection.acquire_owned().await;
+        (own, Arc::clone(&TURNS).acquire_owned().await)
+    };
+    let Ok((Ok(own), Ok(all))) = tokio::time::timeout(PATIENCE, turns).await else {
+        return Err(NotRun::NoTurn);
+    };
+    let checked = tokio::task::spawn_blocking(move || {
+        let _turns = (own, all);
+        check()
+    });
+    checked.await.map_err(|_| NotRun::Stopped)
 }
 
 /// The response stays encoded: routing reads the form too, and has no use for it.
@@ -249,6 +271,55 @@ mod tests {
         let mut json = post("", "SAMLResponse=eA&RelayState=abc");
         json.content_type = Some("application/json".into());
         assert!(matches!(correlate(&json), Correlation::Malformed(_)));
+    }
+
+    /// A check that lasts until its sender is dropped.
+    fn lasting() -> (std::sync::mpsc::Sender<()>, impl FnOnce() + Send + 'static) {
+        let (end, wait) = std::sync::mpsc::channel::<()>();
+        (end, move || assert!(wait.recv().is_err()))
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+    }
+
+    #[test]
+    fn a_check_that_nobody_waits_for_keeps_its_turn() {
+        runtime().block_on(async {
+            let own = Arc::new(Semaphore::new(1));
+            let (started, is_started) = tokio::sync::oneshot::channel();
+            let (end, check) = lasting();
+            let waiting = tokio::spawn(in_turn(Arc::clone(&own), move || {
+                started.send(()).unwrap();
+                check();
+            }));
+            is_started.await.unwrap();
+            waiting.abort();
+            assert!(waiting.await.unwrap_err().is_cancelled());
+            assert_eq!(own.available_permits(), 0, "the thread still works");
+            drop(end);
+            drop(own.acquire().await.unwrap());
+        });
+    }
+
+    #[test]
+    fn two_flooded_connections_leave_room_for_a_third() {
+        runtime().block_on(async {
+            let connection = || Arc::new(Semaphore::new(CHECKS_OF_A_CONNECTION));
+            let mut ends = Vec::new();
+            for flooded in [connection(), connection()] {
+                for _ in 0..CHECKS_AT_A_TIME {
+                    let (end, check) = lasting();
+                    tokio::spawn(in_turn(Arc::clone(&flooded), check));
+                    ends.push(end);
+                }
+                while flooded.available_permits() > 0 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            assert_eq!(in_turn(connection(), || "checked").await, Ok("checked"));
+            drop(ends);
+        });
     }
 
     #[test]

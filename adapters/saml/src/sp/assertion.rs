@@ -79,7 +79,16 @@ pub(super) struct AuthnStatement<'a> {
 
 /// Reads an assertion.
 pub(super) fn read(assertion: &VerifiedAssertion) -> Result<Assertion<'_>, GrammarError> {
-    let root = assertion.element();
+    read_element(assertion.element())
+}
+
+/// Whether an unverified assertion has the fixed form. Nothing of it is given out but the
+/// `Attribute` elements, for [`super::attributes::check_form`].
+pub(super) fn check_form(unverified: &Element) -> Result<Vec<&Element>, GrammarError> {
+    read_element(unverified).map(|read| read.attributes)
+}
+
+fn read_element(root: &Element) -> Result<Assertion<'_>, GrammarError> {
     only_attributes(root, &["ID", "Version", "IssueInstant"])?;
     let mut children = Children::of(root)?;
     let issuer = issuer(children.required(names::ASSERTION, "Issuer")?)?;

@@ -47,6 +47,11 @@ pub(super) fn read(elements: &[&Element], trace: &mut TraceLog) -> Result<Attrib
     Ok(attributes)
 }
 
+/// Whether unverified attributes have the form that [`read`] asks for. Nothing is given out.
+pub(super) fn check_form(elements: &[&Element]) -> Result<(), GrammarError> {
+    read(elements, &mut TraceLog::new()).map(drop)
+}
+
 enum Value<'a> {
     Text(&'a str),
     /// `xsi:nil`: the attribute is there and has no value.

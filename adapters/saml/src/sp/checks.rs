@@ -7,7 +7,7 @@ use fedbridge_contract::upstream::UpstreamRefusal;
 use crate::grammar::GrammarError;
 use crate::instant::parse_instant;
 
-/// Why checking stopped.
+/// Why checking an answer stopped; the trace tells administrators, the caller tells the app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stop {
     /// Our checks said no; the trace holds the one that failed.

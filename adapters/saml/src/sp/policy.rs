@@ -1,4 +1,4 @@
-//! What must be signed (saml.md 26).
+//! What must be signed (SAML profiles 4.1.4.5, tightened by the connection).
 
 use crate::settings::RequireSigned;
 

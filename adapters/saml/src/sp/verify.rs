@@ -1,4 +1,5 @@
-//! From octets to the one assertion that a trusted key vouches for (saml.md B and C).
+//! From octets to the one assertion that a trusted key vouches for (SAML profiles 4.1.4.3,
+//! SAML core 5 and 6).
 //!
 //! Everything here runs on a blocking thread: libxml2's documents can't move
 //! between threads, and xmlsec is slow for an event loop.
@@ -38,7 +39,8 @@ pub(super) struct Work {
     pub now: Timestamp,
 }
 
-/// What the assertion proved; the proof itself is minted by the caller.
+/// What a verified assertion says of one login, before the caller mints the proof: not the hub's
+/// `Login`, which is a transaction of the browser.
 #[derive(Debug)]
 pub(super) struct Login {
     pub subject: UpstreamSubject,
@@ -69,6 +71,14 @@ pub(super) fn login(work: &Work, trace: &mut TraceLog) -> Checked<Login> {
     require_equal(trace, "Version", "SAML core 3.2.2", "2.0", root.attribute("Version"))?;
     let unverified = grammar(trace, "Form of the response", "SAML core 3.3.3", response::read(root))?;
     received(&unverified, work.now, trace);
+    for payload in &unverified.payload {
+        if let Payload::Plain(element) = payload {
+            // Refuses what would be refused below anyway, before the costly verification.
+            let attributes = assertion::check_form(element);
+            let attributes = grammar(trace, "Form of the assertion", "SAML core 2.3.3", attributes)?;
+            grammar(trace, "Attributes", "SAML core 2.7.3", attributes::check_form(&attributes))?;
+        }
+    }
 
     // Where the response is signed, everything from here on is read from what was verified.
     let verifier = Verifier::new(work);
@@ -86,9 +96,9 @@ pub(super) fn login(work: &Work, trace: &mut TraceLog) -> Checked<Login> {
     check_shell(&shell, verified.is_some(), work, trace)?;
 
     let number = shell.payload.len();
-    require(trace, "Assertions", "one assertion in each response", "one", number.to_string(), number == 1)?;
-    let Some(payload) = shell.payload.first() else { return Err(Stop::Rejected) };
-    let assertion = consumed(&verifier, &document, verified.as_ref(), *payload, trace)?;
+    require(trace, "Assertions", "", "one", number.to_string(), number == 1)?;
+    let Some(&payload) = shell.payload.first() else { return Err(Stop::Rejected) };
+    let assertion = consumed(&verifier, &document, verified.as_ref(), payload, trace)?;
     let read = grammar(trace, "Form of the assertion", "SAML core 2.3.3", assertion::read(&assertion))?;
     check_assertion(&read, work, trace)
 }
@@ -157,7 +167,7 @@ impl<'a> Verifier<'a> {
     }
 }
 
-/// Issuer, Destination, status and the request that is answered (saml.md 23 to 25).
+/// Issuer, Destination, status and the request that is answered (SAML core 3.2.2).
 fn check_shell(shell: &ResponseShell<'_>, signed: bool, work: &Work, trace: &mut TraceLog) -> Checked<()> {
     let sp = &work.sp;
     if let Some(issuer) = shell.issuer {
@@ -216,7 +226,7 @@ fn plain(
     element: &Element,
     trace: &mut TraceLog,
 ) -> Checked<Vouched> {
-    let inside = response.and_then(|response| response.clone().into_child(names::ASSERTION, "Assertion"));
+    let inside = response.and_then(|response| response.child(names::ASSERTION, "Assertion"));
     if element.child(names::DSIG, "Signature").is_none() {
         return Ok((None, inside));
     }

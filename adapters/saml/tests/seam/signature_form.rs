@@ -330,12 +330,17 @@ fn the_dearest_documents_come_to_an_end() {
         "<n0:e/>".repeat(9_600),
         "</n0:d>".repeat(26)
     );
+    let signed = signed_assertion();
     for content in [many, deep] {
-        for replaced in [&transform, &wide] {
-            let xml = signed_assertion().replace(&transform, replaced).replace("</saml:Subject>", &content);
-            assert_eq!(refused(&xml), VerifyError::DigestMismatch);
-        }
+        let xml = signed.replace("</saml:Subject>", &content);
+        assert_eq!(refused(&xml), VerifyError::DigestMismatch);
+        // Each prefix is looked up for each element: not before somebody has signed it.
+        let VerifyError::Grammar(why) = refused(&xml.replace(&transform, &wide)) else { panic!("canonicalized") };
+        assert!(why.contains("too many prefixes"), "{why}");
     }
+    let few = format!("<d{declarations}>{}</d></saml:Subject>", "<n0:e/>".repeat(900));
+    let xml = signed.replace(&transform, &wide).replace("</saml:Subject>", &few);
+    assert_eq!(refused(&xml), VerifyError::DigestMismatch);
 }
 
 #[test]

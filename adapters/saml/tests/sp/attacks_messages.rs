@@ -5,8 +5,8 @@ use fedbridge_saml::testkit::{Forgery, ResponsePlan, Sign, forge};
 
 use crate::support::{NOW, World, failed_check};
 
-/// Guard: refused before a tree is built (122, 123). J 106 and 113; DEPENDENCIES 2.2: a harmless
-/// DOCTYPE, a missing end tag and trailing garbage were accepted.
+/// Guard: refused before a tree is built. Lenient parsers accept a harmless DOCTYPE, a missing end
+/// tag and trailing garbage.
 #[test]
 fn what_the_parser_refuses() {
     let world = World::new();
@@ -96,7 +96,7 @@ fn cdata_does_not_truncate() {
     assert_eq!(world.refuse_xml(&pending, &xml), "Assertion signature");
 }
 
-/// Guard: the fixed grammar of the response (124), with nothing signed that could refuse first.
+/// Guard: the fixed grammar of the response, with nothing signed that could refuse first.
 #[test]
 fn the_grammar_of_the_response() {
     let world = World::new();
@@ -241,7 +241,30 @@ fn an_assertion_of_another_version_is_refused() {
     }
 }
 
-/// Guard: two assertions are refused even where each is signed (27; CVE-2021-28091).
+/// Guard: what can never be accepted is refused before the signature costs anything. Each of these
+/// was changed after signing, and the form is what says no.
+#[test]
+fn the_form_is_checked_before_the_signature() {
+    let world = World::new();
+    let pending = world.begin();
+    for sign in [Sign::Assertion, Sign::Response, Sign::Both] {
+        let mut plan = world.plan(&pending);
+        plan.sign = sign;
+        let xml = plan.build(&world.idp).unwrap();
+        let filler = "<saml:Odd/>".repeat(1000);
+        for (check, before) in [
+            ("Form of the assertion", "<saml:Subject>"),
+            ("Form of the assertion", "<saml:Audience>"),
+            ("Form of the assertion", "</saml:AttributeStatement>"),
+            ("Attributes", "<saml:AttributeValue>"),
+        ] {
+            let filled = xml.replacen(before, &format!("{filler}{before}"), 1);
+            assert_eq!(world.refuse_xml(&pending, &filled), check, "{sign:?} {before}");
+        }
+    }
+}
+
+/// Guard: two assertions are refused even where each is signed (CVE-2021-28091).
 #[test]
 fn two_signed_assertions_are_refused() {
     let world = World::new();
@@ -254,7 +277,7 @@ fn two_signed_assertions_are_refused() {
 }
 
 /// Guard: a captured assertion in a forged envelope. The outer InResponseTo is the attacker's to
-/// choose; the signed one is not (28; node-saml issue 433).
+/// choose; the signed one is not.
 #[test]
 fn an_outer_in_response_to_never_satisfies_the_inner_check() {
     let world = World::new();
@@ -273,7 +296,7 @@ fn an_outer_in_response_to_never_satisfies_the_inner_check() {
     assert_eq!(world.refuse(&mine, &unsolicited), "InResponseTo in the assertion");
 }
 
-/// Guard: a signed error is not turned into a login by what is grafted on it (J 107).
+/// Guard: a signed error is not turned into a login by what is grafted on it.
 #[test]
 fn a_grafted_assertion_does_not_help_a_signed_error() {
     let world = World::new();
@@ -289,7 +312,7 @@ fn a_grafted_assertion_does_not_help_a_signed_error() {
     assert_eq!(world.refuse_xml(&pending, &decoy), "Form of the response");
 }
 
-/// Guard: markup in a value stays a value (72; DEPENDENCIES 2.2: an injected attribute).
+/// Guard: markup in a value stays a value.
 #[test]
 fn markup_in_values_stays_text() {
     let world = World::new();

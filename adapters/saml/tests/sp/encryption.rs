@@ -1,4 +1,4 @@
-//! Encrypted assertions (saml.md C).
+//! Encrypted assertions.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ fn to_active() -> Encryption {
     Encryption::to(&SP_KEYS[1].certificate)
 }
 
-/// saml.md 37 and 38: every accepted algorithm in both layouts, under both signings.
+/// Every accepted algorithm in both layouts, under both signings.
 #[test]
 fn accepted_algorithms_and_layouts() {
     let world = World::new();
@@ -38,7 +38,7 @@ fn accepted_algorithms_and_layouts() {
     }
 }
 
-/// Guard: CBC only where the connection allows it; RSA 1.5 never (saml.md 37 and 119).
+/// Guard: CBC only where the connection allows it; RSA 1.5 never.
 #[test]
 fn old_algorithms() {
     for (settings, cbc) in [(json!({}), false), (json!({ "allow_cbc": true }), true)] {
@@ -58,7 +58,7 @@ fn old_algorithms() {
     }
 }
 
-/// saml.md 41: both keys of a rollover decrypt; a key of nobody does not.
+/// Both keys of a rollover decrypt; a key of nobody does not.
 #[test]
 fn both_keys_of_a_rollover_decrypt() {
     let world = World::new();
@@ -80,8 +80,8 @@ fn both_keys_of_a_rollover_decrypt() {
     assert_eq!(without.refuse(&pending, &plan), "Decryption");
 }
 
-/// Guard: anybody can encrypt to our public key, so encryption vouches for nothing (saml.md 39 and
-/// 112: CVE-2026-2092, CVE-2024-4985, CVE-2024-9487).
+/// Guard: anybody can encrypt to our public key, so encryption vouches for nothing
+/// (CVE-2026-2092, CVE-2024-4985, CVE-2024-9487).
 #[test]
 fn a_self_made_encrypted_assertion_is_refused() {
     for policy in ["either", "assertion", "response", "both"] {
@@ -108,7 +108,7 @@ fn a_self_made_encrypted_assertion_is_refused() {
     assert_eq!(world.refuse_xml(&pending, &beside), "Response signature");
 }
 
-/// Guard: what was decrypted passes the same parser and the same grammar (saml.md 39).
+/// Guard: what was decrypted passes the same parser and the same grammar.
 #[test]
 fn decrypted_content_is_held_to_the_same_grammar() {
     let world = World::new();
@@ -138,7 +138,7 @@ fn decrypted_content_is_held_to_the_same_grammar() {
     }
 }
 
-/// Guard: one text for every way to fail at decrypting (saml.md 40). With a signed response the
+/// Guard: one text for every way to fail at decrypting. With a signed response the
 /// ciphertext isn't even looked at before the signature holds.
 #[test]
 fn failures_at_decrypting_look_alike() {

@@ -25,7 +25,7 @@ fn location(idp: &IdpDescription, binding: RequestBinding) -> &str {
     idp.endpoint(binding).map_or("none", |endpoint| endpoint.location.as_str())
 }
 
-/// saml.md 60 to 62: what the table of fixtures/metadata/README.md promises.
+/// What the table of fixtures/metadata/README.md promises.
 #[test]
 fn vendors_files_import_without_editing() {
     let okta = "https://acme.okta.example/app/acme_fedbridge_1/exk1fixture0AcmeXYZ5d7/sso/saml";
@@ -117,8 +117,8 @@ fn one_of_an_aggregate_can_be_named() {
     assert!(complaints[0].message.contains("it has https://idp.acme.example"));
 }
 
-/// Guard: trust that is missing means refusal, never an unchecked login (DEPENDENCIES 2.2: metadata
-/// without a key plus an unsigned response was accepted).
+/// Guard: trust that is missing means refusal, never an unchecked login: not for metadata
+/// without a key plus an unsigned response.
 #[test]
 fn a_connection_without_a_key_can_not_be_opened() {
     let idp = ScriptedIdp::new(IDP, "https://idp.example/sso");
@@ -156,7 +156,7 @@ fn elements_of_other_namespaces_are_not_metadata() {
     assert!(import(all_foreign.as_bytes(), None, NOW).err().unwrap()[0].message.contains("not SAML 2.0 metadata"));
 }
 
-/// Guard: an address that a browser would run, or send the request to in clear (saml.md 118).
+/// Guard: an address that a browser would run, or send the request to in clear.
 #[test]
 fn odd_addresses_are_refused() {
     for location in ["javascript:alert(1)", "data:text/html,x", "http://idp.example/sso", "//idp.example/sso", ""] {

@@ -1,4 +1,4 @@
-//! Logins that go well, and the checks of saml.md B one by one.
+//! Logins that go well, and the checks of an answer one by one.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ fn a_login_carries_everything() {
     assert_eq!(identity.session.index, plan.assertion.authn[0].session_index);
     assert!(identity.session.logout_state.as_deref().unwrap().contains("\"alice\""));
     assert_eq!(identity.onward, Onward::Unrestricted);
-    // Until NotOnOrAfter and the skew (saml.md 32).
+    // Until NotOnOrAfter and the skew.
     assert_eq!(identity.once.len(), 1);
     assert_eq!(identity.once[0].purpose, "saml.assertion");
     assert_eq!(identity.once[0].expires, NOW + Duration::from_secs(300 + 180));
@@ -57,7 +57,8 @@ fn the_trace_names_checks_and_keeps_secrets_out() {
         .iter()
         .filter_map(|step| match step {
             Step::Check { name, source, .. } => {
-                assert!(!source.is_empty(), "{name} has no source");
+                // A bound of our own has none.
+                assert!(source.starts_with("SAML ") || source.is_empty(), "{name}: {source}");
                 Some(name.as_str())
             }
             _ => None,
@@ -75,7 +76,7 @@ fn the_trace_names_checks_and_keeps_secrets_out() {
     assert!(!text.contains(signature));
 }
 
-/// Guard: the policy of what must be signed, 4 policies by 4 signings (saml.md 26).
+/// Guard: the policy of what must be signed, 4 policies by 4 signings.
 #[test]
 fn matrix_of_signing_policies() {
     let signings = [Sign::Nothing, Sign::Assertion, Sign::Response, Sign::Both];
@@ -127,22 +128,22 @@ fn a_broken_signature_is_never_passed_over() {
 fn every_check_refuses_its_own_fault() {
     type Change = fn(&mut ResponsePlan);
     let rows: &[(&str, Change)] = &[
-        // saml.md 23: byte for byte.
+        // Byte for byte.
         ("Response issuer", |plan| plan.issuer = Some(IDP.to_uppercase())),
         ("Response issuer", |plan| plan.issuer = Some(format!("{IDP}/"))),
         ("Assertion issuer", |plan| plan.assertion.issuer = "https://other.example".into()),
-        // saml.md 24.
+        // SAML bindings 3.5.5.2.
         ("Destination", |plan| plan.destination = Some("https://evil.example/saml/acs".into())),
         ("Destination", |plan| plan.destination = Some(format!("{}/", crate::support::ACS))),
         ("Destination", |plan| plan.destination = Some(String::new())),
-        // saml.md 28: inside and outside.
+        // Inside and outside.
         ("InResponseTo", |plan| plan.in_response_to = Some("_other".into())),
         ("InResponseTo", |plan| plan.in_response_to = None),
         ("InResponseTo in the assertion", |plan| {
             plan.assertion.confirmations[0].in_response_to = Some("_other".into())
         }),
         ("InResponseTo in the assertion", |plan| plan.assertion.confirmations[0].in_response_to = None),
-        // saml.md 29.
+        // SAML profiles 4.1.4.2: the bearer confirmation.
         ("Bearer confirmation", |plan| plan.assertion.confirmations.clear()),
         ("Bearer confirmation", |plan| {
             let twice = plan.assertion.confirmations[0].clone();
@@ -156,7 +157,7 @@ fn every_check_refuses_its_own_fault() {
         ("Confirmation NotBefore", |plan| plan.assertion.confirmations[0].not_before = Some(at(-10))),
         ("Confirmation NotOnOrAfter", |plan| plan.assertion.confirmations[0].not_on_or_after = None),
         ("Confirmation NotOnOrAfter", |plan| plan.assertion.confirmations[0].not_on_or_after = Some("tomorrow".into())),
-        // saml.md 30 and 31.
+        // SAML core 2.5.1: conditions and audience.
         ("Conditions", |plan| plan.assertion.conditions = None),
         ("Audience", |plan| plan.assertion.conditions.as_mut().unwrap().audiences.clear()),
         ("Audience", |plan| {
@@ -183,10 +184,10 @@ fn every_check_refuses_its_own_fault() {
         ("ProxyRestriction", |plan| {
             plan.assertion.conditions.as_mut().unwrap().raw = "<saml:ProxyRestriction Count=\"-1\"/>".into();
         }),
-        // saml.md 34.
+        // SAML core 2.7.2.
         ("AuthnStatement", |plan| plan.assertion.authn.clear()),
         ("AuthnInstant", |plan| plan.assertion.authn[0].instant = "yesterday".into()),
-        // saml.md 48.
+        // SAML core 2.2: the name.
         ("NameID", |plan| plan.assertion.name_id.as_mut().unwrap().value = " \n".into()),
         ("NameID", |plan| plan.assertion.name_id.as_mut().unwrap().value = "x".repeat(1025)),
         ("Subject", |plan| plan.assertion.name_id = None),
@@ -208,7 +209,7 @@ fn every_check_refuses_its_own_fault() {
     }
 }
 
-/// Guard: a signed response must say where it was sent (saml.md 24).
+/// Guard: a signed response must say where it was sent.
 #[test]
 fn destination_may_only_be_absent_without_a_signed_response() {
     let world = World::new();
@@ -220,7 +221,7 @@ fn destination_may_only_be_absent_without_a_signed_response() {
     assert_eq!(world.refuse(&pending, &plan), "Destination");
 }
 
-/// Guard: the skew is applied once in each comparison, and no more than once (saml.md 35).
+/// Guard: the skew is applied once in each comparison, and no more than once.
 #[test]
 fn the_skew_is_180_seconds_and_not_181() {
     type Change = fn(&mut ResponsePlan, String);
@@ -254,7 +255,7 @@ fn the_skew_is_180_seconds_and_not_181() {
     assert_eq!(strict.refuse(&pending, &plan), "AuthnInstant");
 }
 
-/// Guard: the authentication is new where a new one was asked for (saml.md 7).
+/// Guard: the authentication is new where a new one was asked for.
 #[test]
 fn force_authn_needs_a_new_authentication() {
     let old = |plan: &mut ResponsePlan| plan.assertion.authn[0].instant = at(-181);
@@ -291,7 +292,7 @@ fn max_age_is_checked_for_passive_requests() {
     assert_eq!(world.refuse(&pending, &plan), "Age of the authentication");
 }
 
-/// Guard: a demanded authentication context (saml.md 9).
+/// Guard: a demanded authentication context.
 #[test]
 fn a_required_context_must_come_back() {
     let mfa = "https://refeds.org/profile/mfa";
@@ -326,7 +327,7 @@ fn several_statements_give_the_newest_login_and_the_earliest_end() {
     assert_eq!(identity.session.not_on_or_after.unwrap(), NOW + Duration::from_secs(500));
 }
 
-/// Guard: to whom an assertion may be passed on (saml.md 33).
+/// Guard: to whom an assertion may be passed on.
 #[test]
 fn proxy_restrictions_travel_onward() {
     let world = World::new();
@@ -351,7 +352,7 @@ fn proxy_restrictions_travel_onward() {
 }
 
 /// Guard: the same assertion gives the same one-time key, another one another (the hub refuses the
-/// second use; saml.md 32).
+/// second use).
 #[test]
 fn one_time_keys_tell_assertions_apart() {
     let world = World::new();
@@ -366,7 +367,7 @@ fn one_time_keys_tell_assertions_apart() {
     assert_ne!(key(&plan), key(&other));
 }
 
-/// Guard: the provider's own refusals (saml.md 8 and 25).
+/// Guard: the provider's own refusals.
 #[test]
 fn refusals_of_the_provider_are_mapped() {
     let world = World::new();
@@ -387,7 +388,7 @@ fn refusals_of_the_provider_are_mapped() {
     }
 }
 
-/// Guard: an error that carries an assertion is refused, not read (saml.md 25).
+/// Guard: an error that carries an assertion is refused, not read.
 #[test]
 fn an_error_with_an_assertion_is_refused() {
     let world = World::new();
@@ -404,7 +405,7 @@ fn an_error_with_an_assertion_is_refused() {
     assert_eq!(world.refuse(&pending, &plan), "Assertions");
 }
 
-/// Guard: connection and request belong together (saml.md 19).
+/// Guard: connection and request belong together.
 #[test]
 fn the_answer_of_another_connection_is_refused() {
     let here = World::new();
@@ -455,7 +456,7 @@ fn every_listed_key_is_tried() {
     }
 }
 
-/// Guard: attributes go by Name and NameFormat, never by FriendlyName (saml.md 49).
+/// Guard: attributes go by Name and NameFormat, never by FriendlyName.
 #[test]
 fn attributes_by_name_and_format() {
     let world = World::new();
@@ -515,7 +516,7 @@ fn the_subject_can_come_from_an_attribute() {
     assert_eq!(world.accept(&pending, &plan).subject, subject);
 }
 
-/// Guard: times as Entra and ADFS write them (saml.md 36).
+/// Guard: times as Entra and ADFS write them.
 #[test]
 fn seven_digits_of_fraction_are_read() {
     let world = World::new();
@@ -541,7 +542,7 @@ fn extensions_and_advice_are_not_read() {
     world.accept(&pending, &plan);
 }
 
-/// Guard: the size gate comes before base64 and XML (saml.md 18).
+/// Guard: the size gate comes before base64 and XML.
 #[test]
 fn oversized_and_undecodable_forms_are_refused() {
     let world = World::new();
@@ -558,10 +559,9 @@ fn oversized_and_undecodable_forms_are_refused() {
     }
 }
 
-/// 500 attributes and 100 KB stay far below the limits that the project sets (10 and 20 ms). The
-/// bound here only catches a quadratic algorithm: nothing is timed in a debug build.
+/// Guard: none is lost where there are many; `examples/verify_rate.rs` measures what they cost.
 #[test]
-fn many_attributes_are_read_in_linear_time() {
+fn many_attributes_are_read() {
     let world = World::new();
     let pending = world.begin();
     let mut plan = world.plan(&pending);
@@ -576,12 +576,9 @@ fn many_attributes_are_read_in_linear_time() {
         .collect();
     let xml = plan.build(&world.idp).unwrap();
     assert!(xml.len() > 100_000, "{}", xml.len());
-    let started = tokio::time::Instant::now();
-    for _ in 0..10 {
-        assert_eq!(world.accept_xml(&pending, &xml).attributes.get("urn:attribute:499").len(), 1);
-    }
-    let each = started.elapsed() / 10;
-    assert!(each < Duration::from_millis(500), "{each:?}");
+    let attributes = world.accept_xml(&pending, &xml).attributes;
+    assert_eq!(attributes.names().count(), person.attributes.len());
+    assert_eq!(attributes.get("urn:attribute:499"), ["v".repeat(200)]);
 }
 
 /// Guard: metadata past its end is not trusted, however long the connection has been open.

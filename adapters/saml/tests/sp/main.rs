@@ -4,6 +4,7 @@
 
 mod attacks_messages;
 mod attacks_signatures;
+mod contract;
 mod encryption;
 mod imports;
 mod logins;

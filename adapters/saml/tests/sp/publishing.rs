@@ -22,7 +22,7 @@ fn published(world: &World) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// saml.md 58 and 59.
+/// SAML metadata 2.4.4.
 #[test]
 fn publishes_keys_address_and_validity() {
     let xml = published(&World::new());
@@ -63,7 +63,7 @@ fn can_be_signed() {
     document.verify_enveloped(document.unverified_root(), &[key], &VerifyPolicy::default()).unwrap();
 }
 
-/// saml.md 58.
+/// SAML metadata 2.3.2.
 #[test]
 fn satisfies_the_oasis_schema() {
     let settings = [

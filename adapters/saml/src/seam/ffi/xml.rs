@@ -1,193 +1,19 @@
-//! The one file that calls C: libxml2 (parser, canonicalization) and libxmlsec1
-//! (signatures). Everything it gives out is safe to use; no raw pointer leaves it.
-//!
-//! Rules kept here: a parser context, a tree and a signature context belong to one
-//! call or one [`Dom`]; no panic crosses into C; every result is checked for null and
-//! every length before it is read.
-#![allow(unsafe_code)]
+//! libxml2: from octets to a tree, and back to canonical octets.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::ffi::{CStr, c_int, c_uint, c_void};
 use std::marker::PhantomData;
 use std::ptr::{null, null_mut};
 use std::sync::Arc;
 
-use super::algorithm::{DigestMethod, SignatureMethod};
-use super::element::{Attribute, Element, Node};
-use super::limits::{Comments, Limits, ParseRefusal};
-
-#[allow(
-    dead_code,
-    non_camel_case_types,
-    non_snake_case,
-    non_upper_case_globals,
-    unsafe_op_in_unsafe_fn,
-    unused_qualifications,
-    clippy::all
-)]
-mod c {
-    include!(concat!(env!("OUT_DIR"), "/seam_ffi.rs"));
-}
-
-// ---------------------------------------------------------------- start-up
-
-/// Initializes both libraries and shuts every door that SAML does not need. To be
-/// called once in a process, before any other thread uses either library.
-pub(super) fn init_libraries() -> Result<(), &'static str> {
-    // SAFETY: plain calls; the caller holds the one-time lock.
-    unsafe {
-        c::xmlInitParser();
-        c::xmlThrDefSetGenericErrorFunc(null_mut(), None);
-        c::xmlThrDefSetStructuredErrorFunc(null_mut(), Some(ignore_xml_error));
-        c::xmlSecErrorsDefaultCallbackEnableOutput(0);
-    }
-    quiet_thread();
-    run_samael_init()?;
-    // SAFETY: xmlsec is initialized; nothing else uses its global lists yet.
-    unsafe {
-        // After xmlsec, which sets a loader of its own.
-        c::xmlSetExternalEntityLoader(Some(refuse_entity));
-        c::xmlSecErrorsSetCallback(Some(ignore_xmlsec_error));
-        c::xmlSecErrorsDefaultCallbackEnableOutput(0);
-        c::xmlSecIOCleanupCallbacks();
-        c::xmlSecPtrListEmpty(c::xmlSecTransformIdsGet());
-        for transform in allowed_transforms() {
-            if c::xmlSecTransformIdsRegister(transform) < 0 {
-                return Err("xmlsec does not have a transform that SAML needs");
-            }
-        }
-    }
-    Ok(())
-}
-
-/// samael initializes xmlsec behind a lock of its own, at the first use of a key. If
-/// xmlsec were initialized here as well, samael's later call would open the transform
-/// list again; so samael is made to do it, now, with a key that is none.
-fn run_samael_init() -> Result<(), &'static str> {
-    use samael::crypto::{CertificateDer, Crypto, CryptoProvider};
-    let no_key = CertificateDer::from(vec![0]);
-    if Crypto::verify_signed_xml("<x/>", &no_key, None).is_ok() {
-        return Err("samael accepted a document without a signature");
-    }
-    // SAFETY: reads the size of a static list.
-    if unsafe { c::xmlSecPtrListGetSize(c::xmlSecTransformIdsGet()) } == 0 {
-        return Err("xmlsec was not initialized");
-    }
-    Ok(())
-}
-
-/// Both libraries as they are without our closing them, for the test of the proof.
-#[cfg(test)]
-pub(super) fn init_open() -> Result<(), &'static str> {
-    // SAFETY: the test that calls this has a process of its own.
-    unsafe { c::xmlSecErrorsDefaultCallbackEnableOutput(0) };
-    run_samael_init()
-}
-
-/// Everything that xmlsec may ever run. What one signature may use is narrower: see
-/// [`Dom::verify`].
-unsafe fn allowed_transforms() -> Vec<c::xmlSecTransformId> {
-    let mut all = unsafe { vec![c::xmlSecTransformExclC14NGetKlass(), c::xmlSecTransformEnvelopedGetKlass()] };
-    all.extend(DigestMethod::ALL.map(|digest| unsafe { digest_transform(digest) }));
-    all.extend(SignatureMethod::ALL.map(|method| unsafe { signature_transform(method) }));
-    all
-}
-
-unsafe fn digest_transform(digest: DigestMethod) -> c::xmlSecTransformId {
-    unsafe {
-        match digest {
-            DigestMethod::Sha1 => c::xmlSecOpenSSLTransformSha1GetKlass(),
-            DigestMethod::Sha256 => c::xmlSecOpenSSLTransformSha256GetKlass(),
-            DigestMethod::Sha384 => c::xmlSecOpenSSLTransformSha384GetKlass(),
-            DigestMethod::Sha512 => c::xmlSecOpenSSLTransformSha512GetKlass(),
-        }
-    }
-}
-
-unsafe fn signature_transform(method: SignatureMethod) -> c::xmlSecTransformId {
-    unsafe {
-        match method {
-            SignatureMethod::RsaSha1 => c::xmlSecOpenSSLTransformRsaSha1GetKlass(),
-            SignatureMethod::RsaSha256 => c::xmlSecOpenSSLTransformRsaSha256GetKlass(),
-            SignatureMethod::RsaSha384 => c::xmlSecOpenSSLTransformRsaSha384GetKlass(),
-            SignatureMethod::RsaSha512 => c::xmlSecOpenSSLTransformRsaSha512GetKlass(),
-            SignatureMethod::EcdsaSha256 => c::xmlSecOpenSSLTransformEcdsaSha256GetKlass(),
-            SignatureMethod::EcdsaSha384 => c::xmlSecOpenSSLTransformEcdsaSha384GetKlass(),
-            SignatureMethod::EcdsaSha512 => c::xmlSecOpenSSLTransformEcdsaSha512GetKlass(),
-        }
-    }
-}
-
-/// libxml2 keeps its error handlers per thread, and a thread may be older than
-/// [`init_libraries`]; so every entry sets them.
-fn quiet_thread() {
-    // SAFETY: sets this thread's handlers.
-    unsafe {
-        c::xmlSetStructuredErrorFunc(null_mut(), Some(ignore_xml_error));
-    }
-}
-
-unsafe extern "C" fn ignore_xml_error(_: *mut c_void, _: c::xmlErrorPtr) {}
-
-unsafe extern "C" fn ignore_xmlsec_error(
-    _: *const c_char,
-    _: c_int,
-    _: *const c_char,
-    _: *const c_char,
-    _: *const c_char,
-    _: c_int,
-    _: *const c_char,
-) {
-}
-
-unsafe extern "C" fn refuse_entity(_: *const c_char, _: *const c_char, _: c::xmlParserCtxtPtr) -> c::xmlParserInputPtr {
-    null_mut()
-}
-
-// ---------------------------------------------------------------- probes
-
-/// Algorithm URIs that xmlsec knows at all.
-pub(super) fn registered_transforms() -> Vec<String> {
-    // SAFETY: the list holds static descriptions with a static or null href.
-    unsafe {
-        let list = c::xmlSecTransformIdsGet();
-        (0..c::xmlSecPtrListGetSize(list))
-            .filter_map(|at| {
-                let klass = c::xmlSecPtrListGetItem(list, at).cast::<c::_xmlSecTransformKlass>();
-                klass.as_ref().map(|klass| text(klass.href).unwrap_or_default().to_owned())
-            })
-            .collect()
-    }
-}
-
-/// Whether xmlsec would open this path or URL for a Reference.
-pub(super) fn opens(uri: &CStr) -> bool {
-    quiet_thread();
-    // SAFETY: a context of this call only.
-    unsafe {
-        let context = c::xmlSecTransformCtxCreate();
-        if context.is_null() {
-            return false;
-        }
-        let opened = c::xmlSecTransformCtxUriExecute(context, uri.as_ptr().cast()) >= 0;
-        c::xmlSecTransformCtxDestroy(context);
-        opened
-    }
-}
-
-pub(super) fn entity_loader_refuses() -> bool {
-    // SAFETY: reads a global function pointer.
-    unsafe { c::xmlGetExternalEntityLoader() }.is_some_and(|loader| {
-        std::ptr::fn_addr_eq(loader, refuse_entity as unsafe extern "C" fn(_, _, _) -> c::xmlParserInputPtr)
-    })
-}
-
-// ---------------------------------------------------------------- parsing
+use super::super::element::{Attribute, Element, Node};
+use super::super::limits::{Comments, Limits, ParseRefusal};
+use super::{c, copy_octets, quiet_thread, text};
 
 /// libxml2's tree of one document.
-pub(super) struct Dom {
-    document: *mut c::_xmlDoc,
+pub(in crate::seam) struct Dom {
+    pub(super) document: *mut c::_xmlDoc,
     /// The elements in document order; [`Element::index`] is a position in here.
-    elements: Vec<*mut c::_xmlNode>,
+    pub(super) elements: Vec<*mut c::_xmlNode>,
     not_send: PhantomData<*mut ()>,
 }
 
@@ -208,7 +34,7 @@ struct Guard {
 }
 
 impl Dom {
-    pub(super) fn parse(octets: &[u8], limits: Limits) -> Result<(Self, Element), ParseRefusal> {
+    pub(in crate::seam) fn parse(octets: &[u8], limits: Limits) -> Result<(Self, Element), ParseRefusal> {
         quiet_thread();
         let length = c_int::try_from(octets.len()).map_err(|_| ParseRefusal::TooLarge(limits.octets))?;
         let mut guard = Guard { limits, scopes: Vec::new(), nodes: 0, refusal: None };
@@ -238,6 +64,10 @@ impl Dom {
         }
         let root = dom.read_tree().ok_or(ParseRefusal::Library)?;
         Ok((dom, root))
+    }
+
+    pub(in crate::seam) fn element_count(&self) -> usize {
+        self.elements.len()
     }
 
     fn read_tree(&mut self) -> Option<Element> {
@@ -486,19 +316,12 @@ unsafe fn attribute_value(attribute: &c::_xmlAttr) -> Option<Box<str>> {
     Some(value.into_boxed_str())
 }
 
-unsafe fn text<'a>(octets: *const c::xmlChar) -> Option<&'a str> {
-    if octets.is_null() {
-        return None;
-    }
-    unsafe { CStr::from_ptr(octets.cast()) }.to_str().ok()
-}
-
 // ---------------------------------------------------------------- canonicalization
 
 impl Dom {
     /// Exclusive canonicalization without comments of the element at `index`. `None`
     /// when libxml2 fails or gives nothing.
-    pub(super) fn canonicalize(&self, index: usize) -> Option<Vec<u8>> {
+    pub(in crate::seam) fn canonicalize(&self, index: usize) -> Option<Vec<u8>> {
         let apex = *self.elements.get(index)?;
         // Nothing of the document is outside its root: no need to ask for each node.
         let apex = (index != 0).then_some(apex);
@@ -507,7 +330,7 @@ impl Dom {
 
     /// The whole document in canonical form 1.0, which keeps every namespace declaration:
     /// values such as `xs:string` may need them.
-    pub(super) fn serialize(&self) -> Option<Vec<u8>> {
+    pub(in crate::seam) fn serialize(&self) -> Option<Vec<u8>> {
         self.write(None, c::xmlC14NMode_XML_C14N_1_0)
     }
 
@@ -539,7 +362,7 @@ impl Dom {
 
     /// Puts a copy of another document's root element into this tree, after the
     /// element at `anchor`, or before its first child.
-    pub(super) fn insert(&mut self, anchor: usize, place: Insertion, fragment: &Dom) -> Option<()> {
+    pub(in crate::seam) fn insert(&mut self, anchor: usize, place: Insertion, fragment: &Dom) -> Option<()> {
         let anchor = *self.elements.get(anchor)?;
         // SAFETY: the copy belongs to this document once it is linked, and is freed here
         // when it can't be linked.
@@ -563,7 +386,7 @@ impl Dom {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Insertion {
+pub(in crate::seam) enum Insertion {
     After,
     FirstChild,
 }
@@ -584,183 +407,5 @@ unsafe extern "C" fn is_below(apex: *mut c_void, node: c::xmlNodePtr, parent: c:
             above = (*above).parent;
         }
         0
-    }
-}
-
-unsafe fn copy_octets(data: *const u8, length: usize) -> Option<Vec<u8>> {
-    if data.is_null() || length == 0 {
-        return None;
-    }
-    Some(unsafe { std::slice::from_raw_parts(data, length) }.to_vec())
-}
-
-// ---------------------------------------------------------------- signatures
-
-/// A public key in xmlsec's form.
-pub(super) struct XmlsecKey(*mut c::_xmlSecKey);
-
-// SAFETY: the key is never changed after it was made; xmlsec's duplication reads it and
-// counts a reference to the OpenSSL key atomically.
-unsafe impl Send for XmlsecKey {}
-// SAFETY: as above.
-unsafe impl Sync for XmlsecKey {}
-
-impl Drop for XmlsecKey {
-    fn drop(&mut self) {
-        // SAFETY: made by xmlsec, owned here.
-        unsafe { c::xmlSecKeyDestroy(self.0) }
-    }
-}
-
-impl XmlsecKey {
-    /// From DER of a SubjectPublicKeyInfo (RFC 5280 section 4.1).
-    pub(super) fn from_public_key_der(der: &[u8]) -> Option<Self> {
-        let length = c_uint::try_from(der.len()).ok()?;
-        // SAFETY: xmlsec reads `length` octets and keeps none of them.
-        let key = unsafe {
-            c::xmlSecOpenSSLAppKeyLoadMemory(
-                der.as_ptr(),
-                length,
-                c::xmlSecKeyDataFormat_xmlSecKeyDataFormatDer,
-                null(),
-                null_mut(),
-                null_mut(),
-            )
-        };
-        (!key.is_null()).then_some(Self(key))
-    }
-}
-
-/// What one signature and one key came to.
-pub(super) enum Outcome {
-    /// The octets that were digested.
-    Verified(Vec<u8>),
-    /// The signed element was changed, whatever the key.
-    DigestDiffers,
-    /// Another key signed, or SignedInfo was changed.
-    KeyDiffers,
-    /// xmlsec could not process the signature.
-    Failed,
-}
-
-/// What to verify; positions of elements in the document.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct SignedPart<'a> {
-    pub(super) signature: usize,
-    pub(super) target: usize,
-    pub(super) id: &'a str,
-    pub(super) method: SignatureMethod,
-    pub(super) digest: DigestMethod,
-}
-
-struct SignatureContext(*mut c::_xmlSecDSigCtx);
-
-impl Drop for SignatureContext {
-    fn drop(&mut self) {
-        // SAFETY: made by xmlsec, owned here; frees its copy of the key too.
-        unsafe { c::xmlSecDSigCtxDestroy(self.0) }
-    }
-}
-
-impl Dom {
-    /// Verifies with exactly the transforms and algorithms that `part` names, and a
-    /// Reference that may only point into this document.
-    pub(super) fn verify(&self, part: &SignedPart<'_>, key: &XmlsecKey) -> Outcome {
-        quiet_thread();
-        self.try_verify(part, key).unwrap_or(Outcome::Failed)
-    }
-
-    fn try_verify(&self, part: &SignedPart<'_>, key: &XmlsecKey) -> Option<Outcome> {
-        let signature = *self.elements.get(part.signature)?;
-        self.register_id(part)?;
-        // SAFETY: the context is this call's own; the tree is alive and this thread's;
-        // every pointer that xmlsec gives is checked before use.
-        unsafe {
-            let context = SignatureContext(c::xmlSecDSigCtxCreate(null_mut()));
-            let fields = context.0.as_mut()?;
-            fields.flags |= c::XMLSEC_DSIG_FLAGS_STORE_SIGNEDINFO_REFERENCES;
-            fields.enabledReferenceUris = c::xmlSecTransformUriTypeSameDocument;
-            let exclusive = c::xmlSecTransformExclC14NGetKlass();
-            for transform in [c::xmlSecTransformEnvelopedGetKlass(), exclusive, digest_transform(part.digest)] {
-                if c::xmlSecDSigCtxEnableReferenceTransform(context.0, transform) < 0 {
-                    return None;
-                }
-            }
-            for transform in [exclusive, signature_transform(part.method)] {
-                if c::xmlSecDSigCtxEnableSignatureTransform(context.0, transform) < 0 {
-                    return None;
-                }
-            }
-            fields.signKey = c::xmlSecKeyDuplicate(key.0);
-            if fields.signKey.is_null() {
-                return None;
-            }
-            if c::xmlSecDSigCtxVerify(context.0, signature) < 0 {
-                return None;
-            }
-            let references = &raw mut (*context.0).signedInfoReferences;
-            if c::xmlSecPtrListGetSize(references) != 1 {
-                return None;
-            }
-            let reference = c::xmlSecPtrListGetItem(references, 0).cast::<c::_xmlSecDSigReferenceCtx>();
-            let digested = reference.as_ref()?.status == c::xmlSecDSigStatus_xmlSecDSigStatusSucceeded;
-            let verified = (*context.0).status == c::xmlSecDSigStatus_xmlSecDSigStatusSucceeded;
-            match (digested, verified) {
-                (false, _) => return Some(Outcome::DigestDiffers),
-                (true, false) => return Some(Outcome::KeyDiffers),
-                (true, true) => {}
-            }
-            if text((*reference).uri)?.strip_prefix('#') != Some(part.id) {
-                return None;
-            }
-            let buffer = c::xmlSecDSigReferenceCtxGetPreDigestBuffer(reference);
-            if buffer.is_null() {
-                return None;
-            }
-            let length = usize::try_from(c::xmlSecBufferGetSize(buffer)).ok()?;
-            copy_octets(c::xmlSecBufferGetData(buffer), length).map(Outcome::Verified)
-        }
-    }
-
-    /// Makes the target's `ID`, and no other attribute, known as an ID.
-    fn register_id(&self, part: &SignedPart<'_>) -> Option<()> {
-        let target = *self.elements.get(part.target)?;
-        let id = CString::new(part.id).ok()?;
-        // SAFETY: walks the attributes of a living element; libxml2 copies the value.
-        unsafe {
-            let mut attribute = (*target).properties;
-            loop {
-                let fields = attribute.as_ref()?;
-                if fields.ns.is_null() && text(fields.name) == Some("ID") {
-                    break;
-                }
-                attribute = fields.next;
-            }
-            let known = c::xmlGetID(self.document, id.as_ptr().cast());
-            if known.is_null() {
-                let added = c::xmlAddID(null_mut(), self.document, id.as_ptr().cast(), attribute);
-                return (!added.is_null()).then_some(());
-            }
-            (known == attribute).then_some(())
-        }
-    }
-
-    /// Whether xmlsec would run the algorithm that the element at `index` names
-    /// (a Transform, a DigestMethod or a SignatureMethod) when nothing narrows its list.
-    pub(super) fn would_run(&self, index: usize) -> bool {
-        quiet_thread();
-        let Some(&node) = self.elements.get(index) else {
-            return false;
-        };
-        // SAFETY: a context of this call only, and a living node.
-        unsafe {
-            let context = c::xmlSecTransformCtxCreate();
-            if context.is_null() {
-                return false;
-            }
-            let transform = c::xmlSecTransformCtxNodeRead(context, node, c::xmlSecTransformUsageAny);
-            c::xmlSecTransformCtxDestroy(context);
-            !transform.is_null()
-        }
     }
 }
