@@ -1,6 +1,6 @@
 //! The store's part of a login: CPU and wall time of each, alone and with many at
 //! once. Run with `--release`; set PG_URL to measure PostgreSQL too (its own
-//! processes are not counted here).
+//! processes are not counted here), and CONNECTIONS for another size of the pool.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::sync::Arc;
@@ -22,7 +22,8 @@ use fedbridge_store::{Store, StoreOptions};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-const LOGINS: usize = 4000;
+/// Logins of one measurement, unless LOGINS says another number.
+const DEFAULT_LOGINS: usize = 4000;
 
 #[tokio::main(worker_threads = 2)]
 async fn main() {
@@ -36,17 +37,22 @@ async fn main() {
 
 async fn measure(name: &str, url: &str) {
     let sealer = Arc::new(AesGcmSealer::new(MasterKey::from_bytes([1; 32])).unwrap());
-    let store = Store::open(url, sealer, StoreOptions::default()).await.unwrap();
+    let mut options = StoreOptions::default();
+    if let Ok(count) = std::env::var("CONNECTIONS") {
+        options.connections = count.parse().unwrap();
+    }
+    let store = Store::open(url, sealer, options).await.unwrap();
+    let count = std::env::var("LOGINS").map_or(DEFAULT_LOGINS, |count| count.parse().unwrap());
     let bench = Arc::new(Bench::new(store).await);
     for parallel in [1, 32] {
         bench.logins(200, parallel).await;
         let (cpu, start) = (process_cpu(), Instant::now());
-        bench.logins(LOGINS, parallel).await;
+        bench.logins(count, parallel).await;
         let (cpu, wall) = (process_cpu() - cpu, start.elapsed());
-        let each = |time: Duration| time.as_secs_f64() * 1e6 / LOGINS as f64;
+        let each = |time: Duration| time.as_secs_f64() * 1e6 / count as f64;
         println!("{name}, {parallel} at once: {:.0} us CPU, {:.0} us wall a login", each(cpu), each(wall));
     }
-    println!("{:?}", bench.store.stats());
+    println!("{:?}, resident {}", bench.store.stats(), resident());
     bench.store.close().await.unwrap();
 }
 
@@ -211,4 +217,10 @@ fn process_cpu() -> Duration {
         .filter_map(|line| line.split(' ').next()?.parse::<u64>().ok())
         .sum();
     Duration::from_nanos(nanos)
+}
+
+/// This process's resident memory, as the kernel writes it.
+fn resident() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default().trim().to_owned()
 }
