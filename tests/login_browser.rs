@@ -59,12 +59,13 @@ tenants:
         format!("{}/t/acme", self.setup.base_url)
     }
 
-    /// The newest recorded login, as `trace show --json` has it, and as an admin reads it.
+    /// The newest recorded login (a logout is not one), as `trace show --json` has it, and as an admin reads it.
     pub async fn newest_trace(&self) -> (Value, String) {
         // Traces are written in batches; a moment later this one is there.
         for _ in 0..50 {
             let list: Value = serde_json::from_str(&self.setup.ok(&["trace", "list", "--json"])).unwrap();
-            if let Some(id) = list.as_array().and_then(|list| list.first()).and_then(|first| first["id"].as_str()) {
+            let login = list.as_array().unwrap().iter().find(|trace| trace["kind"] == "login");
+            if let Some(id) = login.and_then(|login| login["id"].as_str()) {
                 let trace = serde_json::from_str(&self.setup.ok(&["trace", "show", id, "--json"])).unwrap();
                 return (trace, self.setup.ok(&["trace", "show", id]));
             }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use super::browser::HTTP;
 use super::{Scratch, free_port};
 
 /// A running `fedbridge serve`. It is killed when it is dropped.
@@ -116,9 +117,8 @@ impl Setup {
 
 impl Bridge {
     async fn wait_until_ready(&mut self) {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
         for _ in 0..400 {
-            if let Ok(answer) = http.get(format!("{}/readyz", self.management)).send().await
+            if let Ok(answer) = HTTP.get(format!("{}/readyz", self.management)).send().await
                 && answer.status() == 200
             {
                 return;

@@ -1,14 +1,19 @@
 //! A browser without a window: cookies by host, redirects one at a time, forms.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use reqwest::{Client, Method, RequestBuilder, redirect::Policy};
 use url::Url;
 
-/// Cookies of one person, and the HTTP client that carries them.
+/// One client for all tests: making one reads all root certificates, which keeps a core busy. It keeps no
+/// connection, because each test has a runtime of its own.
+pub static HTTP: LazyLock<Client> =
+    LazyLock::new(|| Client::builder().redirect(Policy::none()).no_proxy().pool_max_idle_per_host(0).build().unwrap());
+
+/// Cookies of one person.
 #[derive(Clone)]
 pub struct Browser {
-    http: Client,
     /// By host and port: unlike a real browser, so that peers don't disturb each other.
     cookies: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -25,12 +30,11 @@ pub struct Answer {
 
 impl Browser {
     pub fn new() -> Self {
-        let http = Client::builder().redirect(Policy::none()).no_proxy().build().unwrap();
-        Self { http, cookies: BTreeMap::new() }
+        Self { cookies: BTreeMap::new() }
     }
 
     pub async fn get(&mut self, url: &str) -> Answer {
-        let request = self.http.request(Method::GET, url);
+        let request = HTTP.request(Method::GET, url);
         self.send(url, request).await
     }
 
@@ -52,7 +56,7 @@ impl Browser {
 
     /// As [`Browser::get`], without an answer when the server is gone.
     pub async fn try_get(&mut self, url: &str) -> Option<Answer> {
-        let request = self.http.request(Method::GET, url);
+        let request = HTTP.request(Method::GET, url);
         self.try_send(url, request).await
     }
 
@@ -64,7 +68,7 @@ impl Browser {
 
     fn form(&self, url: &str, fields: &[(String, String)]) -> RequestBuilder {
         let body: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        self.http.request(Method::POST, url).header("content-type", "application/x-www-form-urlencoded").body(body)
+        HTTP.request(Method::POST, url).header("content-type", "application/x-www-form-urlencoded").body(body)
     }
 
     async fn send(&mut self, url: &str, request: RequestBuilder) -> Answer {
