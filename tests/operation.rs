@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::support::Scratch;
+use crate::support::bridge::Setup;
 use crate::support::browser::Browser;
 use crate::support::scripted::{App, SECRET, bridge_file_with, claims, idp, person, server};
 
@@ -126,4 +128,14 @@ async fn a_recorded_login_is_decided_again() {
     }
     // What was recorded stays what it was.
     assert_eq!(setup.ok(&["trace", "replay", id]), as_it_was);
+}
+
+#[test]
+fn serve_leaves_the_schema_alone_when_told() {
+    let scratch = Scratch::new("no-migrate");
+    let setup = Setup::sqlite(scratch.path());
+    let output = setup.run(&["serve", "--no-migrate"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("fedbridge migrate"), "{said}");
 }

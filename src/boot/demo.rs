@@ -21,7 +21,7 @@ use fedbridge_web::{Dispatch, Found, Limits, Place, Site, WebConfig, serve};
 use tokio::sync::watch;
 use url::Url;
 
-use super::serve::{Server, Termination};
+use super::serve::{Schema, Server, Termination};
 use super::settings::Settings;
 use super::{cli, logging};
 use app::DemoApp;
@@ -55,7 +55,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     applied?;
 
     let base_url = settings.base_url.clone();
-    let server = Server::open(settings).await?;
+    let server = Server::open(settings, Schema::UpToDate).await?;
     let (stop, stopped) = watch::channel(false);
     let stage = Stage { app: app.clone(), provider: DemoProvider { idp, clock: Arc::new(SystemClock) } };
     let web = WebConfig {

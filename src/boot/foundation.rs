@@ -6,11 +6,11 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use fedbridge_contract::factory::Registry;
 use fedbridge_contract::services::{Clock, Counters, Egress, Rng, Services, TraceEvent, TraceSink};
-use fedbridge_hub::ports::{KeyOpener, Sealer};
+use fedbridge_hub::ports::{ConfigStore as _, KeyOpener, Sealer};
 use fedbridge_hub::run::{Builder, HubGate};
 use fedbridge_hub::throttle::{FailureLimits, Limit};
 use fedbridge_keys::{AesGcmSealer, HmacTokenSecrets, MasterKey, OpensslKeyOpener, OpensslRng, SystemClock};
-use fedbridge_store::{Store, SystemStore};
+use fedbridge_store::{Store, StoreOptions, SystemStore};
 
 use super::egress;
 use super::settings::values::Rate;
@@ -31,11 +31,27 @@ pub struct Foundation {
 }
 
 impl Foundation {
-    /// Opens everything. The schema must be there: [`Foundation::migrate`] makes it.
+    /// Opens everything, and brings the schema up to date.
     ///
     /// # Errors
     /// When the master key or the store can't be opened.
     pub async fn open(settings: &Settings) -> anyhow::Result<Self> {
+        Self::open_with(settings, StoreOptions::default()).await
+    }
+
+    /// Opens everything with the schema as it is, for those who bring it up to date themselves.
+    ///
+    /// # Errors
+    /// As [`Foundation::open`], and when there is no schema.
+    pub async fn open_as_is(settings: &Settings) -> anyhow::Result<Self> {
+        let options = StoreOptions { migrate: false, ..StoreOptions::default() };
+        let foundation = Self::open_with(settings, options).await?;
+        let version = foundation.system.version().await;
+        version.context("the database has no schema of this version; run `fedbridge migrate` first")?;
+        Ok(foundation)
+    }
+
+    async fn open_with(settings: &Settings, options: StoreOptions) -> anyhow::Result<Self> {
         let rng = OpensslRng;
         let master = match &settings.master_key {
             MasterKeySource::Given(octets) => MasterKey::from_bytes(*octets),
@@ -43,7 +59,7 @@ impl Foundation {
         };
         let tokens = Arc::new(HmacTokenSecrets::new(&master));
         let sealer: Arc<dyn Sealer> = Arc::new(AesGcmSealer::new(master).context("the master key can't be used")?);
-        let store = Store::open(settings.database_url.as_str(), Arc::clone(&sealer), Default::default()).await?;
+        let store = Store::open(settings.database_url.as_str(), Arc::clone(&sealer), options).await?;
         Ok(Self {
             system: Arc::new(store.system()),
             store: Arc::new(store),

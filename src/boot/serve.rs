@@ -32,15 +32,13 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Runs every listener until SIGTERM or SIGINT.
 ///
-/// `apply` is carried out by the caller before: a bad file must end before any listener opens.
-///
 /// # Errors
 /// When something can't be opened, or a listener fails.
-pub async fn run(settings: Settings) -> anyhow::Result<()> {
+pub async fn run(settings: Settings, schema: Schema) -> anyhow::Result<()> {
     logging::start(&settings);
     // Before anything listens: who sees the server ready may stop it at once.
     let termination = Termination::listen()?;
-    let server = Server::open(settings).await?;
+    let server = Server::open(settings, schema).await?;
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
         termination.come().await;
@@ -48,6 +46,15 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         let _ = stop.send(true);
     });
     server.run(stopped).await
+}
+
+/// What the server does about the database's schema when it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// Bring it up to date.
+    UpToDate,
+    /// Somebody else does.
+    AsItIs,
 }
 
 /// A server whose listeners are bound.
@@ -64,13 +71,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the store, brings its schema up to date, loads the configuration and binds.
+    /// Opens the store, loads the configuration and binds.
     ///
     /// # Errors
     /// When any of these fails; nothing listens then.
-    pub async fn open(settings: Settings) -> anyhow::Result<Self> {
+    pub async fn open(settings: Settings, schema: Schema) -> anyhow::Result<Self> {
         registry::init().map_err(anyhow::Error::msg).context("the XML security library is not safe to use")?;
-        let foundation = Foundation::open(&settings).await?;
+        let foundation = match schema {
+            Schema::UpToDate => Foundation::open(&settings).await?,
+            Schema::AsItIs => Foundation::open_as_is(&settings).await?,
+        };
         let prometheus = metrics::install().context("the metrics can't be recorded")?;
         let Wired { hub, builder, snapshots, recorder } =
             wire(&foundation, registry::upstreams(), Arc::new(Metrics)).await?;

@@ -14,6 +14,7 @@ use crate::bridge::plan::{self, Effect, KeyWish, NewKeys, Options, Outcome};
 use crate::bridge::{self, Context};
 use crate::foundation::Foundation;
 use crate::registry;
+use crate::serve::Schema;
 use crate::settings::Settings;
 
 use super::CliError;
@@ -84,8 +85,11 @@ pub async fn apply(settings: Settings, args: ApplyArgs) -> Result<ExitCode, CliE
 }
 
 /// What `serve --apply` does before any listener opens; gives back the printed plan.
-pub async fn before_serving(settings: &Settings, file: &Path) -> Result<String, CliError> {
-    let foundation = Foundation::open(settings).await?;
+pub async fn before_serving(settings: &Settings, schema: Schema, file: &Path) -> Result<String, CliError> {
+    let foundation = match schema {
+        Schema::UpToDate => Foundation::open(settings).await?,
+        Schema::AsItIs => Foundation::open_as_is(settings).await?,
+    };
     let text = carry_out(&foundation, settings, file, Options::default(), Paint::plain(), ATTEMPTS).await?;
     foundation.store.close().await?;
     Ok(text)

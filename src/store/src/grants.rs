@@ -18,12 +18,13 @@ use crate::rows::{get, time, time_or_none, uuid as read_uuid};
 use crate::unit::{KEEP_GRANT, grant_place, millis, uuid};
 use crate::work::{Arg, Change, digest};
 
+/// Subqueries and not joins: for a join, PostgreSQL's cached plan looked sessions up by tenant alone.
 const GRANT: &str = "SELECT g.id, g.sealed, g.code_expires_at, g.redeemed_at, g.generation, g.rotated_at, \
-    g.idle_expires_at, g.absolute_expires_at, g.revoked_at, p.disabled, s.idle_expires_at, r.expires_at FROM grants g \
-    LEFT JOIN people p ON p.tenant_id = g.tenant_id AND p.id = g.person_id \
-    LEFT JOIN sessions s ON s.tenant_id = g.tenant_id AND s.id = g.session_id \
-        AND s.idle_expires_at > ? AND s.absolute_expires_at > ? \
-    LEFT JOIN revoked_tokens r ON r.tenant_id = g.tenant_id AND r.jti_hash = ? ";
+    g.idle_expires_at, g.absolute_expires_at, g.revoked_at, \
+    (SELECT p.disabled FROM people p WHERE p.tenant_id = g.tenant_id AND p.id = g.person_id), \
+    (SELECT s.idle_expires_at FROM sessions s WHERE s.tenant_id = g.tenant_id AND s.id = g.session_id \
+        AND s.idle_expires_at > ? AND s.absolute_expires_at > ?), \
+    (SELECT r.expires_at FROM revoked_tokens r WHERE r.tenant_id = g.tenant_id AND r.jti_hash = ?) FROM grants g ";
 
 #[async_trait]
 impl Grants for Store {
