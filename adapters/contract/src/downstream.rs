@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::claims::Claims;
 use crate::config::{App, AppKind, Connection, Tenant};
-use crate::error::{Complaint, ProtocolError};
+use crate::error::Complaint;
 use crate::grant::NewGrant;
 use crate::http::{HttpInput, Reply, Route};
 use crate::ids::{AppId, PersonId, SessionId, TraceId};
@@ -173,9 +173,5 @@ pub enum RefusalKind {
 impl Refusal {
     pub fn new(kind: RefusalKind, public: impl Into<String>) -> Self {
         Self { kind, public: public.into() }
-    }
-
-    pub fn from_error(kind: RefusalKind, error: &ProtocolError) -> Self {
-        Self { kind, public: error.public.clone() }
     }
 }

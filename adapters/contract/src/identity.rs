@@ -59,10 +59,6 @@ impl Attributes {
         self.values.iter().map(|(name, values)| (name.as_str(), values.as_slice()))
     }
 
-    pub fn ignores_case(&self) -> bool {
-        self.ignore_case
-    }
-
     fn key(&self, name: &str) -> Option<&String> {
         if self.ignore_case { self.values.keys().find(|key| key.eq_ignore_ascii_case(name)) } else { None }
     }
