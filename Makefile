@@ -1,6 +1,8 @@
 # Two commands need nothing but a Debian 12 machine: `make demo` and `make test`.
 
 SHELL := /bin/bash
+# Where rustup puts cargo, for shells that were open before.
+export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 
 .PHONY: help demo test check bench image
@@ -31,4 +33,4 @@ bench: ## measures logins and requests beside the floor of the same run, on SQLi
 image: ## builds the container image; needs a container engine
 	@command -v docker >/dev/null && docker info >/dev/null 2>&1 \
 		|| { echo "make image: no container engine runs here; start Docker, or use a machine that has it" >&2; exit 1; }
-	docker build -t fedbridge:latest .
+	DOCKER_BUILDKIT=1 docker build -t fedbridge:latest .
