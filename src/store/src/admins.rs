@@ -11,10 +11,9 @@ use fedbridge_hub::admin::{
     Administrator, AdministratorId, ApiKey, ApiKeyId, Reach, Role, SYSTEM_TENANT, Scope, Setup, SetupCode,
 };
 use fedbridge_hub::ports::{AdminStore, AdminStoreError, ApiKeyStore, Rotation};
-use sea_orm::QueryResult;
 
 use crate::error::damaged;
-use crate::rows::{get, time, time_or_none, uuid as read_uuid};
+use crate::row::{Row, get, time, time_or_none, uuid as read_uuid};
 use crate::system::SystemStore;
 use crate::unit::{millis, uuid};
 use crate::work::{Arg, Change, WorkError};
@@ -148,7 +147,7 @@ impl SystemStore {
     }
 }
 
-fn administrator(row: &QueryResult) -> Result<Administrator, StoreError> {
+fn administrator(row: &Row) -> Result<Administrator, StoreError> {
     let role: String = get(row, 3)?;
     let setup = match (hash(row, 5)?, time_or_none(row, 6)?) {
         (Some(hash), Some(expires)) => Setup::Pending(SetupCode { hash, expires }),
@@ -165,7 +164,7 @@ fn administrator(row: &QueryResult) -> Result<Administrator, StoreError> {
     })
 }
 
-fn api_key(row: &QueryResult) -> Result<ApiKey, StoreError> {
+fn api_key(row: &Row) -> Result<ApiKey, StoreError> {
     let scopes: String = get(row, 3)?;
     let scopes: Option<BTreeSet<_>> = scopes.split_whitespace().map(Scope::from_name).collect();
     Ok(ApiKey {
@@ -182,11 +181,11 @@ fn api_key(row: &QueryResult) -> Result<ApiKey, StoreError> {
     })
 }
 
-fn reach(row: &QueryResult) -> Result<Reach, StoreError> {
+fn reach(row: &Row) -> Result<Reach, StoreError> {
     read_uuid(row, 0).map(|tenant| Reach::of_stored(TenantId::from_uuid(tenant)))
 }
 
-fn hash(row: &QueryResult, at: usize) -> Result<Option<[u8; 32]>, StoreError> {
+fn hash(row: &Row, at: usize) -> Result<Option<[u8; 32]>, StoreError> {
     let octets: Option<Vec<u8>> = get(row, at)?;
     octets.map(|octets| octets.try_into().map_err(|_| damaged("a hash"))).transpose()
 }

@@ -32,13 +32,41 @@ pub fn sqlx_error(cause: &sqlx::Error) -> StoreError {
         sqlx::Error::Database(inner) => inner.code().map(|code| format!(" (code {code})")).unwrap_or_default(),
         _ => String::new(),
     };
-    StoreError(match fault(cause) {
+    worded(fault(cause), &code)
+}
+
+fn worded(fault: Fault, code: &str) -> StoreError {
+    StoreError(match fault {
         Fault::Busy => format!("the database stayed busy{code}"),
         Fault::Unique => format!("a value that must be unique is there already{code}"),
         Fault::ForeignKey => format!("a tenant, connection, app or person is gone{code}"),
         Fault::Unreachable => format!("the database can't be reached{code}"),
         Fault::Other => format!("the database refused a statement{code}"),
     })
+}
+
+/// As [`sqlx_error`], for SQLite asked directly.
+pub fn rusqlite_error(cause: &rusqlite::Error) -> StoreError {
+    let code = match cause {
+        rusqlite::Error::SqliteFailure(inner, _) => format!(" (code {})", inner.extended_code),
+        _ => String::new(),
+    };
+    worded(fault_of_sqlite(cause), &code)
+}
+
+pub fn fault_of_sqlite(cause: &rusqlite::Error) -> Fault {
+    use rusqlite::ErrorCode;
+    use rusqlite::ffi::{
+        SQLITE_CONSTRAINT_FOREIGNKEY, SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_ROWID, SQLITE_CONSTRAINT_UNIQUE,
+    };
+    let rusqlite::Error::SqliteFailure(inner, _) = cause else { return Fault::Other };
+    match (inner.code, inner.extended_code) {
+        (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => Fault::Busy,
+        (_, SQLITE_CONSTRAINT_FOREIGNKEY) => Fault::ForeignKey,
+        (_, SQLITE_CONSTRAINT_PRIMARYKEY | SQLITE_CONSTRAINT_ROWID | SQLITE_CONSTRAINT_UNIQUE) => Fault::Unique,
+        (ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::DiskFull, _) => Fault::Unreachable,
+        _ => Fault::Other,
+    }
 }
 
 pub fn fault_of(cause: &DbErr) -> Fault {
@@ -64,6 +92,10 @@ pub fn fault(cause: &sqlx::Error) -> Fault {
         }
         _ => Fault::Other,
     }
+}
+
+pub fn closed() -> StoreError {
+    StoreError("it is closed".into())
 }
 
 /// Something in the database is not what this program writes.

@@ -10,11 +10,10 @@ use fedbridge_contract::grant::{CodeState, Grant, Redeemed, RefreshState, Rotate
 use fedbridge_contract::ids::{GrantId, TenantId};
 use fedbridge_contract::services::{Grants, RefreshLifetimes, Rotation};
 use fedbridge_contract::time::Timestamp;
-use sea_orm::QueryResult;
 
 use crate::error::damaged;
 use crate::open::Store;
-use crate::rows::{get, time, time_or_none, uuid as read_uuid};
+use crate::row::{Row, get, time, time_or_none, uuid as read_uuid};
 use crate::unit::{KEEP_GRANT, grant_place, millis, uuid};
 use crate::work::{Arg, Change, digest};
 
@@ -125,7 +124,7 @@ impl Grants for Store {
 }
 
 impl Store {
-    fn grant(&self, tenant: TenantId, row: &QueryResult) -> Result<Grant, StoreError> {
+    fn grant(&self, tenant: TenantId, row: &Row) -> Result<Grant, StoreError> {
         let id = GrantId::from_uuid(read_uuid(row, 0)?);
         let sealed: Vec<u8> = get(row, 1)?;
         let plain = self.inner.sealer.open(&grant_place(tenant, id), &sealed).map_err(|_| damaged("a grant"))?;

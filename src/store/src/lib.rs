@@ -18,7 +18,7 @@ mod login;
 mod open;
 mod people;
 mod postgres;
-mod rows;
+mod row;
 mod sqlite;
 mod stats;
 mod system;

@@ -7,7 +7,7 @@ use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{LinkedPerson, LoginStore, StoredSession, StoredTransaction, Unit, UnitError};
 
 use crate::open::Store;
-use crate::rows::{get, time, uuid as read_uuid};
+use crate::row::{get, time, uuid as read_uuid};
 use crate::unit::{millis, plan, uuid};
 use crate::work::{Arg, WorkError, digest};
 

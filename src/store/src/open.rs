@@ -6,9 +6,10 @@ use tokio::time::Instant;
 
 use fedbridge_contract::error::StoreError;
 use fedbridge_hub::ports::Sealer;
-use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend};
 
-use crate::error::{sqlx_error, store_error};
+use crate::error::{rusqlite_error, sqlx_error, store_error};
+use crate::row::Row;
 use crate::stats::{Counters, StoreStats};
 use crate::system::SystemStore;
 use crate::work::{Arg, Change, Done, WorkError, statement};
@@ -22,14 +23,14 @@ pub struct Store {
 
 pub(crate) struct Inner {
     pub backend: Backend,
-    /// Where reads go.
-    pub reads: DatabaseConnection,
+    /// The schema and the configuration; on PostgreSQL everything.
+    pub orm: DatabaseConnection,
     pub sealer: Arc<dyn Sealer>,
     pub counters: Arc<Counters>,
 }
 
 pub(crate) enum Backend {
-    Sqlite(sqlite::Writer),
+    Sqlite { writer: sqlite::Writer, reader: sqlite::Reader },
     Postgres,
 }
 
@@ -71,19 +72,20 @@ impl Store {
     /// [`OpenError`]; nothing is left half done.
     pub async fn open(url: &str, sealer: Arc<dyn Sealer>, options: StoreOptions) -> Result<Self, OpenError> {
         let counters = Arc::new(Counters::default());
-        let (backend, reads) = if let Some(path) = url.strip_prefix("sqlite:") {
+        let (backend, orm) = if let Some(path) = url.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
             if path.is_empty() || path.contains(":memory:") {
                 return Err(OpenError::NoFile);
             }
-            let (writer, reads) = sqlite::open(&PathBuf::from(path), &options, Arc::clone(&counters)).await?;
-            (Backend::Sqlite(writer), reads)
+            let sqlite::Opened { writer, reader, orm } =
+                sqlite::open(&PathBuf::from(path), &options, Arc::clone(&counters)).await?;
+            (Backend::Sqlite { writer, reader }, orm)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             (Backend::Postgres, postgres::open(url, &options).await?)
         } else {
             return Err(OpenError::UnknownScheme);
         };
-        Ok(Self { inner: Arc::new(Inner { backend, reads, sealer, counters }) })
+        Ok(Self { inner: Arc::new(Inner { backend, orm, sealer, counters }) })
     }
 
     /// What may look across tenants.
@@ -93,18 +95,18 @@ impl Store {
 
     /// The counters as they are now.
     pub fn stats(&self) -> StoreStats {
-        let (size, idle) = match &self.inner.backend {
-            Backend::Sqlite(_) => {
-                let pool = self.inner.reads.get_sqlite_connection_pool();
-                (pool.size() + 1, pool.num_idle())
+        let (size, in_use) = match &self.inner.backend {
+            Backend::Sqlite { reader, .. } => {
+                let (size, in_use) = reader.connections();
+                (size + 1, in_use)
             }
             Backend::Postgres => {
-                let pool = self.inner.reads.get_postgres_connection_pool();
-                (pool.size(), pool.num_idle())
+                let pool = self.inner.orm.get_postgres_connection_pool();
+                let size = u64::from(pool.size());
+                (size, size.saturating_sub(pool.num_idle() as u64))
             }
         };
-        let size = u64::from(size);
-        self.inner.counters.read(size, size.saturating_sub(idle as u64))
+        self.inner.counters.read(size, in_use)
     }
 
     /// Carries out what was asked for before, then closes. Later calls fail.
@@ -112,19 +114,20 @@ impl Store {
     /// # Errors
     /// The database failed at the end; what was acknowledged is durable all the same.
     pub async fn close(&self) -> Result<(), StoreError> {
-        if let Backend::Sqlite(writer) = &self.inner.backend {
+        if let Backend::Sqlite { writer, reader } = &self.inner.backend {
             writer.close().await;
+            reader.close();
         }
-        self.inner.reads.close_by_ref().await.map_err(|cause| store_error(&cause))
+        self.inner.orm.close_by_ref().await.map_err(|cause| store_error(&cause))
     }
 
     /// Carries a work out. When this gives back `Ok`, it is durable.
     pub(crate) async fn work(&self, changes: Vec<Change>) -> Done {
         self.counted(async {
             match &self.inner.backend {
-                Backend::Sqlite(writer) => writer.work(changes).await,
+                Backend::Sqlite { writer, .. } => writer.work(changes).await,
                 Backend::Postgres => {
-                    let done = postgres::work(&self.inner.reads, changes).await;
+                    let done = postgres::work(&self.inner.orm, changes).await;
                     self.inner.counters.committed();
                     done
                 }
@@ -136,8 +139,8 @@ impl Store {
     /// As [`Store::work`], behind everything that a login waits for.
     pub(crate) async fn background(&self, changes: Vec<Change>) -> Done {
         match &self.inner.backend {
-            Backend::Sqlite(writer) => writer.background(changes).await,
-            Backend::Postgres => postgres::work_one_by_one(&self.inner.reads, changes).await,
+            Backend::Sqlite { writer, .. } => writer.background(changes).await,
+            Backend::Postgres => postgres::work_one_by_one(&self.inner.orm, changes).await,
         }
     }
 
@@ -150,16 +153,25 @@ impl Store {
         }
     }
 
-    pub(crate) async fn one(&self, sql: &str, args: Vec<Arg>) -> Result<Option<QueryResult>, StoreError> {
-        let reads = &self.inner.reads;
-        let statement = statement(reads.get_database_backend(), sql, args);
-        reads.query_one_raw(statement).await.map_err(|cause| store_error(&cause))
+    /// The row of a key. On SQLite it is read right here, so a query of many rows goes to [`Store::all`].
+    pub(crate) async fn one(&self, sql: &str, args: Vec<Arg>) -> Result<Option<Row>, StoreError> {
+        match &self.inner.backend {
+            Backend::Sqlite { reader, .. } => reader.one(sql, &args),
+            Backend::Postgres => {
+                let row = self.inner.orm.query_one_raw(statement(DbBackend::Postgres, sql, args)).await;
+                row.map(|row| row.map(Row::Postgres)).map_err(|cause| store_error(&cause))
+            }
+        }
     }
 
-    pub(crate) async fn all(&self, sql: &str, args: Vec<Arg>) -> Result<Vec<QueryResult>, StoreError> {
-        let reads = &self.inner.reads;
-        let statement = statement(reads.get_database_backend(), sql, args);
-        reads.query_all_raw(statement).await.map_err(|cause| store_error(&cause))
+    pub(crate) async fn all(&self, sql: &str, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
+        match &self.inner.backend {
+            Backend::Sqlite { reader, .. } => reader.all(sql.to_owned(), args).await,
+            Backend::Postgres => {
+                let rows = self.inner.orm.query_all_raw(statement(DbBackend::Postgres, sql, args)).await;
+                rows.map(|rows| rows.into_iter().map(Row::Postgres).collect()).map_err(|cause| store_error(&cause))
+            }
+        }
     }
 
     async fn counted(&self, work: impl Future<Output = Done>) -> Done {
@@ -191,5 +203,11 @@ impl Drop for Ending<'_> {
 impl From<sea_orm::sqlx::Error> for OpenError {
     fn from(cause: sea_orm::sqlx::Error) -> Self {
         Self::Store(sqlx_error(&cause))
+    }
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(cause: rusqlite::Error) -> Self {
+        Self::Store(rusqlite_error(&cause))
     }
 }

@@ -6,10 +6,9 @@ use fedbridge_contract::ids::{TenantId, TraceId};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::Outcome;
 use fedbridge_hub::ports::{RecordedTrace, TraceFilter, TraceStore, TraceSummary};
-use sea_orm::QueryResult;
 
 use crate::error::damaged;
-use crate::rows::{get, time, uuid as read_uuid};
+use crate::row::{Row, get, time, uuid as read_uuid};
 use crate::system::SystemStore;
 use crate::unit::millis;
 use crate::work::{Arg, Change, WorkError};
@@ -128,7 +127,7 @@ fn pattern(part: &str) -> String {
     out
 }
 
-fn summary(row: &QueryResult) -> Result<TraceSummary, StoreError> {
+fn summary(row: &Row) -> Result<TraceSummary, StoreError> {
     let outcome: String = get(row, 7)?;
     Ok(TraceSummary {
         tenant: TenantId::from_uuid(read_uuid(row, 0)?),

@@ -14,7 +14,7 @@ use fedbridge_hub::ports::{ApplyError, ConfigStore};
 use fedbridge_hub::spec::{ConfigChange, Configuration, TenantConfiguration};
 
 use crate::open::Backend;
-use crate::rows::get;
+use crate::row::get;
 use crate::system::SystemStore;
 use crate::unit::uuid;
 use crate::work::Arg;
@@ -27,13 +27,13 @@ impl ConfigStore for SystemStore {
     }
 
     async fn load(&self) -> Result<Configuration, StoreError> {
-        let loaded = load::load(&self.0.inner.reads, &*self.0.inner.sealer, None).await?;
+        let loaded = load::load(&self.0.inner.orm, &*self.0.inner.sealer, None).await?;
         let tenants = loaded.tenants.into_iter().map(|tenant| (tenant.tenant.id, tenant)).collect();
         Ok(Configuration { version: loaded.version, tenants })
     }
 
     async fn load_since(&self, version: i64) -> Result<(i64, Vec<TenantConfiguration>, Vec<TenantId>), StoreError> {
-        let loaded = load::load(&self.0.inner.reads, &*self.0.inner.sealer, Some(version)).await?;
+        let loaded = load::load(&self.0.inner.orm, &*self.0.inner.sealer, Some(version)).await?;
         Ok((loaded.version, loaded.tenants, loaded.all))
     }
 
@@ -41,13 +41,13 @@ impl ConfigStore for SystemStore {
         let sealer = self.0.inner.sealer.clone();
         let changes = changes.to_vec();
         match &self.0.inner.backend {
-            Backend::Sqlite(writer) => {
+            Backend::Sqlite { writer, .. } => {
                 let task = move |db| -> futures_util::future::BoxFuture<'static, _> {
                     Box::pin(async move { apply::apply(&db, &*sealer, expected, &changes).await })
                 };
                 writer.exclusive(task).await.map_err(ApplyError::Store)?
             }
-            Backend::Postgres => apply::apply(&self.0.inner.reads, &*sealer, expected, &changes).await,
+            Backend::Postgres => apply::apply(&self.0.inner.orm, &*sealer, expected, &changes).await,
         }
     }
 
@@ -59,7 +59,7 @@ impl ConfigStore for SystemStore {
             ),
             None => ("SELECT count(*) FROM people WHERE tenant_id = ?", vec![uuid(tenant)]),
         };
-        let row = self.0.one(sql, args).await?;
-        Ok(row.map_or(Ok(0), |row| get::<i64>(&row, 0))?.unsigned_abs())
+        let rows = self.0.all(sql, args).await?;
+        Ok(rows.first().map_or(Ok(0), |row| get::<i64>(row, 0))?.unsigned_abs())
     }
 }
