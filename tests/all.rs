@@ -4,6 +4,7 @@
 
 mod cli;
 mod crash;
+mod demo;
 mod login_browser;
 mod metadata;
 mod oauth;

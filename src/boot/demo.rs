@@ -10,13 +10,16 @@ mod visitor;
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use fedbridge_contract::ids::TraceId;
 use fedbridge_contract::services::{Rng, random_text};
+use fedbridge_hub::ports::{TraceFilter, TraceStore as _};
 use fedbridge_keys::{OpensslRng, SystemClock};
 use fedbridge_saml::testkit::ScriptedIdp;
+use fedbridge_store::SystemStore;
 use fedbridge_web::{Dispatch, Found, Limits, Place, Site, WebConfig, serve};
 use tokio::sync::watch;
 use url::Url;
@@ -27,21 +30,20 @@ use super::{cli, logging};
 use app::DemoApp;
 use provider::DemoProvider;
 
-/// The demo's own port, beside the bridge's.
-const PORT: u16 = 8081;
-
-/// Runs the demo until SIGTERM or SIGINT.
+/// Runs the demo until SIGTERM or SIGINT; `port` is its own, beside the bridge's.
 ///
 /// # Errors
 /// When a port is taken, or the login does not end with claims.
-pub async fn run(settings: Settings) -> anyhow::Result<()> {
+pub async fn run(settings: Settings, port: u16) -> anyhow::Result<()> {
     logging::start(&settings);
     let termination = Termination::listen()?;
     super::registry::init().map_err(anyhow::Error::msg)?;
     let rng: Arc<dyn Rng> = Arc::new(OpensslRng);
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
-    let listener = TcpListener::bind(address)
-        .with_context(|| format!("the demo needs {address} for its scripted identity provider and app"))?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let listener = TcpListener::bind(address).with_context(|| {
+        format!("the demo's own listener: can't listen on {address}; is another demo running? `--port` moves it")
+    })?;
+    let address = listener.local_addr()?;
     let here = format!("http://{address}");
     let issuer = format!("{}/t/demo", settings.base_url);
     let idp = ScriptedIdp::new(format!("{here}/t/demo-idp/metadata"), format!("{here}/t/demo-idp/sso"));
@@ -56,6 +58,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let base_url = settings.base_url.clone();
     let server = Server::open(settings, Schema::UpToDate).await?;
+    let (recorder, store) = server.traces();
     let (stop, stopped) = watch::channel(false);
     let stage = Stage { app: app.clone(), provider: DemoProvider { idp, clock: Arc::new(SystemClock) } };
     let web = WebConfig {
@@ -73,8 +76,11 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let beside = async { serve(web, listener, Arc::new(stage), shutdown).await.context("the demo's own listener") };
     let show = async {
         let claims = visitor::log_in(&app.start_url()).await.context("the demo's login did not end with claims")?;
-        print(&claims, &app.start_url(), &issuer, &base_url)?;
+        recorder.flush().await;
+        let login = newest(store.as_ref()).await?;
+        print(&claims, &addresses(&app.start_url(), &issuer, &base_url), &commands(login))?;
         termination.come().await;
+        tracing::info!("stopping");
         let _ = stop.send(true);
         anyhow::Ok(())
     };
@@ -82,23 +88,56 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print(claims: &serde_json::Value, start: &str, issuer: &str, base_url: &str) -> anyhow::Result<()> {
+/// The login that was recorded last.
+async fn newest(store: &SystemStore) -> anyhow::Result<TraceId> {
+    let filter = TraceFilter { app: Some(app::CLIENT_ID.to_owned()), limit: 1, ..TraceFilter::default() };
+    let newest = store.list(&filter).await?.into_iter().next();
+    Ok(newest.context("the demo's login was not recorded")?.id)
+}
+
+fn print(claims: &serde_json::Value, addresses: &str, commands: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", serde_json::to_string_pretty(claims)?)?;
     writeln!(
         out,
-        "
+        "{}
+
 That was one login: the demo's scripted identity provider -> SAML -> fedbridge -> OIDC -> the demo's app.
 
-  log in with a browser      {start}
-  OpenID configuration       {issuer}/.well-known/openid-configuration
-  SAML SP metadata           {issuer}/connections/demo-idp/saml/metadata
-  how this login went        fedbridge trace list
-  stop                       Ctrl-C
-
-fedbridge is up at {base_url}."
+{addresses}
+{commands}
+Ctrl-C stops the demo.",
+        serde_json::to_string_pretty(claims)?
     )?;
     Ok(out.flush()?)
+}
+
+fn addresses(start: &str, issuer: &str, base_url: &str) -> String {
+    format!(
+        "fedbridge is up at {base_url}. To open:
+
+  log in with a browser   {start}
+  OpenID configuration    {issuer}/.well-known/openid-configuration
+  SAML SP metadata        {issuer}/connections/demo-idp/saml/metadata
+"
+    )
+}
+
+/// Commands as this program was called: it need not be on the PATH, and its store is in a folder.
+fn commands(login: TraceId) -> String {
+    let folder = std::env::current_dir().unwrap_or_default();
+    let called = PathBuf::from(std::env::args_os().next().unwrap_or_else(|| "fedbridge".into()));
+    // A bare name would be looked for on the PATH.
+    let short = called.strip_prefix(&folder).ok().filter(|short| short.components().count() > 1);
+    let program = short.unwrap_or(&called).display();
+    format!(
+        "How that login went, step by step; in another terminal, in {}:
+
+  {program} trace show {login}
+  {program} trace replay {login}
+  {program} trace list
+",
+        folder.display()
+    )
 }
 
 fn write_bridge_file(
@@ -130,13 +169,14 @@ tenants:
             department: {{ from: [department] }}
             admin: {{ cel: "'admins' in groups", type: bool }}
     clients:
-      - client_id: demo-app
+      - client_id: {}
         name: The demo's app
         client_secret: {{ value: "{secret}" }}
         redirect_uris: ["{}"]
         scopes: [openid, profile, email, groups]
         release: [department, admin]
 "#,
+            app::CLIENT_ID,
             app.redirect_uri
         ),
     )?;

@@ -94,6 +94,11 @@ impl Server {
         Ok(Self { settings, hub, foundation, recorder, prometheus, public, management, background })
     }
 
+    /// What records logins, and the store to read them from.
+    pub fn traces(&self) -> (Recorder, Arc<SystemStore>) {
+        (self.recorder.clone(), Arc::clone(&self.foundation.system))
+    }
+
     /// Serves until `stopped` turns true, then lets requests finish and writes what is waiting.
     ///
     /// # Errors

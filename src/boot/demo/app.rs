@@ -25,6 +25,9 @@ pub struct DemoApp {
     verifiers: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
+/// As the demo's bridge file has it.
+pub const CLIENT_ID: &str = "demo-app";
+
 /// Logins under way that the demo remembers.
 const MOST: usize = 100;
 
@@ -58,7 +61,7 @@ impl DemoApp {
         let challenge = URL_SAFE_NO_PAD.encode(openssl::sha::sha256(verifier.as_bytes()));
         let mut url = Url::parse(&format!("{}/authorize", self.issuer))?;
         url.query_pairs_mut()
-            .append_pair("client_id", "demo-app")
+            .append_pair("client_id", CLIENT_ID)
             .append_pair("response_type", "code")
             .append_pair("redirect_uri", &self.redirect_uri)
             .append_pair("scope", "openid profile email groups")
@@ -84,7 +87,7 @@ impl DemoApp {
         let verifier = verifier.context("this login was not started here, or was finished before")?;
         let body: String = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "authorization_code")
-            .append_pair("client_id", "demo-app")
+            .append_pair("client_id", CLIENT_ID)
             .append_pair("client_secret", &self.secret)
             .append_pair("code", params.get("code").context("no code came")?)
             .append_pair("redirect_uri", &self.redirect_uri)
