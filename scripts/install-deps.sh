@@ -42,6 +42,9 @@ main() {
   done
   [[ " $* " != *" all "* ]] || set -- build test rust ci
 
+  # First what this script only checks, before anybody waits for packages.
+  [[ " $* " != *" rust "* ]] || check_rust
+
   # All system packages of the wanted groups in one go.
   local packages=()
   [[ " $* " != *" build "* ]] || packages+=("${build_packages[@]}")
@@ -50,7 +53,6 @@ main() {
 
   for group in "$@"; do
     case "$group" in
-      rust) check_rust ;;
       test) install_node_modules ;;
       ci) install_cargo_deny ;;
     esac
