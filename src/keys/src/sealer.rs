@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
+use fedbridge_contract::services::Rng as _;
 use fedbridge_hub::ports::{SealError, Sealer};
 use openssl::cipher::Cipher;
 use openssl::cipher_ctx::CipherCtx;
@@ -16,6 +17,7 @@ use openssl::error::ErrorStack;
 
 use crate::hmac::{Hmac, expand};
 use crate::master::MasterKey;
+use crate::system::OpensslRng;
 
 const VERSION: u8 = 1;
 const SALT: usize = 16;
@@ -60,7 +62,7 @@ impl AesGcmSealer {
         let mut out = Vec::with_capacity(HEAD + plain.len() + TAG);
         out.push(VERSION);
         out.resize(HEAD, 0);
-        openssl::rand::rand_bytes(&mut out[1..])?;
+        OpensslRng.fill(&mut out[1..]);
         let key = self.key(place, &out[1..=SALT]);
         let mut context = CipherCtx::new()?;
         context.encrypt_init(Some(&self.cipher), Some(&key), Some(&out[1 + SALT..HEAD]))?;
@@ -92,7 +94,7 @@ impl AesGcmSealer {
 impl Sealer for AesGcmSealer {
     fn seal(&self, place: &[u8], plain: &[u8]) -> Vec<u8> {
         self.encrypt(place, plain).unwrap_or_else(|cause| {
-            // Only memory or the random source can fail here. An empty value opens nowhere.
+            // Only memory can fail here. An empty value opens nowhere.
             tracing::error!(%cause, "openssl could not seal a value");
             Vec::new()
         })
