@@ -14,12 +14,12 @@ use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, PKeyRef, Private, Public};
 use openssl::rsa::Padding;
-use openssl::sha::sha256;
 use openssl::sign::{RsaPssSaltlen, Signer as EvpSigner, Verifier as EvpVerifier};
 use serde_json::Value;
 
 use crate::generate::key_place;
 use crate::genuine::Genuine;
+use crate::hmac::sha256;
 use crate::jwk::PublicJwk;
 
 /// See the module's text.
