@@ -82,7 +82,7 @@ fn prepare(sp: &Arc<ServiceProvider>, answer: &Answer<'_>, trace: &mut TraceLog)
         trace.check("Form", "SAML bindings 3.5.4", "one SAMLResponse and at most one RelayState", why, false);
         Stop::Rejected
     })?;
-    let response = form_text(form.response);
+    let response = form_octets(form.response);
     let size = response.len();
     let limit = format!("at most {MAX_RESPONSE} octets");
     require(trace, "Size", "", limit, format!("{size} octets"), size <= MAX_RESPONSE)?;
@@ -190,10 +190,10 @@ fn form(input: &HttpInput) -> Result<Form<'_>, &'static str> {
     for field in input.body.split(|&byte| byte == b'&') {
         let end = field.iter().position(|&byte| byte == b'=').unwrap_or(field.len());
         let (name, value) = (&field[..end], field.get(end + 1..).unwrap_or_default());
-        let place = match form_text(name).as_str() {
-            "SAMLResponse" => &mut response,
-            "RelayState" => &mut relay_state,
-            "SAMLRequest" | "SAMLart" => return Err("a parameter that does not belong to a response"),
+        let place = match &*form_octets(name) {
+            b"SAMLResponse" => &mut response,
+            b"RelayState" => &mut relay_state,
+            b"SAMLRequest" | b"SAMLart" => return Err("a parameter that does not belong to a response"),
             _ => continue,
         };
         if place.replace(value).is_some() {
@@ -202,29 +202,45 @@ fn form(input: &HttpInput) -> Result<Form<'_>, &'static str> {
     }
     match response {
         Some(response) if !response.is_empty() => {
-            let relay_state = relay_state.map(form_text).filter(|state| !state.is_empty());
+            let text = |encoded| String::from_utf8_lossy(&form_octets(encoded)).into_owned();
+            let relay_state = relay_state.map(text).filter(|state| !state.is_empty());
             Ok(Form { response, relay_state })
         }
         _ => Err("no SAMLResponse"),
     }
 }
 
-/// Undoes the form encoding of one name or value.
-fn form_text(encoded: &[u8]) -> String {
-    // Behind a name of its own, so that an `=` in it stays what it is.
-    let pair = [b"v=", encoded].concat();
-    url::form_urlencoded::parse(&pair).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
+/// Undoes the form encoding of one name or value (URL Standard, section 5.1): `+` is a space, and `%`
+/// with two hexadecimal digits an octet.
+fn form_octets(encoded: &[u8]) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(encoded.len());
+    let mut rest = encoded;
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'%' | b'+')) {
+        octets.extend_from_slice(&rest[..at]);
+        let (octet, taken) = match rest[at..] {
+            [b'+', ..] => (b' ', 1),
+            [_, high, low, ..] => hexadecimal(high, low).map_or((b'%', 1), |octet| (octet, 3)),
+            _ => (b'%', 1),
+        };
+        octets.push(octet);
+        rest = &rest[at + taken..];
+    }
+    octets.extend_from_slice(rest);
+    octets
+}
+
+fn hexadecimal(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    Some(digit(high)? << 4 | digit(low)?)
 }
 
 /// Base64 with padding; line breaks may stand in it (RFC 2045 section 6.8), nothing else.
-fn decoded(text: &str) -> Option<Vec<u8>> {
-    let line_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
-    if text.as_bytes().iter().any(line_break) {
-        let joined: Vec<u8> = text.bytes().filter(|byte| !line_break(byte)).collect();
+fn decoded(text: &[u8]) -> Option<Vec<u8>> {
+    // Most senders write one line, and a break is no base64: only a refusal makes it worth a look.
+    STANDARD.decode(text).ok().or_else(|| {
+        let joined: Vec<u8> = text.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
         STANDARD.decode(joined).ok()
-    } else {
-        STANDARD.decode(text).ok()
-    }
+    })
 }
 
 #[cfg(test)]
@@ -323,10 +339,21 @@ mod tests {
     }
 
     #[test]
+    fn form_encoding_is_undone_as_the_url_standard_says() {
+        for encoded in
+            ["", "a", "a+b", "%2B%2f%3D", "%", "a%", "%4", "%4g", "%%41", "+%20+", "%E4%F6", "=%3d=", "a%00b"]
+        {
+            let pair = format!("v={encoded}");
+            let expected = url::form_urlencoded::parse(pair.as_bytes()).next().unwrap().1.into_owned();
+            assert_eq!(String::from_utf8_lossy(&form_octets(encoded.as_bytes())), expected, "{encoded}");
+        }
+    }
+
+    #[test]
     fn base64_is_strict() {
-        assert_eq!(decoded("YWJj\r\nZA==").unwrap(), b"abcd");
+        assert_eq!(decoded(b"YWJj\r\nZA==").unwrap(), b"abcd");
         for bad in ["YWJjZA", "YWJj ZA==", "YWJjZA==\t", "YWJj-_==", "YWJjZA==YWJj", "YWJjZB=="] {
-            assert_eq!(decoded(bad), None, "{bad}");
+            assert_eq!(decoded(bad.as_bytes()), None, "{bad}");
         }
     }
 }
