@@ -74,8 +74,12 @@ impl Dom {
         // SAFETY: the document is alive and this thread's own.
         unsafe {
             let root = c::xmlDocGetRootElement(self.document);
-            let mut reader =
-                TreeReader { elements: &mut self.elements, namespaces: vec![Arc::from("")], names: Vec::new() };
+            let mut reader = TreeReader {
+                elements: &mut self.elements,
+                namespaces: vec![Arc::from("")],
+                names: Vec::new(),
+                latest: (null(), Arc::from("")),
+            };
             reader.element(root.as_ref()?)
         }
     }
@@ -234,6 +238,9 @@ struct TreeReader<'a> {
     namespaces: Vec<Arc<str>>,
     /// libxml2 keeps each name once, so its address tells names apart.
     names: Vec<(*const c::xmlChar, Arc<str>)>,
+    /// The declaration that was read last, while the tree lives at one place: an element mostly has
+    /// its parent's namespace.
+    latest: (*const c::_xmlNs, Arc<str>),
 }
 
 /// Names and namespace names that are shared between elements; more are merely copied.
@@ -247,8 +254,8 @@ impl TreeReader<'_> {
         let mut element = Element {
             namespace: unsafe { self.namespace(node.ns) },
             name: unsafe { self.name(node.name) }?,
-            attributes: Vec::new(),
-            nodes: Vec::new(),
+            attributes: Vec::with_capacity(unsafe { count(node.properties, |attribute| attribute.next) }),
+            nodes: Vec::with_capacity(unsafe { count(node.children, |child| child.next) }),
             index,
         };
         let mut next = node.properties;
@@ -288,6 +295,13 @@ impl TreeReader<'_> {
     }
 
     unsafe fn namespace(&mut self, namespace: *const c::_xmlNs) -> Arc<str> {
+        if self.latest.0 != namespace {
+            self.latest = (namespace, unsafe { self.namespace_name(namespace) });
+        }
+        Arc::clone(&self.latest.1)
+    }
+
+    unsafe fn namespace_name(&mut self, namespace: *const c::_xmlNs) -> Arc<str> {
         let uri = unsafe { namespace.as_ref().and_then(|namespace| text(namespace.href)) }.unwrap_or_default();
         if let Some(known) = self.namespaces.iter().find(|known| known.as_ref() == uri) {
             return Arc::clone(known);
@@ -298,6 +312,17 @@ impl TreeReader<'_> {
         }
         fresh
     }
+}
+
+/// The length of one of libxml2's lists.
+unsafe fn count<T>(first: *const T, next: impl Fn(&T) -> *mut T) -> usize {
+    let mut number = 0;
+    let mut at = first;
+    while let Some(item) = unsafe { at.as_ref() } {
+        number += 1;
+        at = next(item);
+    }
+    number
 }
 
 /// The value of an attribute is a list of text nodes.
