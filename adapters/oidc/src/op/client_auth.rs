@@ -8,11 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use fedbridge_contract::config::{App, AppKind};
 use fedbridge_contract::proof::Permit;
 use openssl::memcmp;
-use openssl::sha::sha256;
 
 use super::client_assertion;
 use super::error::OAuthError;
 use super::exchange::Exchange;
+use super::hash::sha256;
 use super::params::Params;
 use super::remote::Remote;
 use super::settings::{ClientAuthentication, ClientSettings};

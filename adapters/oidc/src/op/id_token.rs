@@ -10,6 +10,7 @@ use fedbridge_contract::proof::Permit;
 use fedbridge_contract::time::Timestamp;
 use serde::Serialize;
 
+use super::hash::sha256;
 use super::jwt::{self, JwtRefused, JwtType};
 use super::lifetime;
 use super::release::Released;
@@ -89,7 +90,7 @@ fn at_hash(algorithm: SignatureAlgorithm, access_token: &str) -> String {
     let message = access_token.as_bytes();
     match algorithm {
         SignatureAlgorithm::EdDSA => URL_SAFE_NO_PAD.encode(&openssl::sha::sha512(message)[..32]),
-        _ => URL_SAFE_NO_PAD.encode(&openssl::sha::sha256(message)[..16]),
+        _ => URL_SAFE_NO_PAD.encode(&sha256(message)[..16]),
     }
 }
 

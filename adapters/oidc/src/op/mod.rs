@@ -19,6 +19,7 @@ mod exchange;
 mod grant_authorization_code;
 mod grant_client_credentials;
 mod grant_refresh_token;
+mod hash;
 mod id_token;
 mod introspect;
 mod jwks;

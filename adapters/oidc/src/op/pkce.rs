@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openssl::memcmp;
-use openssl::sha::sha256;
+
+use super::hash::sha256;
 
 /// Whether a challenge is the base64url form of 32 octets, in its one spelling.
 pub(crate) fn is_challenge(text: &str) -> bool {
