@@ -107,9 +107,8 @@ impl TraceLog {
     }
 
     pub fn extend(&mut self, other: TraceLog) {
-        for step in other.steps {
-            self.push(step);
-        }
+        let room = MAX_STEPS.saturating_sub(self.steps.len());
+        self.steps.extend(other.steps.into_iter().take(room));
     }
 
     /// Records a check and gives back whether it passed.
@@ -169,7 +168,8 @@ fn clip_all(facts: Vec<(&str, String)>) -> Vec<(String, String)> {
 /// Cuts a text at [`MAX_FIELD`] characters and makes control characters visible,
 /// so that a message can't forge lines in a terminal or a log.
 pub fn clip(text: String) -> String {
-    if text.len() <= MAX_FIELD && !text.chars().any(char::is_control) {
+    let printable = |octet: u8| matches!(octet, b' '..=b'~');
+    if text.len() <= MAX_FIELD && (text.bytes().all(printable) || !text.chars().any(char::is_control)) {
         return text;
     }
     let mut out: String = text.chars().take(MAX_FIELD).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
