@@ -1,5 +1,7 @@
 //! A decision that can be made again from what a trace kept.
 
+use std::sync::Arc;
+
 use fedbridge_contract::error::Complaint;
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +12,9 @@ use crate::mapping::{AppRules, AppRulesSpec, Mapping, MappingSource};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReplayInput {
     pub facts: Facts,
-    pub mapping: MappingSource,
-    pub app: AppRulesSpec,
+    /// Shared with the mapping that decided, as the next.
+    pub mapping: Arc<MappingSource>,
+    pub app: Arc<AppRulesSpec>,
 }
 
 /// A replay whose rules are compiled; they may be exchanged, to preview a change.
@@ -25,15 +28,19 @@ pub struct CompiledReplay {
 impl ReplayInput {
     /// What has to be kept to make this decision again.
     pub fn of(input: &DecideInput<'_>) -> Self {
-        Self { facts: input.facts.clone(), mapping: input.mapping.source().clone(), app: input.app.source().clone() }
+        Self {
+            facts: input.facts.clone(),
+            mapping: Arc::clone(input.mapping.source()),
+            app: Arc::clone(input.app.source()),
+        }
     }
 
     /// # Errors
     /// Every complaint about the recorded rules, which can only differ from the
     /// day of the record when this version knows other rules.
     pub fn compile(self) -> Result<CompiledReplay, Vec<Complaint>> {
-        let mapping = Mapping::from_source(self.mapping);
-        let app = AppRules::compile(self.app);
+        let mapping = Mapping::from_source(Arc::unwrap_or_clone(self.mapping));
+        let app = AppRules::compile(Arc::unwrap_or_clone(self.app));
         match (mapping, app) {
             (Ok(mapping), Ok(app)) => Ok(CompiledReplay { facts: self.facts, mapping, app }),
             (mapping, app) => {

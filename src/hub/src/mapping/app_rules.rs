@@ -1,6 +1,7 @@
 //! What an app adds for itself, and what it may see besides its scopes.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use fedbridge_contract::claims::PROTOCOL_CLAIMS;
 use fedbridge_contract::error::Complaint;
@@ -13,7 +14,7 @@ use crate::spec::AppSpec;
 /// An app's rules, ready to run.
 #[derive(Debug, Default)]
 pub struct AppRules {
-    source: AppRulesSpec,
+    source: Arc<AppRulesSpec>,
     pub(crate) release: BTreeSet<String>,
     pub(crate) plain: Vec<PlainRule>,
     pub(crate) cel: Vec<CelRule>,
@@ -60,10 +61,10 @@ impl AppRules {
             }
         }
         let release = source.release.iter().cloned().collect();
-        if complaints.is_empty() { Ok(Self { source, release, plain, cel }) } else { Err(complaints) }
+        if complaints.is_empty() { Ok(Self { source: Arc::new(source), release, plain, cel }) } else { Err(complaints) }
     }
 
-    pub fn source(&self) -> &AppRulesSpec {
+    pub fn source(&self) -> &Arc<AppRulesSpec> {
         &self.source
     }
 }

@@ -8,6 +8,8 @@ mod preset;
 mod rule;
 mod shape;
 
+use std::sync::Arc;
+
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::trace::{RuleResult, RuleStep};
 use serde::{Deserialize, Serialize};
@@ -27,7 +29,7 @@ pub(crate) use rule::{CelRule, Make, PlainRule};
 /// A connection's mapping, ready to run.
 #[derive(Debug)]
 pub struct Mapping {
-    source: MappingSource,
+    source: Arc<MappingSource>,
     pub(crate) plain: Vec<PlainRule>,
     pub(crate) cel: Vec<CelRule>,
     pub(crate) deny: Vec<DenyRule>,
@@ -125,10 +127,14 @@ impl Mapping {
             .enumerate()
             .filter_map(|(at, written)| parse_deny(at, written, &mut complaints))
             .collect();
-        if complaints.is_empty() { Ok(Self { source, plain, cel, deny, replaced }) } else { Err(complaints) }
+        if complaints.is_empty() {
+            Ok(Self { source: Arc::new(source), plain, cel, deny, replaced })
+        } else {
+            Err(complaints)
+        }
     }
 
-    pub fn source(&self) -> &MappingSource {
+    pub fn source(&self) -> &Arc<MappingSource> {
         &self.source
     }
 
