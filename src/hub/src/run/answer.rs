@@ -92,7 +92,7 @@ impl Hub {
             let record: TransactionRecord = serde_json::from_slice(&plain).ok()?;
             Some((stored.id, record))
         });
-        let Some((transaction, record)) = opened else {
+        let Some((transaction, mut record)) = opened else {
             let actual = "a handle that is unknown, used before, or older than 10 minutes";
             login.trace.check("answers one of our requests", CORRELATION, expected, actual, false);
             return Err(Stop::not_accepted("no login under way has this handle"));
@@ -116,7 +116,7 @@ impl Hub {
         if !login.trace.check(what, CORRELATION, "its correlation cookie", actual, same) {
             return Err(Stop::not_accepted("the answer came from another browser"));
         }
-        login.resume(&record);
+        login.resume(&mut record);
         Ok(Found { id: transaction, handle, record })
     }
 
@@ -190,10 +190,9 @@ fn who(identity: AuthenticatedIdentity) -> Who {
 }
 
 impl Login {
-    /// Takes up what was known when the request went out.
-    fn resume(&mut self, record: &TransactionRecord) {
-        let answered = std::mem::take(&mut self.trace);
-        self.trace = record.steps.clone();
+    /// Takes up what was known when the request went out; the steps move.
+    fn resume(&mut self, record: &mut TransactionRecord) {
+        let answered = std::mem::replace(&mut self.trace, std::mem::take(&mut record.steps));
         self.trace.extend(answered);
         self.trace_id = record.trace;
         self.started = record.started;

@@ -71,8 +71,11 @@ impl Hub {
     pub async fn handle(&self, target: Target, input: HttpInput) -> Reply {
         match target {
             Target::Downstream { tenant, index } => self.downstream_request(tenant, index, &input).await,
-            Target::Answer { tenant, connection } => self.answer(tenant, connection, &input).await,
-            Target::Login { tenant, connection } => self.start_at_connection(tenant, &connection, &input).await,
+            // In boxes: a login's state is large, and every request would make room for it.
+            Target::Answer { tenant, connection } => Box::pin(self.answer(tenant, connection, &input)).await,
+            Target::Login { tenant, connection } => {
+                Box::pin(self.start_at_connection(tenant, &connection, &input)).await
+            }
             Target::Metadata { tenant, connection } => {
                 let now = self.services.clock.now();
                 let published = connection.state.as_ref().ok().and_then(|ready| ready.adapter.metadata.as_deref());
@@ -98,8 +101,8 @@ impl Hub {
         let mut trace = TraceLog::new();
         let request = Request { tenant: &tenant.view, input, now, trace_id };
         match downstream.accept(request, &mut trace).await {
-            Accepted::Login(login) => self.start_for_app(tenant, *login, input, trace_id, trace).await,
-            Accepted::Logout(logout) => self.logout(tenant, logout, input).await,
+            Accepted::Login(login) => Box::pin(self.start_for_app(tenant, *login, input, trace_id, trace)).await,
+            Accepted::Logout(logout) => Box::pin(self.logout(tenant, logout, input)).await,
             Accepted::Reply(reply) => {
                 if let Some(cause) = trace.cause() {
                     self.recorder.record(TraceEvent {

@@ -158,7 +158,7 @@ impl Hub {
         let tenant = login.tenant.view.id;
         let (secret, browser) = self.cookie_secret(tenant, "correlation cookie");
         let id = TransactionId::random(self.services.rng.as_ref());
-        let record = TransactionRecord {
+        let mut record = TransactionRecord {
             connection: connection.view.id,
             app: login.app.as_ref().map(|(_, asked)| asked.clone()),
             wish: login.wish.clone(),
@@ -167,9 +167,11 @@ impl Hub {
             state: begun.state,
             started: login.started,
             trace: login.trace_id,
-            steps: login.trace.clone(),
+            steps: std::mem::take(&mut login.trace),
         };
-        let plain = match serde_json::to_vec(&record) {
+        let plain = serde_json::to_vec(&record);
+        login.trace = std::mem::take(&mut record.steps); // For the record of a login that ends here.
+        let plain = match plain {
             Ok(plain) => plain,
             Err(error) => {
                 let cause = format!("the transaction can't be written: {error}");
