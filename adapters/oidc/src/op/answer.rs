@@ -10,8 +10,8 @@ use fedbridge_contract::ids::{GrantId, TraceId};
 use fedbridge_contract::page::{ErrorPage, Page};
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::random_text;
-use openssl::sha::sha256;
 
+use super::hash::sha256;
 use super::memory::{Destination, Pending, ResponseMode, append_query};
 use super::settings::ClientSettings;
 

@@ -4,12 +4,12 @@ use fedbridge_contract::grant::{CodeState, Grant, Redeemed};
 use fedbridge_contract::http::Reply;
 use fedbridge_contract::services::RefreshLifetimes;
 use openssl::memcmp;
-use openssl::sha::sha256;
 
 use super::client_auth::AuthenticatedClient;
 use super::error::OAuthError;
 use super::exchange::Exchange;
 use super::grant_refresh_token::may_refresh;
+use super::hash::sha256;
 use super::memory::GrantMemory;
 use super::params::Params;
 use super::pkce;
