@@ -23,6 +23,7 @@ pub mod services;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 pub mod text;
+pub mod ticket;
 pub mod time;
 pub mod trace;
 pub mod upstream;

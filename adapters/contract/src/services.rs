@@ -80,10 +80,11 @@ pub struct EgressError {
 /// Grants in the store. Each call is one durable unit or one statement.
 #[async_trait]
 pub trait Grants: Send + Sync {
-    /// Finds a grant by its code, with its standing as it is `now`.
+    /// Finds the grant that a code names, with its standing as it is `now`.
     async fn by_code(
         &self,
         tenant: TenantId,
+        grant: GrantId,
         code_hash: &[u8; 32],
         now: Timestamp,
     ) -> Result<Option<Grant>, StoreError>;

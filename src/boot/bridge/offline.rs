@@ -46,7 +46,7 @@ fn closed<T>() -> Result<T, StoreError> {
 
 #[async_trait]
 impl Grants for Offline {
-    async fn by_code(&self, _: TenantId, _: &[u8; 32], _: Timestamp) -> Result<Option<Grant>, StoreError> {
+    async fn by_code(&self, _: TenantId, _: GrantId, _: &[u8; 32], _: Timestamp) -> Result<Option<Grant>, StoreError> {
         closed()
     }
 

@@ -138,16 +138,16 @@ impl Bench {
     async fn login(&self) {
         let (tenant, now) = (self.tenant, SystemClock.now());
         let later = |seconds| now + Duration::from_secs(seconds);
-        let (id, handle) = (TransactionId::random(&OpensslRng), random());
+        let (id, handle) = (TransactionId::at(now, &OpensslRng), random());
         let open = NewTransaction { id, handle_hash: handle, expires: later(600), sealed: vec![1; 900] };
         self.commit(vec![Command::OpenTransaction(open)], now).await;
 
-        let found = self.store.transaction(tenant, &handle, now).await.unwrap().unwrap();
+        self.store.transaction(tenant, id, &handle, now).await.unwrap().unwrap();
         let person = PersonId::random(&OpensslRng);
         let subject = person.to_string();
         assert!(self.store.linked_person(tenant, self.connection, &subject).await.unwrap().is_none());
-        let session = SessionId::random(&OpensslRng);
-        let (grant, code) = (GrantId::random(&OpensslRng), random());
+        let session = SessionId::at(now, &OpensslRng);
+        let (grant, code) = (GrantId::at(now, &OpensslRng), random());
         let link = NewLink { person, connection: self.connection, subject_key: subject, display: "Ada".into() };
         let new_session = NewSession {
             id: session,
@@ -158,11 +158,11 @@ impl Bench {
             absolute_expires: later(36_000),
             sealed: vec![2; 900],
         };
-        let once = Command::Once { purpose: "saml.assertion".into(), key: found.id.to_string(), expires: later(300) };
+        let once = Command::Once { purpose: "saml.assertion".into(), key: id.to_string(), expires: later(300) };
         let new_grant =
             NewGrant { id: grant, code_hash: code, code_expires: later(60), record: self.record(person, session, now) };
         let commands = vec![
-            Command::FinishTransaction(found.id),
+            Command::FinishTransaction(id),
             once,
             Command::CreatePerson(link),
             Command::StartSession(new_session),
@@ -170,7 +170,7 @@ impl Bench {
         ];
         self.commit(commands, now).await;
 
-        let by_code = self.store.by_code(tenant, &code, now).await.unwrap().unwrap();
+        let by_code = self.store.by_code(tenant, grant, &code, now).await.unwrap().unwrap();
         self.store.redeem(tenant, by_code.id, None, now).await.unwrap();
         self.store.find(tenant, grant, Some("jti"), now).await.unwrap().unwrap();
     }
@@ -189,7 +189,7 @@ impl Bench {
             person,
             session,
             connection: self.connection,
-            trace: TraceId::random(&OpensslRng),
+            trace: TraceId::at(now, &OpensslRng),
             sub: person.to_string(),
             scope: vec!["openid".into(), "email".into()],
             claims,

@@ -30,11 +30,13 @@ impl Grants for Store {
     async fn by_code(
         &self,
         tenant: TenantId,
+        grant: GrantId,
         code_hash: &[u8; 32],
         now: Timestamp,
     ) -> Result<Option<Grant>, StoreError> {
-        let sql = joined(GRANT, "WHERE g.tenant_id = ? AND g.code_hash = ?");
-        let args = vec![millis(now), millis(now), Arg::OptOctets(None), uuid(tenant), Arg::Octets(code_hash.to_vec())];
+        let sql = joined(GRANT, "WHERE g.tenant_id = ? AND g.id = ? AND g.code_hash = ?");
+        let (id, hash) = (Arg::Uuid(grant.uuid()), Arg::Octets(code_hash.to_vec()));
+        let args = vec![millis(now), millis(now), Arg::OptOctets(None), uuid(tenant), id, hash];
         self.one(&sql, args).await?.map(|row| self.grant(tenant, &row)).transpose()
     }
 

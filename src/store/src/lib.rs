@@ -14,6 +14,7 @@ mod config;
 mod entity;
 mod error;
 mod grants;
+mod janitor;
 mod login;
 mod open;
 mod people;
@@ -26,6 +27,7 @@ mod traces;
 mod unit;
 mod work;
 
+pub use janitor::Swept;
 pub use open::{OpenError, Store, StoreOptions};
 pub use stats::StoreStats;
-pub use system::{Swept, SystemStore};
+pub use system::SystemStore;

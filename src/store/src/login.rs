@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{ConnectionId, PersonId, SessionId, TenantId, TransactionId};
 use fedbridge_contract::time::Timestamp;
-use fedbridge_hub::ports::{LinkedPerson, LoginStore, StoredSession, StoredTransaction, Unit, UnitError};
+use fedbridge_hub::ports::{LinkedPerson, LoginStore, StoredSession, Unit, UnitError};
 
 use crate::open::Store;
 use crate::row::{get, time, uuid as read_uuid};
@@ -16,15 +16,14 @@ impl LoginStore for Store {
     async fn transaction(
         &self,
         tenant: TenantId,
+        id: TransactionId,
         handle_hash: &[u8; 32],
         now: Timestamp,
-    ) -> Result<Option<StoredTransaction>, StoreError> {
-        let sql = "SELECT id, sealed FROM transactions WHERE tenant_id = ? AND handle_hash = ? AND expires_at > ?";
-        let row = self.one(sql, vec![uuid(tenant), Arg::Octets(handle_hash.to_vec()), millis(now)]).await?;
-        row.map(|row| {
-            Ok(StoredTransaction { id: TransactionId::from_uuid(read_uuid(&row, 0)?), sealed: get(&row, 1)? })
-        })
-        .transpose()
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = "SELECT sealed FROM transactions \
+                   WHERE tenant_id = ? AND id = ? AND handle_hash = ? AND expires_at > ?";
+        let args = vec![uuid(tenant), Arg::Uuid(id.uuid()), Arg::Octets(handle_hash.to_vec()), millis(now)];
+        self.one(sql, args).await?.map(|row| get(&row, 0)).transpose()
     }
 
     async fn linked_person(
@@ -45,24 +44,26 @@ impl LoginStore for Store {
     async fn session(
         &self,
         tenant: TenantId,
+        id: SessionId,
         cookie_hash: &[u8; 32],
         now: Timestamp,
     ) -> Result<Option<StoredSession>, StoreError> {
-        let sql = "SELECT s.id, s.person_id, p.disabled, s.connection_id, s.idle_expires_at, \
+        let sql = "SELECT s.person_id, p.disabled, s.connection_id, s.idle_expires_at, \
                    s.absolute_expires_at, s.sealed FROM sessions s \
                    JOIN people p ON p.tenant_id = s.tenant_id AND p.id = s.person_id \
-                   WHERE s.tenant_id = ? AND s.cookie_hash = ? AND s.idle_expires_at > ? AND s.absolute_expires_at > ?";
-        let args = vec![uuid(tenant), Arg::Octets(cookie_hash.to_vec()), millis(now), millis(now)];
+                   WHERE s.tenant_id = ? AND s.id = ? AND s.cookie_hash = ? AND s.idle_expires_at > ? AND s.absolute_expires_at > ?";
+        let hash = Arg::Octets(cookie_hash.to_vec());
+        let args = vec![uuid(tenant), Arg::Uuid(id.uuid()), hash, millis(now), millis(now)];
         let row = self.one(sql, args).await?;
         row.map(|row| {
             Ok(StoredSession {
-                id: SessionId::from_uuid(read_uuid(&row, 0)?),
-                person: PersonId::from_uuid(read_uuid(&row, 1)?),
-                person_disabled: get(&row, 2)?,
-                connection: ConnectionId::from_uuid(read_uuid(&row, 3)?),
-                idle_expires: time(&row, 4)?,
-                absolute_expires: time(&row, 5)?,
-                sealed: get(&row, 6)?,
+                id,
+                person: PersonId::from_uuid(read_uuid(&row, 0)?),
+                person_disabled: get(&row, 1)?,
+                connection: ConnectionId::from_uuid(read_uuid(&row, 2)?),
+                idle_expires: time(&row, 3)?,
+                absolute_expires: time(&row, 4)?,
+                sealed: get(&row, 5)?,
             })
         })
         .transpose()

@@ -9,6 +9,7 @@ use fedbridge_hub::ports::Sealer;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend};
 
 use crate::error::{rusqlite_error, sqlx_error, store_error};
+use crate::janitor::Walks;
 use crate::row::Row;
 use crate::stats::{Counters, StoreStats};
 use crate::system::SystemStore;
@@ -27,6 +28,8 @@ pub(crate) struct Inner {
     pub orm: DatabaseConnection,
     pub sealer: Arc<dyn Sealer>,
     pub counters: Arc<Counters>,
+    /// Of the janitor.
+    pub walks: Walks,
 }
 
 pub(crate) enum Backend {
@@ -85,7 +88,7 @@ impl Store {
         } else {
             return Err(OpenError::UnknownScheme);
         };
-        Ok(Self { inner: Arc::new(Inner { backend, orm, sealer, counters }) })
+        Ok(Self { inner: Arc::new(Inner { backend, orm, sealer, counters, walks: Walks::default() }) })
     }
 
     /// What may look across tenants.

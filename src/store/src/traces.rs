@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{TenantId, TraceId};
-use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::Outcome;
 use fedbridge_hub::ports::{RecordedTrace, TraceFilter, TraceStore, TraceSummary};
 
@@ -51,10 +50,6 @@ impl TraceStore for SystemStore {
         );
         let row = self.0.one(&sql, vec![Arg::Uuid(id.uuid())]).await?;
         row.map(|row| Ok(RecordedTrace { summary: summary(&row)?, sealed: get(&row, 9)? })).transpose()
-    }
-
-    async fn forget_before(&self, before: Timestamp) -> Result<u64, StoreError> {
-        self.sweep("traces", "at", before).await
     }
 }
 
@@ -109,7 +104,12 @@ fn select(filter: &TraceFilter) -> (String, Vec<Arg>) {
     narrow("outcome = ?", filter.outcome.map(|outcome| Arg::Text(outcome_name(outcome).to_owned())));
     narrow("at >= ?", filter.since.map(millis));
     narrow("at < ?", filter.until.map(millis));
-    sql.push_str(" ORDER BY at DESC, id LIMIT ?");
+    // Ids begin with their time, and the primary key begins with the tenant.
+    sql.push_str(if filter.tenant.is_some() {
+        " ORDER BY id DESC LIMIT ?"
+    } else {
+        " ORDER BY at DESC, id DESC LIMIT ?"
+    });
     args.push(Arg::Int(i64::from(filter.limit)));
     (sql, args)
 }

@@ -9,7 +9,7 @@ use fedbridge_contract::http::{Reply, ReplyKind};
 use fedbridge_contract::ids::{GrantId, TraceId};
 use fedbridge_contract::page::{ErrorPage, Page};
 use fedbridge_contract::proof::Permit;
-use fedbridge_contract::services::random_text;
+use fedbridge_contract::ticket::ticket;
 
 use super::hash::sha256;
 use super::memory::{Destination, Pending, ResponseMode, append_query};
@@ -33,7 +33,8 @@ pub(crate) fn finish(finish: &Finish<'_>, _permit: &Permit) -> Result<Finished, 
         let public = "The login did not reach the authentication context that the app requires.";
         return Err(Refusal::new(RefusalKind::UnmetAuthnContext, public));
     }
-    let code = random_text::<32>(finish.rng);
+    let id = GrantId::at(finish.now, finish.rng);
+    let code = ticket(id.uuid(), finish.rng);
     let protocol = serde_json::to_value(&pending.memory)
         .map_err(|_| Refusal::new(RefusalKind::ServerError, "Something went wrong here. Please try again."))?;
     let record = GrantRecord {
@@ -52,12 +53,7 @@ pub(crate) fn finish(finish: &Finish<'_>, _permit: &Permit) -> Result<Finished, 
         upstream_limit: identity.upstream_limit,
         protocol,
     };
-    let grant = NewGrant {
-        id: GrantId::random(finish.rng),
-        record,
-        code_hash: sha256(code.as_bytes()),
-        code_expires: finish.now + CODE_LIFETIME,
-    };
+    let grant = NewGrant { id, record, code_hash: sha256(code.as_bytes()), code_expires: finish.now + CODE_LIFETIME };
     let reply = send(&finish.tenant.issuer, &pending.destination, vec![("code", code)]);
     Ok(Finished { reply, grant: Some(grant) })
 }

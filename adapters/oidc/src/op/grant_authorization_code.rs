@@ -2,7 +2,9 @@
 
 use fedbridge_contract::grant::{CodeState, Grant, Redeemed};
 use fedbridge_contract::http::Reply;
+use fedbridge_contract::ids::GrantId;
 use fedbridge_contract::services::RefreshLifetimes;
+use fedbridge_contract::ticket;
 use openssl::memcmp;
 
 use super::client_auth::AuthenticatedClient;
@@ -33,7 +35,11 @@ pub(crate) async fn handle(
         params.get("redirect_uri").ok_or_else(|| OAuthError::invalid_request("redirect_uri is missing."))?;
     let tenant = exchange.tenant;
     let grants = exchange.services.grants.as_ref();
-    let Some(grant) = grants.by_code(tenant.id, &sha256(code.as_bytes()), exchange.now).await? else {
+    let named = match ticket::id_of(code).map(GrantId::from_uuid) {
+        Some(id) => grants.by_code(tenant.id, id, &sha256(code.as_bytes()), exchange.now).await?,
+        None => None,
+    };
+    let Some(grant) = named else {
         return Err(OAuthError::invalid_grant(BAD_CODE, "no such code was given out by this tenant"));
     };
     note(exchange, &grant);

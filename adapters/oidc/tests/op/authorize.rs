@@ -5,6 +5,7 @@ use fedbridge_contract::http::{Method, Reply, ReplyKind};
 use fedbridge_contract::ids::TraceId;
 use fedbridge_contract::page::Page;
 use fedbridge_contract::proof::Permit;
+use fedbridge_contract::ticket;
 
 use crate::support::{CALLBACK, World, form, front_params, input, page_status, world};
 
@@ -237,7 +238,7 @@ async fn the_answer_carries_state_octet_by_octet_and_iss() {
             assert_eq!(target, CALLBACK);
             assert_eq!(params["state"], state);
             assert_eq!(params["iss"], ISSUER);
-            assert_eq!(params["code"].len(), 43);
+            assert_eq!(params["code"].len(), ticket::LENGTH);
             assert_eq!(params.len(), 3);
         }
     }

@@ -293,7 +293,7 @@ impl Egress for Nothing {
 
 #[async_trait]
 impl Grants for Nothing {
-    async fn by_code(&self, _: TenantId, _: &[u8; 32], _: Timestamp) -> Result<Option<Grant>, StoreError> {
+    async fn by_code(&self, _: TenantId, _: GrantId, _: &[u8; 32], _: Timestamp) -> Result<Option<Grant>, StoreError> {
         panic!("{UNUSED}")
     }
     async fn find(&self, _: TenantId, _: GrantId, _: Option<&str>, _: Timestamp) -> Result<Option<Grant>, StoreError> {

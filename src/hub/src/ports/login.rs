@@ -9,13 +9,14 @@ use fedbridge_contract::time::Timestamp;
 
 #[async_trait]
 pub trait LoginStore: Send + Sync {
-    /// An unexpired transaction by the keyed hash of its handle.
+    /// The sealed record of an unexpired transaction, where its handle has this keyed hash.
     async fn transaction(
         &self,
         tenant: TenantId,
+        id: TransactionId,
         handle_hash: &[u8; 32],
         now: Timestamp,
-    ) -> Result<Option<StoredTransaction>, StoreError>;
+    ) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// The person behind an upstream subject of one connection.
     async fn linked_person(
@@ -25,10 +26,11 @@ pub trait LoginStore: Send + Sync {
         subject_key: &str,
     ) -> Result<Option<LinkedPerson>, StoreError>;
 
-    /// A live session by the keyed hash of its cookie.
+    /// A live session, where its cookie has this keyed hash.
     async fn session(
         &self,
         tenant: TenantId,
+        id: SessionId,
         cookie_hash: &[u8; 32],
         now: Timestamp,
     ) -> Result<Option<StoredSession>, StoreError>;
@@ -76,12 +78,6 @@ pub struct NewTransaction {
     pub handle_hash: [u8; 32],
     pub expires: Timestamp,
     /// Sealed by the hub: the request, the adapter's state, the steps so far.
-    pub sealed: Vec<u8>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct StoredTransaction {
-    pub id: TransactionId,
     pub sealed: Vec<u8>,
 }
 

@@ -10,8 +10,7 @@ mod traces;
 pub use admins::{AdminStore, AdminStoreError, ApiKeyStore, Rotation};
 pub use config::{ApplyError, ConfigStore, KeyOpener};
 pub use login::{
-    Command, GuardFailed, LinkedPerson, LoginStore, NewLink, NewSession, NewTransaction, StoredSession,
-    StoredTransaction, Unit, UnitError,
+    Command, GuardFailed, LinkedPerson, LoginStore, NewLink, NewSession, NewTransaction, StoredSession, Unit, UnitError,
 };
 pub use seal::{SealError, Sealer};
 pub use traces::{RecordedTrace, TraceFilter, TraceStore, TraceSummary};

@@ -15,9 +15,6 @@ pub trait TraceStore: Send + Sync {
     async fn list(&self, filter: &TraceFilter) -> Result<Vec<TraceSummary>, StoreError>;
 
     async fn find(&self, id: TraceId) -> Result<Option<RecordedTrace>, StoreError>;
-
-    /// Deletes what is older, and gives back how many there were.
-    async fn forget_before(&self, before: Timestamp) -> Result<u64, StoreError>;
 }
 
 /// What a list shows, without opening the sealed part.

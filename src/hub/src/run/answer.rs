@@ -9,8 +9,9 @@ use std::sync::Arc;
 use fedbridge_contract::downstream::{Refusal, RefusalKind};
 use fedbridge_contract::http::{HttpInput, Reply};
 use fedbridge_contract::identity::AuthenticatedIdentity;
-use fedbridge_contract::ids::{TraceId, TransactionId};
+use fedbridge_contract::ids::TransactionId;
 use fedbridge_contract::proof::Minter;
+use fedbridge_contract::ticket;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::{
     Answer, Correlation, LoginOutcome, UpstreamLogin, UpstreamRefusal, UpstreamRefusalKind,
@@ -48,7 +49,7 @@ impl Hub {
             wish: Default::default(),
             started: self.services.clock.now(),
             peer: input.peer,
-            trace_id: TraceId::random(self.services.rng.as_ref()),
+            trace_id: self.new_trace_id(),
             trace: TraceLog::new(),
         };
         let adapter = connection.state.as_ref().ok().and_then(|ready| ready.adapter.login.as_deref());
@@ -85,12 +86,16 @@ impl Hub {
         };
         let tenant = Arc::clone(&login.tenant);
         let id = tenant.view.id;
+        let transaction = ticket::id_of(&handle).map(TransactionId::from_uuid);
         let handle_hash = self.services.tokens.mac(id, "transaction handle", handle.as_bytes());
-        let stored = self.store.transaction(id, &handle_hash, login.started).await?;
-        let opened = stored.and_then(|stored| {
-            let plain = self.sealer.open(&transaction_place(id, stored.id), &stored.sealed).ok()?;
+        let sealed = match transaction {
+            Some(transaction) => self.store.transaction(id, transaction, &handle_hash, login.started).await?,
+            None => None,
+        };
+        let opened = transaction.zip(sealed).and_then(|(transaction, sealed)| {
+            let plain = self.sealer.open(&transaction_place(id, transaction), &sealed).ok()?;
             let record: TransactionRecord = serde_json::from_slice(&plain).ok()?;
-            Some((stored.id, record))
+            Some((transaction, record))
         });
         let Some((transaction, mut record)) = opened else {
             let actual = "a handle that is unknown, used before, or older than 10 minutes";

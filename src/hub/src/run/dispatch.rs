@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use fedbridge_contract::downstream::{Accepted, Request};
 use fedbridge_contract::http::{HttpInput, Method, Reply, Route};
-use fedbridge_contract::ids::TraceId;
 use fedbridge_contract::services::{TraceEvent, TraceSink};
 use fedbridge_contract::trace::{Outcome, TraceLog};
 
@@ -97,7 +96,7 @@ impl Hub {
             return error_page(404, Some(&tenant), "There is no such page.", None, None);
         };
         let now = self.services.clock.now();
-        let trace_id = TraceId::random(self.services.rng.as_ref());
+        let trace_id = self.new_trace_id();
         let mut trace = TraceLog::new();
         let request = Request { tenant: &tenant.view, input, now, trace_id };
         match downstream.accept(request, &mut trace).await {

@@ -3,7 +3,6 @@
 use fedbridge_contract::downstream::{Refusal, RefusalKind};
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::Reply;
-use fedbridge_contract::ids::TraceId;
 use fedbridge_contract::trace::Outcome;
 
 use super::start::Login;
@@ -97,7 +96,7 @@ impl Hub {
     ) -> Reply {
         if stop.told == Told::Replayer {
             // The login that was replayed keeps its record; this is another event.
-            let replayed = std::mem::replace(&mut login.trace_id, TraceId::random(self.services.rng.as_ref()));
+            let replayed = std::mem::replace(&mut login.trace_id, self.new_trace_id());
             login.trace.decide("record", format!("a replay of the login {replayed}"), true);
         }
         let told = login.app.as_ref().filter(|_| stop.told == Told::App).and_then(|(app, asked)| {

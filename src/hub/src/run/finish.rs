@@ -114,7 +114,7 @@ impl Hub {
             let session = match (basis, prior) {
                 (Basis::Session(stored), _) => stored.id,
                 (Basis::Fresh { .. }, Some(prior)) => prior.id,
-                (Basis::Fresh { .. }, None) => SessionId::random(self.services.rng.as_ref()),
+                (Basis::Fresh { .. }, None) => SessionId::at(now, self.services.rng.as_ref()),
             };
             let (mut reply, grant) =
                 self.answer_app(login, connection, who, &claims, person.person, session, now, &permit)?;
@@ -298,7 +298,7 @@ impl Hub {
         let tenant = login.tenant.view.id;
         let plain = serde_json::to_vec(&who.record)
             .map_err(|error| Stop::unavailable(format!("the session can't be written: {error}")))?;
-        let (cookie, cookie_hash) = self.cookie_secret(tenant, "session cookie");
+        let (cookie, cookie_hash) = self.new_session_cookie(tenant, session);
         let limit = who.record.upstream.not_on_or_after.unwrap_or(Timestamp::from_millis(i64::MAX));
         let absolute_expires = (now + ABSOLUTE).min(limit);
         let start = NewSession {

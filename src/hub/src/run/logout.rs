@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fedbridge_contract::downstream::{LOGOUT_CONFIRMATION, LogoutRequest};
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::{HttpInput, Reply};
-use fedbridge_contract::ids::{SessionId, TraceId};
+use fedbridge_contract::ids::SessionId;
 use fedbridge_contract::page::{ConfirmLogoutPage, LoggedOutPage, Page, WayBack};
 use fedbridge_contract::services::{TraceEvent, TraceSink as _};
 use fedbridge_contract::time::Timestamp;
@@ -74,7 +74,7 @@ impl Hub {
         steps.decide("session", format!("ended: {how}"), true);
         self.recorder.record(TraceEvent {
             tenant: tenant.view.id,
-            id: TraceId::random(self.services.rng.as_ref()),
+            id: self.new_trace_id(),
             at: now,
             kind: "logout",
             app: request.app.clone(),

@@ -54,6 +54,10 @@ pub trait Observer: Send + Sync {
 }
 
 impl Hub {
+    fn new_trace_id(&self) -> TraceId {
+        TraceId::at(self.services.clock.now(), self.services.rng.as_ref())
+    }
+
     fn downstream(&self, kind: AppKind) -> Option<&Arc<dyn Downstream>> {
         self.downstreams.iter().find(|downstream| downstream.kind() == kind)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::{HttpInput, SameSite, SetCookie};
 use fedbridge_contract::ids::{SessionId, TenantId, TransactionId};
-use fedbridge_contract::services::random_text;
+use fedbridge_contract::ticket::{self, ticket};
 use fedbridge_contract::time::Timestamp;
 
 use super::Hub;
@@ -36,8 +36,9 @@ impl Hub {
         now: Timestamp,
     ) -> Result<Option<LiveSession>, StoreError> {
         let Some(cookie) = input.cookie(&session_cookie_name(tenant)) else { return Ok(None) };
+        let Some(id) = ticket::id_of(cookie).map(SessionId::from_uuid) else { return Ok(None) };
         let hash = self.services.tokens.mac(tenant, "session cookie", cookie.as_bytes());
-        let Some(stored) = self.store.session(tenant, &hash, now).await? else { return Ok(None) };
+        let Some(stored) = self.store.session(tenant, id, &hash, now).await? else { return Ok(None) };
         // A record that does not open was sealed under another master key: as good as no session.
         let record = self
             .sealer
@@ -47,11 +48,11 @@ impl Hub {
         Ok(record.map(|record| LiveSession { stored, record }))
     }
 
-    /// A fresh secret for a cookie, with the hash that the store keeps.
-    pub(super) fn cookie_secret(&self, tenant: TenantId, purpose: &str) -> (String, [u8; 32]) {
-        let secret = random_text::<32>(self.services.rng.as_ref());
-        let hash = self.services.tokens.mac(tenant, purpose, secret.as_bytes());
-        (secret, hash)
+    /// A fresh cookie for a session, with the hash that the store keeps.
+    pub(super) fn new_session_cookie(&self, tenant: TenantId, session: SessionId) -> (String, [u8; 32]) {
+        let cookie = ticket(session.uuid(), self.services.rng.as_ref());
+        let hash = self.services.tokens.mac(tenant, "session cookie", cookie.as_bytes());
+        (cookie, hash)
     }
 }
 
@@ -75,7 +76,9 @@ pub fn end_session_cookie(tenant: TenantId) -> SetCookie {
 
 /// Each login under way has a cookie of its own, so that two tabs don't disturb each other.
 pub fn correlation_cookie_name(tenant: TenantId, handle: &str) -> String {
-    format!("{tenant}-t-{}", handle.get(..8).unwrap_or(handle))
+    // Its end: a handle begins with its time.
+    let end = handle.len().saturating_sub(8);
+    format!("{tenant}-t-{}", handle.get(end..).unwrap_or(handle))
 }
 
 pub fn correlation_cookie(tenant: TenantId, handle: &str, value: String) -> SetCookie {

@@ -9,6 +9,7 @@ use fedbridge_contract::http::{HttpInput, Reply, ReplyKind};
 use fedbridge_contract::ids::{TraceId, TransactionId};
 use fedbridge_contract::page::{Choice as PageChoice, ChooserPage, Page};
 use fedbridge_contract::services::random_text;
+use fedbridge_contract::ticket::ticket;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Outcome, TraceLog};
 use fedbridge_contract::upstream::{Challenge, LoginWish, Start};
@@ -93,7 +94,7 @@ impl Hub {
             wish: LoginWish::default(),
             started: self.services.clock.now(),
             peer: input.peer,
-            trace_id: TraceId::random(self.services.rng.as_ref()),
+            trace_id: self.new_trace_id(),
             trace: TraceLog::new(),
         };
         self.start(login, &hints, false, input).await
@@ -149,15 +150,16 @@ impl Hub {
         let Some(adapter) = adapter else {
             return self.stop(login, Stop::broken("the adapter offers no login"), None, None);
         };
-        let handle = random_text::<24>(self.services.rng.as_ref());
+        let id = TransactionId::at(login.started, self.services.rng.as_ref());
+        let handle = ticket(id.uuid(), self.services.rng.as_ref());
         let start = Start { tenant: &login.tenant.view, handle: &handle, wish: &login.wish, now: login.started };
         let begun = match adapter.begin(start, &mut login.trace).await {
             Ok(begun) => begun,
             Err(error) => return self.stop(login, Stop::broken(error.cause), None, None),
         };
         let tenant = login.tenant.view.id;
-        let (secret, browser) = self.cookie_secret(tenant, "correlation cookie");
-        let id = TransactionId::random(self.services.rng.as_ref());
+        let secret = random_text::<32>(self.services.rng.as_ref());
+        let browser = self.services.tokens.mac(tenant, "correlation cookie", secret.as_bytes());
         let mut record = TransactionRecord {
             connection: connection.view.id,
             app: login.app.as_ref().map(|(_, asked)| asked.clone()),

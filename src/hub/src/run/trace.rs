@@ -243,11 +243,12 @@ impl Writer {
                     "refused" => Outcome::Refused,
                     _ => Outcome::Error,
                 };
+                let at = self.clock.now();
                 self.seal(Draft {
                     summary: TraceSummary {
                         tenant,
-                        id: TraceId::random(self.rng.as_ref()),
-                        at: self.clock.now(),
+                        id: TraceId::at(at, self.rng.as_ref()),
+                        at,
                         kind,
                         connection: None,
                         app: None,

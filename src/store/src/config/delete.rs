@@ -11,7 +11,7 @@ use crate::unit::uuid;
 use crate::work::{Arg, statement};
 
 /// Tables whose rows no foreign key takes along.
-const LOOSE: [&str; 4] = ["transactions", "one_time_keys", "revoked_tokens", "traces"];
+const LOOSE: [&str; 6] = ["transactions", "sessions", "grants", "one_time_keys", "revoked_tokens", "traces"];
 
 pub async fn tenant(db: &DatabaseTransaction, id: TenantId, with_people: bool) -> Result<(), ApplyError> {
     // The lock keeps logins from adding people between the count and the deletion (PostgreSQL).
@@ -39,11 +39,14 @@ pub async fn connection(
     let both = || vec![uuid(tenant), Arg::Uuid(id.uuid())];
     if with_people {
         // Whoever also comes by another connection stays.
-        let sql = "DELETE FROM people WHERE tenant_id = ? AND id IN \
-                   (SELECT person_id FROM identities WHERE tenant_id = ? AND connection_id = ?) \
-                   AND id NOT IN (SELECT person_id FROM identities WHERE tenant_id = ? AND connection_id <> ?)";
-        let args = vec![uuid(tenant), uuid(tenant), Arg::Uuid(id.uuid()), uuid(tenant), Arg::Uuid(id.uuid())];
-        run(db, sql, args).await?;
+        const ONLY_HERE: &str = "(SELECT person_id FROM identities WHERE tenant_id = ? AND connection_id = ?) \
+            AND {person} NOT IN (SELECT person_id FROM identities WHERE tenant_id = ? AND connection_id <> ?)";
+        for (table, person) in [("sessions", "person_id"), ("grants", "person_id"), ("people", "id")] {
+            let only_here = ONLY_HERE.replace("{person}", person);
+            let sql = format!("DELETE FROM {table} WHERE tenant_id = ? AND {person} IN {only_here}");
+            let args = vec![uuid(tenant), uuid(tenant), Arg::Uuid(id.uuid()), uuid(tenant), Arg::Uuid(id.uuid())];
+            run(db, &sql, args).await?;
+        }
     } else {
         let sql = "SELECT count(DISTINCT person_id) FROM identities WHERE tenant_id = ? AND connection_id = ?";
         refuse_people(count(db, sql, both()).await?, || format!("connection {}", row.slug))?;
@@ -52,9 +55,10 @@ pub async fn connection(
     connection::Entity::delete_by_id(key).exec(db).await.map(drop).map_err(failed)
 }
 
-/// The app's grants and secrets go with it. No index leads from an app to its grants: each login
+/// The app's grants go with it, and by their keys its secrets. No index leads from an app to its grants: each login
 /// would pay for it, and this reads only the tenant's part of the primary key. Apps go rarely.
 pub async fn app(db: &DatabaseTransaction, tenant: TenantId, id: AppId) -> Result<(), ApplyError> {
+    run(db, "DELETE FROM grants WHERE tenant_id = ? AND app_id = ?", vec![uuid(tenant), Arg::Uuid(id.uuid())]).await?;
     app::Entity::delete_by_id((tenant.uuid(), id.uuid())).exec(db).await.map(drop).map_err(failed)
 }
 

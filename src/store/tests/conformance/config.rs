@@ -137,10 +137,14 @@ pub async fn deleting_takes_everything_along(database: Database) {
     store.remember_once(world.tenant, "p", "k", at(500)).await.unwrap();
 
     system.apply(2, &[ConfigChange::DeleteApp { tenant: world.tenant, id: world.app }]).await.unwrap();
-    assert_eq!(store.by_code(world.tenant, &login.code, at(1)).await.unwrap(), None, "its grants go with an app");
+    assert_eq!(
+        store.by_code(world.tenant, login.grant, &login.code, at(1)).await.unwrap(),
+        None,
+        "its grants go with an app"
+    );
     system.apply(3, &[delete_connection(&world, true)]).await.unwrap();
     assert_eq!(store.linked_person(world.tenant, world.connection, "ada").await.unwrap(), None);
-    assert_eq!(store.session(world.tenant, &login.cookie, at(1)).await.unwrap(), None);
+    assert_eq!(store.session(world.tenant, login.session, &login.cookie, at(1)).await.unwrap(), None);
     assert_eq!(system.people(world.tenant, None).await.unwrap(), 0);
     system.apply(4, &[ConfigChange::DeleteTenant { id: world.tenant, with_people: false }]).await.unwrap();
     for table in ["revoked_tokens", "one_time_keys"] {
@@ -149,7 +153,7 @@ pub async fn deleting_takes_everything_along(database: Database) {
     for table in ["tenants", "connections", "apps", "people", "identities", "sessions", "grants"] {
         assert_eq!(database.count(table).await, 1, "{table}");
     }
-    assert!(store.by_code(kept.tenant, &kept_login.code, at(1)).await.unwrap().is_some());
+    assert!(store.by_code(kept.tenant, kept_login.grant, &kept_login.code, at(1)).await.unwrap().is_some());
     system.apply(5, &[ConfigChange::DeleteTenant { id: kept.tenant, with_people: true }]).await.unwrap();
     for table in ["tenants", "connections", "apps", "people", "identities", "sessions", "grants"] {
         assert_eq!(database.count(table).await, 0, "{table}");
@@ -190,7 +194,7 @@ pub async fn another_process_sees_a_change(database: Database) {
     // A writer of the other process works on the same database.
     let theirs_world = World { store: other.clone(), ..two };
     let login = theirs_world.login("ada", &["openid"]).await;
-    assert!(store.by_code(theirs_world.tenant, &login.code, at(1)).await.unwrap().is_some());
+    assert!(store.by_code(theirs_world.tenant, login.grant, &login.code, at(1)).await.unwrap().is_some());
 }
 
 pub async fn one_of_many_parallel_changes_wins(database: Database) {

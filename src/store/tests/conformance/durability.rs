@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fedbridge_contract::grant::{CodeState, Redeemed, Rotated};
-use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, TenantId};
+use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, SessionId, TenantId};
 use fedbridge_contract::services::{Grants as _, RefreshLifetimes, Rotation};
 use fedbridge_hub::ports::LoginStore as _;
 use fedbridge_keys::OpensslRng;
@@ -63,7 +63,7 @@ pub async fn closing_carries_out_what_waits(database: Database) {
     let again = database.open().await;
     for task in tasks {
         let (login, done) = task.await.unwrap();
-        let there = again.by_code(world.tenant, &login.code, at(1)).await.unwrap().is_some();
+        let there = again.by_code(world.tenant, login.grant, &login.code, at(1)).await.unwrap().is_some();
         assert_eq!(there, done.is_ok(), "{done:?}");
     }
     assert!(store.linked_person(world.tenant, world.connection, "x").await.is_err(), "it is closed");
@@ -98,8 +98,8 @@ async fn check(database: &Database, world: &World, told: &Told) {
     for grant in &told.created {
         let found = store.find(world.tenant, *grant, None, at(1)).await.unwrap();
         let found = found.unwrap_or_else(|| panic!("{grant} was acknowledged and is gone"));
-        let session = store.session(world.tenant, &cookie(*grant), at(1)).await.unwrap();
-        assert!(session.is_some(), "{grant} is there without its session");
+        let there = store.session(world.tenant, session(*grant), &cookie(*grant), at(1)).await.unwrap();
+        assert!(there.is_some(), "{grant} is there without its session");
         if told.redeemed.contains(grant) {
             assert!(matches!(found.code, CodeState::Redeemed { .. }), "{grant} was redeemed and is not");
             let again = store.redeem(world.tenant, *grant, None, at(2)).await.unwrap();
@@ -157,7 +157,7 @@ async fn write_for_ever(world: Arc<World>) {
 
 async fn write_one(world: &World) -> Result<(), String> {
     let grant = GrantId::random(&OpensslRng);
-    let login = Login { grant, cookie: cookie(grant), ..world.plan() };
+    let login = Login { grant, session: session(grant), cookie: cookie(grant), ..world.plan() };
     let commands = world.commands(&login, &grant.to_string(), &["openid", "offline_access"]);
     world.commit(commands).await.map_err(|cause| cause.to_string())?;
     say(&format!("created {grant}"));
@@ -180,6 +180,10 @@ fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     out.write_all(format!("{line}\n").as_bytes()).unwrap();
     out.flush().unwrap();
+}
+
+fn session(grant: GrantId) -> SessionId {
+    SessionId::from_uuid(grant.uuid())
 }
 
 fn cookie(grant: GrantId) -> [u8; 32] {

@@ -17,13 +17,13 @@ pub async fn a_code_is_redeemed_once(database: Database) {
     let store = database.open().await;
     let world = World::new(&store, "acme").await;
     let login = world.login("ada", &["openid"]).await;
-    let issued = store.by_code(world.tenant, &login.code, at(1)).await.unwrap().unwrap();
+    let issued = store.by_code(world.tenant, login.grant, &login.code, at(1)).await.unwrap().unwrap();
     assert_eq!((issued.id, issued.code, issued.refresh), (login.grant, CodeState::Issued { expires: at(60) }, None));
 
     assert_eq!(store.redeem(world.tenant, login.grant, None, at(10)).await.unwrap(), Redeemed::Now);
     assert_eq!(store.redeem(world.tenant, login.grant, None, at(11)).await.unwrap(), Redeemed::Before);
     assert_eq!(store.redeem(world.tenant, login.grant, None, at(100)).await.unwrap(), Redeemed::Before);
-    let redeemed = store.by_code(world.tenant, &login.code, at(1)).await.unwrap().unwrap();
+    let redeemed = store.by_code(world.tenant, login.grant, &login.code, at(1)).await.unwrap().unwrap();
     assert_eq!((redeemed.code, redeemed.refresh), (CodeState::Redeemed { at: at(10) }, None));
 
     let late = world.login("grace", &["openid"]).await;
@@ -147,7 +147,7 @@ pub async fn an_expired_session_has_ended(database: Database) {
     let login = world.login("ada", &["openid"]).await;
     let ended = async |now| {
         let by_id = store.find(world.tenant, login.grant, None, now).await.unwrap().unwrap();
-        let by_code = store.by_code(world.tenant, &login.code, now).await.unwrap().unwrap();
+        let by_code = store.by_code(world.tenant, login.grant, &login.code, now).await.unwrap().unwrap();
         assert_eq!(by_id, by_code);
         by_id.standing.session_ended
     };

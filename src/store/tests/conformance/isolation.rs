@@ -20,10 +20,10 @@ pub async fn tenants_never_see_each_other(database: Database) {
 
     // Reading.
     let them = theirs.tenant;
-    assert_eq!(store.transaction(them, &hash("h"), at(1)).await.unwrap(), None);
+    assert_eq!(store.transaction(them, id, &hash("h"), at(1)).await.unwrap(), None);
     assert_eq!(store.linked_person(them, ours.connection, "ada").await.unwrap(), None);
-    assert_eq!(store.session(them, &login.cookie, at(1)).await.unwrap(), None);
-    assert_eq!(store.by_code(them, &login.code, at(1)).await.unwrap(), None);
+    assert_eq!(store.session(them, login.session, &login.cookie, at(1)).await.unwrap(), None);
+    assert_eq!(store.by_code(them, login.grant, &login.code, at(1)).await.unwrap(), None);
     assert_eq!(store.find(them, login.grant, None, at(1)).await.unwrap(), None);
     assert_eq!(store.system().people(them, None).await.unwrap(), 0);
     assert_eq!(store.system().people(them, Some(ours.connection)).await.unwrap(), 0);
@@ -77,8 +77,11 @@ pub async fn tenants_never_see_each_other(database: Database) {
     // And ours is as it was.
     let grant = store.find(ours.tenant, login.grant, Some("t1"), at(1)).await.unwrap().unwrap();
     assert_eq!(grant.standing, Standing::default());
-    assert!(store.transaction(ours.tenant, &hash("h"), at(1)).await.unwrap().is_some());
-    assert_eq!(store.session(ours.tenant, &login.cookie, at(1)).await.unwrap().unwrap().idle_expires, at(1800));
+    assert!(store.transaction(ours.tenant, id, &hash("h"), at(1)).await.unwrap().is_some());
+    assert_eq!(
+        store.session(ours.tenant, login.session, &login.cookie, at(1)).await.unwrap().unwrap().idle_expires,
+        at(1800)
+    );
     let refresh = RefreshLifetimes { idle: seconds(100), absolute_expires: at(1000) };
     assert_eq!(store.redeem(ours.tenant, login.grant, Some(refresh), at(1)).await.unwrap(), Redeemed::Now);
     let rotation =

@@ -14,9 +14,11 @@ pub async fn a_login_is_stored_and_read_back(database: Database) {
     let open = NewTransaction { id, handle_hash: handle, expires: at(600), sealed: vec![0, 1, 255] };
     world.commit(vec![Command::OpenTransaction(open)]).await.unwrap();
 
-    let found = store.transaction(world.tenant, &handle, at(599)).await.unwrap().unwrap();
-    assert_eq!((found.id, found.sealed), (id, vec![0, 1, 255]));
-    assert_eq!(store.transaction(world.tenant, &handle, at(600)).await.unwrap(), None, "it has expired");
+    let find = async |id, handle, now| store.transaction(world.tenant, id, &handle, now).await.unwrap();
+    assert_eq!(find(id, handle, at(599)).await, Some(vec![0, 1, 255]));
+    assert_eq!(find(id, handle, at(600)).await, None, "it has expired");
+    assert_eq!(find(id, hash("a guess"), at(1)).await, None, "knowing its id is not enough");
+    assert_eq!(find(TransactionId::random(&OpensslRng), handle, at(1)).await, None, "nor knowing its handle's hash");
     assert_eq!(store.linked_person(world.tenant, world.connection, "ada").await.unwrap(), None);
 
     let login = world.plan();
@@ -24,14 +26,14 @@ pub async fn a_login_is_stored_and_read_back(database: Database) {
     commands.extend(world.commands(&login, "ada", &["openid"]));
     world.commit(commands).await.unwrap();
 
-    assert_eq!(store.transaction(world.tenant, &handle, at(1)).await.unwrap(), None, "it is finished");
+    assert_eq!(find(id, handle, at(1)).await, None, "it is finished");
     let person = store.linked_person(world.tenant, world.connection, "ada").await.unwrap().unwrap();
     assert_eq!((person.person, person.disabled), (login.person, false));
-    let session = store.session(world.tenant, &login.cookie, at(1)).await.unwrap().unwrap();
+    let session = store.session(world.tenant, login.session, &login.cookie, at(1)).await.unwrap().unwrap();
     assert_eq!((session.id, session.person, session.connection), (login.session, login.person, world.connection));
     assert_eq!((session.idle_expires, session.absolute_expires), (at(1800), at(3600)));
     assert_eq!((session.person_disabled, session.sealed.as_slice()), (false, &b"sealed session"[..]));
-    let grant = store.by_code(world.tenant, &login.code, at(1)).await.unwrap().unwrap();
+    let grant = store.by_code(world.tenant, login.grant, &login.code, at(1)).await.unwrap().unwrap();
     assert_eq!(grant.record, world.grant(&login, &["openid"]).record_with_trace(grant.record.trace));
 }
 
@@ -62,8 +64,8 @@ pub async fn a_failed_guard_undoes_the_whole_unit(database: Database) {
             let done = world.commit(commands).await;
             assert!(matches!(&done, Err(UnitError::Guard(found)) if *found == refusal), "{refusal:?}: {done:?}");
             assert_eq!(store.linked_person(world.tenant, world.connection, "grace").await.unwrap(), None);
-            assert_eq!(store.by_code(world.tenant, &login.code, at(1)).await.unwrap(), None);
-            assert_eq!(store.session(world.tenant, &login.cookie, at(1)).await.unwrap(), None);
+            assert_eq!(store.by_code(world.tenant, login.grant, &login.code, at(1)).await.unwrap(), None);
+            assert_eq!(store.session(world.tenant, login.session, &login.cookie, at(1)).await.unwrap(), None);
         }
     }
     // The same key twice in one unit is a replay as well.
@@ -77,7 +79,8 @@ pub async fn sessions_live_and_end(database: Database) {
     let store = database.open().await;
     let world = World::new(&store, "acme").await;
     let login = world.login("ada", &["openid"]).await;
-    let alive = async |when| store.session(world.tenant, &login.cookie, at(when)).await.unwrap().is_some();
+    let alive =
+        async |when| store.session(world.tenant, login.session, &login.cookie, at(when)).await.unwrap().is_some();
     let touch = |now, until| Unit {
         commands: vec![Command::TouchSession { session: login.session, idle_expires: at(until) }],
         now: at(now),
@@ -91,10 +94,10 @@ pub async fn sessions_live_and_end(database: Database) {
     assert!(alive(3599).await && !alive(3600).await, "the absolute limit holds");
 
     assert!(store.set_person_disabled(world.tenant, login.person, true).await.unwrap());
-    assert!(store.session(world.tenant, &login.cookie, at(1)).await.unwrap().unwrap().person_disabled);
+    assert!(store.session(world.tenant, login.session, &login.cookie, at(1)).await.unwrap().unwrap().person_disabled);
     assert!(store.linked_person(world.tenant, world.connection, "ada").await.unwrap().unwrap().disabled);
     assert!(store.set_person_disabled(world.tenant, login.person, false).await.unwrap());
-    assert!(!store.session(world.tenant, &login.cookie, at(1)).await.unwrap().unwrap().person_disabled);
+    assert!(!store.session(world.tenant, login.session, &login.cookie, at(1)).await.unwrap().unwrap().person_disabled);
 
     world.commit(vec![Command::EndSession(login.session)]).await.unwrap();
     assert!(!alive(1).await);
@@ -114,8 +117,12 @@ pub async fn a_session_is_renewed_in_place(database: Database) {
         ..world.session(&login)
     };
     world.commit(vec![Command::RenewSession(renewed.clone())]).await.unwrap();
-    assert_eq!(store.session(world.tenant, &login.cookie, at(1)).await.unwrap(), None, "the old cookie is void");
-    let session = store.session(world.tenant, &hash("new cookie"), at(4999)).await.unwrap().unwrap();
+    assert_eq!(
+        store.session(world.tenant, login.session, &login.cookie, at(1)).await.unwrap(),
+        None,
+        "the old cookie is void"
+    );
+    let session = store.session(world.tenant, login.session, &hash("new cookie"), at(4999)).await.unwrap().unwrap();
     assert_eq!((session.id, session.absolute_expires, session.sealed), (login.session, at(6000), b"new".to_vec()));
 
     let other = world.login("grace", &["openid"]).await;
@@ -166,7 +173,7 @@ pub async fn many_units_commit_together(database: Database) {
     let mut first_once = 0;
     for task in tasks {
         let (n, login, done) = task.await.unwrap();
-        let stored = store.by_code(world.tenant, &login.code, at(1)).await.unwrap().is_some();
+        let stored = store.by_code(world.tenant, login.grant, &login.code, at(1)).await.unwrap().is_some();
         assert_eq!(stored, done.is_ok());
         match n % 10 {
             3 => assert!(matches!(done, Err(UnitError::Store(_))), "{done:?}"),

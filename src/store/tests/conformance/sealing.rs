@@ -39,7 +39,7 @@ pub async fn another_master_key_opens_nothing(database: Database) {
     store.close().await.unwrap();
     let other = Arc::new(AesGcmSealer::new(MasterKey::from_bytes([8; 32])).unwrap());
     let store = Store::open(&database.url(), other, StoreOptions::default()).await.unwrap();
-    let refused = store.by_code(world.tenant, &login.code, at(1)).await.unwrap_err().to_string();
+    let refused = store.by_code(world.tenant, login.grant, &login.code, at(1)).await.unwrap_err().to_string();
     assert!(refused.contains("another master key"), "{refused}");
     assert!(store.system().load().await.unwrap_err().to_string().contains("another master key"));
 }

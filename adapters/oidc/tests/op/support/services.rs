@@ -195,10 +195,17 @@ impl MemoryGrants {
 
 #[async_trait]
 impl Grants for MemoryGrants {
-    async fn by_code(&self, tenant: TenantId, code_hash: &[u8; 32], _: Timestamp) -> Result<Option<Grant>, StoreError> {
+    async fn by_code(
+        &self,
+        tenant: TenantId,
+        id: GrantId,
+        code_hash: &[u8; 32],
+        _: Timestamp,
+    ) -> Result<Option<Grant>, StoreError> {
         self.called()?;
         let rows = self.rows.lock().unwrap();
-        let found = rows.iter().find(|((owner, _), row)| *owner == tenant && row.code_hash == *code_hash);
+        let found =
+            rows.iter().find(|((owner, grant), row)| (*owner, *grant) == (tenant, id) && row.code_hash == *code_hash);
         Ok(found.map(|(key, row)| {
             let mut grant = row.grant.clone();
             if self.raced.lock().unwrap().contains(key) {
