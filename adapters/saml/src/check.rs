@@ -8,8 +8,8 @@ use fedbridge_contract::keys::{KeyRing, KeyState};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::{Finding, Level, SelfCheck};
 
-use crate::metadata::TrustedKey;
 use crate::sp::{ServiceProvider, SharedProvider};
+use fedbridge_saml_core::metadata::TrustedKey;
 
 /// A date nearer than this is worth a warning.
 const SOON: Duration = Duration::from_secs(30 * 86_400);

@@ -7,12 +7,12 @@ use fedbridge_contract::factory::{AdapterFactory, Field, Open};
 use fedbridge_contract::upstream::Adapter;
 use tokio::sync::Semaphore;
 
-use crate::metadata::IdpDescription;
-use crate::metadata::import::import;
-use crate::names;
-use crate::settings::{FIELDS, RequestBinding, Settings};
+use crate::settings::{FIELDS, Settings};
 use crate::sp::acs::CHECKS_OF_A_CONNECTION;
 use crate::sp::{ServiceProvider, SharedProvider};
+use fedbridge_saml_core::metadata::import::import;
+use fedbridge_saml_core::metadata::{IdpDescription, RequestBinding};
+use fedbridge_saml_core::names;
 
 /// `protocol: saml`.
 #[derive(Debug, Clone, Copy, Default)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::Field;
 use fedbridge_contract::time::Timestamp;
+use fedbridge_saml_core::metadata::RequestBinding;
 use serde_json::{Map, Value};
 use time::{Date, macros::format_description};
 
@@ -57,12 +58,6 @@ pub enum RequireSigned {
     Response,
     Both,
     Either,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RequestBinding {
-    Redirect,
-    Post,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -293,10 +288,10 @@ fn name_id_policy(reader: &mut Reader, object: &Map<String, Value>) -> Option<Na
     let inner = reader.map(object, "", KEY)?;
     reader.only_keys(inner, KEY, &["format", "allow_create", "sp_name_qualifier"]);
     let format = reader.text(inner, KEY, "format").map(|format| match format.as_str() {
-        "persistent" => crate::names::FORMAT_PERSISTENT.to_owned(),
-        "transient" => crate::names::FORMAT_TRANSIENT.to_owned(),
-        "email" => crate::names::FORMAT_EMAIL.to_owned(),
-        "unspecified" => crate::names::FORMAT_UNSPECIFIED.to_owned(),
+        "persistent" => fedbridge_saml_core::names::FORMAT_PERSISTENT.to_owned(),
+        "transient" => fedbridge_saml_core::names::FORMAT_TRANSIENT.to_owned(),
+        "email" => fedbridge_saml_core::names::FORMAT_EMAIL.to_owned(),
+        "unspecified" => fedbridge_saml_core::names::FORMAT_UNSPECIFIED.to_owned(),
         _ => format,
     });
     if let Some(format) = &format
@@ -405,7 +400,10 @@ mod tests {
         .unwrap();
         assert_eq!(settings.allow_sha1_until.unwrap().rfc3339(), "2027-04-01T00:00:00Z");
         assert_eq!(settings.subject_from[1], SubjectSource::Attribute("mail".into()));
-        assert_eq!(settings.name_id_policy.unwrap().format.as_deref(), Some(crate::names::FORMAT_PERSISTENT));
+        assert_eq!(
+            settings.name_id_policy.unwrap().format.as_deref(),
+            Some(fedbridge_saml_core::names::FORMAT_PERSISTENT)
+        );
         assert_eq!(settings.requested_authn_context.unwrap().accepted.len(), 2);
     }
 

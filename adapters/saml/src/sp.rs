@@ -33,9 +33,9 @@ use fedbridge_contract::upstream::{Answer, Begun, Correlation, LoginOutcome, Sta
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-use crate::metadata::IdpDescription;
-use crate::names;
 use crate::settings::Settings;
+use fedbridge_saml_core::metadata::IdpDescription;
+use fedbridge_saml_core::names;
 
 /// One opened connection. Immutable; a change of configuration opens a new one.
 pub struct ServiceProvider {

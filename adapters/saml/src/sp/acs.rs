@@ -252,7 +252,7 @@ mod tests {
     fn post(query: &str, body: &'static str) -> HttpInput {
         HttpInput {
             method: Method::Post,
-            route: crate::names::ACS_ROUTE,
+            route: fedbridge_saml_core::names::ACS_ROUTE,
             query: query.into(),
             body: body.into(),
             content_type: Some("application/x-www-form-urlencoded; charset=UTF-8".into()),

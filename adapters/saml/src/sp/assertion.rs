@@ -1,11 +1,11 @@
 //! The assertion in its fixed grammar (SAML core 2.3.3), read from verified
 //! octets and from nothing else.
 
-use crate::grammar::{
+use fedbridge_saml_core::grammar::{
     Children, GrammarError, only_attributes, open_attributes, required_attribute, text, unexpected, value,
 };
-use crate::names;
-use crate::seam::Element;
+use fedbridge_saml_core::names;
+use fedbridge_saml_core::seam::Element;
 
 use super::response::{id, issuer};
 use super::verify::VerifiedAssertion;

@@ -6,9 +6,9 @@ use fedbridge_contract::identity::Attributes;
 use fedbridge_contract::trace::TraceLog;
 
 use super::assertion::name_id;
-use crate::grammar::{GrammarError, boolean, open_attributes, required_attribute};
-use crate::names;
-use crate::seam::{Element, Node};
+use fedbridge_saml_core::grammar::{GrammarError, boolean, open_attributes, required_attribute};
+use fedbridge_saml_core::names;
+use fedbridge_saml_core::seam::{Element, Node};
 
 const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified";
 

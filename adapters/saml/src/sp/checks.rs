@@ -4,8 +4,8 @@ use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::UpstreamRefusal;
 
-use crate::grammar::GrammarError;
-use crate::instant::parse_instant;
+use fedbridge_saml_core::grammar::GrammarError;
+use fedbridge_saml_core::instant::parse_instant;
 
 /// Why checking an answer stopped; the trace tells administrators, the caller tells the app.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,12 +15,12 @@ use url::form_urlencoded::byte_serialize;
 
 use super::ServiceProvider;
 use super::state::RequestState;
-use crate::metadata::SsoEndpoint;
-use crate::names;
-use crate::random::message_id;
-use crate::settings::{RequestBinding, Settings};
-use crate::signing::{QuerySigner, SignError, sign_message};
-use crate::writer::XmlWriter;
+use crate::settings::Settings;
+use fedbridge_saml_core::metadata::{RequestBinding, SsoEndpoint};
+use fedbridge_saml_core::names;
+use fedbridge_saml_core::random::message_id;
+use fedbridge_saml_core::signing::{QuerySigner, SignError, sign_message};
+use fedbridge_saml_core::writer::XmlWriter;
 
 /// Makes the request, and what must be remembered until its answer.
 pub(super) fn begin(sp: &ServiceProvider, start: &Start<'_>, trace: &mut TraceLog) -> Result<Begun, ProtocolError> {

@@ -1,8 +1,8 @@
 //! The outer message: `samlp:Response` in its fixed grammar (SAML core 3.3.3).
 
-use crate::grammar::{Children, GrammarError, only_attributes, required_attribute, unexpected, value};
-use crate::names;
-use crate::seam::Element;
+use fedbridge_saml_core::grammar::{Children, GrammarError, only_attributes, required_attribute, unexpected, value};
+use fedbridge_saml_core::names;
+use fedbridge_saml_core::seam::Element;
 
 use super::status::Status;
 

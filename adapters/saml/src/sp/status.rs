@@ -2,9 +2,9 @@
 
 use fedbridge_contract::upstream::{UpstreamRefusal, UpstreamRefusalKind};
 
-use crate::grammar::{Children, GrammarError, only_attributes, required_attribute};
-use crate::names;
-use crate::seam::Element;
+use fedbridge_saml_core::grammar::{Children, GrammarError, only_attributes, required_attribute};
+use fedbridge_saml_core::names;
+use fedbridge_saml_core::seam::Element;
 
 /// The status of a response: the top-level code and the one below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::assertion::NameId;
 use super::checks::{Checked, Stop, require};
-use crate::names;
 use crate::settings::SubjectSource;
+use fedbridge_saml_core::names;
 
 /// The longest value that can name a person, in octets.
 const MAX_VALUE: usize = 1024;

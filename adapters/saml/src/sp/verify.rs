@@ -22,8 +22,8 @@ use super::response::{self, Payload, ResponseShell};
 use super::state::RequestState;
 use super::subject::Parties;
 use super::{ServiceProvider, assertion, attributes, authn, conditions, confirmation, subject};
-use crate::names;
-use crate::seam::{
+use fedbridge_saml_core::names;
+use fedbridge_saml_core::seam::{
     Cbc, DecryptError, DecryptPolicy, Element, Limits, Sha1, UnverifiedDocument, VerifiedElement, VerifyKey,
     VerifyPolicy, decrypt,
 };

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::Level;
-use fedbridge_saml::metadata::IdpDescription;
-use fedbridge_saml::metadata::import::import;
-use fedbridge_saml::settings::RequestBinding;
 use fedbridge_saml::testkit::{KeyKind, ScriptedIdp, TestKey};
+use fedbridge_saml_core::metadata::import::import;
+use fedbridge_saml_core::metadata::{IdpDescription, RequestBinding};
 use serde_json::json;
 
 use crate::support::{IDP, NOW, World};

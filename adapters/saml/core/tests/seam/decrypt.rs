@@ -1,7 +1,9 @@
 //! Decryption: what is accepted, and that failures look alike.
 
 use fedbridge_contract::keys::{Decrypter, OaepDigest};
-use fedbridge_saml::seam::{Cbc, DecryptError, DecryptPolicy, UnverifiedDocument, VerifyError, VerifyPolicy, decrypt};
+use fedbridge_saml_core::seam::{
+    Cbc, DecryptError, DecryptPolicy, UnverifiedDocument, VerifyError, VerifyPolicy, decrypt,
+};
 
 use crate::encrypt::{Layout, OAEP_11, OAEP_MGF1P, RSA_15, Recipe, Sealed};
 use crate::keys::{TestKey, idp, idp_next};

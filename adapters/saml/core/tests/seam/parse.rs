@@ -1,6 +1,6 @@
 //! Everything that is refused before a tree is looked at.
 
-use fedbridge_saml::seam::{ContentError, Element, Limits, Node, ParseRefusal, UnverifiedDocument};
+use fedbridge_saml_core::seam::{ContentError, Element, Limits, Node, ParseRefusal, UnverifiedDocument};
 
 fn refusal(xml: impl AsRef<[u8]>) -> Option<ParseRefusal> {
     UnverifiedDocument::parse(xml.as_ref(), Limits::message()).err()

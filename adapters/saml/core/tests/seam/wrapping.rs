@@ -1,16 +1,17 @@
 //! Signature wrapping. Whatever is moved where: an element that holds the forged
 //! identity never verifies, and what verifies is what the IdP signed.
 
-use fedbridge_saml::seam::{ParseRefusal, VerifyError, VerifyPolicy};
+use fedbridge_saml_core::seam::{ParseRefusal, VerifyError, VerifyPolicy};
 
 use crate::keys::idp;
 use crate::message::*;
 
 /// Tries every element that has an ID, as a careless caller might.
 fn assert_never_admin(name: &str, xml: &str) {
-    let Ok(document) =
-        fedbridge_saml::seam::UnverifiedDocument::parse(xml.as_bytes(), fedbridge_saml::seam::Limits::message())
-    else {
+    let Ok(document) = fedbridge_saml_core::seam::UnverifiedDocument::parse(
+        xml.as_bytes(),
+        fedbridge_saml_core::seam::Limits::message(),
+    ) else {
         return;
     };
     let mut elements = 0;
@@ -123,8 +124,10 @@ fn the_same_id_twice_is_refused_at_once() {
         parts.signed.clone() + "<samlp:Extensions><x xmlns='u:1' id='_a1'/></samlp:Extensions>",
     ] {
         let xml = response("_r1", &content);
-        let refusal =
-            fedbridge_saml::seam::UnverifiedDocument::parse(xml.as_bytes(), fedbridge_saml::seam::Limits::message());
+        let refusal = fedbridge_saml_core::seam::UnverifiedDocument::parse(
+            xml.as_bytes(),
+            fedbridge_saml_core::seam::Limits::message(),
+        );
         assert_eq!(refusal.err(), Some(ParseRefusal::DuplicateId));
     }
 }
@@ -132,9 +135,11 @@ fn the_same_id_twice_is_refused_at_once() {
 #[test]
 fn metadata_with_repeated_ids_does_not_verify() {
     let xml = signed_assertion().replace("<samlp:Status>", "<x xmlns='u:1' ID='_a1'/><samlp:Status>");
-    let document =
-        fedbridge_saml::seam::UnverifiedDocument::parse(xml.as_bytes(), fedbridge_saml::seam::Limits::metadata())
-            .unwrap();
+    let document = fedbridge_saml_core::seam::UnverifiedDocument::parse(
+        xml.as_bytes(),
+        fedbridge_saml_core::seam::Limits::metadata(),
+    )
+    .unwrap();
     for element in document.unverified_root().descendants().filter(|element| element.attribute("ID") == Some("_a1")) {
         let verified = document.verify_enveloped(element, &[idp().verify_key()], &VerifyPolicy::default());
         assert_eq!(verified.unwrap_err(), VerifyError::Document(ParseRefusal::DuplicateId));

@@ -1,7 +1,7 @@
 //! What we sign verifies, here and elsewhere.
 
 use fedbridge_contract::keys::{KeyError, SignatureAlgorithm, Signer};
-use fedbridge_saml::seam::{
+use fedbridge_saml_core::seam::{
     Limits, SignError, SignRequest, SignaturePlace, UnverifiedDocument, VerifyPolicy, sign_enveloped,
 };
 

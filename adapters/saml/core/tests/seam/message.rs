@@ -1,7 +1,7 @@
 //! Messages to sign and to spoil.
 
 use fedbridge_contract::keys::Signer;
-use fedbridge_saml::seam::{
+use fedbridge_saml_core::seam::{
     Element, Limits, SignRequest, SignaturePlace, UnverifiedDocument, VerifiedElement, VerifyError, VerifyPolicy,
     sign_enveloped,
 };

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fedbridge_saml::seam::{KeyRefusal, SignatureMethod, UnverifiedDocument, VerifyError, VerifyKey, VerifyPolicy};
+use fedbridge_saml_core::seam::{
+    KeyRefusal, SignatureMethod, UnverifiedDocument, VerifyError, VerifyKey, VerifyPolicy,
+};
 use openssl::nid::Nid;
 use openssl::pkey::PKey;
 use openssl::sha::sha256;
@@ -215,7 +217,8 @@ fn threads_do_not_disturb_each_other() {
             scope.spawn(move || {
                 for round in 0..100 {
                     let xml = if (thread + round) % 3 == 0 { spoiled } else { good };
-                    let document = UnverifiedDocument::parse(xml.as_bytes(), fedbridge_saml::seam::Limits::message());
+                    let document =
+                        UnverifiedDocument::parse(xml.as_bytes(), fedbridge_saml_core::seam::Limits::message());
                     let document = document.unwrap();
                     let target = find_id(&document, "_a1");
                     let verified =

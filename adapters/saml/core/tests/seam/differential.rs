@@ -1,6 +1,6 @@
 //! Spoiled messages, with xmlsec1 as the second opinion: we may be stricter, never looser.
 
-use fedbridge_saml::seam::{Limits, UnverifiedDocument, VerifyPolicy};
+use fedbridge_saml_core::seam::{Limits, UnverifiedDocument, VerifyPolicy};
 
 use crate::keys::idp;
 use crate::message::{assertion, name_id, response, sign_with_certificate};
@@ -85,7 +85,7 @@ fn what_we_accept_is_what_was_signed() {
     assert!(accepted > 40, "some changes are outside the signature: {accepted}");
 }
 
-fn verify_any(document: &UnverifiedDocument, key: &[fedbridge_saml::seam::VerifyKey]) -> Option<Vec<u8>> {
+fn verify_any(document: &UnverifiedDocument, key: &[fedbridge_saml_core::seam::VerifyKey]) -> Option<Vec<u8>> {
     let mut all = document.unverified_root().descendants();
     let verified = all.find_map(|element| document.verify_enveloped(element, key, &VerifyPolicy::default()).ok())?;
     assert_eq!(name_id(&verified), "person");

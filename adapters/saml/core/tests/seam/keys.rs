@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use fedbridge_contract::keys::{Decrypter, KeyError, OaepDigest, SignatureAlgorithm, Signer};
-use fedbridge_saml::seam::VerifyKey;
+use fedbridge_saml_core::seam::VerifyKey;
 use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
 use openssl::ec::{EcGroup, EcKey};

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fedbridge_contract::keys::Signer;
-use fedbridge_saml::seam::{
+use fedbridge_saml_core::seam::{
     Limits, ParseRefusal, Sha1, SignatureMethod, UnverifiedDocument, VerifyError, VerifyPolicy,
 };
 

@@ -1,14 +1,14 @@
 //! Processor time of parsing, verifying and reading signed responses, on one thread; then
 //! of refusing responses of 100 KB that were made to be expensive.
 //!
-//! `cargo run --release -p fedbridge-saml --example verify_rate`
+//! `cargo run --release -p fedbridge-saml-core --example verify_rate`
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)]
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use fedbridge_contract::keys::{KeyError, SignatureAlgorithm, Signer};
-use fedbridge_saml::seam::{
+use fedbridge_saml_core::seam::{
     Limits, SignRequest, SignaturePlace, UnverifiedDocument, VerifyKey, VerifyPolicy, init, sign_enveloped,
 };
 use openssl::hash::MessageDigest;

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use fedbridge_saml::seam::{assert_closed, init};
+use fedbridge_saml_core::seam::{assert_closed, init};
 
 use crate::message::{signed_assertion, verify_id};
 
@@ -38,8 +38,10 @@ fn fails_in_every_way() {
         .unwrap();
     }
     for xml in ["<a", "<a><b></a>", "<a xmlns='x'/>", "<p:a/>", "<!DOCTYPE a SYSTEM 'file:///x'><a/>", "<a>&x;</a>"] {
-        let parsed =
-            fedbridge_saml::seam::UnverifiedDocument::parse(xml.as_bytes(), fedbridge_saml::seam::Limits::message());
+        let parsed = fedbridge_saml_core::seam::UnverifiedDocument::parse(
+            xml.as_bytes(),
+            fedbridge_saml_core::seam::Limits::message(),
+        );
         assert!(parsed.is_err());
     }
     assert_closed().unwrap();

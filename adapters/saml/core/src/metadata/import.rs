@@ -17,7 +17,6 @@ use url::{Host, Url};
 use super::reduce::reduced;
 use crate::names;
 use crate::seam::{Limits, UnverifiedDocument, VerifyKey};
-use crate::settings::RequestBinding;
 
 const PATH: &str = "idp_metadata";
 
@@ -43,6 +42,13 @@ pub struct TrustedKey {
     pub label: String,
     pub not_before: Option<Timestamp>,
     pub not_after: Option<Timestamp>,
+}
+
+/// How a request goes out (SAML bindings 3.4 and 3.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestBinding {
+    Redirect,
+    Post,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
