@@ -24,7 +24,7 @@ use crate::stats::Counters;
 use crate::work::{Change, Done, WorkError};
 
 /// KiB of pages that the connection keeps. The system's own cache of the file is behind it.
-const CACHE: i64 = 8000;
+const CACHE: i64 = 4000;
 
 /// Pages of the WAL after which a commit copies them into the file: 16 MiB.
 const CHECKPOINT_PAGES: i64 = 4000;
