@@ -112,12 +112,14 @@ impl World {
             spec: AppSpec {
                 kind: AppKind::OidcClient,
                 name: "app".into(),
+                protocol_name: None,
                 display_name: "App".into(),
                 enabled: true,
                 connections: None,
                 release: vec![],
                 claims: Default::default(),
                 subject_type,
+                groups: vec![],
                 settings: json!({
                     "public": true,
                     "redirect_uris": [REDIRECT],
@@ -165,6 +167,7 @@ impl World {
         let input = HttpInput {
             method: Method::Get,
             route: resolved.route.path,
+            last_segment: resolved.last_segment,
             query: url.query().unwrap_or_default().to_owned(),
             body: Default::default(),
             content_type: None,

@@ -9,6 +9,7 @@ mod column;
 mod m0001_configuration;
 mod m0002_logins;
 mod m0003_admins;
+mod m0004_federation;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, SqliteTransactionMode};
@@ -77,6 +78,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_configuration::Migration),
             Box::new(m0002_logins::Migration),
             Box::new(m0003_admins::Migration),
+            Box::new(m0004_federation::Migration),
         ]
     }
 }

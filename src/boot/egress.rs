@@ -8,10 +8,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fedbridge_contract::services::{Egress, EgressError, EgressLimits, Fetched};
+use fedbridge_contract::services::{Egress, EgressError, EgressLimits, EgressPost, Fetched};
 use futures_util::StreamExt;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{CONTENT_TYPE, IF_NONE_MATCH};
 use reqwest::redirect::Policy;
+use reqwest::{RequestBuilder, StatusCode};
 use url::{Host, Url};
 
 pub use address::is_special_use;
@@ -63,12 +65,39 @@ impl Client {
 #[async_trait]
 impl Egress for Client {
     async fn get(&self, url: &str, limits: EgressLimits) -> Result<Fetched, EgressError> {
+        self.send(url, limits, |http, url| http.get(url)).await
+    }
+
+    async fn get_if_changed(&self, url: &str, etag: &str, limits: EgressLimits) -> Result<Fetched, EgressError> {
+        self.send(url, limits, |http, url| http.get(url).header(IF_NONE_MATCH, etag)).await
+    }
+
+    async fn post(&self, request: &EgressPost, limits: EgressLimits) -> Result<Fetched, EgressError> {
+        let build = |http: &reqwest::Client, url| {
+            let named = http.post(url).header(CONTENT_TYPE, &request.content_type);
+            request
+                .headers
+                .iter()
+                .fold(named, |made, (name, value)| made.header(name, value))
+                .body(request.body.clone())
+        };
+        self.send(&request.url, limits, build).await
+    }
+}
+
+impl Client {
+    async fn send(
+        &self,
+        url: &str,
+        limits: EgressLimits,
+        build: impl FnOnce(&reqwest::Client, Url) -> RequestBuilder + Send,
+    ) -> Result<Fetched, EgressError> {
         let fail = |cause: String| EgressError { url: without_query(url), cause };
-        let parsed = self.permitted(url).map_err(fail)?;
+        let request = build(&self.http, self.permitted(url).map_err(fail)?);
         let fetch = async {
-            let response = self.http.get(parsed).send().await.map_err(|error| describe(&error))?;
+            let response = request.send().await.map_err(|error| describe(&error))?;
             let status = response.status();
-            if status.is_redirection() {
+            if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
                 return Err(format!("answered {status}; redirects are not followed, give the final address"));
             }
             let header =
@@ -196,6 +225,15 @@ mod tests {
                             .to_owned()
                     } else if request.starts_with("GET /big") {
                         format!("HTTP/1.1 200 OK\r\ncontent-length: 101\r\n\r\n{}", "x".repeat(101))
+                    } else if request.contains("if-none-match: \"1\"") {
+                        "HTTP/1.1 304 Not Modified\r\n\r\n".to_owned()
+                    } else if request.starts_with("POST /back") {
+                        let seen = request.contains("content-type: text/xml") && request.contains("soapaction: x");
+                        let sent = request.ends_with("<a/>");
+                        format!(
+                            "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+                            if seen && sent { "ok" } else { "no" }
+                        )
                     } else if request.starts_with("GET /slow") {
                         tokio::time::sleep(std::time::Duration::from_secs(10)).await;
                         String::new()
@@ -215,6 +253,16 @@ mod tests {
         assert!(open.get(&at("/redirect"), LIMITS).await.unwrap_err().cause.contains("redirects are not followed"));
         assert!(open.get(&at("/big"), LIMITS).await.unwrap_err().cause.contains("longer than 100"));
         assert!(open.get(&at("/slow"), LIMITS).await.unwrap_err().cause.contains("within 2 s"));
+        assert_eq!(open.get_if_changed(&at("/"), "\"1\"", LIMITS).await.unwrap().status, 304);
+        assert_eq!(open.get_if_changed(&at("/"), "\"0\"", LIMITS).await.unwrap().status, 200);
+        let post = |url: String| EgressPost {
+            url,
+            content_type: "text/xml".into(),
+            headers: vec![("soapaction".into(), "x".into())],
+            body: "<a/>".into(),
+        };
+        assert_eq!(&open.post(&post(at("/back")), LIMITS).await.unwrap().body[..], b"ok");
+        assert!(closed.post(&post(at("/back")), LIMITS).await.is_err());
         let named = open.get(&format!("http://localhost:{port}/?token=secret"), LIMITS).await;
         assert!(named.is_ok() || !named.unwrap_err().to_string().contains("secret"));
     }

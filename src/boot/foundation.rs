@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use fedbridge_contract::factory::Registry;
-use fedbridge_contract::services::{Clock, Counters, Egress, Rng, Services, TraceEvent, TraceSink};
+use fedbridge_contract::services::{Clock, Closed, Counters, Egress, Rng, Services, TraceEvent, TraceSink};
 use fedbridge_hub::ports::{ConfigStore as _, KeyOpener, Sealer};
 use fedbridge_hub::run::{Builder, HubGate};
 use fedbridge_hub::throttle::{FailureLimits, Limit};
@@ -89,6 +89,9 @@ impl Foundation {
             traces,
             counters,
             throttle: Arc::clone(&self.throttle) as _,
+            handles: Arc::new(Closed),
+            name_ids: Arc::new(Closed),
+            sightings: Arc::new(Closed),
         }
     }
 

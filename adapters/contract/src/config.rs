@@ -24,6 +24,7 @@ pub struct Tenant {
     pub apps: Vec<Arc<App>>,
     pub keys: Arc<KeyRing>,
     app_names: HashMap<(AppKind, String), usize>,
+    protocol_names: HashMap<(AppKind, String), usize>,
 }
 
 impl Tenant {
@@ -40,6 +41,8 @@ impl Tenant {
     ) -> Self {
         let issuer = format!("{base_url}/t/{slug}");
         let app_names = apps.iter().enumerate().map(|(at, app)| ((app.kind, app.name.clone()), at)).collect();
+        let named = apps.iter().enumerate().filter_map(|(at, app)| Some(((app.kind, app.protocol_name.clone()?), at)));
+        let protocol_names = named.collect();
         Self {
             id,
             slug,
@@ -51,10 +54,16 @@ impl Tenant {
             apps,
             keys,
             app_names,
+            protocol_names,
         }
     }
 
-    /// An app by its protocol name: the OIDC client_id.
+    /// An app by what messages call it: the client_id, the entity ID.
+    pub fn app_by_protocol_name(&self, kind: AppKind, name: &str) -> Option<&Arc<App>> {
+        self.protocol_names.get(&(kind, name.to_owned())).map(|&at| &self.apps[at])
+    }
+
+    /// An app by its name in the bridge file: the client_id, or a slug.
     pub fn app(&self, kind: AppKind, name: &str) -> Option<&Arc<App>> {
         self.app_names.get(&(kind, name.to_owned())).map(|&at| &self.apps[at])
     }
@@ -89,14 +98,17 @@ pub struct Connection {
 #[serde(rename_all = "snake_case")]
 pub enum AppKind {
     OidcClient,
+    SamlSp,
 }
 
 /// A downstream app.
 pub struct App {
     pub id: AppId,
     pub kind: AppKind,
-    /// The protocol's name for it: the client_id.
+    /// Its name in the bridge file: the client_id, or a slug.
     pub name: String,
+    /// What messages call it: the client_id, the entity ID.
+    pub protocol_name: Option<String>,
     /// What a person reads.
     pub display_name: String,
     pub enabled: bool,
@@ -115,6 +127,7 @@ impl App {
         id: AppId,
         kind: AppKind,
         name: String,
+        protocol_name: Option<String>,
         display_name: String,
         enabled: bool,
         connections: Option<Vec<ConnectionId>>,
@@ -122,7 +135,7 @@ impl App {
         secret_hashes: Vec<[u8; 32]>,
     ) -> Self {
         let parsed = OnceLock::new();
-        Self { id, kind, name, display_name, enabled, connections, settings, secret_hashes, parsed }
+        Self { id, kind, name, protocol_name, display_name, enabled, connections, settings, secret_hashes, parsed }
     }
 
     pub fn allows(&self, connection: ConnectionId) -> bool {

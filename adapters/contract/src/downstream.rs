@@ -7,17 +7,20 @@ use std::sync::Arc;
 
 use crate::claims::Claims;
 use crate::config::{App, AppKind, Connection, Tenant};
+use crate::documents::PartnerDocuments;
 use crate::error::Complaint;
 use crate::grant::NewGrant;
 use crate::http::{HttpInput, Reply, Route};
+use crate::identity::OneTimeKey;
 use crate::ids::{AppId, PersonId, SessionId, TraceId};
+use crate::logout::{DownstreamLogout, NoticeId, Participant, PeerLogout, Told};
 use crate::proof::Permit;
 use crate::services::Rng;
 use crate::time::Timestamp;
 use crate::trace::TraceLog;
-use crate::upstream::LoginWish;
+use crate::upstream::{Finding, LoginWish};
 
-/// A downstream protocol: OIDC first.
+/// A downstream protocol: OIDC, SAML.
 #[async_trait]
 pub trait Downstream: Send + Sync {
     fn kind(&self) -> AppKind;
@@ -27,6 +30,12 @@ pub trait Downstream: Send + Sync {
 
     /// Checks the settings of an app when they are saved: every complaint at once.
     fn check_app(&self, name: &str, settings: &serde_json::Value, secrets: usize) -> Vec<Complaint>;
+
+    /// What the protocol's messages call the app: its client_id, its entity ID. Unique in the tenant
+    /// and kind. `None` where the settings don't say it.
+    fn protocol_name(&self, name: &str, _settings: &serde_json::Value) -> Option<String> {
+        Some(name.to_owned())
+    }
 
     /// The sector that a pairwise `sub` is made for (OpenID Connect Core 8.1).
     fn sector(&self, app: &App) -> String {
@@ -39,12 +48,35 @@ pub trait Downstream: Send + Sync {
     /// Takes a request in. `trace` is kept where the answer is a login or a refusal of one.
     async fn accept(&self, request: Request<'_>, trace: &mut TraceLog) -> Accepted;
 
-    /// Turns a finished login into the app's answer. Pure: what it wants stored goes into the
-    /// login's unit of work, and the reply leaves only after that is durable.
-    fn finish(&self, finish: Finish<'_>, permit: &Permit) -> Result<Finished, Refusal>;
+    /// Turns a finished login into the app's answer. It changes nothing itself: what it wants stored
+    /// goes into the login's unit of work, and the reply leaves only after that is durable. It may be
+    /// called again for the same login, when somebody else was faster.
+    async fn finish(&self, finish: Finish<'_>, permit: &Permit) -> Result<Finished, Refusal>;
 
     /// Tells the app that the login was refused, in the protocol's own form.
-    fn refuse(&self, tenant: &Tenant, continuation: &[u8], refusal: &Refusal, trace: TraceId) -> Reply;
+    async fn refuse(&self, tenant: &Arc<Tenant>, continuation: &[u8], refusal: &Refusal, trace: TraceId) -> Reply;
+
+    /// Where a browser is sent so that the app starts a login by itself, for logins that began at the
+    /// upstream (OpenID Connect Core 4; SAML profiles 4.1.5). `target` was checked against the
+    /// connection's list.
+    fn initiate(&self, _tenant: &Tenant, _app: &App, _target: Option<&str>) -> Option<String> {
+        None
+    }
+
+    /// Told of a session's end, and asking for one.
+    fn logout(&self) -> Option<&dyn DownstreamLogout> {
+        None
+    }
+
+    /// The documents of its apps, where they publish any.
+    fn documents(&self) -> Option<&dyn PartnerDocuments> {
+        None
+    }
+
+    /// Looks at an app's settings and dates, for `fedbridge check`.
+    fn check(&self, _tenant: &Tenant, _app: &App, _now: Timestamp) -> Vec<Finding> {
+        Vec::new()
+    }
 }
 
 pub struct Request<'a> {
@@ -58,7 +90,18 @@ pub struct Request<'a> {
 pub enum Accepted {
     Reply(Reply),
     Login(Box<LoginRequest>),
+    /// The person's wish, by way of the app: it may need the person's consent.
     Logout(LogoutRequest),
+    /// A message of the app's own server or of its browser binding, already verified.
+    PeerLogout {
+        app: AppId,
+        request: Box<PeerLogout>,
+    },
+    /// An app's answer to a notice of ours, already verified.
+    LogoutAnswer {
+        id: NoticeId,
+        told: Told,
+    },
 }
 
 /// A login that an app asks for, in words that every protocol has.
@@ -77,6 +120,11 @@ pub struct LoginRequest {
     pub choose: bool,
     /// The request's own address with all parameters, to come back to with `connection=` added.
     pub again: String,
+    /// Where a person can start anew after a failure; `again` where a request may come twice.
+    pub retry: Option<String>,
+    /// Used up in the unit of work that ends this login, so that a person may go back and choose
+    /// another connection, while a request is answered once.
+    pub once: Vec<OneTimeKey>,
     /// What the adapter needs to answer; it comes back in [`Finish::continuation`].
     pub continuation: Vec<u8>,
 }
@@ -137,7 +185,12 @@ pub struct IssuedIdentity {
     pub auth_time: Timestamp,
     pub acr: Option<String>,
     pub amr: Vec<String>,
+    /// Identity providers behind this login, nearest first: what the upstream calls itself, then those
+    /// that it names (SAML core 2.7.2.2).
+    pub authorities: Vec<String>,
     pub upstream_limit: Option<Timestamp>,
+    /// When our own session ends at the latest.
+    pub session_limit: Timestamp,
     pub trace: TraceId,
 }
 
@@ -145,6 +198,20 @@ pub struct IssuedIdentity {
 pub struct Finished {
     pub reply: Reply,
     pub grant: Option<NewGrant>,
+    /// The app wants to hear when the session ends.
+    pub participant: Option<Participant>,
+    /// A persistent identifier that was made just now.
+    pub name_id: Option<NewNameId>,
+}
+
+/// A persistent pairwise identifier (SAML core 8.3.7). It stays for ever: random, so never given to
+/// anybody else, and kept by the provider's entity ID, so that it outlives the app's registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewNameId {
+    /// The entity ID, or the affiliation that shares it.
+    pub qualifier: String,
+    pub person: PersonId,
+    pub value: String,
 }
 
 /// Why a login was refused, in words that every downstream protocol has.
@@ -165,6 +232,8 @@ pub enum RefusalKind {
     /// Policy, mapping or the upstream said no.
     AccessDenied,
     UnmetAuthnContext,
+    /// The kind of identifier that the app asks for can't be given (InvalidNameIDPolicy).
+    SubjectUnavailable,
     /// Ours to mend.
     ServerError,
     TemporarilyUnavailable,

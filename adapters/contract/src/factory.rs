@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::documents::PartnerDocuments;
 use crate::error::Complaint;
 use crate::ids::{ConnectionId, TenantId};
 use crate::services::Services;
@@ -20,6 +21,11 @@ pub trait AdapterFactory: Send + Sync {
 
     /// Fields of the configuration with their help, for the console and for near-miss errors.
     fn fields(&self) -> &'static [Field];
+
+    /// The documents of its connections, where the other side publishes any.
+    fn documents(&self) -> Option<&dyn PartnerDocuments> {
+        None
+    }
 
     /// Opens a connection, or says everything that is wrong with it. Unknown fields are
     /// complaints too.

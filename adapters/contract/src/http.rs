@@ -16,7 +16,8 @@ pub enum Method {
 /// One route of an adapter, relative to where the adapter is mounted.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
-    /// For example `token` or `saml/acs`, without a leading slash.
+    /// For example `token` or `saml/acs`, without a leading slash. A last segment `*` stands for any
+    /// one segment, which comes as [`HttpInput::last_segment`].
     pub path: &'static str,
     pub methods: &'static [Method],
     /// Whether scripts of other origins may call it (token, userinfo, keys, discovery; never authorize).
@@ -29,6 +30,8 @@ pub struct HttpInput {
     pub method: Method,
     /// The route's path as the adapter declared it.
     pub route: &'static str,
+    /// The segment that stands for the `*` of the route; empty without one.
+    pub last_segment: String,
     /// The raw query octets: a redirect-binding signature covers them as sent (SAML bindings 3.4.4.1).
     pub query: String,
     pub body: Bytes,
@@ -40,6 +43,19 @@ pub struct HttpInput {
     pub cookies: Vec<(String, String)>,
     /// The peer, or what a trusted proxy says it is.
     pub peer: IpAddr,
+}
+
+impl Route {
+    /// Whether `path` is this route, and what stands for its `*`.
+    pub fn matches<'p>(&self, path: &'p str) -> Option<&'p str> {
+        match self.path.strip_suffix("/*") {
+            None => (path == self.path).then_some(""),
+            Some(before) => {
+                let last = path.strip_prefix(before)?.strip_prefix('/')?;
+                (!last.is_empty() && !last.contains('/')).then_some(last)
+            }
+        }
+    }
 }
 
 impl HttpInput {

@@ -86,6 +86,9 @@ pub struct AuthnFacts {
     /// Methods of RFC 8176, as far as the upstream's word can be put into them.
     #[serde(default)]
     pub amr: Vec<String>,
+    /// The upstream's own name, such as its entity ID.
+    #[serde(default)]
+    pub authority: Option<String>,
     /// Identity providers behind the upstream (SAML core 2.7.2.2), nearest first.
     #[serde(default)]
     pub authorities: Vec<String>,
@@ -98,6 +101,10 @@ pub struct UpstreamSession {
     pub index: Option<String>,
     /// After this the bridge's session and its refresh tokens end too (SAML core 2.7.2).
     pub not_on_or_after: Option<Timestamp>,
+    /// How the upstream names the person in a logout request of its own, where it can send one. The
+    /// store keeps a hash of it to search by.
+    #[serde(default)]
+    pub logout_key: Option<String>,
     /// What the adapter needs to log this session out again, in its own form.
     #[serde(default)]
     pub logout_state: Option<String>,

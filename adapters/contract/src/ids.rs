@@ -79,7 +79,7 @@ id!(
     ConnectionId
 );
 id!(
-    /// A downstream application: an OIDC client, later a SAML SP or an LDAP app.
+    /// A downstream application: an OIDC client or a SAML service provider, later an LDAP app.
     AppId
 );
 id!(
@@ -101,4 +101,8 @@ id!(
 id!(
     /// The record of one login, shown to people when something fails.
     TraceId
+);
+id!(
+    /// One logout under way, with everybody who is to be told.
+    LogoutId
 );

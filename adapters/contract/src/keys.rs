@@ -135,6 +135,15 @@ impl KeyRing {
         self.oidc.iter().find(|key| key.signer.kid() == kid)
     }
 
+    /// SAML decryption keys, the one that metadata publishes first: `next` while a rollover is announced,
+    /// else `active`.
+    pub fn saml_encryption_certificates(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        [KeyState::Next, KeyState::Active].into_iter().flat_map(|state| {
+            let keys = self.saml_decryption.iter().filter(move |key| key.state == state);
+            keys.map(|key| (key.decrypter.kid(), key.certificate.as_slice()))
+        })
+    }
+
     pub fn saml_signer(&self) -> Option<&SigningKey> {
         self.saml_signing.iter().find(|key| key.state == KeyState::Active)
     }

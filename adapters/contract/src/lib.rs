@@ -4,11 +4,12 @@
 //! hub through the traits of [`services`], and the hub sees it through
 //! [`upstream`], [`downstream`] and [`factory`]. Nothing here performs I/O.
 //!
-//! Read in this order: [`identity`], [`upstream`], [`downstream`],
-//! [`services`], [`factory`].
+//! Read in this order: [`identity`], [`upstream`], [`downstream`], [`logout`],
+//! [`services`], [`factory`], [`documents`].
 
 pub mod claims;
 pub mod config;
+pub mod documents;
 pub mod downstream;
 pub mod error;
 pub mod factory;
@@ -17,6 +18,7 @@ pub mod http;
 pub mod identity;
 pub mod ids;
 pub mod keys;
+pub mod logout;
 pub mod page;
 pub mod proof;
 pub mod services;

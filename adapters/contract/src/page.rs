@@ -10,6 +10,10 @@ pub enum Page {
     /// RP-initiated logout without a valid hint asks first (RP-Initiated Logout 1.0, section 2).
     ConfirmLogout(ConfirmLogoutPage),
     LoggedOut(LoggedOutPage),
+    /// Frames that tell apps, while the person waits for at most a few seconds.
+    LoggingOut(LoggingOutPage),
+    /// What such a frame shows when its app has answered: nothing.
+    Noticed(NoticedPage),
     /// A login that no app asked for has ended well.
     SignedIn(SignedInPage),
 }
@@ -60,7 +64,31 @@ pub struct ConfirmLogoutPage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedOutPage {
     pub tenant: String,
+    /// Apps that could not be told, by their display name: the person should close them.
+    pub not_told: Vec<String>,
     pub way_back: Option<WayBack>,
+}
+
+/// Every notice has its frame. The page goes to `next` when all frames have loaded and been answered
+/// (a script asks `poll`), or after `wait_seconds` without any script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggingOutPage {
+    pub tenant: String,
+    /// Same-site addresses of ours; each leads on to its app.
+    pub frames: Vec<String>,
+    /// Answers 204 as soon as nobody is waited for, else 202.
+    pub poll: String,
+    pub next: String,
+    pub wait_seconds: u8,
+    /// The origins that frames may lead to, for the page's policy.
+    pub frame_origins: Vec<String>,
+    /// The origin that may frame this page: an upstream that logs out by frames itself.
+    pub framed_by: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticedPage {
+    pub tenant: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::config::{App, Tenant};
 use crate::error::StoreError;
 use crate::grant::{Grant, Redeemed, Rotated};
-use crate::ids::{GrantId, TenantId};
+use crate::ids::{GrantId, PersonId, TenantId};
+use crate::logout::Party;
 use crate::proof::Permit;
 use crate::time::Timestamp;
 use crate::trace::{Outcome, TraceLog};
@@ -28,6 +30,9 @@ pub struct Services {
     pub traces: Arc<dyn TraceSink>,
     pub counters: Arc<dyn Counters>,
     pub throttle: Arc<dyn Throttle>,
+    pub handles: Arc<dyn Handles>,
+    pub name_ids: Arc<dyn NameIds>,
+    pub sightings: Arc<dyn Sightings>,
 }
 
 pub trait Clock: Send + Sync {
@@ -52,6 +57,110 @@ pub fn random_text<const N: usize>(rng: &dyn Rng) -> String {
 #[async_trait]
 pub trait Egress: Send + Sync {
     async fn get(&self, url: &str, limits: EgressLimits) -> Result<Fetched, EgressError>;
+
+    /// As `get`; where the other side still has `etag`, it answers status 304 without a body.
+    async fn get_if_changed(&self, url: &str, etag: &str, limits: EgressLimits) -> Result<Fetched, EgressError>;
+
+    /// Sends a body under the same rules.
+    async fn post(&self, request: &EgressPost, limits: EgressLimits) -> Result<Fetched, EgressError>;
+}
+
+/// A body to be sent to another server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EgressPost {
+    pub url: String,
+    pub content_type: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+/// Short-lived values behind a handle that a peer or a browser brings back: parked requests,
+/// artifacts. Sealed in the store, gone when they expire.
+#[async_trait]
+pub trait Handles: Send + Sync {
+    async fn put(
+        &self,
+        tenant: TenantId,
+        purpose: &'static str,
+        handle: &str,
+        value: &[u8],
+        expires: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The value, which stays.
+    async fn peek(
+        &self,
+        tenant: TenantId,
+        purpose: &'static str,
+        handle: &str,
+        now: Timestamp,
+    ) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The value, which is gone then: of several callers one gets it.
+    async fn take(
+        &self,
+        tenant: TenantId,
+        purpose: &'static str,
+        handle: &str,
+        now: Timestamp,
+    ) -> Result<Option<Vec<u8>>, StoreError>;
+}
+
+/// Persistent pairwise identifiers that were given out (SAML core 8.3.7).
+#[async_trait]
+pub trait NameIds: Send + Sync {
+    /// What this person is called at `qualifier`, if anything yet.
+    async fn find(&self, tenant: TenantId, qualifier: &str, person: PersonId) -> Result<Option<String>, StoreError>;
+}
+
+/// Notes which partner has seen which key of ours, for rollovers. Never waits.
+pub trait Sightings: Send + Sync {
+    fn seen(&self, tenant: TenantId, party: Party, kid: &str, how: Sighting, at: Timestamp);
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sighting {
+    /// It fetched metadata of ours that publishes the key.
+    Published,
+    /// It encrypted to the key.
+    EncryptedTo,
+    /// It answered a message that the key had signed.
+    Verified,
+}
+
+/// Services for whoever opens adapters and logs nobody in: `check`, `plan`, tests.
+pub struct Closed;
+
+#[async_trait]
+impl Handles for Closed {
+    async fn put(&self, _: TenantId, _: &'static str, _: &str, _: &[u8], _: Timestamp) -> Result<(), StoreError> {
+        Err(closed())
+    }
+
+    async fn peek(&self, _: TenantId, _: &'static str, _: &str, _: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
+        Err(closed())
+    }
+
+    async fn take(&self, _: TenantId, _: &'static str, _: &str, _: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
+        Err(closed())
+    }
+}
+
+#[async_trait]
+impl NameIds for Closed {
+    async fn find(&self, _: TenantId, _: &str, _: PersonId) -> Result<Option<String>, StoreError> {
+        Err(closed())
+    }
+}
+
+impl Sightings for Closed {
+    fn seen(&self, _: TenantId, _: Party, _: &str, _: Sighting, _: Timestamp) {}
+}
+
+fn closed() -> StoreError {
+    StoreError("no logins run here".to_owned())
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -10,8 +10,8 @@ use crate::time::Timestamp;
 use crate::trace::{Step, TraceLog};
 use crate::upstream::{Answer, Begun, Challenge, Correlation, LoginOutcome, LoginWish, Start, UpstreamLogin};
 
-/// An ordinary handle, well below the 80 octets that RelayState may have (SAML bindings 3.4.3).
-const HANDLE: &str = "handle-of-this-very-login-0123456789";
+/// An ordinary handle: a ticket, below the 80 octets that RelayState may have (SAML bindings 3.4.3).
+const HANDLE: &str = "handle-of-this-very-login-0123456789-and-of-no-other-A";
 
 /// Drives one login through an adapter whose upstream says yes.
 ///

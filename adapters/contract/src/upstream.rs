@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Tenant;
+use crate::config::{AppKind, Tenant};
 use crate::error::ProtocolError;
 use crate::http::{HttpInput, Reply, Route};
 use crate::identity::AuthenticatedIdentity;
 use crate::ids::TransactionId;
+use crate::logout::UpstreamLogout;
 use crate::proof::Minter;
 use crate::time::Timestamp;
 use crate::trace::TraceLog;
@@ -16,6 +17,7 @@ use crate::trace::TraceLog;
 #[derive(Default)]
 pub struct Adapter {
     pub login: Option<Box<dyn UpstreamLogin>>,
+    pub logout: Option<Box<dyn UpstreamLogout>>,
     pub metadata: Option<Box<dyn PublishedMetadata>>,
     pub check: Option<Box<dyn SelfCheck>>,
 }
@@ -38,6 +40,49 @@ pub trait UpstreamLogin: Send + Sync {
 
     /// Verifies an answer against the transaction that it belongs to.
     async fn complete(&self, answer: Answer<'_>, minter: Minter, trace: &mut TraceLog) -> LoginOutcome;
+
+    /// What happens to logins that nobody asked for. `None`: they are refused.
+    fn unsolicited(&self) -> Option<&UnsolicitedPolicy> {
+        None
+    }
+
+    /// Verifies an answer that no request of ours asked for. Called only where the policy accepts it.
+    async fn complete_unsolicited(
+        &self,
+        _answer: UnsolicitedAnswer<'_>,
+        _minter: Minter,
+        _trace: &mut TraceLog,
+    ) -> LoginOutcome {
+        let public = "This way to log in is not available.";
+        LoginOutcome::Rejected(ProtocolError::new("invalid_request", public, "unsolicited answers are not accepted"))
+    }
+}
+
+/// The connection's `allow_idp_initiated` (SAML profiles 4.1.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnsolicitedPolicy {
+    /// The app that is started: its name in the bridge file, with its kind.
+    pub app: (AppKind, String),
+    pub mode: UnsolicitedMode,
+    /// What RelayState may name; anything else starts the app without a target.
+    pub targets: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnsolicitedMode {
+    /// The answer is thrown away unread, and a login of our own starts: nobody can be logged in as
+    /// somebody else by a link.
+    Bounce,
+    /// The answer is verified and used.
+    Accept,
+}
+
+pub struct UnsolicitedAnswer<'a> {
+    pub tenant: &'a Tenant,
+    pub input: &'a HttpInput,
+    /// Made for this answer alone; the proof covers it.
+    pub transaction: TransactionId,
+    pub now: Timestamp,
 }
 
 /// What a connection publishes about itself, for example SP metadata.
@@ -57,6 +102,28 @@ pub trait SelfCheck: Send + Sync {
 pub struct Finding {
     pub level: Level,
     pub text: String,
+    /// What ends, and when, for the radar: certificates, metadata, secrets.
+    pub ends: Option<Ending>,
+}
+
+/// Something with a date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// For a metric's label: `signing certificate 3f9a…`, `metadata`.
+    pub what: String,
+    pub at: Timestamp,
+}
+
+impl Finding {
+    pub fn new(level: Level, text: impl Into<String>) -> Self {
+        Self { level, text: text.into(), ends: None }
+    }
+
+    #[must_use]
+    pub fn ending(mut self, what: impl Into<String>, at: Timestamp) -> Self {
+        self.ends = Some(Ending { what: what.into(), at });
+        self
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +143,15 @@ pub struct LoginWish {
     /// The oldest authentication that will do, in seconds.
     pub max_age: Option<u64>,
     pub acr_values: Vec<String>,
+    /// One of `acr_values` must be reached (RequestedAuthnContext), not just be tried for.
+    #[serde(default)]
+    pub acr_required: bool,
+    /// How many more providers may stand between (SAML core 3.4.1.5).
+    #[serde(default)]
+    pub proxy_count: Option<u32>,
+    /// Who asks, nearest first: client IDs and entity IDs.
+    #[serde(default)]
+    pub requesters: Vec<String>,
     pub login_hint: Option<String>,
     pub ui_locales: Option<String>,
 }
@@ -105,8 +181,10 @@ pub enum Challenge {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Correlation {
     Handle(String),
-    /// The answer names no transaction: an unsolicited (IdP-initiated) login.
-    Unsolicited,
+    /// The answer names no transaction: an unsolicited (IdP-initiated) login. `target` is its RelayState.
+    Unsolicited {
+        target: Option<String>,
+    },
     /// The message can't be one of ours; the sentence is for the trace.
     Malformed(String),
 }
@@ -130,6 +208,9 @@ pub enum LoginOutcome {
     UpstreamRefused(UpstreamRefusal),
     /// Our checks said no. The trace holds the failed check.
     Rejected(ProtocolError),
+    /// The same, because the signature is of a key that we don't know: a look at the upstream's
+    /// metadata may help, and the hub then asks once more.
+    KeyUnknown(ProtocolError),
 }
 
 /// The upstream's refusal, in words that every downstream protocol has.

@@ -107,7 +107,7 @@ impl UpstreamLogin for FakeLogin {
     fn correlate(&self, input: &HttpInput) -> Correlation {
         match input.query_params().into_iter().find(|(name, _)| name == "handle") {
             Some((_, handle)) => Correlation::Handle(handle),
-            None => Correlation::Unsolicited,
+            None => Correlation::Unsolicited { target: None },
         }
     }
 
@@ -134,7 +134,13 @@ impl UpstreamLogin for FakeLogin {
                 stable: true,
             },
             attributes,
-            authn: AuthnFacts { auth_time: answer.now, acr: None, amr: vec!["user".into()], authorities: Vec::new() },
+            authn: AuthnFacts {
+                auth_time: answer.now,
+                acr: None,
+                amr: vec!["user".into()],
+                authority: None,
+                authorities: Vec::new(),
+            },
             session: UpstreamSession::default(),
             onward: Onward::Unrestricted,
             once: Vec::new(),
@@ -167,6 +173,7 @@ mod tests {
         HttpInput {
             method: Method::Get,
             route: ROUTES[0].path,
+            last_segment: String::new(),
             query: location.split_once('?').unwrap().1.to_owned(),
             body: Default::default(),
             content_type: None,

@@ -88,13 +88,13 @@ fn own_keys(sp: &ServiceProvider, keys: &KeyRing) -> Vec<Finding> {
 }
 
 fn fine(text: String) -> Finding {
-    Finding { level: Level::Fine, text }
+    Finding::new(Level::Fine, text)
 }
 
 fn warning(text: String) -> Finding {
-    Finding { level: Level::Warning, text }
+    Finding::new(Level::Warning, text)
 }
 
 fn problem(text: String) -> Finding {
-    Finding { level: Level::Problem, text }
+    Finding::new(Level::Problem, text)
 }

@@ -36,6 +36,7 @@ impl AdapterFactory for SamlFactory {
         let shared = || SharedProvider(Arc::clone(&sp));
         Ok(Adapter {
             login: Some(Box::new(shared())),
+            logout: None,
             metadata: Some(Box::new(shared())),
             check: Some(Box::new(shared())),
         })

@@ -142,12 +142,14 @@ pub fn app_spec(client: &DesiredClient) -> AppSpec {
     AppSpec {
         kind: AppKind::OidcClient,
         name: client.client_id.clone(),
+        protocol_name: None,
         display_name: client.name.clone(),
         enabled: client.enabled,
         connections: None,
         release: client.release.clone(),
         claims: client.claims.clone(),
         subject_type: client.subject_type,
+        groups: Vec::new(),
         settings: client.settings.clone(),
     }
 }

@@ -11,7 +11,7 @@ use fedbridge_contract::grant::{Grant, Redeemed, Rotated};
 use fedbridge_contract::ids::{GrantId, TenantId};
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{
-    Clock, Counters, Egress, Gate, GateRefusal, Grants, RefreshLifetimes, Rng, Rotation, Services, Throttle,
+    Clock, Closed, Counters, Egress, Gate, GateRefusal, Grants, RefreshLifetimes, Rng, Rotation, Services, Throttle,
     TokenSecrets, TraceEvent, TraceSink,
 };
 use fedbridge_contract::time::Timestamp;
@@ -29,6 +29,9 @@ pub fn services(clock: Arc<dyn Clock>, rng: Arc<dyn Rng>, egress: Arc<dyn Egress
         traces: offline.clone(),
         counters: offline.clone(),
         throttle: offline,
+        handles: Arc::new(Closed),
+        name_ids: Arc::new(Closed),
+        sightings: Arc::new(Closed),
     }
 }
 

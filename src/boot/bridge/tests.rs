@@ -10,7 +10,7 @@ use fedbridge_contract::factory::{AdapterFactory, Field, Open};
 use fedbridge_contract::http::{Reply, Route};
 use fedbridge_contract::ids::TraceId;
 use fedbridge_contract::proof::Permit;
-use fedbridge_contract::services::{Clock, Egress, EgressError, EgressLimits, Fetched, Rng};
+use fedbridge_contract::services::{Clock, Egress, EgressError, EgressLimits, EgressPost, Fetched, Rng};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::Adapter;
@@ -98,11 +98,11 @@ impl Downstream for TestProvider {
         Accepted::Reply(Reply::body(404, "text/plain", ""))
     }
 
-    fn finish(&self, _: Finish<'_>, _: &Permit) -> Result<Finished, Refusal> {
+    async fn finish(&self, _: Finish<'_>, _: &Permit) -> Result<Finished, Refusal> {
         unreachable!("nobody logs in here")
     }
 
-    fn refuse(&self, _: &Tenant, _: &[u8], _: &Refusal, _: TraceId) -> Reply {
+    async fn refuse(&self, _: &Arc<Tenant>, _: &[u8], _: &Refusal, _: TraceId) -> Reply {
         Reply::body(404, "text/plain", "")
     }
 }
@@ -141,6 +141,14 @@ impl Egress for TestEgress {
         };
         let body = Bytes::from_static(b"<EntityDescriptor entityID='fetched'/>");
         Ok(Fetched { status, content_type: None, etag: None, body })
+    }
+
+    async fn get_if_changed(&self, url: &str, _: &str, limits: EgressLimits) -> Result<Fetched, EgressError> {
+        self.get(url, limits).await
+    }
+
+    async fn post(&self, request: &EgressPost, _: EgressLimits) -> Result<Fetched, EgressError> {
+        Err(EgressError { url: request.url.clone(), cause: "a plan sends nothing".to_owned() })
     }
 }
 

@@ -179,16 +179,16 @@ fn validity(what: &str, end: &Asn1TimeRef) -> Finding {
     if passes(0) {
         problem(format!("{what} ended on {end}"))
     } else if passes(SOON) {
-        Finding { level: Level::Warning, text: format!("{what} ends on {end}") }
+        Finding::new(Level::Warning, format!("{what} ends on {end}"))
     } else {
         fine(format!("{what} is valid until {end}"))
     }
 }
 
 fn fine(text: String) -> Finding {
-    Finding { level: Level::Fine, text }
+    Finding::new(Level::Fine, text)
 }
 
 fn problem(text: String) -> Finding {
-    Finding { level: Level::Problem, text }
+    Finding::new(Level::Problem, text)
 }

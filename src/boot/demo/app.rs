@@ -52,7 +52,7 @@ impl DemoApp {
 
     pub fn route(&self, route: &str) -> Option<Found> {
         let route = [START, CALLBACK].into_iter().find(|declared| declared.path == route)?;
-        Some(Found { route, handler: Box::new(self.clone()) })
+        Some(Found { route, last_segment: String::new(), handler: Box::new(self.clone()) })
     }
 
     /// The authorization request: code flow with PKCE.

@@ -19,7 +19,7 @@ const SSO: Route = Route { path: "sso", methods: &[Method::Get], cors: false };
 
 impl DemoProvider {
     pub fn route(&self, route: &str) -> Option<Found> {
-        (route == SSO.path).then(|| Found { route: SSO, handler: Box::new(self.clone()) })
+        (route == SSO.path).then(|| Found { route: SSO, last_segment: String::new(), handler: Box::new(self.clone()) })
     }
 }
 

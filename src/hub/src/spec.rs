@@ -6,9 +6,12 @@ use std::collections::BTreeMap;
 use fedbridge_contract::config::AppKind;
 use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
 use fedbridge_contract::keys::{KeyPurpose, KeyState, SignatureAlgorithm};
+use fedbridge_contract::logout::Party;
 use fedbridge_contract::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use crate::ports::StoredDocument;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TenantSpec {
@@ -38,8 +41,11 @@ pub struct ConnectionSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AppSpec {
     pub kind: AppKind,
-    /// The protocol's name: the client_id.
+    /// The client_id, or the slug of another kind of app.
     pub name: String,
+    /// What messages call it, where that is another name: the entity ID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol_name: Option<String>,
     pub display_name: String,
     pub enabled: bool,
     /// Connections that may log people in to it; `None` means all of the tenant.
@@ -51,6 +57,9 @@ pub struct AppSpec {
     pub claims: Map<String, Value>,
     #[serde(default)]
     pub subject_type: SubjectType,
+    /// Only members of these groups may log in through it; empty: everybody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
     pub settings: Value,
 }
 
@@ -185,6 +194,8 @@ pub struct TenantConfiguration {
     pub apps: Vec<StoredApp>,
     pub secrets: Vec<StoredSecret>,
     pub keys: Vec<StoredKey>,
+    /// In force, by whose they are. The settings of an object hold the address, this the text.
+    pub documents: Vec<StoredDocument>,
 }
 
 /// One change of the configuration. A list of them is applied whole or not at all.
@@ -214,4 +225,11 @@ pub enum ConfigChange {
         name: String,
     },
     PutKey(StoredKey),
+    /// A document that was fetched for a new address. An object whose setting has no address loses its
+    /// document with `DeleteDocument`.
+    PutDocument(StoredDocument),
+    DeleteDocument {
+        tenant: TenantId,
+        party: Party,
+    },
 }

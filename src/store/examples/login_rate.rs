@@ -98,12 +98,14 @@ impl Bench {
         let app_spec = AppSpec {
             kind: AppKind::OidcClient,
             name: "app".into(),
+            protocol_name: None,
             display_name: "App".into(),
             enabled: true,
             connections: None,
             release: vec![],
             claims: serde_json::Map::new(),
             subject_type: SubjectType::Public,
+            groups: vec![],
             settings: Value::Null,
         };
         [
@@ -156,6 +158,7 @@ impl Bench {
             connection: self.connection,
             idle_expires: later(1800),
             absolute_expires: later(36_000),
+            upstream: None,
             sealed: vec![2; 900],
         };
         let once = Command::Once { purpose: "saml.assertion".into(), key: id.to_string(), expires: later(300) };

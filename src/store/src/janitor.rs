@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::time::Timestamp;
@@ -21,6 +22,9 @@ const STRETCH: u64 = 500;
 /// Stretches of one call for one table.
 const ROUNDS: u32 = 20;
 
+/// Notices are kept for this long behind their end, so that a late page still finds them.
+const KEEP_NOTICE: Duration = Duration::from_secs(60 * 60);
+
 /// How many expired rows the janitor deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -29,6 +33,10 @@ pub struct Swept {
     pub sessions: u64,
     pub grants: u64,
     pub revoked_tokens: u64,
+    pub participants: u64,
+    pub logouts: u64,
+    pub logout_notices: u64,
+    pub handles: u64,
     pub traces: u64,
     /// A table was not walked to its end: expired rows may be left, and the next call should come soon.
     pub more: bool,
@@ -38,16 +46,14 @@ pub struct Swept {
 #[derive(Default)]
 pub struct Walks(Mutex<HashMap<&'static str, Key>>);
 
-/// A primary key: the tenant, and an id or a hash.
-#[derive(Clone)]
-struct Key(Uuid, Arg);
+/// The values of a primary key, in its order.
+type Key = Vec<Arg>;
 
 /// What is walked.
 struct Table {
     name: &'static str,
-    /// The second column of the primary key, and what lies before every value of it.
-    id: &'static str,
-    first: Arg,
+    /// The columns of the primary key, each with what lies before every value of it.
+    key: Vec<(&'static str, Arg)>,
     expiry: &'static str,
 }
 
@@ -60,14 +66,25 @@ impl SystemStore {
     /// The database does not answer.
     pub async fn janitor(&self, now: Timestamp, traces_before: Timestamp) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
-        let by_id = |name, expiry| Table { name, id: "id", first: Arg::Uuid(Uuid::nil()), expiry };
-        let by_hash = |name, id| Table { name, id, first: Arg::Octets(Vec::new()), expiry: "expires_at" };
+        let table = |name, key: &[(&'static str, Arg)], expiry| {
+            let tenant = ("tenant_id", Arg::Uuid(Uuid::nil()));
+            Table { name, key: std::iter::once(tenant).chain(key.iter().cloned()).collect(), expiry }
+        };
+        let (id, hash) = (Arg::Uuid(Uuid::nil()), Arg::Octets(Vec::new()));
+        let by_id = |name, expiry| table(name, &[("id", id.clone())], expiry);
+        let by_hash = |name, column| table(name, &[(column, hash.clone())], "expires_at");
+        let in_session = [("session_id", id.clone()), ("app_id", id.clone())];
+        let of_logout = [("logout_id", id.clone()), ("app_id", id.clone()), ("session_id", id.clone())];
         for (table, before, count) in [
             (by_id("transactions", "expires_at"), now, &mut swept.transactions),
             (by_hash("one_time_keys", "key_hash"), now, &mut swept.one_time_keys),
             (by_id("sessions", "absolute_expires_at"), now, &mut swept.sessions),
             (by_id("grants", "expires_at"), now, &mut swept.grants),
             (by_hash("revoked_tokens", "jti_hash"), now, &mut swept.revoked_tokens),
+            (table("participants", &in_session, "expires_at"), now, &mut swept.participants),
+            (by_id("logouts", "expires_at"), now, &mut swept.logouts),
+            (table("logout_notices", &of_logout, "expires_at"), now - KEEP_NOTICE, &mut swept.logout_notices),
+            (by_hash("handles", "handle_hash"), now, &mut swept.handles),
             (by_id("traces", "at"), traces_before, &mut swept.traces),
         ] {
             let (deleted, ended) = self.walk(&table, before).await?;
@@ -80,7 +97,8 @@ impl SystemStore {
     /// Walks on through a table; gives how many rows went, and whether its end was met.
     async fn walk(&self, table: &Table, before: Timestamp) -> Result<(u64, bool), StoreError> {
         let walks = &self.0.inner.walks;
-        let mut from = walks.get(table.name).unwrap_or_else(|| Key(Uuid::nil(), table.first.clone()));
+        let first = || table.key.iter().map(|(_, first)| first.clone()).collect();
+        let mut from = walks.get(table.name).unwrap_or_else(first);
         let mut deleted = 0;
         for _ in 0..ROUNDS {
             let to = self.end_of_stretch(table, &from).await?;
@@ -96,21 +114,17 @@ impl SystemStore {
 
     /// The last key of the stretch behind a key; `None` where the table ends before.
     async fn end_of_stretch(&self, table: &Table, from: &Key) -> Result<Option<Key>, StoreError> {
-        let Table { name, id, .. } = table;
+        let (name, columns, places) = (table.name, table.columns(), table.places());
         let sql = format!(
-            "SELECT tenant_id, {id} FROM {name} WHERE (tenant_id, {id}) > (?, ?) \
-             ORDER BY tenant_id, {id} LIMIT 1 OFFSET {}",
+            "SELECT {columns} FROM {name} WHERE ({columns}) > ({places}) ORDER BY {columns} LIMIT 1 OFFSET {}",
             STRETCH - 1
         );
-        let rows = self.0.all(&sql, from.args().to_vec()).await?;
-        let key = |row| {
-            let id = match table.first {
-                Arg::Uuid(_) => Arg::Uuid(read_uuid(row, 1)?),
-                _ => Arg::Octets(get(row, 1)?),
-            };
-            Ok(Key(read_uuid(row, 0)?, id))
+        let rows = self.0.all(&sql, from.clone()).await?;
+        let value = |row, (at, (_, first)): (usize, &(&str, Arg))| match first {
+            Arg::Uuid(_) => read_uuid(row, at).map(Arg::Uuid),
+            _ => get(row, at).map(Arg::Octets),
         };
-        rows.first().map(key).transpose()
+        rows.first().map(|row| table.key.iter().enumerate().map(|column| value(row, column)).collect()).transpose()
     }
 
     async fn delete_between(
@@ -120,13 +134,13 @@ impl SystemStore {
         to: Option<&Key>,
         before: Timestamp,
     ) -> Result<u64, StoreError> {
-        let Table { name, id, expiry, .. } = table;
-        let mut sql = format!("DELETE FROM {name} WHERE {expiry} < ? AND (tenant_id, {id}) > (?, ?)");
+        let (name, expiry, columns, places) = (table.name, table.expiry, table.columns(), table.places());
+        let mut sql = format!("DELETE FROM {name} WHERE {expiry} < ? AND ({columns}) > ({places})");
         let mut args = vec![Arg::Int(before.millis())];
-        args.extend(from.args());
+        args.extend_from_slice(from);
         if let Some(to) = to {
-            sql.push_str(&format!(" AND (tenant_id, {id}) <= (?, ?)"));
-            args.extend(to.args());
+            sql.push_str(&format!(" AND ({columns}) <= ({places})"));
+            args.extend_from_slice(to);
         }
         match self.0.background(vec![Change::new(sql, args)]).await {
             Ok(rows) => Ok(rows.iter().sum()),
@@ -136,9 +150,13 @@ impl SystemStore {
     }
 }
 
-impl Key {
-    fn args(&self) -> [Arg; 2] {
-        [Arg::Uuid(self.0), self.1.clone()]
+impl Table {
+    fn columns(&self) -> String {
+        self.key.iter().map(|(column, _)| *column).collect::<Vec<_>>().join(", ")
+    }
+
+    fn places(&self) -> String {
+        vec!["?"; self.key.len()].join(", ")
     }
 }
 

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use fedbridge_contract::downstream::NewNameId;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::grant::{MAX_ACCESS_TOKEN, NewGrant};
-use fedbridge_contract::ids::{GrantId, SessionId, TenantId, TransactionId};
+use fedbridge_contract::ids::{AppId, GrantId, SessionId, TenantId, TransactionId};
+use fedbridge_contract::logout::Participant;
 use fedbridge_contract::time::Timestamp;
-use fedbridge_hub::ports::{Command, GuardFailed, NewLink, NewSession, NewTransaction, Sealer, Unit, UnitError};
+use fedbridge_hub::ports::{
+    Command, GuardFailed, NewLink, NewLogout, NewSession, NewTransaction, Sealer, Unit, UnitError,
+};
 
 use crate::work::{Arg, Change, digest};
 
@@ -55,6 +59,11 @@ pub fn plan(tenant: TenantId, unit: Unit, sealer: &dyn Sealer) -> Result<Plan, U
                 plan.free(revoke_grants_of_session(tenant, session, now));
                 plan.free(end_session(tenant, session));
             }
+            Command::OpenLogout(new) => plan.free(open_logout(tenant, new, now)?),
+            Command::Join { session, expires, participant } => {
+                plan.free(join(tenant, session, expires, &participant, sealer)?);
+            }
+            Command::KeepNameId(new) => plan.guarded(keep_name_id(tenant, new, now), GuardFailed::NameIdExists),
             Command::InsertGrant(grant) => plan.free(insert_grant(tenant, &grant, sealer)?),
         }
     }
@@ -128,10 +137,11 @@ fn link_person(tenant: TenantId, link: NewLink, now: Timestamp) -> Change {
 }
 
 fn start_session(tenant: TenantId, new: NewSession) -> Change {
+    let (key, index) = upstream_hashes(new.upstream.as_ref());
     Change::new(
         "INSERT INTO sessions \
-         (tenant_id, id, cookie_hash, person_id, connection_id, idle_expires_at, absolute_expires_at, sealed) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+         (tenant_id, id, cookie_hash, person_id, connection_id, idle_expires_at, absolute_expires_at, \
+         upstream_hash, upstream_index_hash, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         vec![
             uuid(tenant),
             Arg::Uuid(new.id.uuid()),
@@ -140,6 +150,8 @@ fn start_session(tenant: TenantId, new: NewSession) -> Change {
             Arg::Uuid(new.connection.uuid()),
             millis(new.idle_expires),
             millis(new.absolute_expires),
+            key,
+            index,
             Arg::Octets(new.sealed),
         ],
     )
@@ -147,15 +159,18 @@ fn start_session(tenant: TenantId, new: NewSession) -> Change {
 
 /// The person stays the same: a session never passes from one to another.
 fn renew_session(tenant: TenantId, new: NewSession, now: Timestamp) -> Change {
+    let (key, index) = upstream_hashes(new.upstream.as_ref());
     Change::new(
         "UPDATE sessions SET cookie_hash = ?, connection_id = ?, idle_expires_at = ?, absolute_expires_at = ?, \
-         sealed = ? WHERE tenant_id = ? AND id = ? AND person_id = ? \
+         upstream_hash = ?, upstream_index_hash = ?, sealed = ? WHERE tenant_id = ? AND id = ? AND person_id = ? \
          AND idle_expires_at > ? AND absolute_expires_at > ?",
         vec![
             Arg::Octets(new.cookie_hash.to_vec()),
             Arg::Uuid(new.connection.uuid()),
             millis(new.idle_expires),
             millis(new.absolute_expires),
+            key,
+            index,
             Arg::Octets(new.sealed),
             uuid(tenant),
             Arg::Uuid(new.id.uuid()),
@@ -164,6 +179,11 @@ fn renew_session(tenant: TenantId, new: NewSession, now: Timestamp) -> Change {
             millis(now),
         ],
     )
+}
+
+fn upstream_hashes(upstream: Option<&(String, Option<String>)>) -> (Arg, Arg) {
+    let index = upstream.and_then(|(_, index)| index.as_deref());
+    (Arg::OptOctets(upstream.map(|(key, _)| digest(&[key]))), Arg::OptOctets(index.map(|index| digest(&[index]))))
 }
 
 fn touch_session(tenant: TenantId, session: SessionId, idle_expires: Timestamp, now: Timestamp) -> Change {
@@ -216,6 +236,69 @@ fn insert_grant(tenant: TenantId, grant: &NewGrant, sealer: &dyn Sealer) -> Resu
             Arg::Octets(sealer.seal(&grant_place(tenant, grant.id), &plain)),
         ],
     ))
+}
+
+fn open_logout(tenant: TenantId, new: NewLogout, now: Timestamp) -> Result<Change, StoreError> {
+    let sessions = serde_json::to_string(&new.sessions).map_err(|_| StoreError("ids can't be written".into()))?;
+    Ok(Change::new(
+        "INSERT INTO logouts (tenant_id, id, created_at, expires_at, spread, sessions, sealed) \
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        vec![
+            uuid(tenant),
+            Arg::Uuid(new.id.uuid()),
+            millis(now),
+            millis(new.expires),
+            Arg::Flag(false),
+            Arg::Text(sessions),
+            Arg::Octets(new.sealed),
+        ],
+    ))
+}
+
+/// A second login renews the app's part.
+fn join(
+    tenant: TenantId,
+    session: SessionId,
+    expires: Timestamp,
+    new: &Participant,
+    sealer: &dyn Sealer,
+) -> Result<Change, StoreError> {
+    let plain = serde_json::to_vec(new).map_err(|_| StoreError("the participant can't be written as JSON".into()))?;
+    Ok(Change::new(
+        "INSERT INTO participants (tenant_id, session_id, app_id, key_hash, index_hash, expires_at, sealed) \
+         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, session_id, app_id) DO UPDATE SET \
+         key_hash = excluded.key_hash, index_hash = excluded.index_hash, expires_at = excluded.expires_at, \
+         sealed = excluded.sealed",
+        vec![
+            uuid(tenant),
+            Arg::Uuid(session.uuid()),
+            Arg::Uuid(new.app.uuid()),
+            Arg::Octets(digest(&[&new.key])),
+            Arg::OptOctets(new.index.as_deref().map(|index| digest(&[index]))),
+            millis(expires),
+            Arg::Octets(sealer.seal(&participant_place(tenant, session, new.app), &plain)),
+        ],
+    ))
+}
+
+fn keep_name_id(tenant: TenantId, new: NewNameId, now: Timestamp) -> Change {
+    Change::new(
+        "INSERT INTO name_ids (tenant_id, qualifier_hash, person_id, qualifier, value, created_at) \
+         VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, qualifier_hash, person_id) DO NOTHING",
+        vec![
+            uuid(tenant),
+            Arg::Octets(digest(&[&new.qualifier])),
+            Arg::Uuid(new.person.uuid()),
+            Arg::Text(new.qualifier),
+            Arg::Text(new.value),
+            millis(now),
+        ],
+    )
+}
+
+/// The place that a participant is sealed for. Its notices keep the same text.
+pub fn participant_place(tenant: TenantId, session: SessionId, app: AppId) -> Vec<u8> {
+    format!("{tenant}/participant/{session}/{app}").into_bytes()
 }
 
 /// The place that a grant's record is sealed for.

@@ -49,7 +49,7 @@ impl Dispatch for Gallery {
         let Place::Tenant { route, .. } = place else { return None };
         let path = ROUTES.into_iter().find(|known| *known == route)?;
         let route = Route { path, methods: &[Method::Get, Method::Post], cors: false };
-        Some(Found { route, handler: Box::new(Gallery) })
+        Some(Found { route, last_segment: String::new(), handler: Box::new(Gallery) })
     }
 }
 
@@ -96,10 +96,14 @@ impl Handle for Gallery {
                 action: "/t/acme/logged-out".into(),
                 fields: vec![("csrf".into(), "token".into())],
             }),
-            "logged-out" => {
-                Page::LoggedOut(LoggedOutPage { tenant: "Acme".into(), way_back: way_back("Back to Portal") })
+            "logged-out" => Page::LoggedOut(LoggedOutPage {
+                tenant: "Acme".into(),
+                not_told: Vec::new(),
+                way_back: way_back("Back to Portal"),
+            }),
+            "logged-out-bare" => {
+                Page::LoggedOut(LoggedOutPage { tenant: "Acme".into(), not_told: Vec::new(), way_back: None })
             }
-            "logged-out-bare" => Page::LoggedOut(LoggedOutPage { tenant: "Acme".into(), way_back: None }),
             "signed-in" => Page::SignedIn(SignedInPage {
                 tenant: "Acme".into(),
                 person: "Ada Lovelace".into(),

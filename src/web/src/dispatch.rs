@@ -16,6 +16,8 @@ pub trait Dispatch: Send + Sync {
 pub struct Found {
     /// Its methods are checked here, and `cors` decides the CORS headers.
     pub route: Route,
+    /// What stands for the `*` of the route ([`Route::matches`]); empty without one.
+    pub last_segment: String,
     pub handler: Box<dyn Handle>,
 }
 

@@ -35,6 +35,10 @@ pub(crate) fn page(page: &Page) -> Result<String, Fault> {
         Page::LoggedOut(page) => {
             finish(&LoggedOutView { tenant: &page.tenant, way_back: safe(page.way_back.as_ref()), page })
         }
+        Page::LoggingOut(_) | Page::Noticed(_) => {
+            tracing::error!("a page was refused: logout by frames has no pages here");
+            Err(Fault::Internal)
+        }
         Page::SignedIn(page) => {
             own_address(&page.logout)?;
             finish(&SignedInView { tenant: &page.tenant, page })

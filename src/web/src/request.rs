@@ -49,6 +49,7 @@ pub(crate) fn input(
     request: &HttpRequest,
     method: Method,
     route: &Route,
+    last_segment: String,
     body: Bytes,
     https: bool,
     trusted: &[Network],
@@ -59,6 +60,7 @@ pub(crate) fn input(
     Ok(HttpInput {
         method,
         route: route.path,
+        last_segment,
         query: request.query_string().to_owned(),
         body,
         content_type: single(headers, CONTENT_TYPE)?,

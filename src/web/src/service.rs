@@ -56,7 +56,7 @@ impl Service {
     ) -> Result<HttpResponse, Fault> {
         request::check_head(request, &self.limits)?;
         let place = Place::parse(request.path()).ok_or(Fault::NotFound)?;
-        let Found { route, handler } = self.dispatch.resolve(place).ok_or(Fault::NotFound)?;
+        let Found { route, last_segment, handler } = self.dispatch.resolve(place).ok_or(Fault::NotFound)?;
         *matched = Some(route);
         let method = request::method(request).ok_or(Fault::MethodNotAllowed(route.methods))?;
         if !route.methods.contains(&method) {
@@ -73,7 +73,8 @@ impl Service {
         } else {
             Bytes::new()
         };
-        let input = request::input(request, method, &route, body, self.site.https, &self.trusted_proxies)?;
+        let input =
+            request::input(request, method, &route, last_segment, body, self.site.https, &self.trusted_proxies)?;
         reply::render(handler.handle(input).await, &self.site)
     }
 

@@ -55,7 +55,7 @@ pub(crate) fn finish(finish: &Finish<'_>, _permit: &Permit) -> Result<Finished, 
     };
     let grant = NewGrant { id, record, code_hash: sha256(code.as_bytes()), code_expires: finish.now + CODE_LIFETIME };
     let reply = send(&finish.tenant.issuer, &pending.destination, vec![("code", code)]);
-    Ok(Finished { reply, grant: Some(grant) })
+    Ok(Finished { reply, grant: Some(grant), participant: None, name_id: None })
 }
 
 /// Whether the answer may still go there. The login took a while, and an administrator may
@@ -92,7 +92,7 @@ fn code_of(kind: RefusalKind) -> &'static str {
         RefusalKind::ConsentRequired => "consent_required",
         RefusalKind::AccessDenied => "access_denied",
         RefusalKind::UnmetAuthnContext => "unmet_authentication_requirements",
-        RefusalKind::ServerError => "server_error",
+        RefusalKind::SubjectUnavailable | RefusalKind::ServerError => "server_error",
         RefusalKind::TemporarilyUnavailable => "temporarily_unavailable",
     }
 }

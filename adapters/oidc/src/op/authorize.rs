@@ -222,6 +222,9 @@ fn examine(
         passive: prompt.none,
         max_age,
         acr_values,
+        acr_required: false, // `finish` looks at the essential ones.
+        proxy_count: None,
+        requesters: vec![app.name.clone()],
         login_hint: login_hint.clone(),
         ui_locales: params.get("ui_locales").map(str::to_owned),
     };
@@ -239,6 +242,7 @@ fn examine(
     let pending = Pending { app: app.id, destination, essential_acr, memory };
     let continuation = serde_json::to_vec(&pending)
         .map_err(|_| Refused::new("server_error", "Something went wrong here. Please try again."))?;
+    let again = again(&exchange.tenant.issuer, params, &prompts);
     Ok(LoginRequest {
         app: app.id,
         wish,
@@ -247,7 +251,9 @@ fn examine(
         requested_claims: asked.names,
         expected_sub,
         choose: prompt.select_account,
-        again: again(&exchange.tenant.issuer, params, &prompts),
+        retry: Some(again.clone()),
+        again,
+        once: Vec::new(),
         continuation,
     })
 }

@@ -43,6 +43,8 @@ mod strict_json;
 mod token;
 mod userinfo;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use fedbridge_contract::config::{App, AppKind, Tenant};
 use fedbridge_contract::downstream::{Accepted, Downstream, Finish, Finished, Refusal, Request};
@@ -144,11 +146,11 @@ impl Downstream for OpenIdProvider {
         Accepted::Reply(reply)
     }
 
-    fn finish(&self, finish: Finish<'_>, permit: &Permit) -> Result<Finished, Refusal> {
+    async fn finish(&self, finish: Finish<'_>, permit: &Permit) -> Result<Finished, Refusal> {
         answer::finish(&finish, permit)
     }
 
-    fn refuse(&self, tenant: &Tenant, continuation: &[u8], refusal: &Refusal, trace: TraceId) -> Reply {
+    async fn refuse(&self, tenant: &Arc<Tenant>, continuation: &[u8], refusal: &Refusal, trace: TraceId) -> Reply {
         answer::refuse(tenant, continuation, refusal, trace)
     }
 }

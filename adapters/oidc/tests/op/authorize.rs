@@ -232,7 +232,7 @@ async fn the_answer_carries_state_octet_by_octet_and_iss() {
         for mode in [None, Some("query"), Some("form_post")] {
             let login = world.accepted(&changed(&world, &[("state", Some(state)), ("response_mode", mode)])).await;
             let identity = world.identity(&world.acme, login.scope.clone());
-            let (reply, _) = world.finish(&world.acme, &login, &identity);
+            let (reply, _) = world.finish(&world.acme, &login, &identity).await;
             assert_eq!(matches!(reply.kind, ReplyKind::AutoPost { .. }), mode == Some("form_post"));
             let (target, params) = front_params(&reply);
             assert_eq!(target, CALLBACK);
@@ -249,7 +249,7 @@ async fn an_address_with_a_query_keeps_it() {
     let world = world();
     let login = world.accepted(&changed(&world, &[("redirect_uri", Some("https://portal.example/other?x=1"))])).await;
     let identity = world.identity(&world.acme, login.scope.clone());
-    let Reply { kind: ReplyKind::Redirect(location), .. } = world.finish(&world.acme, &login, &identity).0 else {
+    let Reply { kind: ReplyKind::Redirect(location), .. } = world.finish(&world.acme, &login, &identity).await.0 else {
         panic!("not a redirect")
     };
     assert!(location.starts_with("https://portal.example/other?x=1&code="), "{location}");
@@ -267,11 +267,12 @@ async fn refusals_of_the_hub_reach_the_app() {
         (RefusalKind::ConsentRequired, "consent_required"),
         (RefusalKind::AccessDenied, "access_denied"),
         (RefusalKind::UnmetAuthnContext, "unmet_authentication_requirements"),
+        (RefusalKind::SubjectUnavailable, "server_error"),
         (RefusalKind::ServerError, "server_error"),
         (RefusalKind::TemporarilyUnavailable, "temporarily_unavailable"),
     ] {
         let refusal = Refusal::new(kind, "Not \"today\" \\ ü");
-        let reply = world.provider.refuse(&world.acme, &login.continuation, &refusal, trace);
+        let reply = world.provider.refuse(&world.acme, &login.continuation, &refusal, trace).await;
         let (target, params) = front_params(&reply);
         assert_eq!(target, CALLBACK);
         assert_eq!(params["error"], code);
@@ -281,7 +282,7 @@ async fn refusals_of_the_hub_reach_the_app() {
         assert_eq!(params["trace_id"], trace.to_string());
     }
     let refusal = Refusal::new(RefusalKind::AccessDenied, "No.");
-    assert!(matches!(world.provider.refuse(&world.acme, b"junk", &refusal, trace).kind, ReplyKind::Page(_)));
+    assert!(matches!(world.provider.refuse(&world.acme, b"junk", &refusal, trace).await.kind, ReplyKind::Page(_)));
 }
 
 #[tokio::test]
@@ -292,18 +293,18 @@ async fn an_essential_acr_must_come_out() {
     assert_eq!(login.wish.acr_values, ["urn:acr:gold"]);
     let mut identity = world.identity(&world.acme, login.scope.clone());
     let rng = crate::support::services::CountingRng::default();
-    let finish = |identity: &_| {
+    let finish = async |identity: &_| {
         let app = world.acme.app_by_id(login.app).unwrap();
         let (continuation, now) = (&login.continuation, world.now);
         let finish = Finish { tenant: &world.acme, app, continuation, identity, now, rng: &rng };
-        world.provider.finish(finish, &Permit::assertion_of_the_gate())
+        world.provider.finish(finish, &Permit::assertion_of_the_gate()).await
     };
     for acr in [Some("urn:acr:silver".to_owned()), None] {
         identity.acr = acr;
-        assert_eq!(finish(&identity).unwrap_err().kind, RefusalKind::UnmetAuthnContext);
+        assert_eq!(finish(&identity).await.unwrap_err().kind, RefusalKind::UnmetAuthnContext);
     }
     identity.acr = Some("urn:acr:gold".into());
-    assert!(finish(&identity).is_ok());
+    assert!(finish(&identity).await.is_ok());
     let voluntary = r#"{"id_token":{"acr":{"values":["urn:acr:gold"]},"email":null},"userinfo":{"phone_number":null}}"#;
     let login = world.accepted(&changed(&world, &[("claims", Some(voluntary))])).await;
     assert_eq!(login.requested_claims, ["phone_number", "email"]);
@@ -319,7 +320,7 @@ async fn a_continuation_of_another_app_is_refused() {
     let app = world.acme.apps.iter().find(|app| app.name == "relaxed").unwrap();
     let (continuation, now) = (&login.continuation, world.now);
     let finish = Finish { tenant: &world.acme, app, continuation, identity: &identity, now, rng: &rng };
-    let refusal = world.provider.finish(finish, &Permit::assertion_of_the_gate()).unwrap_err();
+    let refusal = world.provider.finish(finish, &Permit::assertion_of_the_gate()).await.unwrap_err();
     assert_eq!(refusal.kind, RefusalKind::ServerError);
 }
 

@@ -187,12 +187,12 @@ async fn a_verifier_without_challenge_is_refused() {
     request.retain(|(name, _)| !name.starts_with("code_challenge"));
     let login = world.accepted(&request).await;
     let identity = world.identity(&world.acme, login.scope.clone());
-    let code = |world: &World| {
-        let (reply, _) = world.finish(&world.acme, &login, &identity);
+    let code = async |world: &World| {
+        let (reply, _) = world.finish(&world.acme, &login, &identity).await;
         crate::support::front_params(&reply).1["code"].clone()
     };
-    assert_eq!(world.redeem("relaxed", &code(&world)).await.error(), "invalid_grant");
-    let one = code(&world);
+    assert_eq!(world.redeem("relaxed", &code(&world).await).await.error(), "invalid_grant");
+    let one = code(&world).await;
     let plain = [("grant_type", "authorization_code"), ("code", one.as_str()), ("redirect_uri", CALLBACK)];
     assert_eq!(world.token("relaxed", &plain).await.status, 200);
 }

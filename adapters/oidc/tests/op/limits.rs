@@ -123,7 +123,7 @@ async fn no_token_outlives_the_upstreams_session() {
         let login = world.accepted(&world.request(client, "openid offline_access")).await;
         let mut identity = world.identity(&world.acme, login.scope.clone());
         identity.upstream_limit = Some(world.now + Duration::from_secs(100));
-        let (reply, _) = world.finish(&world.acme, &login, &identity);
+        let (reply, _) = world.finish(&world.acme, &login, &identity).await;
         let tokens = world.redeem(client, &front_params(&reply).1["code"]).await;
         assert_eq!(tokens.json["expires_in"], 100, "{client}");
         let limit = world.now.seconds() + 100;
@@ -153,7 +153,7 @@ async fn a_code_is_worth_nothing_after_the_upstreams_session() {
     let login = world.accepted(&world.request("portal", "openid")).await;
     let mut identity = world.identity(&world.acme, login.scope.clone());
     identity.upstream_limit = Some(world.now + Duration::from_secs(5));
-    let (reply, _) = world.finish(&world.acme, &login, &identity);
+    let (reply, _) = world.finish(&world.acme, &login, &identity).await;
     world.later(5);
     let answer = world.redeem("portal", &front_params(&reply).1["code"]).await;
     assert_eq!(answer.error(), "invalid_grant");

@@ -132,7 +132,7 @@ async fn of_a_native_app_only_the_loopback_port_may_vary() {
         params.push(("redirect_uri", uri.to_owned()));
         let login = world.accepted(&params).await;
         let identity = world.identity(&world.acme, login.scope.clone());
-        let (reply, _) = world.finish(&world.acme, &login, &identity);
+        let (reply, _) = world.finish(&world.acme, &login, &identity).await;
         assert!(matches!(reply.kind, ReplyKind::Redirect(_)));
         assert_eq!(front_params(&reply).0, uri.split('?').next().unwrap());
     }

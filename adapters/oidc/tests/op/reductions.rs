@@ -97,7 +97,7 @@ async fn a_claim_asked_for_by_name_goes_with_the_clients_scope() {
     request.push(("claims", r#"{"userinfo":{"email":null}}"#.into()));
     let login = world.accepted(&request).await;
     let identity = world.identity(&world.acme, login.scope.clone());
-    let (reply, _) = world.finish(&world.acme, &login, &identity);
+    let (reply, _) = world.finish(&world.acme, &login, &identity).await;
     let tokens = world.redeem("portal", &front_params(&reply).1["code"]).await;
     let access = tokens.text("access_token");
     assert_eq!(world.userinfo(&access).await.json["email"], "ada@acme.example");
@@ -118,9 +118,9 @@ async fn an_address_that_was_taken_away_gets_no_answer() {
     let rng = CountingRng::default();
     let (tenant, continuation, now) = (&world.acme, login.continuation.as_slice(), world.now);
     let finish = Finish { tenant, app, continuation, identity: &identity, now, rng: &rng };
-    let refusal = world.provider.finish(finish, &Permit::assertion_of_the_gate()).unwrap_err();
+    let refusal = world.provider.finish(finish, &Permit::assertion_of_the_gate()).await.unwrap_err();
     assert_eq!(refusal.kind, RefusalKind::ServerError);
-    let reply = world.provider.refuse(&world.acme, continuation, &refusal, TraceId::random(&rng));
+    let reply = world.provider.refuse(&world.acme, continuation, &refusal, TraceId::random(&rng)).await;
     let Reply { kind: ReplyKind::Page(Page::Error(page)), .. } = reply else { panic!("not a page: {reply:?}") };
     assert_eq!(page.status, 400);
     assert!(page.sentence.contains("taken out of its registration"), "{}", page.sentence);

@@ -172,7 +172,7 @@ async fn the_upstreams_session_limits_the_family() {
     let login = world.accepted(&world.request("portal", SCOPE)).await;
     let mut identity = world.identity(&world.acme, login.scope.clone());
     identity.upstream_limit = Some(world.now + Duration::from_secs(3600));
-    let (reply, id) = world.finish(&world.acme, &login, &identity);
+    let (reply, id) = world.finish(&world.acme, &login, &identity).await;
     let code = crate::support::front_params(&reply).1["code"].clone();
     let token = world.redeem("portal", &code).await.text("refresh_token");
     assert_eq!(world.grant(id).refresh.unwrap().absolute_expires, world.now + Duration::from_secs(3600));

@@ -134,7 +134,7 @@ async fn a_claim_asked_for_by_name_outlives_its_scope() {
     request.push(("claims", r#"{"userinfo":{"email":null}}"#.into()));
     let login = world.accepted(&request).await;
     let identity = world.identity(&world.acme, login.scope.clone());
-    let (reply, _) = world.finish(&world.acme, &login, &identity);
+    let (reply, _) = world.finish(&world.acme, &login, &identity).await;
     let code = crate::support::front_params(&reply).1["code"].clone();
     let token = world.redeem("portal", &code).await.text("refresh_token");
     let params = [("grant_type", "refresh_token"), ("refresh_token", token.as_str()), ("scope", "openid")];

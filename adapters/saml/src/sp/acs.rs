@@ -9,6 +9,7 @@ use fedbridge_contract::error::ProtocolError;
 use fedbridge_contract::http::{HttpInput, Method};
 use fedbridge_contract::identity::AuthenticatedIdentity;
 use fedbridge_contract::proof::Minter;
+use fedbridge_contract::ticket;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::{Answer, Correlation, LoginOutcome};
 use tokio::sync::Semaphore;
@@ -21,9 +22,6 @@ use super::verify::{Login, Work, login};
 /// The largest SAMLResponse parameter, in octets of base64. SAML sets no bound; real ones
 /// have some 10 KB.
 pub const MAX_RESPONSE: usize = 512 * 1024;
-
-/// The longest RelayState that can be one of ours (SAML bindings 3.5.3).
-const MAX_RELAY_STATE: usize = 80;
 
 /// Answers that are checked at a time: in the whole process, and for one connection. A few
 /// flooded connections leave room for the others.
@@ -38,9 +36,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn correlate(input: &HttpInput) -> Correlation {
     match form(input) {
         Ok(form) => match form.relay_state {
-            Some(handle) if handle.len() <= MAX_RELAY_STATE => Correlation::Handle(handle),
-            Some(_) => Correlation::Malformed("RelayState is longer than any that was sent".into()),
-            None => Correlation::Unsolicited,
+            // A handle of ours is a ticket. In an answer that nobody asked for, RelayState names a target.
+            Some(handle) if ticket::id_of(&handle).is_some() => Correlation::Handle(handle),
+            target => Correlation::Unsolicited { target },
         },
         Err(why) => Correlation::Malformed(why.into()),
     }
@@ -253,6 +251,7 @@ mod tests {
         HttpInput {
             method: Method::Post,
             route: fedbridge_saml_core::names::ACS_ROUTE,
+            last_segment: String::new(),
             query: query.into(),
             body: body.into(),
             content_type: Some("application/x-www-form-urlencoded; charset=UTF-8".into()),
@@ -268,9 +267,17 @@ mod tests {
     #[test]
     fn correlates_by_relay_state_alone() {
         let handle = |input: &HttpInput| correlate(input);
-        assert_eq!(handle(&post("", "SAMLResponse=eA&RelayState=abc")), Correlation::Handle("abc".into()));
-        assert_eq!(handle(&post("", "SAMLResponse=eA")), Correlation::Unsolicited);
-        assert_eq!(handle(&post("", "SAMLResponse=eA&RelayState=")), Correlation::Unsolicited);
+        let ours = "Ab-_".repeat(13) + "Ag";
+        let body: &'static str = Box::leak(format!("SAMLResponse=eA&RelayState={ours}").into_boxed_str());
+        assert_eq!(handle(&post("", body)), Correlation::Handle(ours));
+        let unsolicited = |target: Option<&str>| Correlation::Unsolicited { target: target.map(str::to_owned) };
+        assert_eq!(handle(&post("", "SAMLResponse=eA")), unsolicited(None));
+        assert_eq!(handle(&post("", "SAMLResponse=eA&RelayState=")), unsolicited(None));
+        let target = "SAMLResponse=eA&RelayState=https%3A%2F%2Fportal.example%2Fstart";
+        assert_eq!(handle(&post("", target)), unsolicited(Some("https://portal.example/start")));
+        let not_quite: &'static str =
+            Box::leak(format!("SAMLResponse=eA&RelayState={}!", "A".repeat(53)).into_boxed_str());
+        assert!(matches!(handle(&post("", not_quite)), Correlation::Unsolicited { target: Some(_) }));
         for (query, body) in [
             ("", "RelayState=abc"),
             ("", "SAMLResponse=&RelayState=abc"),
@@ -282,8 +289,6 @@ mod tests {
         ] {
             assert!(matches!(handle(&post(query, body)), Correlation::Malformed(_)), "{query} {body}");
         }
-        let long: &'static str = Box::leak(format!("SAMLResponse=eA&RelayState={}", "x".repeat(81)).into_boxed_str());
-        assert!(matches!(handle(&post("", long)), Correlation::Malformed(_)));
         let mut json = post("", "SAMLResponse=eA&RelayState=abc");
         json.content_type = Some("application/json".into());
         assert!(matches!(correlate(&json), Correlation::Malformed(_)));

@@ -54,11 +54,13 @@ pub(super) fn check(
         auth_time: at,
         acr: statement.class.map(str::to_owned),
         amr: methods(statement.class, attributes),
+        authority: None, // The caller knows who was asked.
         authorities: statement.authorities.iter().map(|&authority| authority.to_owned()).collect(),
     };
     let session = UpstreamSession {
         index: statement.session_index.map(str::to_owned),
         not_on_or_after: limit,
+        logout_key: None,
         logout_state: None,
     };
     Ok((facts, session))

@@ -293,7 +293,8 @@ fn check_assertion(assertion: &Assertion<'_>, work: &Work, trace: &mut TraceLog)
         max_age: work.max_age,
         context: sp.settings.requested_authn_context.as_ref(),
     };
-    let (authn, session) = authn::check(&assertion.authn, &attributes, &demands, clocks, trace)?;
+    let (facts, session) = authn::check(&assertion.authn, &attributes, &demands, clocks, trace)?;
+    let authn = AuthnFacts { authority: Some(sp.idp.entity_id.clone()), ..facts };
     let name_id = assertion.subject.name_id.as_ref();
     let parties = Parties { idp: &sp.idp.entity_id, sp: &sp.entity_id };
     let subject = subject::find(&sp.settings.subject_from, name_id, &attributes, parties, trace)?;

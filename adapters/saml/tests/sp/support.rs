@@ -17,8 +17,8 @@ use fedbridge_contract::ids::{ConnectionId, GrantId, TenantId, TransactionId};
 use fedbridge_contract::keys::{DecryptionKey, KeyRing, KeyState, SigningKey};
 use fedbridge_contract::proof::{Minter, Permit};
 use fedbridge_contract::services::{
-    Clock, Counters, Egress, EgressError, EgressLimits, Fetched, Gate, GateRefusal, Grants, RefreshLifetimes, Rng,
-    Rotation, Services, TokenSecrets, TraceEvent, TraceSink,
+    Clock, Closed, Counters, Egress, EgressError, EgressLimits, EgressPost, Fetched, Gate, GateRefusal, Grants,
+    RefreshLifetimes, Rng, Rotation, Services, TokenSecrets, TraceEvent, TraceSink,
 };
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Step, TraceLog};
@@ -34,7 +34,7 @@ pub const ADDRESS: &str = "https://bridge.example/t/acme/connections/okta";
 pub const ACS: &str = "https://bridge.example/t/acme/connections/okta/saml/acs";
 pub const ENTITY: &str = "https://bridge.example/t/acme/connections/okta/saml/metadata";
 pub const IDP: &str = "https://idp.example/metadata";
-pub const HANDLE: &str = "handle-of-the-transaction";
+pub const HANDLE: &str = "handle-of-the-transaction-which-is-a-ticket-of-the-huA";
 
 /// 2026-11-22T02:00:00Z.
 pub const NOW: Timestamp = Timestamp::from_millis(1_795_312_800_000);
@@ -189,6 +189,7 @@ pub fn posted(base64: &str) -> HttpInput {
     HttpInput {
         method: Method::Post,
         route: "saml/acs",
+        last_segment: String::new(),
         query: String::new(),
         body: body.into(),
         content_type: Some("application/x-www-form-urlencoded".into()),
@@ -256,6 +257,9 @@ fn services() -> Services {
         traces: nothing.clone(),
         counters: nothing.clone(),
         throttle: nothing,
+        handles: Arc::new(Closed),
+        name_ids: Arc::new(Closed),
+        sightings: Arc::new(Closed),
     }
 }
 
@@ -287,6 +291,14 @@ impl Clock for Nothing {
 #[async_trait]
 impl Egress for Nothing {
     async fn get(&self, _: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
+        panic!("{UNUSED}")
+    }
+
+    async fn get_if_changed(&self, _: &str, _: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
+        panic!("{UNUSED}")
+    }
+
+    async fn post(&self, _: &EgressPost, _: EgressLimits) -> Result<Fetched, EgressError> {
         panic!("{UNUSED}")
     }
 }

@@ -10,9 +10,10 @@ pub fn carry_out(configuration: &mut Configuration, change: ConfigChange) {
             Some(there) => there.tenant = tenant,
             None => {
                 let version = configuration.version;
-                let (connections, apps, secrets, keys) = Default::default();
+                let (connections, apps, secrets, keys, documents) = Default::default();
                 let id = tenant.id;
-                tenants.insert(id, TenantConfiguration { version, tenant, connections, apps, secrets, keys });
+                let new = TenantConfiguration { version, tenant, connections, apps, secrets, keys, documents };
+                tenants.insert(id, new);
             }
         },
         ConfigChange::DeleteTenant { id, .. } => {
@@ -55,6 +56,17 @@ pub fn carry_out(configuration: &mut Configuration, change: ConfigChange) {
             if let Some(tenant) = tenants.get_mut(&new.tenant) {
                 tenant.keys.retain(|there| there.kid != new.kid);
                 tenant.keys.push(new);
+            }
+        }
+        ConfigChange::PutDocument(new) => {
+            if let Some(tenant) = tenants.get_mut(&new.tenant) {
+                tenant.documents.retain(|there| there.party != new.party);
+                tenant.documents.push(new);
+            }
+        }
+        ConfigChange::DeleteDocument { tenant, party } => {
+            if let Some(tenant) = tenants.get_mut(&tenant) {
+                tenant.documents.retain(|there| there.party != party);
             }
         }
     }

@@ -1,10 +1,13 @@
 //! What a login reads and writes. Every change is a [`Unit`]: a list of guarded
 //! commands that happens whole, durably, or not at all.
 
+use super::NewLogout;
 use async_trait::async_trait;
+use fedbridge_contract::downstream::NewNameId;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::grant::NewGrant;
 use fedbridge_contract::ids::{ConnectionId, PersonId, SessionId, TenantId, TransactionId};
+use fedbridge_contract::logout::Participant;
 use fedbridge_contract::time::Timestamp;
 
 #[async_trait]
@@ -69,6 +72,16 @@ pub enum Command {
     },
     /// Ends a session and revokes its grants, except those with `offline_access`.
     EndSession(SessionId),
+    /// Stores a logout beside the end of its sessions. [`LogoutStore::spread`](super::LogoutStore) comes next.
+    OpenLogout(NewLogout),
+    /// An app takes part in a session, or does so again.
+    Join {
+        session: SessionId,
+        expires: Timestamp,
+        participant: Participant,
+    },
+    /// Guard: the person has no identifier there yet.
+    KeepNameId(NewNameId),
     InsertGrant(Box<NewGrant>),
 }
 
@@ -104,6 +117,8 @@ pub struct NewSession {
     pub connection: ConnectionId,
     pub idle_expires: Timestamp,
     pub absolute_expires: Timestamp,
+    /// The upstream's logout key and session index, to search by; `None` where it can't log out.
+    pub upstream: Option<(String, Option<String>)>,
     /// Sealed by the hub: the identity, for apps that join the session later.
     pub sealed: Vec<u8>,
 }
@@ -124,6 +139,7 @@ pub enum GuardFailed {
     TransactionGone,
     SeenBefore { purpose: String },
     LinkExists,
+    NameIdExists,
     SessionEnded,
 }
 

@@ -4,6 +4,8 @@
 mod admins;
 mod config;
 mod login;
+mod logouts;
+mod partners;
 mod seal;
 mod traces;
 
@@ -11,6 +13,11 @@ pub use admins::{AdminStore, AdminStoreError, ApiKeyStore, Rotation};
 pub use config::{ApplyError, ConfigStore, KeyOpener};
 pub use login::{
     Command, GuardFailed, LinkedPerson, LoginStore, NewLink, NewSession, NewTransaction, StoredSession, Unit, UnitError,
+};
+pub use logouts::{LogoutOutbox, LogoutStore, NewLogout, StoredLogout, StoredNotice};
+pub use partners::{
+    DocumentStore, HeldDocument, Look, NewDocument, NewSighting, Rollover, RolloverPhase, RolloverStore,
+    StoredDocument, StoredSighting,
 };
 pub use seal::{SealError, Sealer};
 pub use traces::{RecordedTrace, TraceFilter, TraceStore, TraceSummary};

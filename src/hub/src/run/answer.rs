@@ -54,12 +54,12 @@ impl Hub {
         };
         let adapter = connection.state.as_ref().ok().and_then(|ready| ready.adapter.login.as_deref());
         let Some(adapter) = adapter else {
-            return self.stop(login, Stop::broken("the connection can't be used"), None, None);
+            return self.stop(login, Stop::broken("the connection can't be used"), None, None).await;
         };
         match self.correlate(&mut login, adapter, &connection, input).await {
             Ok(found) => self.complete(login, adapter, Arc::clone(&connection), input, found).await,
             // Not known to be of this browser: an event of its own, and the login may still end well.
-            Err(stop) => self.stop(login, stop, None, None),
+            Err(stop) => self.stop(login, stop, None, None).await,
         }
     }
 
@@ -74,7 +74,7 @@ impl Hub {
         let expected = "the handle of a login under way";
         let handle = match adapter.correlate(input) {
             Correlation::Handle(handle) => handle,
-            Correlation::Unsolicited => {
+            Correlation::Unsolicited { .. } => {
                 let actual = "none: an unsolicited answer, which this connection does not allow";
                 login.trace.check("answers one of our requests", CORRELATION, expected, actual, false);
                 return Err(Stop::not_accepted("unsolicited answer"));
@@ -166,7 +166,7 @@ impl Hub {
                 let cause = format!("the upstream answered {}", refusal.upstream_code);
                 self.give_up(login, id, Stop::because(upstream_refusal(&refusal), cause)).await
             }
-            LoginOutcome::Rejected(error) => {
+            LoginOutcome::Rejected(error) | LoginOutcome::KeyUnknown(error) => {
                 let cause = login.trace.cause().unwrap_or(error.cause);
                 self.give_up(login, id, Stop::not_accepted(cause)).await
             }
@@ -177,7 +177,7 @@ impl Hub {
     /// Finishes a login in the store that has failed: it can't be answered a second time.
     async fn give_up(&self, login: Login, transaction: TransactionId, stop: Stop) -> Reply {
         let stop = self.closed(&login, transaction, Vec::new(), stop).await;
-        self.stop(login, stop, None, None)
+        self.stop(login, stop, None, None).await
     }
 }
 

@@ -15,6 +15,8 @@ use super::{Hub, error_page};
 pub struct Resolved {
     pub target: Target,
     pub route: Route,
+    /// What stands for the `*` of the route; empty without one.
+    pub last_segment: String,
 }
 
 /// What answers.
@@ -39,8 +41,8 @@ impl Hub {
     pub fn tenant_route(&self, tenant: &str, route: &str) -> Option<Resolved> {
         let tenant = self.tenant(tenant)?;
         self.downstreams.iter().enumerate().find_map(|(index, downstream)| {
-            let route = *downstream.routes().iter().find(|declared| declared.path == route)?;
-            Some(Resolved { target: Target::Downstream { tenant: Arc::clone(&tenant), index }, route })
+            let (route, last_segment) = matching(downstream.routes(), route)?;
+            Some(Resolved { target: Target::Downstream { tenant: Arc::clone(&tenant), index }, route, last_segment })
         })
     }
 
@@ -49,16 +51,17 @@ impl Hub {
         let tenant = self.tenant(tenant)?;
         let connection = Arc::clone(tenant.connection(connection)?);
         if route == LOGIN.path && connection.can_log_in {
-            return Some(Resolved { target: Target::Login { tenant, connection }, route: LOGIN });
+            let target = Target::Login { tenant, connection };
+            return Some(Resolved { target, route: LOGIN, last_segment: String::new() });
         }
         let adapter = connection.state.as_ref().ok().map(|ready| &ready.adapter)?;
         if let Some(published) = adapter.metadata.as_ref().map(|published| published.route())
-            && published.path == route
+            && let Some((route, last_segment)) = matching(&[published], route)
         {
-            return Some(Resolved { target: Target::Metadata { tenant, connection }, route: published });
+            return Some(Resolved { target: Target::Metadata { tenant, connection }, route, last_segment });
         }
-        let answer = *adapter.login.as_ref()?.routes().iter().find(|declared| declared.path == route)?;
-        Some(Resolved { target: Target::Answer { tenant, connection }, route: answer })
+        let (route, last_segment) = matching(adapter.login.as_ref()?.routes(), route)?;
+        Some(Resolved { target: Target::Answer { tenant, connection }, route, last_segment })
     }
 
     /// What answers the RFC 8414 address of a tenant.
@@ -102,6 +105,10 @@ impl Hub {
         match downstream.accept(request, &mut trace).await {
             Accepted::Login(login) => Box::pin(self.start_for_app(tenant, *login, input, trace_id, trace)).await,
             Accepted::Logout(logout) => Box::pin(self.logout(tenant, logout, input)).await,
+            // Until the hub carries logouts on, no downstream makes these.
+            Accepted::PeerLogout { .. } | Accepted::LogoutAnswer { .. } => {
+                error_page(404, Some(&tenant), "There is no such page.", Some(trace_id), None)
+            }
             Accepted::Reply(reply) => {
                 if let Some(cause) = trace.cause() {
                     self.recorder.record(TraceEvent {
@@ -122,4 +129,9 @@ impl Hub {
             }
         }
     }
+}
+
+/// The route that a path is, and what stands for its `*`.
+fn matching(routes: &[Route], path: &str) -> Option<(Route, String)> {
+    routes.iter().find_map(|route| Some((*route, route.matches(path)?.to_owned())))
 }

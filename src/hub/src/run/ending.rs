@@ -87,7 +87,7 @@ impl From<StoreError> for Stop {
 
 impl Hub {
     /// Ends a login without success. `person` is the name that the upstream gave.
-    pub(super) fn stop(
+    pub(super) async fn stop(
         &self,
         mut login: Login,
         stop: Stop,
@@ -99,10 +99,14 @@ impl Hub {
             let replayed = std::mem::replace(&mut login.trace_id, self.new_trace_id());
             login.trace.decide("record", format!("a replay of the login {replayed}"), true);
         }
-        let told = login.app.as_ref().filter(|_| stop.told == Told::App).and_then(|(app, asked)| {
-            let downstream = self.downstream(app.view.kind)?;
-            Some(downstream.refuse(&login.tenant.view, &asked.continuation, &stop.refusal, login.trace_id))
-        });
+        let asked = login.app.as_ref().filter(|_| stop.told == Told::App);
+        let told = match asked.and_then(|(app, asked)| Some((self.downstream(app.view.kind)?, asked))) {
+            Some((downstream, asked)) => {
+                let (tenant, continuation) = (&login.tenant.view, &asked.continuation);
+                Some(downstream.refuse(tenant, continuation, &stop.refusal, login.trace_id).await)
+            }
+            None => None,
+        };
         let (outcome, status) = (stop.outcome(), stop.status());
         let reply = told.unwrap_or_else(|| {
             let again = login.again().filter(|_| stop.told != Told::App);

@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use fedbridge_contract::claims::Claims;
-use fedbridge_contract::downstream::{Finish, IssuedIdentity, RefusalKind};
+use fedbridge_contract::downstream::{Finish, Finished, IssuedIdentity, RefusalKind};
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::http::Reply;
-use fedbridge_contract::identity::{OneTimeKey, Onward};
+use fedbridge_contract::identity::{AuthnFacts, OneTimeKey, Onward};
 use fedbridge_contract::ids::{PersonId, SessionId, TransactionId};
 use fedbridge_contract::page::{Page, SignedInPage};
 use fedbridge_contract::proof::Permit;
@@ -66,9 +66,9 @@ impl Hub {
             }
             (Err(stop), Basis::Fresh { transaction, .. }) if stop.told != Told::Replayer => {
                 let stop = self.closed(&login, transaction, who.once, stop).await;
-                self.stop(login, stop, replay, person)
+                self.stop(login, stop, replay, person).await
             }
-            (Err(stop), _) => self.stop(login, stop, replay, person),
+            (Err(stop), _) => self.stop(login, stop, replay, person).await,
         }
     }
 
@@ -116,8 +116,8 @@ impl Hub {
                 (Basis::Fresh { .. }, Some(prior)) => prior.id,
                 (Basis::Fresh { .. }, None) => SessionId::at(now, self.services.rng.as_ref()),
             };
-            let (mut reply, grant) =
-                self.answer_app(login, connection, who, &claims, person.person, session, now, &permit)?;
+            let Finished { mut reply, grant, participant, name_id } =
+                self.answer_app(login, connection, who, &claims, person.person, session, now, basis, &permit).await?;
             let mut commands = Vec::with_capacity(6);
             match basis {
                 Basis::Session(stored) => commands.push(Command::TouchSession {
@@ -148,10 +148,15 @@ impl Hub {
                     reply = reply.with_cookie(session_cookie(login.tenant.view.id, cookie));
                 }
             }
+            if let Some(participant) = participant {
+                let expires = session_limit(who, basis, now);
+                commands.push(Command::Join { session, expires, participant });
+            }
+            commands.extend(name_id.map(Command::KeepNameId));
             commands.extend(grant.map(Box::new).map(Command::InsertGrant));
             match self.store.commit(login.tenant.view.id, Unit { commands, now }).await {
                 Ok(()) => return Ok(reply),
-                Err(UnitError::Guard(GuardFailed::LinkExists)) => continue,
+                Err(UnitError::Guard(GuardFailed::LinkExists | GuardFailed::NameIdExists)) => continue,
                 Err(error) => return Err(lost(login, error)),
             }
         }
@@ -224,7 +229,7 @@ impl Hub {
     }
 
     #[allow(clippy::too_many_arguments)] // All of it is what an issued identity is made of.
-    fn answer_app(
+    async fn answer_app(
         &self,
         login: &mut Login,
         connection: &OpenConnection,
@@ -233,10 +238,12 @@ impl Hub {
         person: PersonId,
         session: SessionId,
         now: Timestamp,
+        basis: &Basis,
         permit: &Permit,
-    ) -> Result<(Reply, Option<fedbridge_contract::grant::NewGrant>), Stop> {
+    ) -> Result<Finished, Stop> {
         let Some((app, asked)) = &login.app else {
-            return Ok((signed_in(login, connection, who), None));
+            let reply = signed_in(login, connection, who);
+            return Ok(Finished { reply, grant: None, participant: None, name_id: None });
         };
         let Some(downstream) = self.downstream(app.view.kind) else {
             return Err(Stop::broken("no downstream adapter for this app"));
@@ -265,6 +272,8 @@ impl Hub {
             auth_time: who.record.authn.auth_time,
             acr: who.record.authn.acr.clone(),
             amr: who.record.authn.amr.clone(),
+            authorities: authorities(&who.record.authn),
+            session_limit: session_limit(who, basis, now),
             upstream_limit: who.record.upstream.not_on_or_after,
             trace: login.trace_id,
         };
@@ -276,8 +285,8 @@ impl Hub {
             now,
             rng: self.services.rng.as_ref(),
         };
-        match downstream.finish(finish, permit) {
-            Ok(finished) => Ok((finished.reply, finished.grant)),
+        match downstream.finish(finish, permit).await {
+            Ok(finished) => Ok(finished),
             Err(refusal) => {
                 login.trace.decide("the app's own demands", refusal.public.clone(), false);
                 let cause = refusal.public.clone();
@@ -299,8 +308,7 @@ impl Hub {
         let plain = serde_json::to_vec(&who.record)
             .map_err(|error| Stop::unavailable(format!("the session can't be written: {error}")))?;
         let (cookie, cookie_hash) = self.new_session_cookie(tenant, session);
-        let limit = who.record.upstream.not_on_or_after.unwrap_or(Timestamp::from_millis(i64::MAX));
-        let absolute_expires = (now + ABSOLUTE).min(limit);
+        let absolute_expires = fresh_limit(who, now);
         let start = NewSession {
             id: session,
             cookie_hash,
@@ -308,10 +316,28 @@ impl Hub {
             connection: connection.view.id,
             idle_expires: (now + IDLE).min(absolute_expires),
             absolute_expires,
+            upstream: who.record.upstream.logout_key.clone().map(|key| (key, who.record.upstream.index.clone())),
             sealed: self.sealer.seal(&session_place(tenant, session), &plain),
         };
         Ok((cookie, start))
     }
+}
+
+fn fresh_limit(who: &Who, now: Timestamp) -> Timestamp {
+    let limit = who.record.upstream.not_on_or_after.unwrap_or(Timestamp::from_millis(i64::MAX));
+    (now + ABSOLUTE).min(limit)
+}
+
+/// When the session that this login starts or uses ends at the latest.
+fn session_limit(who: &Who, basis: &Basis, now: Timestamp) -> Timestamp {
+    match basis {
+        Basis::Session(stored) => stored.absolute_expires,
+        Basis::Fresh { .. } => fresh_limit(who, now),
+    }
+}
+
+fn authorities(authn: &AuthnFacts) -> Vec<String> {
+    authn.authority.iter().chain(&authn.authorities).cloned().collect()
 }
 
 fn used(once: OneTimeKey) -> Command {
@@ -321,7 +347,7 @@ fn used(once: OneTimeKey) -> Command {
 /// A ProxyRestriction stops what would go on to this app (SAML core 2.5.1.6).
 fn may_go_onward(login: &mut Login, onward: &Onward) -> Result<(), Stop> {
     let Some((app, _)) = &login.app else { return Ok(()) };
-    let name = app.view.name.clone();
+    let name = app.view.protocol_name.clone().unwrap_or_else(|| app.view.name.clone());
     let allowed = match onward {
         Onward::Unrestricted => return Ok(()),
         Onward::Nobody => false,

@@ -107,6 +107,7 @@ fn done(tenant: &TenantSnapshot, request: &LogoutRequest, agreed: bool) -> Reply
         Some(location) if agreed => Reply::redirect(location),
         return_to => Reply::page(Page::LoggedOut(LoggedOutPage {
             tenant: tenant.view.display_name.clone(),
+            not_told: Vec::new(),
             way_back: return_to.as_ref().map(|href| WayBack {
                 label: request.app.as_ref().map_or_else(|| "Back".to_owned(), |app| format!("Back to {app}")),
                 href: href.clone(),

@@ -84,6 +84,7 @@ impl Builder {
                     stored.id,
                     spec.kind,
                     spec.name.clone(),
+                    Some(spec.protocol_name.clone().unwrap_or_else(|| spec.name.clone())),
                     spec.display_name.clone(),
                     spec.enabled,
                     spec.connections.clone(),

@@ -103,7 +103,7 @@ impl Hub {
     async fn start(&self, mut login: Login, hints: &ConnectionHints, ask: bool, input: &HttpInput) -> Reply {
         let session = match self.live_session(login.tenant.view.id, input, login.started).await {
             Ok(session) => session,
-            Err(error) => return self.stop(login, error.into(), None, None),
+            Err(error) => return self.stop(login, error.into(), None, None).await,
         };
         let prior = session.as_ref().map(|live| PriorSession {
             id: live.stored.id,
@@ -125,7 +125,7 @@ impl Hub {
             Choice::Go(connection) => self.begin(login, connection, prior).await,
             Choice::Ask(_) if login.wish.passive => {
                 let cause = "prompt=none, and a page would have to ask which connection";
-                self.stop(login, Stop::new(RefusalKind::LoginRequired, "Nobody is logged in.", cause), None, None)
+                self.stop(login, Stop::new(RefusalKind::LoginRequired, "Nobody is logged in.", cause), None, None).await
             }
             Choice::Ask(connections) => chooser(&login, &connections),
             Choice::Refuse(sentence) => {
@@ -144,18 +144,18 @@ impl Hub {
             Ok(ready) => ready.adapter.login.as_deref(),
             Err(complaints) => {
                 let cause = complaints.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-                return self.stop(login, Stop::broken(cause), None, None);
+                return self.stop(login, Stop::broken(cause), None, None).await;
             }
         };
         let Some(adapter) = adapter else {
-            return self.stop(login, Stop::broken("the adapter offers no login"), None, None);
+            return self.stop(login, Stop::broken("the adapter offers no login"), None, None).await;
         };
         let id = TransactionId::at(login.started, self.services.rng.as_ref());
         let handle = ticket(id.uuid(), self.services.rng.as_ref());
         let start = Start { tenant: &login.tenant.view, handle: &handle, wish: &login.wish, now: login.started };
         let begun = match adapter.begin(start, &mut login.trace).await {
             Ok(begun) => begun,
-            Err(error) => return self.stop(login, Stop::broken(error.cause), None, None),
+            Err(error) => return self.stop(login, Stop::broken(error.cause), None, None).await,
         };
         let tenant = login.tenant.view.id;
         let secret = random_text::<32>(self.services.rng.as_ref());
@@ -177,7 +177,7 @@ impl Hub {
             Ok(plain) => plain,
             Err(error) => {
                 let cause = format!("the transaction can't be written: {error}");
-                return self.stop(login, Stop::broken(cause), None, None);
+                return self.stop(login, Stop::broken(cause), None, None).await;
             }
         };
         let open = Command::OpenTransaction(NewTransaction {
@@ -187,7 +187,7 @@ impl Hub {
             sealed: self.sealer.seal(&transaction_place(tenant, id), &plain),
         });
         if let Err(error) = self.store.commit(tenant, Unit { commands: vec![open], now: login.started }).await {
-            return self.stop(login, Stop::unavailable(error.to_string()), None, None);
+            return self.stop(login, Stop::unavailable(error.to_string()), None, None).await;
         }
         let kind = match begun.challenge {
             Challenge::Redirect(location) => ReplyKind::Redirect(location),

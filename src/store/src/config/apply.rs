@@ -13,7 +13,7 @@ use sea_orm::{
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
-use crate::config::{delete, put};
+use crate::config::{delete, documents, put};
 use crate::entity::{installation, tenant};
 use crate::error::{Fault, fault_of, store_error};
 
@@ -89,6 +89,8 @@ async fn carry_out(
         ConfigChange::PutApp(it) => put::app(db, it).await,
         ConfigChange::PutSecret(it) => put::secret(db, it, sealer).await,
         ConfigChange::PutKey(it) => put::key(db, it).await,
+        ConfigChange::PutDocument(it) => documents::put(db, it).await,
+        ConfigChange::DeleteDocument { tenant, party } => documents::delete(db, *tenant, *party).await,
         ConfigChange::DeleteTenant { id, with_people } => delete::tenant(db, *id, *with_people).await,
         ConfigChange::DeleteConnection { tenant, id, with_people } => {
             delete::connection(db, *tenant, *id, *with_people).await
@@ -100,7 +102,7 @@ async fn carry_out(
 
 fn rank(change: &ConfigChange) -> u8 {
     match change {
-        ConfigChange::DeleteSecret { .. } => 0,
+        ConfigChange::DeleteSecret { .. } | ConfigChange::DeleteDocument { .. } => 0,
         ConfigChange::DeleteApp { .. } => 1,
         ConfigChange::DeleteConnection { .. } => 2,
         ConfigChange::DeleteTenant { .. } => 3,
@@ -109,6 +111,7 @@ fn rank(change: &ConfigChange) -> u8 {
         ConfigChange::PutApp(_) => 6,
         ConfigChange::PutSecret(_) => 7,
         ConfigChange::PutKey(_) => 8,
+        ConfigChange::PutDocument(_) => 9,
     }
 }
 
@@ -120,8 +123,10 @@ fn tenant_of(change: &ConfigChange) -> TenantId {
         ConfigChange::PutApp(it) => it.tenant,
         ConfigChange::PutSecret(it) => it.tenant,
         ConfigChange::PutKey(it) => it.tenant,
+        ConfigChange::PutDocument(it) => it.tenant,
         ConfigChange::DeleteConnection { tenant, .. }
         | ConfigChange::DeleteApp { tenant, .. }
+        | ConfigChange::DeleteDocument { tenant, .. }
         | ConfigChange::DeleteSecret { tenant, .. } => *tenant,
     }
 }

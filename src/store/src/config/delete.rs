@@ -11,7 +11,22 @@ use crate::unit::uuid;
 use crate::work::{Arg, statement};
 
 /// Tables whose rows no foreign key takes along.
-const LOOSE: [&str; 6] = ["transactions", "sessions", "grants", "one_time_keys", "revoked_tokens", "traces"];
+const LOOSE: [&str; 11] = [
+    "transactions",
+    "sessions",
+    "grants",
+    "one_time_keys",
+    "revoked_tokens",
+    "traces",
+    "participants",
+    "logouts",
+    "logout_notices",
+    "handles",
+    "sightings",
+];
+
+/// Tables of what a connection's or an app's other side publishes and has seen.
+const OF_PARTY: [&str; 2] = ["documents", "sightings"];
 
 pub async fn tenant(db: &DatabaseTransaction, id: TenantId, with_people: bool) -> Result<(), ApplyError> {
     // The lock keeps logins from adding people between the count and the deletion (PostgreSQL).
@@ -52,13 +67,22 @@ pub async fn connection(
         refuse_people(count(db, sql, both()).await?, || format!("connection {}", row.slug))?;
     }
     run(db, "DELETE FROM sessions WHERE tenant_id = ? AND connection_id = ?", both()).await?;
+    for table in OF_PARTY {
+        run(db, &format!("DELETE FROM {table} WHERE tenant_id = ? AND party_id = ?"), both()).await?;
+    }
     connection::Entity::delete_by_id(key).exec(db).await.map(drop).map_err(failed)
 }
 
 /// The app's grants go with it, and by their keys its secrets. No index leads from an app to its grants: each login
 /// would pay for it, and this reads only the tenant's part of the primary key. Apps go rarely.
 pub async fn app(db: &DatabaseTransaction, tenant: TenantId, id: AppId) -> Result<(), ApplyError> {
-    run(db, "DELETE FROM grants WHERE tenant_id = ? AND app_id = ?", vec![uuid(tenant), Arg::Uuid(id.uuid())]).await?;
+    let both = || vec![uuid(tenant), Arg::Uuid(id.uuid())];
+    for table in ["grants", "participants", "logout_notices"] {
+        run(db, &format!("DELETE FROM {table} WHERE tenant_id = ? AND app_id = ?"), both()).await?;
+    }
+    for table in OF_PARTY {
+        run(db, &format!("DELETE FROM {table} WHERE tenant_id = ? AND party_id = ?"), both()).await?;
+    }
     app::Entity::delete_by_id((tenant.uuid(), id.uuid())).exec(db).await.map(drop).map_err(failed)
 }
 

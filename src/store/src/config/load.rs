@@ -17,9 +17,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use crate::config::documents;
 use crate::config::put::secret_place;
 use crate::config::words::{from_json, from_word};
-use crate::entity::{app, connection, domain, installation, secret, signing_key, tenant};
+use crate::entity::{app, connection, document, domain, installation, secret, signing_key, tenant};
 use crate::error::{damaged, store_error};
 
 pub struct Loaded {
@@ -31,7 +32,8 @@ pub struct Loaded {
 /// Reads all tenants, or those that changed after a version.
 pub async fn load(db: &DatabaseConnection, sealer: &dyn Sealer, since: Option<i64>) -> Result<Loaded, StoreError> {
     let rows = read(db, since).await.map_err(|cause| store_error(&cause))?;
-    let mut children = Children::new(rows.domains, rows.connections, rows.apps, rows.secrets, rows.keys);
+    let mut children =
+        Children::new(rows.domains, rows.connections, rows.apps, rows.secrets, rows.keys, rows.documents);
     let tenants =
         rows.tenants.into_iter().map(|row| children.tenant(row, sealer)).collect::<Result<Vec<_>, StoreError>>()?;
     Ok(Loaded { version: rows.version, tenants, all: rows.all })
@@ -46,6 +48,7 @@ struct Rows {
     apps: Vec<app::Model>,
     secrets: Vec<secret::Model>,
     keys: Vec<signing_key::Model>,
+    documents: Vec<document::Model>,
 }
 
 /// One transaction, so that all rows are of one moment. SQLite gives that to any transaction.
@@ -86,6 +89,7 @@ async fn read_in(db: &DatabaseTransaction, since: Option<i64>) -> Result<Rows, D
         apps: rows!(app, Name),
         secrets: rows!(secret, Name),
         keys: rows!(signing_key, CreatedAt),
+        documents: rows!(document, PartyId),
         tenants,
         all: ids.into_iter().map(TenantId::from_uuid).collect(),
     })
@@ -98,6 +102,7 @@ struct Children {
     apps: BTreeMap<Uuid, Vec<app::Model>>,
     secrets: BTreeMap<Uuid, Vec<secret::Model>>,
     keys: BTreeMap<Uuid, Vec<signing_key::Model>>,
+    documents: BTreeMap<Uuid, Vec<document::Model>>,
 }
 
 impl Children {
@@ -107,6 +112,7 @@ impl Children {
         apps: Vec<app::Model>,
         secrets: Vec<secret::Model>,
         keys: Vec<signing_key::Model>,
+        documents: Vec<document::Model>,
     ) -> Self {
         Self {
             domains: by_tenant(domains, |row| row.tenant_id),
@@ -114,6 +120,7 @@ impl Children {
             apps: by_tenant(apps, |row| row.tenant_id),
             secrets: by_tenant(secrets, |row| row.tenant_id),
             keys: by_tenant(keys, |row| row.tenant_id),
+            documents: by_tenant(documents, |row| row.tenant_id),
         }
     }
 
@@ -126,6 +133,7 @@ impl Children {
             apps: each(self.apps.remove(&id), stored_app)?,
             secrets: each(self.secrets.remove(&id), |row| stored_secret(row, sealer))?,
             keys: each(self.keys.remove(&id), stored_key)?,
+            documents: each(self.documents.remove(&id), documents::stored)?,
             tenant: StoredTenant {
                 id: tenant,
                 managed: from_word(row.managed)?,

@@ -3,6 +3,7 @@
 
 mod apply;
 mod delete;
+mod documents;
 mod load;
 mod put;
 mod words;

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod connection;
+pub mod document;
 pub mod domain;
 pub mod installation;
 pub mod secret;

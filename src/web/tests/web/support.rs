@@ -171,9 +171,10 @@ impl Dispatch for ScriptedHub {
             Place::Connection { tenant: "acme", connection: "okta", route } => route,
             _ => return None,
         };
-        let route = ROUTES.into_iter().find(|known| known.path == path)?;
+        let (route, last) = ROUTES.into_iter().find_map(|known| Some((known, known.matches(path)?)))?;
         Some(Found {
             route,
+            last_segment: last.to_owned(),
             handler: Box::new(Turn { script: Arc::clone(&self.script), seen: Arc::clone(&self.seen) }),
         })
     }

@@ -19,7 +19,7 @@ use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, PersonId, SessionId,
 use fedbridge_contract::keys::{KeyState, SignatureAlgorithm};
 use fedbridge_contract::page::Page;
 use fedbridge_contract::proof::Permit;
-use fedbridge_contract::services::Services;
+use fedbridge_contract::services::{Closed, Services};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_oidc::op::OpenIdProvider;
@@ -69,6 +69,9 @@ pub fn world() -> World {
         traces: Arc::clone(&traces) as Arc<Traces>,
         counters: Arc::clone(&counts) as Arc<Counts>,
         throttle: Arc::clone(&patience) as Arc<Patience>,
+        handles: Arc::new(Closed),
+        name_ids: Arc::new(Closed),
+        sightings: Arc::new(Closed),
     };
     use SignatureAlgorithm::{ES256, EdDSA, PS256, RS256};
     let keys: Vec<_> =
@@ -101,7 +104,17 @@ fn tenant(rng: &Arc<CountingRng>, slug: &str, robot: &TestKey, keys: &[Arc<TestK
         let hashes = secrets.iter().map(|secret| sha256(secret.as_bytes())).collect();
         let id = AppId::random(rng.as_ref());
         let display = format!("The {name}");
-        Arc::new(App::new(id, AppKind::OidcClient, name.into(), display, true, None, settings, hashes))
+        Arc::new(App::new(
+            id,
+            AppKind::OidcClient,
+            name.into(),
+            Some(name.into()),
+            display,
+            true,
+            None,
+            settings,
+            hashes,
+        ))
     });
     let id = TenantId::random(rng.as_ref());
     let base = "https://bridge.example";
@@ -216,6 +229,7 @@ pub fn input(route: &'static str, method: Method) -> HttpInput {
     HttpInput {
         method,
         route,
+        last_segment: String::new(),
         query: String::new(),
         body: Vec::new().into(),
         content_type: None,
@@ -260,6 +274,8 @@ fn describe(accepted: &Accepted) -> String {
         Accepted::Reply(reply) => format!("{reply:?}"),
         Accepted::Login(login) => format!("{login:?}"),
         Accepted::Logout(logout) => format!("{logout:?}"),
+        Accepted::PeerLogout { .. } => "a logout of a peer".into(),
+        Accepted::LogoutAnswer { .. } => "an answer to a notice".into(),
     }
 }
 
@@ -382,16 +398,23 @@ impl World {
             auth_time: self.now - Duration::from_secs(30),
             acr: Some("urn:acr:silver".into()),
             amr: vec!["pwd".into()],
+            authorities: Vec::new(),
             upstream_limit: None,
+            session_limit: self.now + Duration::from_secs(3600),
             trace: TraceId::random(self.rng.as_ref()),
         }
     }
 
-    pub fn finish(&self, tenant: &Arc<Tenant>, login: &LoginRequest, identity: &IssuedIdentity) -> (Reply, GrantId) {
+    pub async fn finish(
+        &self,
+        tenant: &Arc<Tenant>,
+        login: &LoginRequest,
+        identity: &IssuedIdentity,
+    ) -> (Reply, GrantId) {
         let app = tenant.app_by_id(login.app).unwrap();
         let rng = self.rng.as_ref();
         let finish = Finish { tenant, app, continuation: &login.continuation, identity, now: self.now, rng };
-        let finished = self.provider.finish(finish, &Permit::assertion_of_the_gate()).unwrap();
+        let finished = self.provider.finish(finish, &Permit::assertion_of_the_gate()).await.unwrap();
         let grant = finished.grant.unwrap();
         let id = grant.id;
         self.grants.insert(tenant.id, grant);
@@ -402,7 +425,7 @@ impl World {
     pub async fn code(&self, client: &str, scope: &str) -> (String, GrantId) {
         let login = self.accepted(&self.request(client, scope)).await;
         let identity = self.identity(&self.acme, login.scope.clone());
-        let (reply, id) = self.finish(&self.acme, &login, &identity);
+        let (reply, id) = self.finish(&self.acme, &login, &identity).await;
         (front_params(&reply).1["code"].clone(), id)
     }
 
@@ -456,7 +479,7 @@ impl World {
                 change.take().unwrap()(&mut settings);
             }
             let (name, display, hashes) = (app.name.clone(), app.display_name.clone(), app.secret_hashes.clone());
-            Arc::new(App::new(app.id, app.kind, name, display, true, None, settings, hashes))
+            Arc::new(App::new(app.id, app.kind, name.clone(), Some(name), display, true, None, settings, hashes))
         });
         let (id, slug, name, apps) = (acme.id, acme.slug.clone(), acme.display_name.clone(), apps.collect());
         let (connections, keys) = (acme.connections.clone(), Arc::clone(&acme.keys));

@@ -14,8 +14,8 @@ use fedbridge_contract::grant::{CodeState, Grant, NewGrant, Redeemed, RefreshSta
 use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, PersonId, TenantId};
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{
-    Clock, Counters, Egress, EgressError, EgressLimits, Fetched, Gate, GateRefusal, Grants, RefreshLifetimes, Rng,
-    Rotation, Throttle, TokenSecrets, TraceEvent, TraceSink,
+    Clock, Counters, Egress, EgressError, EgressLimits, EgressPost, Fetched, Gate, GateRefusal, Grants,
+    RefreshLifetimes, Rng, Rotation, Throttle, TokenSecrets, TraceEvent, TraceSink,
 };
 use fedbridge_contract::time::Timestamp;
 use openssl::hash::MessageDigest;
@@ -109,6 +109,14 @@ impl Egress for Web {
             Some(body) => Ok(Fetched { status: 200, content_type: None, etag: None, body: Bytes::from(body) }),
             None => Err(EgressError { url: url.into(), cause: "connection refused".into() }),
         }
+    }
+
+    async fn get_if_changed(&self, _: &str, _: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
+        panic!("the provider keeps no documents")
+    }
+
+    async fn post(&self, request: &EgressPost, _: EgressLimits) -> Result<Fetched, EgressError> {
+        panic!("the provider sends nothing by itself: {}", request.url)
     }
 }
 

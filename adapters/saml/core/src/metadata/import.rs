@@ -288,7 +288,7 @@ fn front_channel(location: &str) -> Result<Url, &'static str> {
 }
 
 fn warning(text: String) -> Finding {
-    Finding { level: Level::Warning, text }
+    Finding::new(Level::Warning, text)
 }
 
 fn one(message: String) -> Vec<Complaint> {

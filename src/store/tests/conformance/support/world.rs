@@ -93,12 +93,14 @@ impl World {
             spec: AppSpec {
                 kind: AppKind::OidcClient,
                 name: name.into(),
+                protocol_name: None,
                 display_name: "The portal".into(),
                 enabled: true,
                 connections: Some(vec![self.connection]),
                 release: vec!["email".into()],
                 claims: serde_json::Map::new(),
                 subject_type: SubjectType::Pairwise,
+                groups: vec![],
                 settings: json!({"redirect_uris": ["https://app.example/cb"]}),
             },
         }
@@ -146,6 +148,7 @@ impl World {
             connection: self.connection,
             idle_expires: at(1800),
             absolute_expires: at(3600),
+            upstream: None,
             sealed: b"sealed session".to_vec(),
         }
     }

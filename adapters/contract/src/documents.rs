@@ -1,0 +1,66 @@
+//! Documents that a partner publishes about itself, and how they change over time.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::Complaint;
+use crate::time::Timestamp;
+
+/// Reads the documents of one kind of partner. Pure: fetching and keeping them is boot's.
+pub trait PartnerDocuments: Send + Sync {
+    /// The setting that names the document: `idp_metadata`, `sp_metadata`. Its value has `xml`, or
+    /// `url` and `refresh`.
+    fn setting(&self) -> &'static str;
+
+    /// Whether `fetched` can be used with these settings, and what it changes against `before`.
+    ///
+    /// # Errors
+    /// Every complaint about `fetched`. It can't be used, and the last good document stays.
+    fn examine(
+        &self,
+        settings: &Value,
+        before: Option<&str>,
+        fetched: &str,
+        now: Timestamp,
+    ) -> Result<Examined, Vec<Complaint>>;
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Examined {
+    /// After this the document counts for nothing (SAML metadata 4.3.1).
+    pub valid_until: Option<Timestamp>,
+    /// How long the partner lets us keep it before asking again, as it stands there.
+    pub cache: Option<Duration>,
+    pub drift: Vec<Drift>,
+}
+
+impl Examined {
+    /// Whether somebody has to look at it before it counts.
+    pub fn needs_approval(&self) -> bool {
+        self.drift.iter().any(|drift| drift.effect == DriftEffect::Weakens)
+    }
+}
+
+/// One difference in meaning, never in mere text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drift {
+    /// In an admin's words: `signing key 3f:9a…`, `single sign-on address (redirect)`.
+    pub what: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+    pub effect: DriftEffect,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DriftEffect {
+    /// A key or an address is there besides those known.
+    Adds,
+    /// Something known is gone, and enough is left.
+    Removes,
+    Neutral,
+    /// Waits for approval: another entity ID or host, a lost signing flag, no known key left.
+    Weakens,
+}

@@ -1,0 +1,256 @@
+//! Single logout, in words that every protocol has.
+//!
+//! A session has participants: apps that were given something in it and want to hear of its end. A
+//! logout ends our own session first, durably; then everybody is told, and whoever asked gets one
+//! answer. Nobody who stays silent keeps the session alive or the others waiting.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::config::{App, Tenant};
+use crate::error::ProtocolError;
+use crate::http::{HttpInput, Reply, Route};
+use crate::identity::{OneTimeKey, UpstreamSession};
+use crate::ids::{AppId, BadId, ConnectionId, LogoutId, SessionId};
+use crate::services::{EgressPost, Fetched, Rng};
+use crate::time::Timestamp;
+use crate::trace::TraceLog;
+use crate::upstream::Challenge;
+
+/// An app's part in a session. An app has one in each session: a second login renews it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Participant {
+    pub app: AppId,
+    /// How the app names the person in a logout request of its own: the NameID with its qualifiers,
+    /// or `sub`. The store keeps a hash of it to search by.
+    pub key: String,
+    /// The app's name for the session: SessionIndex (SAML core 2.7.2) or `sid`.
+    pub index: Option<String>,
+    /// What the adapter must repeat when it tells the app.
+    pub memory: Value,
+}
+
+/// Which sessions a logout request means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogoutSelector {
+    Session(SessionId),
+    /// Sessions that this app is in under this key; without indexes all of them (SAML core 3.7.1).
+    Participant {
+        app: AppId,
+        key: String,
+        indexes: Vec<String>,
+    },
+    /// Sessions that came from this connection with this [`UpstreamSession::logout_key`].
+    Upstream {
+        connection: ConnectionId,
+        key: String,
+        indexes: Vec<String>,
+    },
+}
+
+/// A logout request of a peer whose signature, audience, time and replay the adapter has checked.
+/// It needs no consent of the person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerLogout {
+    pub selector: LogoutSelector,
+    pub channel: Channel,
+    /// Used up in the same unit of work as the end of the sessions.
+    pub once: Vec<OneTimeKey>,
+    /// What the adapter needs to answer; it comes back in `conclude`.
+    pub continuation: Vec<u8>,
+    /// The origin that may show our progress page in a frame of its own.
+    pub framed_by: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Channel {
+    /// The browser carries it.
+    Front,
+    /// The peer's server calls; there is no browser and no cookie (SAML profiles 4.4.3.1, SOAP).
+    Back,
+}
+
+/// One notice of one logout: its text form, `_`, a letter and 64 hexadecimal digits, is the ID of the
+/// LogoutRequest, so that `InResponseTo` alone finds it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeId {
+    pub logout: LogoutId,
+    /// The participant's app, or the connection of the upstream.
+    pub party: Party,
+}
+
+/// The other side of something: an upstream connection or a downstream app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Party {
+    App(AppId),
+    Connection(ConnectionId),
+}
+
+impl Party {
+    pub fn uuid(self) -> uuid::Uuid {
+        match self {
+            Self::App(id) => id.uuid(),
+            Self::Connection(id) => id.uuid(),
+        }
+    }
+}
+
+impl fmt::Display for NoticeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.party {
+            Party::App(_) => 'a',
+            Party::Connection(_) => 'c',
+        };
+        write!(f, "_{kind}{}{}", self.logout, self.party.uuid().simple())
+    }
+}
+
+impl FromStr for NoticeId {
+    type Err = BadId;
+
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        let rest = text.strip_prefix('_').filter(|rest| rest.len() == 65 && rest.is_ascii()).ok_or(BadId)?;
+        let logout = rest[1..33].parse()?;
+        let party = match &rest[..1] {
+            "a" => Party::App(rest[33..].parse()?),
+            "c" => Party::Connection(rest[33..].parse()?),
+            _ => return Err(BadId),
+        };
+        Ok(Self { logout, party })
+    }
+}
+
+/// How a party is told.
+#[derive(Debug, Clone)]
+pub enum Notice {
+    /// It has no address for that. It counts as not told where it is an app with a session of ours.
+    Nothing,
+    /// Our server calls. The hub sends it, and again from the outbox where it fails.
+    Back(EgressPost),
+    /// The browser carries it, in a frame for apps and as the whole page for the upstream.
+    Front(Challenge),
+    /// A frame opens this address, and nobody answers (OpenID Connect Front-Channel Logout 1.0).
+    Frame(String),
+}
+
+/// What came of telling one party.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    Done,
+    /// It ended its session but not all behind it (PartialLogout).
+    Partial,
+    /// It said no, or something that can't be accepted.
+    Refused,
+    /// It did not answer in time.
+    Silent,
+}
+
+/// What whoever asked is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogoutEnd {
+    Complete,
+    /// Our sessions are over, and some party was not told (SAML core 3.7.3.2, PartialLogout).
+    Partial,
+    /// There was no such session. It is over, which is what was wanted.
+    NoSession,
+}
+
+/// The downstream side of logout.
+#[async_trait]
+pub trait DownstreamLogout: Send + Sync {
+    /// Makes the notice for one participant.
+    async fn notice(&self, call: LogoutCall<'_>) -> Result<Notice, ProtocolError>;
+
+    /// Reads the answer to a [`Notice::Back`].
+    async fn told(&self, call: LogoutCall<'_>, answer: &Fetched) -> Told;
+
+    /// Answers the app whose [`PeerLogout`] it was.
+    async fn conclude(&self, tenant: &Arc<Tenant>, continuation: &[u8], end: LogoutEnd) -> Reply;
+}
+
+/// One participant to be told.
+#[derive(Clone, Copy)]
+pub struct LogoutCall<'a> {
+    pub tenant: &'a Arc<Tenant>,
+    pub app: &'a Arc<App>,
+    pub participant: &'a Participant,
+    pub session: SessionId,
+    pub id: NoticeId,
+    pub now: Timestamp,
+    pub rng: &'a dyn Rng,
+}
+
+/// The upstream side of logout: an optional capability of a connection.
+#[async_trait]
+pub trait UpstreamLogout: Send + Sync {
+    /// Where requests and answers come in, relative to the connection's address.
+    fn routes(&self) -> &'static [Route];
+
+    /// Makes the request that ends the upstream's session.
+    async fn notice(&self, start: LogoutStart<'_>, trace: &mut TraceLog) -> Result<Notice, ProtocolError>;
+
+    /// Reads the answer to a [`Notice::Back`].
+    async fn told(&self, start: LogoutStart<'_>, answer: &Fetched) -> Told;
+
+    /// Takes a message in at one of the routes and verifies it.
+    async fn receive(&self, message: LogoutMessage<'_>, trace: &mut TraceLog) -> ReceivedLogout;
+
+    /// Answers the upstream whose [`PeerLogout`] it was.
+    async fn conclude(&self, tenant: &Arc<Tenant>, continuation: &[u8], end: LogoutEnd) -> Reply;
+}
+
+#[derive(Clone, Copy)]
+pub struct LogoutStart<'a> {
+    pub tenant: &'a Arc<Tenant>,
+    /// As the adapter gave it with the login.
+    pub session: &'a UpstreamSession,
+    pub id: NoticeId,
+    pub now: Timestamp,
+}
+
+#[derive(Clone, Copy)]
+pub struct LogoutMessage<'a> {
+    pub tenant: &'a Arc<Tenant>,
+    pub input: &'a HttpInput,
+    pub now: Timestamp,
+}
+
+/// What came in at a logout address, of either side.
+#[derive(Debug)]
+pub enum ReceivedLogout {
+    Request(Box<PeerLogout>),
+    /// An answer to a notice of ours, verified, by the party that the notice was for.
+    Answer {
+        id: NoticeId,
+        told: Told,
+    },
+    /// Refused, or nothing to do with a session. The trace holds the failed check.
+    Reply(Reply),
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_is_found_again_by_its_text() {
+        let logout = LogoutId::from_uuid(uuid::Uuid::from_u128(7));
+        let id = uuid::Uuid::from_u128(u128::MAX);
+        for party in [Party::App(AppId::from_uuid(id)), Party::Connection(ConnectionId::from_uuid(id))] {
+            let notice = NoticeId { logout, party };
+            assert_eq!(notice.to_string().parse::<NoticeId>().unwrap(), notice);
+        }
+        let long = format!("_a{}", "é".repeat(32));
+        for bad in ["", "_", "_a", "_b00", long.as_str()] {
+            assert!(bad.parse::<NoticeId>().is_err(), "{bad}");
+        }
+    }
+}
