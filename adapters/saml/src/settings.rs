@@ -9,10 +9,8 @@ use fedbridge_saml_core::metadata::RequestBinding;
 use serde_json::{Map, Value};
 use time::{Date, macros::format_description};
 
-mod reader;
-
 use fedbridge_contract::text::duration;
-use reader::Reader;
+use fedbridge_saml_core::reader::Reader;
 
 /// The default and the largest clock skew (saml2int SDP-G01).
 pub const DEFAULT_SKEW: Duration = Duration::from_secs(180);

@@ -10,6 +10,7 @@ pub mod instant;
 pub mod metadata;
 pub mod names;
 pub mod random;
+pub mod reader;
 pub mod seam;
 pub mod signing;
 #[cfg(feature = "testkit")]

@@ -6,13 +6,14 @@ use serde_json::{Map, Value};
 
 /// Each method complains where a value has the wrong type and gives `None` then;
 /// `null` counts as absent.
+#[derive(Default)]
 pub struct Reader {
     complaints: Vec<Complaint>,
 }
 
 impl Reader {
     pub fn new() -> Self {
-        Self { complaints: Vec::new() }
+        Self::default()
     }
 
     pub fn complain(&mut self, path: &str, message: impl Into<String>) {
