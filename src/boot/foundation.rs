@@ -89,8 +89,8 @@ impl Foundation {
             traces,
             counters,
             throttle: Arc::clone(&self.throttle) as _,
-            handles: Arc::new(Closed),
-            name_ids: Arc::new(Closed),
+            handles: Arc::clone(&self.store) as _,
+            name_ids: Arc::clone(&self.store) as _,
             sightings: Arc::new(Closed),
         }
     }

@@ -7,9 +7,13 @@ use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{LinkedPerson, LoginStore, StoredSession, Unit, UnitError};
 
 use crate::open::Store;
-use crate::row::{get, time, uuid as read_uuid};
+use crate::row::{Row, get, time, uuid as read_uuid};
 use crate::unit::{millis, plan, uuid};
 use crate::work::{Arg, WorkError, digest};
+
+/// What [`stored_session`] reads, and from where.
+pub const SESSION: &str = "s.id, s.person_id, p.disabled, s.connection_id, s.idle_expires_at, s.absolute_expires_at, \
+    s.sealed FROM sessions s JOIN people p ON p.tenant_id = s.tenant_id AND p.id = s.person_id";
 
 #[async_trait]
 impl LoginStore for Store {
@@ -48,25 +52,13 @@ impl LoginStore for Store {
         cookie_hash: &[u8; 32],
         now: Timestamp,
     ) -> Result<Option<StoredSession>, StoreError> {
-        let sql = "SELECT s.person_id, p.disabled, s.connection_id, s.idle_expires_at, \
-                   s.absolute_expires_at, s.sealed FROM sessions s \
-                   JOIN people p ON p.tenant_id = s.tenant_id AND p.id = s.person_id \
-                   WHERE s.tenant_id = ? AND s.id = ? AND s.cookie_hash = ? AND s.idle_expires_at > ? AND s.absolute_expires_at > ?";
+        let sql = format!(
+            "SELECT {SESSION} WHERE s.tenant_id = ? AND s.id = ? AND s.cookie_hash = ? \
+             AND s.idle_expires_at > ? AND s.absolute_expires_at > ?"
+        );
         let hash = Arg::Octets(cookie_hash.to_vec());
         let args = vec![uuid(tenant), Arg::Uuid(id.uuid()), hash, millis(now), millis(now)];
-        let row = self.one(sql, args).await?;
-        row.map(|row| {
-            Ok(StoredSession {
-                id,
-                person: PersonId::from_uuid(read_uuid(&row, 0)?),
-                person_disabled: get(&row, 1)?,
-                connection: ConnectionId::from_uuid(read_uuid(&row, 2)?),
-                idle_expires: time(&row, 3)?,
-                absolute_expires: time(&row, 4)?,
-                sealed: get(&row, 5)?,
-            })
-        })
-        .transpose()
+        self.one(&sql, args).await?.map(|row| stored_session(&row, 0)).transpose()
     }
 
     async fn commit(&self, tenant: TenantId, unit: Unit) -> Result<(), UnitError> {
@@ -80,4 +72,17 @@ impl LoginStore for Store {
             },
         }
     }
+}
+
+/// Reads a row of [`SESSION`], whose columns begin at `at`.
+pub fn stored_session(row: &Row, at: usize) -> Result<StoredSession, StoreError> {
+    Ok(StoredSession {
+        id: SessionId::from_uuid(read_uuid(row, at)?),
+        person: PersonId::from_uuid(read_uuid(row, at + 1)?),
+        person_disabled: get(row, at + 2)?,
+        connection: ConnectionId::from_uuid(read_uuid(row, at + 3)?),
+        idle_expires: time(row, at + 4)?,
+        absolute_expires: time(row, at + 5)?,
+        sealed: get(row, at + 6)?,
+    })
 }

@@ -5,11 +5,14 @@
 mod admins;
 mod config;
 mod contention;
+mod documents;
 mod durability;
 mod grants;
+mod handles;
 mod isolation;
 mod janitor;
 mod login;
+mod logouts;
 mod opening;
 mod sealing;
 mod support;
@@ -52,6 +55,10 @@ mod run {
     on_both!(janitor: expired_rows_go_and_others_stay, a_grant_outlives_its_longest_token,
         a_bound_that_was_met_is_told);
     on_both!(sealing: secrets_and_claims_are_unreadable, another_master_key_opens_nothing);
+    on_both!(documents: documents_come_with_the_configuration);
+    on_both!(logouts: sessions_are_found_by_what_peers_call_them, a_logout_tells_everybody_but_its_asker_once,
+        the_outbox_leases_and_gives_up);
+    on_both!(handles: a_handle_is_taken_once, a_persistent_identifier_stays);
     on_both!(traces: traces_are_listed_and_found, traces_are_forgotten);
     on_both!(opening: many_open_a_new_database_together, an_existing_database_is_found_again);
     on_both!(durability: a_kill_loses_nothing_that_was_acknowledged, closing_carries_out_what_waits);
