@@ -135,7 +135,7 @@ fn signed(order: &Order<'_>, facts: &Facts) -> Result<String, KeyError> {
         scope: &order.scope.join(" "),
         authn: AuthnClaims::of(record),
     };
-    jwt::sign(signer(order.tenant, order.settings)?.as_ref(), JwtType::AccessToken, &claims)
+    jwt::sign(signer(order.tenant, order.settings)?.as_ref(), JwtType::Access, &claims)
 }
 
 fn audience<'a>(tenant: &'a Tenant, settings: &'a ClientSettings) -> &'a str {
@@ -228,7 +228,7 @@ pub(crate) fn verify(
 }
 
 fn verify_signed(tenant: &Tenant, token: &str) -> Result<VerifiedAccessToken, JwtRefused> {
-    let claims = jwt::verify(&tenant.keys, JwtType::AccessToken, token)?;
+    let claims = jwt::verify(&tenant.keys, JwtType::Access, token)?;
     if claims.text("iss") != Some(&tenant.issuer) {
         return Err(JwtRefused::Issuer);
     }

@@ -11,6 +11,7 @@ use fedbridge_contract::page::{ErrorPage, Page};
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::ticket::ticket;
 
+use super::backchannel_logout;
 use super::hash::sha256;
 use super::memory::{Destination, Pending, ResponseMode, append_query};
 use super::settings::ClientSettings;
@@ -55,7 +56,8 @@ pub(crate) fn finish(finish: &Finish<'_>, _permit: &Permit) -> Result<Finished, 
     };
     let grant = NewGrant { id, record, code_hash: sha256(code.as_bytes()), code_expires: finish.now + CODE_LIFETIME };
     let reply = send(&finish.tenant.issuer, &pending.destination, vec![("code", code)]);
-    Ok(Finished { reply, grant: Some(grant), participant: None, name_id: None })
+    let participant = backchannel_logout::participant(finish.app, identity);
+    Ok(Finished { reply, grant: Some(grant), participant, name_id: None })
 }
 
 /// Whether the answer may still go there. The login took a while, and an administrator may

@@ -60,7 +60,7 @@ pub(crate) fn mint(order: &Order<'_>, _permit: &Permit) -> Result<String, KeyErr
         amr: &record.amr,
         released: Released { record, scope: order.scope, registered: &order.settings.scopes },
     };
-    jwt::sign(signer.as_ref(), JwtType::IdToken, &claims)
+    jwt::sign(signer.as_ref(), JwtType::Id, &claims)
 }
 
 /// OpenID Connect Core 2 and 5.1, borrowed from where they are.
@@ -107,7 +107,7 @@ pub(crate) struct VerifiedHint {
 /// Checks an `id_token_hint`: signature, kind and issuer, not its age (OpenID Connect Core
 /// 3.1.2.1, RP-Initiated Logout 1.0 section 2).
 pub(crate) fn verify_hint(tenant: &Tenant, token: &str) -> Result<VerifiedHint, JwtRefused> {
-    let claims = jwt::verify(&tenant.keys, JwtType::IdToken, token)?;
+    let claims = jwt::verify(&tenant.keys, JwtType::Id, token)?;
     if claims.text("iss") != Some(&tenant.issuer) {
         return Err(JwtRefused::Issuer);
     }

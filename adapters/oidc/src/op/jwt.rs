@@ -16,15 +16,18 @@ const MAX_TOKEN: usize = 32 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum JwtType {
     /// RFC 9068 section 2.1.
-    AccessToken,
-    IdToken,
+    Access,
+    Id,
+    /// Back-Channel Logout 1.0, section 2.4.
+    Logout,
 }
 
 impl JwtType {
     const fn name(self) -> &'static str {
         match self {
-            Self::AccessToken => "at+jwt",
-            Self::IdToken => "JWT",
+            Self::Access => "at+jwt",
+            Self::Id => "JWT",
+            Self::Logout => "logout+jwt",
         }
     }
 }

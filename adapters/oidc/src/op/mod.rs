@@ -9,6 +9,7 @@ mod answer;
 mod authn_claims;
 mod authorize;
 mod authorize_claims;
+mod backchannel_logout;
 mod client_assertion;
 mod client_auth;
 pub mod client_keys;
@@ -27,6 +28,7 @@ mod jwt;
 mod lifetime;
 mod live_token;
 mod logout;
+mod logout_token;
 mod memory;
 mod params;
 mod pkce;
@@ -51,6 +53,7 @@ use fedbridge_contract::downstream::{Accepted, Downstream, Finish, Finished, Ref
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::http::{Method, Reply, Route};
 use fedbridge_contract::ids::TraceId;
+use fedbridge_contract::logout::DownstreamLogout;
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::Services;
 use fedbridge_contract::trace::TraceLog;
@@ -58,6 +61,7 @@ use serde_json::Value;
 
 use document::Documents;
 use exchange::Exchange;
+use memory::append_query;
 use remote::Remote;
 use settings::ClientSettings;
 
@@ -152,5 +156,17 @@ impl Downstream for OpenIdProvider {
 
     async fn refuse(&self, tenant: &Arc<Tenant>, continuation: &[u8], refusal: &Refusal, trace: TraceId) -> Reply {
         answer::refuse(tenant, continuation, refusal, trace)
+    }
+
+    /// OpenID Connect Core 4. `None` where the client has no `initiate_login_uri`.
+    fn initiate(&self, tenant: &Tenant, app: &App, target: Option<&str>) -> Option<String> {
+        let settings = ClientSettings::of(app).ok()?;
+        let mut params = vec![("iss", tenant.issuer.as_str())];
+        params.extend(target.map(|target| ("target_link_uri", target)));
+        Some(append_query(settings.initiate_login_uri.as_deref()?, &params))
+    }
+
+    fn logout(&self) -> Option<&dyn DownstreamLogout> {
+        Some(self)
     }
 }

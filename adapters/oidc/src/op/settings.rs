@@ -34,7 +34,8 @@ pub struct ClientSettings {
     pub authentication: ClientAuthentication,
     pub redirect_uris: Vec<RedirectUri>,
     pub post_logout_redirect_uris: Vec<String>,
-    /// Kept for back-channel logout, which a later version sends.
+    /// Where logout tokens go (Back-Channel Logout 1.0). `backchannel_logout_session_required` beside
+    /// it is kept in any case: every logout token has a `sid`.
     pub backchannel_logout_uri: Option<String>,
     /// Where a login can be started from our side (OpenID Connect Core 4).
     pub initiate_login_uri: Option<String>,
@@ -151,6 +152,11 @@ impl ClientSettings {
             reader.complain("pkce", "A public client always needs PKCE; take this out.");
         }
         let backchannel_logout_uri = read_web_address(&mut reader, "backchannel_logout_uri");
+        let session_required = reader.boolean("backchannel_logout_session_required");
+        if session_required == Some(true) && reader.take("backchannel_logout_uri").is_none() {
+            reader
+                .complain("backchannel_logout_session_required", "This is of use beside backchannel_logout_uri only.");
+        }
         let initiate_login_uri = read_web_address(&mut reader, "initiate_login_uri");
         let id_token_algorithm = read_algorithm(&mut reader, "id_token_signed_response_alg");
         let access_token = read_access_token(&mut reader);

@@ -34,11 +34,12 @@ async fn the_document_tells_the_truth() {
     assert_eq!(document["id_token_signing_alg_values_supported"], json!(["ES256", "RS256", "PS256", "EdDSA"]));
     assert_eq!(document["authorization_response_iss_parameter_supported"], true);
     assert_eq!(document["request_uri_parameter_supported"], false);
+    assert_eq!(document["backchannel_logout_supported"], true);
+    assert_eq!(document["backchannel_logout_session_supported"], true);
     for absent in [
         "registration_endpoint",
         "pushed_authorization_request_endpoint",
         "device_authorization_endpoint",
-        "backchannel_logout_supported",
         "frontchannel_logout_supported",
         "dpop_signing_alg_values_supported",
     ] {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod authorize;
+mod backchannel_logout;
 mod client_auth;
 mod code;
 mod credentials;

@@ -30,6 +30,7 @@ fn the_interfaces_example_is_good() {
         "redirect_uris": ["https://portal.example/callback"],
         "post_logout_redirect_uris": ["https://portal.example/"],
         "backchannel_logout_uri": "https://portal.example/backchannel",
+        "backchannel_logout_session_required": true,
         "initiate_login_uri": "https://portal.example/login",
         "grant_types": ["authorization_code", "refresh_token"],
         "scopes": ["openid", "profile", "email", "groups", "offline_access"],
@@ -85,6 +86,11 @@ fn single_complaints_name_their_place() {
     );
     complains(with("grant_types", json!(["refresh_token"])), 1, "grant_types: refresh_token works together");
     complains(with("backchannel_logout_uri", json!("http://app.example/x")), 1, "backchannel_logout_uri: Use https");
+    complains(
+        with("backchannel_logout_session_required", json!(true)),
+        1,
+        "backchannel_logout_session_required: This is of use",
+    );
     complains(with("id_token_signed_response_alg", json!("none")), 1, "id_token_signed_response_alg: Expected ES256");
     complains(with("id_token_signed_response_alg", json!("HS256")), 1, "id_token_signed_response_alg: Expected ES256");
     complains(

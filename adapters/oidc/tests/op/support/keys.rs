@@ -68,6 +68,11 @@ impl TestKey {
         self.jws_text(&header.to_string(), &claims.to_string())
     }
 
+    /// Whether this key signed `signed`.
+    pub fn checks(&self, signed: &str, signature: &str) -> bool {
+        self.verify(signed.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).unwrap())
+    }
+
     pub fn jws_text(&self, header: &str, claims: &str) -> String {
         let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         let signature = self.sign(signed.as_bytes()).unwrap();
