@@ -49,6 +49,23 @@ print(s.getsockname()[1])')
   export PEER_DIR PEER_PORT
 }
 
+# saml_key NAME: a fresh RSA key and its self-signed certificate in $PEER_DIR/keys, made once.
+saml_key() {
+  need openssl
+  mkdir -p "$PEER_DIR/keys"
+  [ -s "$PEER_DIR/keys/$1.crt" ] || openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=$1.test" \
+    -keyout "$PEER_DIR/keys/$1.key" -out "$PEER_DIR/keys/$1.crt" 2>/dev/null
+}
+
+# fetch_idp_metadata: $PEER_DIR/idp-metadata.xml from IDP_METADATA_URL, which must answer by now.
+fetch_idp_metadata() {
+  need curl
+  require IDP_METADATA_URL
+  curl -fsS --max-time 10 --retry 20 --retry-delay 0 --retry-connrefused --retry-max-time 10 \
+    -o "$PEER_DIR/idp-metadata.xml" "$IDP_METADATA_URL" ||
+    { echo "no metadata at $IDP_METADATA_URL" >&2; exit 1; }
+}
+
 # become USER: fills AS_USER with the words that run a command as USER when we are root (else with none),
 # and lets USER pass through PEER_DIR. Folders above PEER_DIR are opened only inside the folder for
 # temporary files; one elsewhere that is closed is an error.

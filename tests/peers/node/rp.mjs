@@ -6,6 +6,7 @@ import { webcrypto } from 'node:crypto';
 // Node 18 has WebCrypto, only not as a global; the libraries expect it there.
 globalThis.crypto ??= webcrypto;
 const client = await import('openid-client');
+const { createRemoteJWKSet, jwtVerify } = await import('jose');
 
 const env = process.env;
 const port = Number(env.PEER_PORT);
@@ -60,6 +61,7 @@ const routes = {
     return redirect(target, `${cookieName}=; Path=/; Max-Age=0`);
   }),
   '/logged-out': async () => json(200, { logged_out: true }),
+  '/backchannel-logout': backchannelLogout,
 };
 
 createServer(async (request, response) => {
@@ -145,6 +147,36 @@ async function describe(session) {
     has_refresh_token: Boolean(session.tokens.refresh_token),
     refreshes: session.refreshes,
   };
+}
+
+// OpenID Connect Back-Channel Logout 1.0, sections 2.4 and 2.6.
+async function backchannelLogout(request) {
+  const form = new URLSearchParams(await bodyOf(request));
+  const metadata = (await discovered()).serverMetadata();
+  const { payload } = await jwtVerify(form.get('logout_token'), createRemoteJWKSet(new URL(metadata.jwks_uri)), {
+    issuer: metadata.issuer,
+    audience: env.OIDC_CLIENT_ID,
+    typ: 'logout+jwt',
+    algorithms: [env.OIDC_ID_TOKEN_ALG || 'ES256'],
+    requiredClaims: ['iat', 'exp', 'jti', 'events'],
+  });
+  const event = payload.events['http://schemas.openid.net/event/backchannel-logout'];
+  if (typeof event !== 'object' || 'nonce' in payload || (!payload.sid && !payload.sub)) {
+    return json(400, { error: 'invalid_request' });
+  }
+  for (const [cookie, { claims }] of sessions) {
+    if (payload.sid ? claims.sid === payload.sid : claims.sub === payload.sub) sessions.delete(cookie);
+  }
+  return json(200, { ended: true });
+}
+
+async function bodyOf(request) {
+  let body = '';
+  for await (const chunk of request) {
+    body += chunk;
+    if (body.length > 100_000) throw new Error('the form is too long');
+  }
+  return body;
 }
 
 function withSession(handler) {
