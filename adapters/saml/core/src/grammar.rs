@@ -117,3 +117,34 @@ pub fn boolean(element: &Element, namespace: &str, name: &str) -> Result<bool, G
         Some(_) => Err(GrammarError(format!("{name} of {} is neither true nor false", element.name()))),
     }
 }
+
+/// The Issuer names an entity and carries no qualifiers (SAML profiles 4.1.4.1, 4.1.4.2 and 4.4.4.1).
+pub fn issuer(element: &Element) -> Result<&str, GrammarError> {
+    only_attributes(element, &["Format"])?;
+    match element.attribute("Format") {
+        None | Some(names::FORMAT_ENTITY) => value(element),
+        Some(_) => Err(GrammarError("Issuer has a Format other than entity".into())),
+    }
+}
+
+/// `xs:ID`: a name without a colon, of a length that fits into a store. ASCII is all that is met.
+pub fn id(element: &Element) -> Result<&str, GrammarError> {
+    let id = required_attribute(element, "ID")?;
+    let mut bytes = id.bytes();
+    let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    if first && id.len() <= 256 && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)) {
+        Ok(id)
+    } else {
+        Err(GrammarError(format!("the ID of {} is not a name", element.name())))
+    }
+}
+
+/// Extensions are for other namespaces (SAML core 3.2.1). An assertion or a signature in there is of
+/// use to nobody but an attacker.
+pub fn only_foreign(extensions: &Element) -> Result<(), GrammarError> {
+    let ours = [names::ASSERTION, names::PROTOCOL, names::DSIG, names::XENC];
+    match extensions.descendants().skip(1).find(|element| ours.contains(&element.namespace())) {
+        Some(element) => Err(unexpected(extensions, element)),
+        None => Ok(()),
+    }
+}

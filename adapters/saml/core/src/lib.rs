@@ -1,13 +1,16 @@
 //! SAML 2.0 for fedbridge: what both roles stand on.
 //!
 //! [`seam`] is the one place that touches libxml2 and xmlsec: nothing else in the
-//! product reads received XML. [`grammar`] takes its trees apart, [`writer`] and
+//! product reads received XML. [`binding`] takes messages out of requests, [`trust`]
+//! says who vouches for them, [`grammar`] takes their trees apart, [`writer`] and
 //! [`signing`] make what goes out, [`metadata`] reads what partners publish. The
 //! roles are crates of their own: `fedbridge-saml` and `fedbridge-saml-idp`.
 
+pub mod binding;
 pub mod grammar;
 pub mod instant;
 pub mod metadata;
+pub mod name_id;
 pub mod names;
 pub mod random;
 pub mod reader;
@@ -15,6 +18,8 @@ pub mod seam;
 pub mod signing;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+pub mod trust;
+pub mod turns;
 pub mod writer;
 
 use seam::SeamError;

@@ -4,4 +4,5 @@ pub mod import;
 pub mod publish;
 mod reduce;
 
-pub use import::{IdpDescription, RequestBinding, SsoEndpoint, TrustedKey};
+pub use crate::trust::TrustedKey;
+pub use import::{IdpDescription, RequestBinding, SsoEndpoint};

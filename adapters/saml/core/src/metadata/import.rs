@@ -17,6 +17,7 @@ use url::{Host, Url};
 use super::reduce::reduced;
 use crate::names;
 use crate::seam::{Limits, UnverifiedDocument, VerifyKey};
+use crate::trust::TrustedKey;
 
 const PATH: &str = "idp_metadata";
 
@@ -33,15 +34,6 @@ pub struct IdpDescription {
     pub name_id_formats: Vec<String>,
     /// What an admin should know and that is no reason to refuse.
     pub findings: Vec<Finding>,
-}
-
-/// A key that the provider signs with.
-pub struct TrustedKey {
-    pub key: VerifyKey,
-    /// The certificate's common name, for people.
-    pub label: String,
-    pub not_before: Option<Timestamp>,
-    pub not_after: Option<Timestamp>,
 }
 
 /// How a request goes out (SAML bindings 3.4 and 3.5).
