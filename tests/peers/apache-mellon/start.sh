@@ -9,6 +9,9 @@ session_lua 'name = "mod_auth_mellon", issuer = "MELLON_IDP", name_id = "MELLON_
   apache_head
   cat <<CONF
 LoadModule auth_mellon_module $modules/mod_auth_mellon.so
+LoadModule setenvif_module $modules/mod_setenvif.so
+# Else its cookie says SameSite=None, which browsers take over https only.
+SetEnvIf Request_URI . MELLON_DISABLE_SAMESITE=1
 MellonLockFile "$PEER_DIR/mellon.lock"
 Redirect 302 /logout $origin/mellon/logout?ReturnTo=$origin/logged-out
 
@@ -20,9 +23,8 @@ Redirect 302 /logout $origin/mellon/logout?ReturnTo=$origin/logged-out
   MellonIdPMetadataFile "$PEER_DIR/idp-metadata.xml"
   MellonSignatureMethod rsa-sha256
   MellonVariable mellon_$PEER_PORT
-  MellonCookieSameSite lax
   MellonUser NAME_ID
-  MellonEnvVarsIndexStart 0
+  MellonIdP IDP
   MellonEnable info
 </Location>
 <Location /protected>
