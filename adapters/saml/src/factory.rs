@@ -5,14 +5,14 @@ use std::sync::Arc;
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::{AdapterFactory, Field, Open};
 use fedbridge_contract::upstream::Adapter;
-use tokio::sync::Semaphore;
 
 use crate::settings::{FIELDS, Settings};
-use crate::sp::acs::CHECKS_OF_A_CONNECTION;
 use crate::sp::{ServiceProvider, SharedProvider};
 use fedbridge_saml_core::metadata::import::import;
 use fedbridge_saml_core::metadata::{IdpDescription, RequestBinding};
 use fedbridge_saml_core::names;
+use fedbridge_saml_core::trust::Trust;
+use fedbridge_saml_core::turns;
 
 /// `protocol: saml`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -56,14 +56,16 @@ pub fn open(input: &Open<'_>) -> Result<ServiceProvider, Vec<Complaint>> {
     if entity_id == idp.entity_id {
         return Err(vec![Complaint::new("sp_entity_id", "is the entity ID of the identity provider itself")]);
     }
+    let trust = Trust { keys: idp.signing.clone(), sha1_until: settings.allow_sha1_until };
     Ok(ServiceProvider {
         connection: input.connection,
         entity_id,
         acs: own(names::ACS_ROUTE),
         idp,
         settings,
+        trust,
         services: input.services.clone(),
-        turns: Arc::new(Semaphore::new(CHECKS_OF_A_CONNECTION)),
+        turns: turns::of_a_partner(),
     })
 }
 

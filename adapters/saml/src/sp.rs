@@ -36,6 +36,7 @@ use tokio::sync::Semaphore;
 use crate::settings::Settings;
 use fedbridge_saml_core::metadata::IdpDescription;
 use fedbridge_saml_core::names;
+use fedbridge_saml_core::trust::Trust;
 
 /// One opened connection. Immutable; a change of configuration opens a new one.
 pub struct ServiceProvider {
@@ -46,6 +47,8 @@ pub struct ServiceProvider {
     pub acs: String,
     pub idp: IdpDescription,
     pub settings: Settings,
+    /// The provider's keys as this connection uses them.
+    pub trust: Trust,
     pub(crate) services: Services,
     /// At most this many answers of one connection are checked at a time.
     pub(crate) turns: Arc<Semaphore>,

@@ -2,12 +2,12 @@
 //! octets and from nothing else.
 
 use fedbridge_saml_core::grammar::{
-    Children, GrammarError, only_attributes, open_attributes, required_attribute, text, unexpected, value,
+    Children, GrammarError, id, issuer, only_attributes, open_attributes, required_attribute, unexpected, value,
 };
+use fedbridge_saml_core::name_id::NameId;
 use fedbridge_saml_core::names;
 use fedbridge_saml_core::seam::Element;
 
-use super::response::{id, issuer};
 use super::verify::VerifiedAssertion;
 
 /// What a verified assertion says. Texts are as they came.
@@ -26,16 +26,6 @@ pub(super) struct Assertion<'a> {
 pub(super) struct Subject<'a> {
     pub name_id: Option<NameId<'a>>,
     pub confirmations: Vec<Confirmation<'a>>,
-}
-
-/// A name with its qualifiers (SAML core 2.2.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NameId<'a> {
-    pub value: &'a str,
-    pub format: Option<&'a str>,
-    pub name_qualifier: Option<&'a str>,
-    pub sp_name_qualifier: Option<&'a str>,
-    pub sp_provided_id: Option<&'a str>,
 }
 
 pub(super) enum Confirmation<'a> {
@@ -123,26 +113,13 @@ fn read_element(root: &Element) -> Result<Assertion<'_>, GrammarError> {
 fn subject(element: &Element) -> Result<Subject<'_>, GrammarError> {
     only_attributes(element, &[])?;
     let mut children = Children::of(element)?;
-    let name_id = children.optional(names::ASSERTION, "NameID").map(name_id).transpose()?;
+    let name_id = children.optional(names::ASSERTION, "NameID").map(NameId::read).transpose()?;
     if name_id.is_none() && children.optional(names::ASSERTION, "EncryptedID").is_some() {
         return Err(GrammarError("Subject holds an EncryptedID, which is not supported".into()));
     }
     let confirmations = children.many(names::ASSERTION, "SubjectConfirmation");
     children.end()?;
     Ok(Subject { name_id, confirmations: confirmations.into_iter().map(confirmation).collect::<Result<_, _>>()? })
-}
-
-/// The value is the whole text; elements inside it are refused, and comments and processing
-/// instructions never get past the parser.
-pub(super) fn name_id(element: &Element) -> Result<NameId<'_>, GrammarError> {
-    only_attributes(element, &["Format", "NameQualifier", "SPNameQualifier", "SPProvidedID"])?;
-    Ok(NameId {
-        value: text(element)?,
-        format: element.attribute("Format"),
-        name_qualifier: element.attribute("NameQualifier"),
-        sp_name_qualifier: element.attribute("SPNameQualifier"),
-        sp_provided_id: element.attribute("SPProvidedID"),
-    })
 }
 
 fn confirmation(element: &Element) -> Result<Confirmation<'_>, GrammarError> {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use fedbridge_contract::identity::Attributes;
 use fedbridge_contract::trace::TraceLog;
 
-use super::assertion::name_id;
 use fedbridge_saml_core::grammar::{GrammarError, boolean, open_attributes, required_attribute};
+use fedbridge_saml_core::name_id::NameId;
 use fedbridge_saml_core::names;
 use fedbridge_saml_core::seam::{Element, Node};
 
@@ -74,7 +74,7 @@ fn attribute_value(element: &Element) -> Result<Value<'_>, GrammarError> {
     let mut inner = element.elements();
     match (inner.next(), inner.next()) {
         // eduPersonTargetedID and its like (SAML profiles 8.2 leaves the value's type open).
-        (Some(only), None) if only.is(names::ASSERTION, "NameID") => Ok(Value::Text(name_id(only)?.value)),
+        (Some(only), None) if only.is(names::ASSERTION, "NameID") => Ok(Value::Text(NameId::read(only)?.value)),
         _ => Ok(Value::Structured),
     }
 }

@@ -1,25 +1,20 @@
-//! Authentication requests (SAML core 3.4.1) and the two bindings that carry them.
+//! Authentication requests (SAML core 3.4.1).
 
-use std::cell::RefCell;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use fedbridge_contract::error::ProtocolError;
 use fedbridge_contract::keys::KeyRing;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::{Begun, Challenge, LoginWish, Start};
-use flate2::{Compress, Compression, FlushCompress, Status};
 use url::Url;
-use url::form_urlencoded::byte_serialize;
 
 use super::ServiceProvider;
 use super::state::RequestState;
 use crate::settings::Settings;
+use fedbridge_saml_core::binding::{self, Parameter, redirect};
 use fedbridge_saml_core::metadata::{RequestBinding, SsoEndpoint};
 use fedbridge_saml_core::names;
 use fedbridge_saml_core::random::message_id;
-use fedbridge_saml_core::signing::{QuerySigner, SignError, sign_message};
+use fedbridge_saml_core::signing::{SignError, sign_message};
 use fedbridge_saml_core::writer::XmlWriter;
 
 /// Makes the request, and what must be remembered until its answer.
@@ -48,8 +43,11 @@ pub(super) fn begin(sp: &ServiceProvider, start: &Start<'_>, trace: &mut TraceLo
     let keys = sp.signs_requests().then_some(&*start.tenant.keys);
     let target = with_hint(&endpoint.location, hint);
     let challenge = match endpoint.binding {
-        RequestBinding::Redirect => redirect(&request.xml(sp), &target, start.handle, keys),
-        RequestBinding::Post => post(&request, sp, target, start.handle, keys),
+        RequestBinding::Redirect => {
+            let xml = request.xml(sp);
+            redirect::send(&target, Parameter::SamlRequest, &xml, Some(start.handle), keys).map(Challenge::Redirect)
+        }
+        RequestBinding::Post => post(&request, sp, &target, start.handle, keys),
     }
     .map_err(|error| failed(error.to_string()))?;
     trace.sent(
@@ -129,56 +127,11 @@ impl AuthnRequest<'_> {
     }
 }
 
-/// SAML bindings 3.4.4.1: the signature covers exactly these octets, in this order.
-fn redirect(xml: &str, target: &Url, relay_state: &str, keys: Option<&KeyRing>) -> Result<Challenge, SignError> {
-    let mut query = String::from("SAMLRequest=");
-    push_encoded(&mut query, &deflated(xml)?);
-    if !relay_state.is_empty() {
-        query.push_str("&RelayState=");
-        push_encoded(&mut query, relay_state);
-    }
-    if let Some(keys) = keys {
-        let signer = QuerySigner::new(keys)?;
-        query.push_str("&SigAlg=");
-        push_encoded(&mut query, signer.algorithm());
-        let signature = signer.sign(&query)?;
-        query.push_str("&Signature=");
-        push_encoded(&mut query, &signature);
-    }
-    let separator = if target.query().is_some_and(|query| !query.is_empty()) { "&" } else { "?" };
-    let target = target.as_str().trim_end_matches('?');
-    Ok(Challenge::Redirect(format!("{target}{separator}{query}")))
-}
-
-thread_local! {
-    /// A compressor has some 300 KB of tables. One for each request cost 150,000 instructions more than
-    /// one that is reset, and the page faults of fresh memory.
-    static PACKER: RefCell<Compress> = RefCell::new(Compress::new(Compression::default(), false));
-}
-
-fn deflated(xml: &str) -> Result<String, SignError> {
-    // Text that does not shrink is stored with 5 octets for each 64 KB (RFC 1951 section 3.2.4).
-    let mut octets = Vec::with_capacity(xml.len() + xml.len() / 1024 + 64);
-    let packed = PACKER.with_borrow_mut(|packer| {
-        packer.reset();
-        packer.compress_vec(xml.as_bytes(), &mut octets, FlushCompress::Finish)
-    });
-    match packed {
-        Ok(Status::StreamEnd) => Ok(STANDARD.encode(octets)),
-        Ok(_) => Err(SignError::Packing("it does not shrink".into())),
-        Err(error) => Err(SignError::Packing(error.to_string())),
-    }
-}
-
-fn push_encoded(query: &mut String, value: &str) {
-    query.extend(byte_serialize(value.as_bytes()));
-}
-
-/// SAML bindings 3.5.4. The web layer escapes the fields into its page.
+/// A request that is posted carries its signature inside.
 fn post(
     request: &AuthnRequest<'_>,
     sp: &ServiceProvider,
-    target: Url,
+    target: &Url,
     relay_state: &str,
     keys: Option<&KeyRing>,
 ) -> Result<Challenge, SignError> {
@@ -187,11 +140,7 @@ fn post(
         Some(keys) => sign_message(&xml, &request.id, keys)?,
         None => xml.into_bytes(),
     };
-    let mut fields = vec![("SAMLRequest".to_owned(), STANDARD.encode(xml))];
-    if !relay_state.is_empty() {
-        fields.push(("RelayState".to_owned(), relay_state.to_owned()));
-    }
-    Ok(Challenge::AutoPost { action: target.into(), fields })
+    Ok(binding::post::send(target, Parameter::SamlRequest, &xml, Some(relay_state)))
 }
 
 /// Vendors take a hint as a parameter of their own; Entra refuses a Subject in the request.

@@ -1,6 +1,8 @@
 //! The outer message: `samlp:Response` in its fixed grammar (SAML core 3.3.3).
 
-use fedbridge_saml_core::grammar::{Children, GrammarError, only_attributes, required_attribute, unexpected, value};
+use fedbridge_saml_core::grammar::{
+    Children, GrammarError, id, issuer, only_attributes, only_foreign, required_attribute,
+};
 use fedbridge_saml_core::names;
 use fedbridge_saml_core::seam::Element;
 
@@ -62,35 +64,4 @@ pub(super) fn read(root: &Element) -> Result<ResponseShell<'_>, GrammarError> {
         status,
         payload,
     })
-}
-
-/// Extensions are for other namespaces (SAML core 3.2.1). An assertion or a signature in there is of
-/// use to nobody but an attacker.
-fn only_foreign(extensions: &Element) -> Result<(), GrammarError> {
-    let ours = [names::ASSERTION, names::PROTOCOL, names::DSIG, names::XENC];
-    match extensions.descendants().skip(1).find(|element| ours.contains(&element.namespace())) {
-        Some(element) => Err(unexpected(extensions, element)),
-        None => Ok(()),
-    }
-}
-
-/// The Issuer names an entity and carries no qualifiers (SAML profiles 4.1.4.2).
-pub(super) fn issuer(element: &Element) -> Result<&str, GrammarError> {
-    only_attributes(element, &["Format"])?;
-    match element.attribute("Format") {
-        None | Some(names::FORMAT_ENTITY) => value(element),
-        Some(_) => Err(GrammarError("Issuer has a Format other than entity".into())),
-    }
-}
-
-/// `xs:ID`: a name without a colon, of a length that fits into a store. ASCII is all that is met.
-pub(super) fn id(element: &Element) -> Result<&str, GrammarError> {
-    let id = required_attribute(element, "ID")?;
-    let mut bytes = id.bytes();
-    let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
-    if first && id.len() <= 256 && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)) {
-        Ok(id)
-    } else {
-        Err(GrammarError(format!("the ID of {} is not a name", element.name())))
-    }
 }

@@ -4,9 +4,9 @@ use fedbridge_contract::identity::{Attributes, UpstreamSubject};
 use fedbridge_contract::trace::TraceLog;
 use serde_json::json;
 
-use super::assertion::NameId;
 use super::checks::{Checked, Stop, require};
 use crate::settings::SubjectSource;
+use fedbridge_saml_core::name_id::NameId;
 use fedbridge_saml_core::names;
 
 /// The longest value that can name a person, in octets.

@@ -15,17 +15,17 @@ use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
 use openssl::sha::Sha256;
 
-use super::assertion::{Assertion, NameId};
+use super::assertion::Assertion;
 use super::checks::{Checked, Clocks, Stop, grammar, instant, require, require_equal};
 use super::policy::{self, Signed};
 use super::response::{self, Payload, ResponseShell};
 use super::state::RequestState;
 use super::subject::Parties;
 use super::{ServiceProvider, assertion, attributes, authn, conditions, confirmation, subject};
+use fedbridge_saml_core::name_id::NameId;
 use fedbridge_saml_core::names;
 use fedbridge_saml_core::seam::{
-    Cbc, DecryptError, DecryptPolicy, Element, Limits, Sha1, UnverifiedDocument, VerifiedElement, VerifyKey,
-    VerifyPolicy, decrypt,
+    Cbc, DecryptError, DecryptPolicy, Element, Limits, UnverifiedDocument, VerifiedElement, decrypt,
 };
 
 /// All that a check needs, owned.
@@ -81,9 +81,8 @@ pub(super) fn login(work: &Work, trace: &mut TraceLog) -> Checked<Login> {
     }
 
     // Where the response is signed, everything from here on is read from what was verified.
-    let verifier = Verifier::new(work);
     let verified = match unverified.has_signature {
-        true => Some(verifier.verify(&document, root, "Response signature", trace)?),
+        true => Some(vouched(work, &document, root, "Response signature", trace)?),
         false => None,
     };
     let shell = match &verified {
@@ -98,7 +97,7 @@ pub(super) fn login(work: &Work, trace: &mut TraceLog) -> Checked<Login> {
     let number = shell.payload.len();
     require(trace, "Assertions", "", "one", number.to_string(), number == 1)?;
     let Some(&payload) = shell.payload.first() else { return Err(Stop::Rejected) };
-    let assertion = consumed(&verifier, &document, verified.as_ref(), payload, trace)?;
+    let assertion = consumed(work, &document, verified.as_ref(), payload, trace)?;
     let read = grammar(trace, "Form of the assertion", "SAML core 2.3.3", assertion::read(&assertion))?;
     check_assertion(&read, work, trace)
 }
@@ -122,49 +121,15 @@ fn received(shell: &ResponseShell<'_>, now: Timestamp, trace: &mut TraceLog) {
     trace.received(now, "Response", false, facts);
 }
 
-/// Verifies with the keys of the connection; what a message says about keys is not read.
-struct Verifier<'a> {
-    work: &'a Work,
-    keys: Vec<VerifyKey>,
-    policy: VerifyPolicy,
-}
-
-impl<'a> Verifier<'a> {
-    fn new(work: &'a Work) -> Self {
-        let sha1 = match work.sp.settings.allow_sha1_until {
-            Some(until) if work.now < until => Sha1::Accepted,
-            _ => Sha1::Refused,
-        };
-        Self {
-            work,
-            keys: work.sp.idp.signing.iter().map(|trusted| trusted.key.clone()).collect(),
-            policy: VerifyPolicy { sha1 },
-        }
-    }
-
-    fn verify(
-        &self,
-        document: &UnverifiedDocument,
-        target: &Element,
-        name: &str,
-        trace: &mut TraceLog,
-    ) -> Checked<VerifiedElement> {
-        const SOURCE: &str = "SAML core 5.4";
-        let expected = format!("a signature by one of {} keys of the connection", self.keys.len());
-        match document.verify_enveloped(target, &self.keys, &self.policy) {
-            Ok(verified) => {
-                let signer = self.work.sp.idp.signing.iter().find(|key| key.key.fingerprint() == verified.signed_by());
-                let label = signer.map_or("unknown", |key| key.label.as_str());
-                let actual = format!("{} by {label}, SHA-256 {}", verified.method(), verified.signed_by());
-                require(trace, name, SOURCE, expected, actual, true)?;
-                Ok(verified)
-            }
-            Err(error) => {
-                trace.check(name, SOURCE, expected, error.to_string(), false);
-                Err(Stop::Rejected)
-            }
-        }
-    }
+/// Verifies with the keys of the connection.
+fn vouched(
+    work: &Work,
+    document: &UnverifiedDocument,
+    target: &Element,
+    name: &str,
+    trace: &mut TraceLog,
+) -> Checked<VerifiedElement> {
+    work.sp.trust.verify(document, target, name, work.now, trace).map_err(|_| Stop::Rejected)
 }
 
 /// Issuer, Destination, status and the request that is answered (SAML core 3.2.2).
@@ -196,18 +161,18 @@ fn check_shell(shell: &ResponseShell<'_>, signed: bool, work: &Work, trace: &mut
 
 /// Finds the assertion under a verified signature, decrypting it where it must.
 fn consumed(
-    verifier: &Verifier<'_>,
+    work: &Work,
     document: &UnverifiedDocument,
     response: Option<&VerifiedElement>,
     payload: Payload<'_>,
     trace: &mut TraceLog,
 ) -> Checked<VerifiedAssertion> {
     let (own, signed_by_response) = match payload {
-        Payload::Plain(element) => plain(verifier, document, response, element, trace)?,
-        Payload::Encrypted(element) => encrypted(verifier, response, element, trace)?,
+        Payload::Plain(element) => plain(work, document, response, element, trace)?,
+        Payload::Encrypted(element) => encrypted(work, response, element, trace)?,
     };
     let signed = Signed { response: response.is_some(), assertion: own.is_some() };
-    let wanted = verifier.work.sp.settings.require_signed;
+    let wanted = work.sp.settings.require_signed;
     let enough = policy::satisfies(wanted, signed);
     require(trace, "What is signed", "SAML profiles 4.1.4.5", policy::text(wanted), signed.text(), enough)?;
     match own.or(signed_by_response) {
@@ -220,7 +185,7 @@ fn consumed(
 type Vouched = (Option<VerifiedElement>, Option<VerifiedElement>);
 
 fn plain(
-    verifier: &Verifier<'_>,
+    work: &Work,
     document: &UnverifiedDocument,
     response: Option<&VerifiedElement>,
     element: &Element,
@@ -234,19 +199,18 @@ fn plain(
     let Some(target) = document.unverified_root().child(names::ASSERTION, "Assertion") else {
         return Err(Stop::Rejected);
     };
-    let own = verifier.verify(document, target, "Assertion signature", trace)?;
+    let own = vouched(work, document, target, "Assertion signature", trace)?;
     Ok((Some(own), inside))
 }
 
 /// A signed response was verified before anything is decrypted, and then the ciphertext is the one
 /// it vouches for. Encryption itself vouches for nothing: anybody has our public key.
 fn encrypted(
-    verifier: &Verifier<'_>,
+    work: &Work,
     response: Option<&VerifiedElement>,
     element: &Element,
     trace: &mut TraceLog,
 ) -> Checked<Vouched> {
-    let work = verifier.work;
     let keys: Vec<&dyn Decrypter> = work.keys.saml_decryption.iter().map(|key| &*key.decrypter).collect();
     let cbc = if work.sp.settings.allow_cbc { Cbc::Accepted } else { Cbc::Refused };
     let policy = DecryptPolicy { cbc };
@@ -271,7 +235,7 @@ fn encrypted(
     if root.child(names::DSIG, "Signature").is_none() {
         return Ok((None, inside));
     }
-    let own = verifier.verify(&inner, root, "Assertion signature", trace)?;
+    let own = vouched(work, &inner, root, "Assertion signature", trace)?;
     Ok((Some(own), inside))
 }
 
@@ -327,15 +291,12 @@ fn clocks(work: &Work) -> Clocks {
 
 /// The name exactly as it came, which a LogoutRequest must repeat (SAML profiles 4.4.4.1).
 fn logout_state(name_id: &NameId<'_>, session_index: Option<&str>) -> String {
-    serde_json::json!({
-        "name_id": name_id.value,
-        "format": name_id.format,
-        "name_qualifier": name_id.name_qualifier,
-        "sp_name_qualifier": name_id.sp_name_qualifier,
-        "sp_provided_id": name_id.sp_provided_id,
-        "session_index": session_index,
-    })
-    .to_string()
+    let name = serde_json::to_value(name_id.to_owned()).unwrap_or_default();
+    let mut state = serde_json::json!({ "session_index": session_index });
+    if let (Some(state), serde_json::Value::Object(name)) = (state.as_object_mut(), name) {
+        state.extend(name);
+    }
+    state.to_string()
 }
 
 /// Accepted once until nobody could accept it any more (SAML profiles 4.1.4.5). An ID holds no line
