@@ -15,7 +15,7 @@ use crate::names;
 use crate::writer::XmlWriter;
 
 /// How to encrypt, and to whom.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Encryption {
     /// DER of the recipient's certificate, as the SP's metadata has it.
     pub certificate: Vec<u8>,
@@ -57,13 +57,22 @@ impl Encryption {
 
 /// Wraps the text of an assertion, or whatever is given, in an `EncryptedAssertion`.
 pub fn encrypted_assertion(plaintext: &str, how: &Encryption) -> Result<String, ScriptError> {
+    encrypted("saml:EncryptedAssertion", plaintext, how)
+}
+
+/// The same for a name: an `EncryptedID` (SAML core 2.2.4).
+pub fn encrypted_id(plaintext: &str, how: &Encryption) -> Result<String, ScriptError> {
+    encrypted("saml:EncryptedID", plaintext, how)
+}
+
+fn encrypted(wrapper: &'static str, plaintext: &str, how: &Encryption) -> Result<String, ScriptError> {
     let (content_key, octets) = encrypt_content(plaintext.as_bytes(), how.cipher)?;
     let recipient = X509::from_der(&how.certificate).and_then(|cert| cert.public_key()).map_err(ScriptError::of)?;
     let wrapped = wrap(&content_key, &recipient, how.transport).map_err(ScriptError::of)?;
     let sibling = how.place == KeyPlace::Sibling;
 
     let mut xml = XmlWriter::new();
-    xml.open("saml:EncryptedAssertion").attr("xmlns:saml", names::ASSERTION);
+    xml.open(wrapper).attr("xmlns:saml", names::ASSERTION);
     xml.open("xenc:EncryptedData")
         .attr("xmlns:xenc", names::XENC)
         .attr("Type", "http://www.w3.org/2001/04/xmlenc#Element")

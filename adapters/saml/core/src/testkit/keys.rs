@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 use fedbridge_contract::keys::{Decrypter, KeyError, OaepDigest, SignatureAlgorithm, Signer};
 use fedbridge_contract::time::Timestamp;
 use openssl::asn1::Asn1Time;
-use openssl::bn::BigNum;
-use openssl::ec::{EcGroup, EcKey};
+use openssl::bn::{BigNum, BigNumContext};
+use openssl::ec::{EcGroup, EcKey, EcPoint};
 use openssl::ecdsa::EcdsaSig;
 use openssl::encrypt::Decrypter as OpensslDecrypter;
 use openssl::error::ErrorStack;
@@ -33,6 +33,9 @@ pub struct TestKey {
     algorithm: SignatureAlgorithm,
 }
 
+/// 2020 to 2050, in seconds.
+const YEARS: (i64, i64) = (1_577_836_800, 2_524_608_000);
+
 static SHARED: LazyLock<Result<Arc<TestKey>, ScriptError>> = LazyLock::new(|| TestKey::make(KeyKind::Rsa(2048)));
 
 impl TestKey {
@@ -49,13 +52,18 @@ impl TestKey {
     }
 
     pub fn make(kind: KeyKind) -> Result<Arc<Self>, ScriptError> {
-        let (from, to) = (1_577_836_800, 2_524_608_000); // 2020 to 2050
+        let (from, to) = YEARS;
         Self::make_valid(kind, Timestamp::from_seconds(from), Timestamp::from_seconds(to))
     }
 
     /// With a certificate that is valid between these moments.
     pub fn make_valid(kind: KeyKind, from: Timestamp, to: Timestamp) -> Result<Arc<Self>, ScriptError> {
         make(kind, from, to).map(Arc::new).map_err(ScriptError::of)
+    }
+
+    /// An ECDSA key that is the same in every process, so that what it signed can be kept.
+    pub fn constant(number: u8) -> Result<Arc<Self>, ScriptError> {
+        constant(number).map(Arc::new).map_err(ScriptError::of)
     }
 
     fn digest_sign(&self, message: &[u8]) -> Result<Vec<u8>, ErrorStack> {
@@ -81,6 +89,27 @@ fn make(kind: KeyKind, from: Timestamp, to: Timestamp) -> Result<TestKey, ErrorS
             (PKey::from_ec_key(EcKey::generate(&group)?)?, SignatureAlgorithm::ES256)
         }
     };
+    certify(private, algorithm, from, to)
+}
+
+fn constant(number: u8) -> Result<TestKey, ErrorStack> {
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
+    let scalar = BigNum::from_slice(&openssl::sha::sha256(&[number]))?;
+    let mut point = EcPoint::new(&group)?;
+    let mut context = BigNumContext::new()?;
+    point.mul_generator2(&group, &scalar, &mut context)?;
+    let private = PKey::from_ec_key(EcKey::from_private_components(&group, &scalar, &point)?)?;
+    let (from, to) = YEARS;
+    certify(private, SignatureAlgorithm::ES256, Timestamp::from_seconds(from), Timestamp::from_seconds(to))
+}
+
+/// Puts a self-signed certificate beside a key.
+fn certify(
+    private: PKey<Private>,
+    algorithm: SignatureAlgorithm,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<TestKey, ErrorStack> {
     let mut name = X509NameBuilder::new()?;
     name.append_entry_by_text("CN", "scripted identity provider")?;
     let name = name.build();

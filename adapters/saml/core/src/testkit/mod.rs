@@ -1,6 +1,6 @@
-//! A scripted identity provider: makes its keys at run time and answers our own
-//! requests, rightly or wrongly as it is told. For tests, the demo and the bench;
-//! never part of a released registry.
+//! A scripted identity provider and a scripted service provider: they make their keys
+//! at run time and speak with the bridge, rightly or wrongly as they are told. For
+//! tests, the demo and the bench; never part of a released registry.
 //!
 //! ```text
 //! let idp = ScriptedIdp::new("https://idp.example", "https://idp.example/sso");
@@ -11,11 +11,16 @@
 //! let form = plan.form(&idp, request.relay_state.as_deref())?;
 //! ```
 
+mod answer;
+mod carry;
 mod encrypt;
 mod forge;
+pub mod hostile;
 mod keys;
+mod logout;
 mod plan;
 mod request;
+mod sp;
 mod wrapping;
 
 use base64::Engine as _;
@@ -24,14 +29,18 @@ use fedbridge_contract::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use encrypt::{Encryption, KeyPlace, encrypted_assertion};
+pub use answer::{ReceivedAnswer, ReceivedAssertion};
+pub use carry::{Way, deflated, inflated, post_body, post_fields, redirect_query, sign_message, soap};
+pub use encrypt::{Encryption, KeyPlace, encrypted_assertion, encrypted_id};
 pub use forge::{Forgery, forge};
 pub use keys::{KeyKind, TestDecrypter, TestKey};
+pub use logout::{LogoutRequestPlan, LogoutResponsePlan, ReceivedLogout};
 pub use plan::{
     AssertionPlan, AttributePlan, AuthnPlan, ConditionsPlan, ConfirmationPlan, NameIdPlan, ResponsePlan, Sign,
 };
 pub use request::ReceivedRequest;
-pub use wrapping::{Attack, wrapped_assertions, wrapped_responses};
+pub use sp::{AuthnRequestPlan, ContextPlan, NameIdPolicyPlan, ScriptedSp};
+pub use wrapping::{Attack, wrapped_assertions, wrapped_messages, wrapped_responses};
 
 use crate::names;
 use crate::writer::XmlWriter;
@@ -75,6 +84,8 @@ pub struct ScriptedIdp {
     pub sso_post: Option<String>,
     pub key: Arc<TestKey>,
     pub want_authn_requests_signed: bool,
+    /// Where logout messages go, by binding; none: it takes part in no logout.
+    pub slo: Vec<(&'static str, String)>,
 }
 
 impl ScriptedIdp {
@@ -91,7 +102,15 @@ impl ScriptedIdp {
             sso_redirect: sso,
             key,
             want_authn_requests_signed: false,
+            slo: Vec::new(),
         }
+    }
+
+    /// Takes part in logouts at this address by redirect and post.
+    #[must_use]
+    pub fn with_slo(mut self, location: &str) -> Self {
+        self.slo = vec![(names::BINDING_REDIRECT, location.into()), (names::BINDING_POST, location.into())];
+        self
     }
 
     /// Metadata with the one signing key.
@@ -109,6 +128,9 @@ impl ScriptedIdp {
             xml.open("md:KeyDescriptor").attr("use", "signing");
             xml.open("ds:KeyInfo").attr("xmlns:ds", names::DSIG).open("ds:X509Data");
             xml.leaf("ds:X509Certificate", &STANDARD.encode(&key.certificate)).close().close().close();
+        }
+        for (binding, location) in &self.slo {
+            xml.open("md:SingleLogoutService").attr("Binding", binding).attr("Location", location).close();
         }
         let mut service = |binding, location: &str| {
             xml.open("md:SingleSignOnService").attr("Binding", binding).attr("Location", location).close();
@@ -171,6 +193,31 @@ impl ScriptedIdp {
             encryption: None,
             raw_extensions: None,
         }
+    }
+
+    /// An answer that nobody asked for (SAML profiles 4.1.5), to this service provider.
+    pub fn unsolicited(&self, sp: &str, acs: &str, person: &Person, now: Timestamp) -> ResponsePlan {
+        let nobody = ReceivedRequest { issuer: sp.into(), acs: Some(acs.into()), ..ReceivedRequest::default() };
+        let mut plan = self.answer(&nobody, person, now);
+        plan.in_response_to = None;
+        for confirmation in &mut plan.assertion.confirmations {
+            confirmation.in_response_to = None;
+        }
+        plan
+    }
+
+    /// A right request for logout of the session that an answer opened.
+    pub fn logout(&self, slo: &str, name_id: NameIdPlan, index: Option<&str>, now: Timestamp) -> LogoutRequestPlan {
+        let plan = LogoutRequestPlan::new(&self.entity_id, slo, name_id, now);
+        match index {
+            Some(index) => plan.with_index(index),
+            None => plan,
+        }
+    }
+
+    /// A right answer to a request for logout.
+    pub fn logged_out(&self, slo: &str, in_response_to: &str, now: Timestamp) -> LogoutResponsePlan {
+        LogoutResponsePlan::new(&self.entity_id, slo, in_response_to, now)
     }
 
     /// An answer that says no, with the second-level code.

@@ -1,12 +1,10 @@
 //! A response as it shall be; every part can be made wrong.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
-use super::encrypt::{Encryption, encrypted_assertion};
+use super::carry::{Way, post_fields, sign_message};
+use super::encrypt::{Encryption, encrypted_assertion, encrypted_id};
 use super::{ScriptError, ScriptedIdp};
 use crate::names;
-use crate::seam::{Limits, SignRequest, SignaturePlace, sign_enveloped};
+use crate::seam::Element;
 use crate::writer::XmlWriter;
 
 /// What gets a signature.
@@ -46,6 +44,8 @@ pub struct AssertionPlan {
     pub conditions: Option<ConditionsPlan>,
     pub authn: Vec<AuthnPlan>,
     pub attributes: Vec<AttributePlan>,
+    /// Sends the NameID encrypted, as an EncryptedID.
+    pub name_id_encryption: Option<Encryption>,
     /// Markup instead of the text of the NameID.
     pub raw_name_id: Option<String>,
     /// Markup behind the statements.
@@ -54,7 +54,7 @@ pub struct AssertionPlan {
     pub raw_advice: Option<String>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NameIdPlan {
     pub value: String,
     pub format: Option<String>,
@@ -65,6 +65,36 @@ pub struct NameIdPlan {
 impl NameIdPlan {
     pub fn new(value: &str, format: &str) -> Self {
         Self { value: value.into(), format: Some(format.into()), ..Self::default() }
+    }
+
+    /// What a NameID says, unverified.
+    pub fn read(element: &Element) -> Self {
+        let text = |name: &str| element.attribute(name).map(str::to_owned);
+        Self {
+            value: element.only_text().unwrap_or_default().to_owned(),
+            format: text("Format"),
+            name_qualifier: text("NameQualifier"),
+            sp_name_qualifier: text("SPNameQualifier"),
+        }
+    }
+
+    /// A `NameID` that stands on its own.
+    pub fn xml(&self) -> String {
+        self.xml_around(None)
+    }
+
+    fn xml_around(&self, markup: Option<&str>) -> String {
+        let mut xml = XmlWriter::new();
+        xml.open("saml:NameID")
+            .attr("xmlns:saml", names::ASSERTION)
+            .attr_if("Format", self.format.as_deref())
+            .attr_if("NameQualifier", self.name_qualifier.as_deref())
+            .attr_if("SPNameQualifier", self.sp_name_qualifier.as_deref());
+        match markup {
+            Some(markup) => xml.raw(markup),
+            None => xml.text(&self.value),
+        };
+        xml.finish()
     }
 }
 
@@ -117,22 +147,18 @@ impl ResponsePlan {
     pub fn build(&self, idp: &ScriptedIdp) -> Result<String, ScriptError> {
         let assertion = if self.with_assertion { self.assertion_xml(idp)? } else { String::new() };
         let xml = self.response_xml(&assertion);
-        if matches!(self.sign, Sign::Response | Sign::Both) { signed(&xml, &self.id, idp) } else { Ok(xml) }
+        if matches!(self.sign, Sign::Response | Sign::Both) { sign_message(&xml, &self.id, &idp.key) } else { Ok(xml) }
     }
 
     /// The fields of the form that the browser posts.
     pub fn form(&self, idp: &ScriptedIdp, relay_state: Option<&str>) -> Result<Vec<(String, String)>, ScriptError> {
-        let mut fields = vec![("SAMLResponse".to_owned(), STANDARD.encode(self.build(idp)?))];
-        if let Some(relay_state) = relay_state {
-            fields.push(("RelayState".into(), relay_state.into()));
-        }
-        Ok(fields)
+        Ok(post_fields(Way::Answer, &self.build(idp)?, relay_state))
     }
 
     fn assertion_xml(&self, idp: &ScriptedIdp) -> Result<String, ScriptError> {
-        let mut xml = self.assertion.xml();
+        let mut xml = self.assertion.xml_with_name(&self.assertion.name_markup()?);
         if matches!(self.sign, Sign::Assertion | Sign::Both) {
-            xml = signed(&xml, &self.assertion.id, idp)?;
+            xml = sign_message(&xml, &self.assertion.id, &idp.key)?;
         }
         match &self.encryption {
             Some(encryption) => encrypted_assertion(&xml, encryption),
@@ -164,20 +190,24 @@ impl ResponsePlan {
     }
 }
 
-/// Signs one element with the provider's key and puts its certificate beside it.
-fn signed(xml: &str, id: &str, idp: &ScriptedIdp) -> Result<String, ScriptError> {
-    let request = SignRequest {
-        target_id: id,
-        place: SignaturePlace::After(names::ASSERTION, "Issuer"),
-        certificate: Some(&idp.key.certificate),
-        limits: Limits::message(),
-    };
-    let octets = sign_enveloped(xml.as_bytes(), &request, &*idp.key).map_err(ScriptError::of)?;
-    String::from_utf8(octets).map_err(ScriptError::of)
-}
-
 impl AssertionPlan {
+    /// The assertion, unsigned, its name in the clear.
     pub fn xml(&self) -> String {
+        self.xml_with_name(&self.plain_name())
+    }
+
+    fn plain_name(&self) -> String {
+        self.name_id.as_ref().map(|name| name.xml_around(self.raw_name_id.as_deref())).unwrap_or_default()
+    }
+
+    fn name_markup(&self) -> Result<String, ScriptError> {
+        match &self.name_id_encryption {
+            Some(encryption) => encrypted_id(&self.plain_name(), encryption),
+            None => Ok(self.plain_name()),
+        }
+    }
+
+    fn xml_with_name(&self, name: &str) -> String {
         let mut xml = XmlWriter::new();
         xml.open("saml:Assertion")
             .attr("xmlns:saml", names::ASSERTION)
@@ -185,7 +215,7 @@ impl AssertionPlan {
             .attr("Version", "2.0")
             .attr("IssueInstant", &self.issue_instant)
             .leaf("saml:Issuer", &self.issuer);
-        self.subject(&mut xml);
+        self.subject(&mut xml, name);
         if let Some(conditions) = &self.conditions {
             conditions.write(&mut xml);
         }
@@ -206,19 +236,9 @@ impl AssertionPlan {
         xml.finish()
     }
 
-    fn subject(&self, xml: &mut XmlWriter) {
+    fn subject(&self, xml: &mut XmlWriter, name: &str) {
         xml.open("saml:Subject");
-        if let Some(name) = &self.name_id {
-            xml.open("saml:NameID")
-                .attr_if("Format", name.format.as_deref())
-                .attr_if("NameQualifier", name.name_qualifier.as_deref())
-                .attr_if("SPNameQualifier", name.sp_name_qualifier.as_deref());
-            match &self.raw_name_id {
-                Some(raw) => xml.raw(raw),
-                None => xml.text(&name.value),
-            };
-            xml.close();
-        }
+        xml.raw(name);
         for confirmation in &self.confirmations {
             xml.open("saml:SubjectConfirmation").attr("Method", &confirmation.method);
             xml.open("saml:SubjectConfirmationData")

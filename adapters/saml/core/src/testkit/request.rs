@@ -1,13 +1,11 @@
 //! Reads our own authentication requests, as an identity provider would.
 
-use std::io::Read as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::read::DeflateDecoder;
 use url::Url;
 
 use super::ScriptError;
+use super::carry::{inflated, parameter, unescaped};
 use crate::names;
 use crate::seam::{Element, Limits, UnverifiedDocument};
 
@@ -40,11 +38,9 @@ impl ReceivedRequest {
         let url = Url::parse(location).map_err(ScriptError::of)?;
         let query = url.query().unwrap_or_default();
         let packed = parameter(query, "SAMLRequest").ok_or_else(|| ScriptError("no SAMLRequest".into()))?;
-        let packed = STANDARD.decode(decoded(packed)).map_err(ScriptError::of)?;
-        let mut xml = String::new();
-        DeflateDecoder::new(packed.as_slice()).take(1 << 20).read_to_string(&mut xml).map_err(ScriptError::of)?;
-        let mut request = Self::read(xml)?;
-        request.relay_state = parameter(query, "RelayState").map(decoded);
+        let packed = STANDARD.decode(unescaped(packed)).map_err(ScriptError::of)?;
+        let mut request = Self::read(inflated(&packed)?)?;
+        request.relay_state = parameter(query, "RelayState").map(unescaped);
         request.query_signature = query_signature(query)?;
         Ok(request)
     }
@@ -82,18 +78,6 @@ impl ReceivedRequest {
     }
 }
 
-/// The raw value of a parameter, still encoded.
-fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name)).map(|(_, value)| value)
-}
-
-fn decoded(value: &str) -> String {
-    url::form_urlencoded::parse(format!("v={value}").as_bytes())
-        .next()
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_default()
-}
-
 fn query_signature(query: &str) -> Result<Option<QuerySignature>, ScriptError> {
     let (Some(algorithm), Some(signature)) = (parameter(query, "SigAlg"), parameter(query, "Signature")) else {
         return Ok(None);
@@ -102,7 +86,7 @@ fn query_signature(query: &str) -> Result<Option<QuerySignature>, ScriptError> {
     let covered: Vec<_> = ["SAMLRequest", "RelayState", "SigAlg"].into_iter().filter_map(present).collect();
     Ok(Some(QuerySignature {
         octets: covered.join("&"),
-        algorithm: decoded(algorithm),
-        signature: STANDARD.decode(decoded(signature)).map_err(ScriptError::of)?,
+        algorithm: unescaped(algorithm),
+        signature: STANDARD.decode(unescaped(signature)).map_err(ScriptError::of)?,
     }))
 }

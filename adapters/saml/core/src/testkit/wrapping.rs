@@ -59,6 +59,11 @@ pub fn wrapped_assertions(signed: &str, victim: &str, attacker: &str) -> Vec<Att
 
 /// Wraps a response that is itself signed.
 pub fn wrapped_responses(signed: &str, victim: &str, attacker: &str) -> Vec<Attack> {
+    wrapped_messages("samlp:Response", signed, victim, attacker)
+}
+
+/// The same for a message whose root has this name.
+pub fn wrapped_messages(root: &str, signed: &str, victim: &str, attacker: &str) -> Vec<Attack> {
     let Some((head, signature, tail)) = cut(signed, "ds:Signature") else { return Vec::new() };
     let bare = format!("{head}{tail}");
     let evil = replace_id(&bare, "_evil").replace(victim, attacker);
@@ -67,22 +72,22 @@ pub fn wrapped_responses(signed: &str, victim: &str, attacker: &str) -> Vec<Atta
     let in_object = insert_before_end(signature, "ds:Signature", &format!("<ds:Object>{bare}</ds:Object>"));
     let extensions = |markup: &str| format!("<samlp:Extensions>{markup}</samlp:Extensions>");
     vec![
-        attack("XSW1: original response inside the signature", insert_after_issuer(&evil, &in_signature)),
+        attack("XSW1: original message inside the signature", insert_after_issuer(&evil, &in_signature)),
         attack(
-            "XSW2: original response before the signature",
+            "XSW2: original message before the signature",
             insert_after_issuer(&evil, &format!("{bare}{signature}")),
         ),
         attack(
-            "original response in Extensions, signature outside",
+            "original message in Extensions, signature outside",
             insert_after_issuer(&evil, &format!("{signature}{}", extensions(&bare))),
         ),
-        attack("signed response in Extensions", insert_after_issuer(&evil, &extensions(signed))),
-        attack("signed response last", insert_before_end(&evil, "samlp:Response", signed)),
-        attack("original response in an Object", insert_after_issuer(&evil, &in_object)),
-        attack("evil response with the stolen signature", insert_after_issuer(&evil, signature)),
-        attack("evil response with the same ID", insert_after_issuer(&twin, signature)),
+        attack("signed message in Extensions", insert_after_issuer(&evil, &extensions(signed))),
+        attack("signed message last", insert_before_end(&evil, root, signed)),
+        attack("original message in an Object", insert_after_issuer(&evil, &in_object)),
+        attack("evil message with the stolen signature", insert_after_issuer(&evil, signature)),
+        attack("evil message with the same ID", insert_after_issuer(&twin, signature)),
         attack(
-            "evil response holds the one of the same ID",
+            "evil message holds the one of the same ID",
             insert_after_issuer(&twin, &format!("{signature}{}", extensions(&bare))),
         ),
         attack(
@@ -90,7 +95,7 @@ pub fn wrapped_responses(signed: &str, victim: &str, attacker: &str) -> Vec<Atta
             insert_after_issuer(&bare.replace(victim, attacker), &format!("{signature}{signature}")),
         ),
         attack("decoy signature with a payload", insert_after_issuer(signed, &in_object.replace(victim, attacker))),
-        attack("signature at the end", insert_before_end(&bare, "samlp:Response", signature)),
+        attack("signature at the end", insert_before_end(&bare, root, signature)),
         attack("signature before the issuer", bare.replacen("<saml:Issuer", &format!("{signature}<saml:Issuer"), 1)),
         attack("signature removed", evil),
         attack("two documents", format!("{signed}{}", twin)),
