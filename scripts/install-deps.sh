@@ -5,7 +5,8 @@
 #
 #   build   compiler and libraries, and what the finished program loads
 #   rust    checks for cargo and rustc of the version in Cargo.toml (installs nothing)
-#   test    the real parts that the tests talk to (PostgreSQL, SimpleSAMLphp, Apache, Chromium, Node)
+#   test    the real parts that the tests talk to (PostgreSQL, SimpleSAMLphp, Apache,
+#           Shibboleth, Chromium, Node, Python)
 #   ci      cargo-deny
 #   all     all of these
 #
@@ -22,10 +23,11 @@ build_packages=(
 test_packages=(
   postgresql
   simplesamlphp php-cli php-xml php-sqlite3 php-mbstring php-curl
-  apache2 libapache2-mod-auth-openidc
+  apache2 libapache2-mod-auth-openidc libapache2-mod-auth-mellon
+  libapache2-mod-shib shibboleth-sp-utils shibboleth-sp-common
   chromium fonts-liberation
   xmlsec1 libxml2-utils opensaml-schemas xmltooling-schemas
-  python3 openssl curl procps ca-certificates
+  python3 python3-venv openssl curl procps ca-certificates
 )
 
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -53,7 +55,7 @@ main() {
 
   for group in "$@"; do
     case "$group" in
-      test) install_node_modules ;;
+      test) install_node_modules; install_python_packages ;;
       ci) install_cargo_deny ;;
     esac
   done
@@ -156,6 +158,18 @@ install_node_modules() {
       fail "npm ci failed in tests/peers/node: is the package registry reachable?"
     touch "$folder/node_modules/.package-lock.json"
   fi
+}
+
+# The SAML peers in Python, each file checked against its hash.
+install_python_packages() {
+  local folder="$project/tests/peers/python"
+  [ ! "$folder/.venv/installed" -nt "$folder/requirements.txt" ] || return 0
+  echo "installing the Python packages of tests/peers/python"
+  rm -rf "$folder/.venv"
+  python3 -m venv "$folder/.venv" || fail "python3 -m venv failed: install python3-venv"
+  "$folder/.venv/bin/pip" install -q --disable-pip-version-check --require-hashes --only-binary :all: \
+    -r "$folder/requirements.txt" || fail "pip install failed in tests/peers/python: is the package registry reachable?"
+  touch "$folder/.venv/installed"
 }
 
 install_cargo_deny() {
