@@ -5,8 +5,8 @@ use fedbridge_hub::spec::{AppSpec, SubjectType};
 use serde_json::{Map, Value};
 
 use crate::settings::complaints::Complaints;
-use crate::settings::nearest::nearest;
 
+use super::apps;
 use super::desired::{DesiredClient, Secrets};
 use super::fields::Fields;
 use super::names::{self, Names};
@@ -49,9 +49,9 @@ fn client(
     let was = names::was(&mut fields, client_id.as_deref(), complaints);
     let name = fields.text("name", complaints);
     let enabled = fields.flag("enabled", true, complaints);
-    let allowed = allowed(&mut fields, connections, complaints);
+    let allowed = apps::connections(&mut fields, connections, complaints);
     let release = fields.texts("release", complaints).unwrap_or_default().into_iter().map(|(claim, _)| claim).collect();
-    let claims = claims(&mut fields, complaints);
+    let claims = apps::claims(&mut fields, complaints);
     let mut secrets = Secrets::default();
     let before = complaints.len();
     let reader = Reader {
@@ -91,31 +91,6 @@ fn client(
     client_id.map(|_| client)
 }
 
-fn allowed(fields: &mut Fields<'_>, connections: &[&str], complaints: &mut Complaints) -> Option<Vec<String>> {
-    let named = fields.texts("connections", complaints)?;
-    for (index, (slug, place)) in named.iter().enumerate() {
-        if !connections.contains(&slug.as_str()) {
-            let hint = nearest(slug, connections.iter().copied());
-            let hint = hint.map_or_else(String::new, |near| format!("; the nearest is `{near}`"));
-            let path = format!("{}[{index}]", fields.path("connections"));
-            complaints.add(place, path, format!("the tenant has no connection `{slug}`{hint}"));
-        }
-    }
-    Some(named.into_iter().map(|(slug, _)| slug).collect())
-}
-
-fn claims(fields: &mut Fields<'_>, complaints: &mut Complaints) -> Map<String, Value> {
-    match fields.take("claims").map(|node| (node, node.json())) {
-        None => Map::new(),
-        Some((_, Value::Object(claims))) => claims,
-        Some((node, _)) => {
-            let message = format!("expected a map of claims, found {}", node.kind());
-            complaints.add(&node.place, fields.path("claims"), message);
-            Map::new()
-        }
-    }
-}
-
 /// What the provider and the mapping say. Where a secret could not be read, one is assumed, so
 /// that its absence is not a second complaint.
 fn check(
@@ -130,7 +105,7 @@ fn check(
     for downstream in scope.context.downstreams.iter().filter(|downstream| downstream.kind() == AppKind::OidcClient) {
         found.extend(downstream.check_app(&client.client_id, &client.settings, secrets));
     }
-    found.extend((scope.context.check_client_rules)(&app_spec(client)));
+    found.extend((scope.context.check_app_rules)(&app_spec(client)));
     if client.client_id.is_empty() {
         found.retain(|complaint| complaint.path != "client_id");
     }

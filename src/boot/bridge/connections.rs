@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::settings::complaints::Complaints;
 use crate::settings::nearest::nearest;
 
+use super::ask;
 use super::desired::{DesiredConnection, Secrets};
 use super::fields::{Fields, unknown};
 use super::metadata;
@@ -26,12 +27,18 @@ const COMMON: &[&str] = &["slug", "was", "protocol", "display_name", "enabled", 
 /// Protocols that INTERFACE knows and this version doesn't build yet.
 const NOT_YET: &[&str] = &["oidc", "ldap", "scim"];
 
+/// Names of the tenant's apps, which connections may refer to.
+pub struct AppNames<'a> {
+    pub clients: Vec<&'a str>,
+    pub providers: Vec<&'a str>,
+}
+
 /// Reads the connections of a tenant.
 pub async fn read(
     nodes: &[Node],
     tenant: &Fields<'_>,
     scope: &Scope<'_>,
-    client_ids: &[&str],
+    apps: &AppNames<'_>,
     complaints: &mut Complaints,
 ) -> Vec<DesiredConnection> {
     let mut connections = Vec::new();
@@ -40,7 +47,7 @@ pub async fn read(
         let name = node.get("slug").and_then(Node::text).map_or_else(|| index.to_string(), str::to_owned);
         let path = tenant.path(&format!("connections[{name}]"));
         if let Some(fields) = Fields::of(node, path, complaints) {
-            connections.extend(connection(fields, &mut slugs, scope, client_ids, complaints).await);
+            connections.extend(connection(fields, &mut slugs, scope, apps, complaints).await);
         }
     }
     connections
@@ -50,7 +57,7 @@ async fn connection(
     mut fields: Fields<'_>,
     slugs: &mut Names,
     scope: &Scope<'_>,
-    client_ids: &[&str],
+    apps: &AppNames<'_>,
     complaints: &mut Complaints,
 ) -> Option<DesiredConnection> {
     let slug = names::slug(&mut fields, complaints);
@@ -80,9 +87,10 @@ async fn connection(
         };
         let failed;
         (settings, failed) = read_settings(&mut fields, factory, &reader, &mut secrets, scope, complaints).await;
-        client_resolves(&fields, client_ids, complaints);
+        app_resolves(&fields, apps, complaints);
         check_mapping(&fields, mapping.as_ref(), factory.kind(), scope, complaints);
-        let found = open_all(factory, slug.as_deref(), &settings, &secrets, scope, failed);
+        let found =
+            ask::everything(&settings, failed, |settings| open(factory, slug.as_deref(), settings, &secrets, scope));
         fields.node().locate(fields.own_path(), found, complaints);
     }
     Some(DesiredConnection {
@@ -118,10 +126,6 @@ fn factory<'s>(
     };
     complaints.add(fields.node().place_of("protocol"), fields.path("protocol"), message);
     None
-}
-
-fn first_step(path: &str) -> &str {
-    path.split(['.', '[']).next().unwrap_or_default()
 }
 
 /// The adapter's own settings: files and addresses replaced by what they hold, secrets taken out.
@@ -168,15 +172,19 @@ async fn read_settings(
     (Value::Object(settings), failed)
 }
 
-/// `allow_idp_initiated` names a client of the same tenant.
-fn client_resolves(fields: &Fields<'_>, client_ids: &[&str], complaints: &mut Complaints) {
-    let path = "allow_idp_initiated.client";
-    let named = fields.node().get("allow_idp_initiated").and_then(|node| node.get("client")).and_then(Node::text);
-    if let Some(client) = named.filter(|client| !client_ids.contains(client)) {
-        let hint = nearest(client, client_ids.iter().copied());
-        let hint = hint.map_or_else(String::new, |id| format!("; the nearest is `{id}`"));
-        let message = format!("the tenant has no client `{client}`{hint}");
-        complaints.add(fields.node().place_of(path), fields.path(path), message);
+/// `allow_idp_initiated` names an app of the same tenant.
+fn app_resolves(fields: &Fields<'_>, apps: &AppNames<'_>, complaints: &mut Complaints) {
+    for (key, what, names) in
+        [("client", "client", &apps.clients), ("service_provider", "service provider", &apps.providers)]
+    {
+        let path = format!("allow_idp_initiated.{key}");
+        let named = fields.node().get("allow_idp_initiated").and_then(|node| node.get(key)).and_then(Node::text);
+        if let Some(app) = named.filter(|app| !names.contains(app)) {
+            let hint = nearest(app, names.iter().copied());
+            let hint = hint.map_or_else(String::new, |name| format!("; the nearest is `{name}`"));
+            let message = format!("the tenant has no {what} `{app}`{hint}");
+            complaints.add(fields.node().place_of(&path), fields.path(&path), message);
+        }
     }
 }
 
@@ -214,33 +222,6 @@ fn check_mapping(
         }
     }
     fields.node().locate(fields.own_path(), found, complaints);
-}
-
-/// Everything that the adapter says. What could not be read (`failed`) is complained about
-/// already, so it is not missed again. An adapter may stop at the first kind of mistake, so it is
-/// asked once more without the settings that it refused.
-fn open_all(
-    factory: &dyn AdapterFactory,
-    slug: Option<&str>,
-    settings: &Value,
-    secrets: &Secrets,
-    scope: &Scope<'_>,
-    mut failed: Vec<String>,
-) -> Vec<Complaint> {
-    let known = |failed: &[String], complaint: &Complaint| failed.iter().any(|key| first_step(&complaint.path) == key);
-    let mut found = open(factory, slug, settings, secrets, scope);
-    found.retain(|complaint| !known(&failed, complaint));
-    let refused: Vec<String> = found.iter().map(|complaint| first_step(&complaint.path).to_owned()).collect();
-    let mut rest = settings.clone();
-    if let Value::Object(rest) = &mut rest {
-        rest.retain(|key, _| !refused.contains(key));
-        if rest.len() < settings.as_object().map_or(0, Map::len) {
-            failed.extend(refused);
-            let again = open(factory, slug, &Value::Object(rest.clone()), secrets, scope);
-            found.extend(again.into_iter().filter(|complaint| !known(&failed, complaint)));
-        }
-    }
-    found
 }
 
 fn open(

@@ -26,6 +26,7 @@ pub struct DesiredTenant {
     pub domains: Vec<String>,
     pub connections: Vec<DesiredConnection>,
     pub clients: Vec<DesiredClient>,
+    pub service_providers: Vec<DesiredProvider>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +57,26 @@ pub struct DesiredClient {
     pub subject_type: SubjectType,
     pub settings: Value,
     pub secrets: Secrets,
+}
+
+/// A downstream SAML service provider.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DesiredProvider {
+    pub place: Place,
+    pub slug: String,
+    pub was: Option<String>,
+    /// What its own messages call it; `None` where the settings don't say it.
+    pub entity_id: Option<String>,
+    pub name: String,
+    pub enabled: bool,
+    /// Slugs; `None` means all of the tenant.
+    pub connections: Option<Vec<String>>,
+    /// Claims that its attributes and its NameID are made of.
+    pub release: Vec<String>,
+    pub claims: Map<String, Value>,
+    /// Only their members may log in; empty: everybody.
+    pub groups: Vec<String>,
+    pub settings: Value,
 }
 
 /// Secrets of one object by name: `client_secret/0`. It never prints a value.

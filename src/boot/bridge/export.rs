@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use fedbridge_contract::config::AppKind;
+use fedbridge_contract::ids::ConnectionId;
 use fedbridge_hub::spec::{
     AppSpec, Configuration, SecretOwner, StoredApp, StoredConnection, SubjectType, TenantConfiguration,
 };
@@ -36,8 +38,15 @@ fn export_tenant(tenant: &TenantConfiguration, configuration: &Configuration) ->
     out.put_list("connections", &connections);
     let mut apps: Vec<_> = tenant.apps.iter().collect();
     apps.sort_by(|a, b| a.spec.name.cmp(&b.spec.name));
-    let clients: Vec<Value> = apps.into_iter().map(|app| client(tenant, app)).collect();
+    let (mut clients, mut providers): (Vec<Value>, Vec<Value>) = Default::default();
+    for app in apps {
+        match app.spec.kind {
+            AppKind::OidcClient => clients.push(client(tenant, app)),
+            AppKind::SamlSp => providers.push(service_provider(tenant, app)),
+        }
+    }
     out.put_list("clients", &clients);
+    out.put_list("service_providers", &providers);
     out.0
 }
 
@@ -68,14 +77,27 @@ fn client(tenant: &TenantConfiguration, stored: &StoredApp) -> Value {
     out.put_unless(*enabled, "enabled", false);
     out.secrets(tenant, SecretOwner::App(stored.id));
     out.settings(settings);
-    if let Some(ids) = connections {
-        let slugs = ids.iter().filter_map(|id| tenant.connections.iter().find(|connection| connection.id == *id));
-        out.put("connections", slugs.map(|connection| json!(connection.spec.slug)).collect::<Vec<_>>());
-    }
+    out.connections(tenant, connections.as_deref());
     if *subject_type == SubjectType::Pairwise {
         out.put("subject_type", "pairwise");
     }
     out.put_list("release", release);
+    if !claims.is_empty() {
+        out.put("claims", claims.clone());
+    }
+    Value::Object(out.0)
+}
+
+/// What it is released follows from its attributes, so that is not written.
+fn service_provider(tenant: &TenantConfiguration, stored: &StoredApp) -> Value {
+    let AppSpec { name, display_name, enabled, connections, claims, groups, settings, .. } = &stored.spec;
+    let mut out = Object::default();
+    out.put("slug", name.as_str());
+    out.put_unless(name == display_name, "name", display_name.as_str());
+    out.put_unless(*enabled, "enabled", false);
+    out.settings(settings);
+    out.connections(tenant, connections.as_deref());
+    out.put_list("groups", groups);
     if !claims.is_empty() {
         out.put("claims", claims.clone());
     }
@@ -105,6 +127,14 @@ impl Object {
     fn put_list<T: Clone + Into<Value>>(&mut self, key: &str, items: &[T]) {
         if !items.is_empty() {
             self.put(key, items.iter().cloned().map(Into::into).collect::<Vec<Value>>());
+        }
+    }
+
+    /// Slugs of the connections that an app is limited to.
+    fn connections(&mut self, tenant: &TenantConfiguration, allowed: Option<&[ConnectionId]>) {
+        if let Some(ids) = allowed {
+            let slugs = ids.iter().filter_map(|id| tenant.connections.iter().find(|connection| connection.id == *id));
+            self.put("connections", slugs.map(|connection| json!(connection.spec.slug)).collect::<Vec<_>>());
         }
     }
 

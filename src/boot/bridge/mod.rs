@@ -1,9 +1,11 @@
 //! The bridge file: tenants and everything in them, as an operator writes them down.
 //!
-//! Reading goes `files` -> `node` (YAML with lines) -> `tenants`, `connections`, `clients`
-//! (typed readers) -> [`desired::Desired`]. From there [`plan`] compares it with the
+//! Reading goes `files` -> `node` (YAML with lines) -> `tenants`, `connections`, `clients`,
+//! `service_providers` (typed readers) -> [`desired::Desired`]. From there [`plan`] compares it with the
 //! store, and [`export`] goes the other way. Every mistake is collected before anything is said.
 
+mod apps;
+mod ask;
 mod clients;
 mod connections;
 pub mod desired;
@@ -15,6 +17,7 @@ mod names;
 mod node;
 pub mod plan;
 mod secrets;
+mod service_providers;
 mod tenants;
 mod yaml;
 
@@ -48,8 +51,8 @@ pub struct Context<'a> {
     pub downstreams: &'a [Arc<dyn Downstream>],
     /// Complaints about a connection's mapping, given its protocol.
     pub check_mapping: &'a (dyn Fn(&MappingSpec, &str) -> Vec<Complaint> + Send + Sync),
-    /// Complaints about a client's own claims and release policy.
-    pub check_client_rules: &'a (dyn Fn(&AppSpec) -> Vec<Complaint> + Send + Sync),
+    /// Complaints about an app's own claims and release policy.
+    pub check_app_rules: &'a (dyn Fn(&AppSpec) -> Vec<Complaint> + Send + Sync),
 }
 
 /// Reads a bridge file, or a folder of them.

@@ -6,16 +6,16 @@ use crate::settings::complaints::{Complaints, Place};
 use crate::settings::nearest::nearest;
 
 use super::Context;
+use super::connections::AppNames;
 use super::desired::DesiredTenant;
 use super::fields::Fields;
 use super::names::{self, Names};
 use super::node::Node;
 use super::secrets::StoredPaths;
-use super::{clients, connections};
+use super::{clients, connections, service_providers};
 
 /// Parts of INTERFACE that this version doesn't build yet.
-const NOT_YET: &[(&str, &str)] =
-    &[("service_providers", "downstream SAML is"), ("ldap_directory", "the LDAP directory is")];
+const NOT_YET: &[(&str, &str)] = &[("ldap_directory", "the LDAP directory is")];
 
 /// Reads every tenant that can be read, and complains about the rest.
 pub async fn read(nodes: &[Node], context: &Context<'_>, complaints: &mut Complaints) -> Vec<DesiredTenant> {
@@ -57,13 +57,19 @@ async fn tenant(
     let stored = StoredPaths::of(context.configuration, slug.as_deref().unwrap_or_default(), was.as_deref());
     let scope = Scope { slug: slug.as_deref().unwrap_or("-"), domains: &domains, stored: &stored, context };
 
-    // Clients are named first, because connections may refer to them.
+    // Apps are named first, because connections may refer to them.
     let client_nodes = fields.list("clients", complaints);
-    let client_ids: Vec<&str> = client_nodes.iter().filter_map(|node| node.get("client_id")?.text()).collect();
+    let provider_nodes = fields.list("service_providers", complaints);
+    let apps = AppNames {
+        clients: client_nodes.iter().filter_map(|node| node.get("client_id")?.text()).collect(),
+        providers: provider_nodes.iter().filter_map(|node| node.get("slug")?.text()).collect(),
+    };
     let connection_nodes = fields.list("connections", complaints);
     let connection_slugs: Vec<&str> = connection_nodes.iter().filter_map(|node| node.get("slug")?.text()).collect();
-    let connections = connections::read(connection_nodes, &fields, &scope, &client_ids, complaints).await;
+    let connections = connections::read(connection_nodes, &fields, &scope, &apps, complaints).await;
     let clients = clients::read(client_nodes, &fields, &scope, &connection_slugs, complaints);
+    let service_providers =
+        service_providers::read(provider_nodes, &fields, &scope, &connection_slugs, complaints).await;
 
     for (key, what) in NOT_YET {
         if let Some(node) = fields.take(key) {
@@ -83,6 +89,7 @@ async fn tenant(
         domains,
         connections,
         clients,
+        service_providers,
     })
 }
 

@@ -62,12 +62,12 @@ impl AdapterFactory for TestFactory {
 }
 
 /// Checks what the OpenID provider would check, in small.
-struct TestProvider;
+struct TestProvider(AppKind);
 
 #[async_trait]
 impl Downstream for TestProvider {
     fn kind(&self) -> AppKind {
-        AppKind::OidcClient
+        self.0
     }
 
     fn routes(&self) -> &'static [Route] {
@@ -76,6 +76,15 @@ impl Downstream for TestProvider {
 
     fn check_app(&self, _: &str, settings: &Value, secrets: usize) -> Vec<Complaint> {
         let mut complaints = Vec::new();
+        if self.0 == AppKind::SamlSp {
+            if settings["sp_metadata"]["xml"].as_str().is_none_or(|xml| !xml.contains("EntityDescriptor")) {
+                complaints.push(Complaint::new("sp_metadata", "is missing"));
+            }
+            if settings.get("sign").is_some_and(|sign| sign != "both") {
+                complaints.push(Complaint::new("sign", "is not a choice"));
+            }
+            return complaints;
+        }
         if secrets == 0 && settings.get("public") != Some(&json!(true)) {
             complaints.push(Complaint::new("", "has neither a secret nor public: true"));
         }
@@ -88,6 +97,13 @@ impl Downstream for TestProvider {
             complaints.push(Complaint::new("redirect_uri", "is unknown"));
         }
         complaints
+    }
+
+    fn protocol_name(&self, name: &str, settings: &Value) -> Option<String> {
+        match self.0 {
+            AppKind::OidcClient => Some(name.to_owned()),
+            AppKind::SamlSp => settings.get("entity_id").and_then(Value::as_str).map(str::to_owned),
+        }
     }
 
     fn registered_scopes(&self, _: &App) -> Vec<String> {
@@ -166,7 +182,8 @@ pub fn folder(name: &str) -> PathBuf {
 pub async fn load_against(path: &Path, configuration: &Configuration) -> Result<Desired, Vec<Located>> {
     let services = offline::services(Arc::new(TestClock), Arc::new(TestRng::default()), Arc::new(TestEgress));
     let registry = Registry::default().with(Arc::new(TestFactory));
-    let downstreams: [Arc<dyn Downstream>; 1] = [Arc::new(TestProvider)];
+    let downstreams =
+        [AppKind::OidcClient, AppKind::SamlSp].map(|kind| Arc::new(TestProvider(kind)) as Arc<dyn Downstream>);
     let env = |name: &str| (name == "GOOD_SECRET").then(|| "x".repeat(32));
     let context = Context {
         env: &env,
@@ -176,7 +193,7 @@ pub async fn load_against(path: &Path, configuration: &Configuration) -> Result<
         services: &services,
         downstreams: &downstreams,
         check_mapping: &|spec, protocol| Mapping::compile(spec, protocol).err().unwrap_or_default(),
-        check_client_rules: &|spec| AppRules::compile(spec).err().unwrap_or_default(),
+        check_app_rules: &|spec| AppRules::compile(spec).err().unwrap_or_default(),
     };
     load(path, &context).await.map_err(Complaints::sorted)
 }
@@ -219,6 +236,14 @@ tenants:
         redirect_uris: [https://portal.example/callback]
         connections: [okta]
         subject_type: pairwise
+    service_providers:
+      - slug: wiki
+        sp_metadata: { file: okta.xml }
+        entity_id: https://wiki.example
+        name_id: { format: email }
+        attributes: { mail: email, memberOf: { claim: groups }, org: { value: acme }, who: sub }
+        connections: [okta]
+        groups: [writers]
 "#;
     let desired = load_text("good", text, &Configuration::default()).await.unwrap();
     let [tenant] = desired.tenants.as_slice() else { panic!("{desired:?}") };
@@ -232,6 +257,14 @@ tenants:
     );
     let client = &tenant.clients[0];
     assert_eq!(client.name, "portal");
+    let [wiki] = tenant.service_providers.as_slice() else { panic!("{tenant:?}") };
+    assert_eq!((wiki.name.as_str(), wiki.entity_id.as_deref()), ("wiki", Some("https://wiki.example")));
+    assert_eq!(wiki.release, ["email", "groups"], "a claim of the protocol needs no release");
+    assert_eq!(
+        (wiki.groups.as_slice(), wiki.connections.as_deref().unwrap()),
+        (&["writers".to_owned()][..], &["okta".to_owned()][..])
+    );
+    assert_eq!(wiki.settings["sp_metadata"], json!({"xml": "<EntityDescriptor/>"}));
     assert_eq!(client.subject_type, fedbridge_hub::spec::SubjectType::Pairwise);
     let hash = openssl::sha::sha256(b"0123456789abcdef0123456789abcdef");
     assert!(client.secrets.0["client_secret/1"] == SecretValue::Hashed(hash));
@@ -281,7 +314,20 @@ tenants:
       - client_id: third
         client_secret: { stored: clients/third/client_secret/0 }
       - client_id: fourth
-    service_providers: []
+    service_providers:
+      - slug: wiki
+        sp_metadata: { file: okta.xml }
+        entity_id: https://wiki.example
+        sign: neither
+        groups: staff
+      - slug: wiki
+        sp_metadata: { file: okta.xml }
+        entity_id: https://wiki.example
+        connections: [otka]
+      - slug: third
+        sp_metadata: { url: https://idp.example/gone }
+      - sp_metadata: { xml: "<EntityDescriptor/>", refresh: 1h }
+        claims: { sub: { value: x } }
   - slug: system
     was: system
     domains: [acme.example]
@@ -324,13 +370,21 @@ tenants:
         "38: tenants[Acme].clients[portal].client_secrets: `client_secret` is there too",
         "40: tenants[Acme].clients[third].client_secret: the store has no secret",
         "41: tenants[Acme].clients[fourth]: has neither a secret nor public: true",
-        "42: tenants[Acme].service_providers: downstream SAML is not supported by this version",
-        "43: tenants[system].slug: `system` is reserved",
-        "44: tenants[system].was: the old name is the new one",
-        "45: tenants[system].domains: the domain acme.example belongs to the tenant Acme already",
-        "47: tenants[a].parent: the tenant stands under itself",
-        "49: tenants[b].parent: the tenant stands under itself",
-        "50: tenants[4]: expected a map, found text",
+        "46: tenants[Acme].service_providers[wiki].sign: is not a choice",
+        "47: tenants[Acme].service_providers[wiki].groups: expected a list, found text",
+        "48: tenants[Acme].service_providers[wiki].slug: `wiki` is a service provider at line 43 already",
+        "49: tenants[Acme].service_providers[wiki].sp_metadata: the entity ID https://wiki.example is that of",
+        "51: tenants[Acme].service_providers[wiki].connections[0]: the tenant has no connection `otka`",
+        "53: tenants[Acme].service_providers[third].sp_metadata.url: the metadata can't be fetched: https://idp.example/gone",
+        "54: tenants[Acme].service_providers[3].slug: missing",
+        "54: tenants[Acme].service_providers[3].sp_metadata.refresh: only a `url` can be refreshed",
+        "55: tenants[Acme].service_providers[3].claims.sub: ",
+        "56: tenants[system].slug: `system` is reserved",
+        "57: tenants[system].was: the old name is the new one",
+        "58: tenants[system].domains: the domain acme.example belongs to the tenant Acme already",
+        "60: tenants[a].parent: the tenant stands under itself",
+        "62: tenants[b].parent: the tenant stands under itself",
+        "63: tenants[4]: expected a map, found text",
     ];
     for (at, want) in want.iter().enumerate() {
         assert!(got.get(at).is_some_and(|line| line.starts_with(want)), "missing {want} in {got:#?}");

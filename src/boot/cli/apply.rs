@@ -202,7 +202,7 @@ pub async fn load(
         downstreams: &registry::downstreams(&services),
         services: &services,
         check_mapping: &|spec, protocol| Mapping::compile(spec, protocol).err().unwrap_or_default(),
-        check_client_rules: &|spec| AppRules::compile(spec).err().unwrap_or_default(),
+        check_app_rules: &|spec| AppRules::compile(spec).err().unwrap_or_default(),
     };
     let what = file.display().to_string();
     bridge::load(file, &context).await.map_err(|complaints| CliError::mistakes(&what, complaints))

@@ -3,6 +3,7 @@
 //! Objects keep their ids: they are found by name, or by `was` after a rename. What a
 //! file made and no longer holds is deleted; what was made elsewhere is shown and kept.
 
+mod apps;
 mod diff;
 mod objects;
 mod pairing;
@@ -12,6 +13,7 @@ mod tests;
 
 use std::fmt;
 
+use fedbridge_contract::config::AppKind;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::keys::SignatureAlgorithm;
@@ -101,8 +103,12 @@ impl Object {
         Self { kind: "connection", name: format!("{tenant}/{slug}") }
     }
 
-    pub fn client(tenant: &str, name: &str) -> Self {
-        Self { kind: "client", name: format!("{tenant}/{name}") }
+    pub fn app(kind: AppKind, tenant: &str, name: &str) -> Self {
+        let kind = match kind {
+            AppKind::OidcClient => "client",
+            AppKind::SamlSp => "service_provider",
+        };
+        Self { kind, name: format!("{tenant}/{name}") }
     }
 }
 

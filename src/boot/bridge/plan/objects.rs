@@ -3,16 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fedbridge_contract::error::StoreError;
-use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
+use fedbridge_contract::ids::{ConnectionId, TenantId};
 use fedbridge_contract::keys::{KeyPurpose, KeyState, SignatureAlgorithm};
 use fedbridge_contract::services::Rng;
 use fedbridge_hub::ports::ConfigStore;
 use fedbridge_hub::spec::{
-    ConfigChange, Configuration, ConnectionSpec, Managed, SecretOwner, StoredApp, StoredConnection, StoredKey,
-    StoredSecret, StoredTenant, TenantConfiguration, TenantSpec,
+    ConfigChange, Configuration, ConnectionSpec, Managed, SecretOwner, StoredConnection, StoredKey, StoredSecret,
+    StoredTenant, TenantConfiguration, TenantSpec,
 };
 
-use crate::bridge::clients::app_spec;
 use crate::bridge::desired::{Desired, DesiredClient, DesiredConnection, DesiredTenant, Secrets};
 use crate::settings::complaints::{Complaints, Place};
 
@@ -24,22 +23,22 @@ pub struct Planner<'a> {
     desired: &'a Desired,
     current: &'a Configuration,
     options: Options,
-    rng: &'a dyn Rng,
+    pub(super) rng: &'a dyn Rng,
     pub complaints: Complaints,
     effects: Vec<Effect>,
     refusals: Vec<String>,
-    changes: Changes,
+    pub(super) changes: Changes,
 }
 
 /// Changes by kind: names are freed before they are taken, and nothing is deleted while something
 /// still points at it.
 #[derive(Default)]
-struct Changes {
+pub(super) struct Changes {
     freed: Vec<ConfigChange>,
     tenants: Vec<ConfigChange>,
     keys: Vec<ConfigChange>,
     connections: Vec<ConfigChange>,
-    apps: Vec<ConfigChange>,
+    pub(super) apps: Vec<ConfigChange>,
     secrets: Vec<ConfigChange>,
     deletions: Vec<Deletion>,
 }
@@ -87,7 +86,7 @@ impl<'a> Planner<'a> {
             puts.push(self.tenant(tenant, ids[index], parent, old[index]));
             self.keys(tenant, ids[index], old[index], new_keys)?;
             let connections = self.connections(tenant, ids[index], old[index]);
-            self.clients(tenant, ids[index], old[index], &connections);
+            self.apps(tenant, ids[index], old[index], &connections);
         }
         // A parent is there before its children: new tenants go in that order, renames in theirs.
         let by_depth = |index: &usize| depth(&desired.tenants, &desired.tenants[*index].slug);
@@ -229,60 +228,8 @@ impl<'a> Planner<'a> {
         ))
     }
 
-    fn clients(
-        &mut self,
-        tenant: &DesiredTenant,
-        id: TenantId,
-        old: Option<&TenantConfiguration>,
-        connections: &BTreeMap<&str, ConnectionId>,
-    ) {
-        let stored: &[StoredApp] = old.map_or(&[], |old| &old.apps);
-        let names: Vec<&str> = stored.iter().map(|app| app.spec.name.as_str()).collect();
-        let desired = &tenant.clients;
-        let wanted: Vec<_> = desired.iter().map(|c| Wanted { name: &c.client_id, was: c.was.as_deref() }).collect();
-        let places: Vec<&Place> = desired.iter().map(|client| &client.place).collect();
-        let pairing = pair(&wanted, &names);
-        self.report_clashes(&pairing, &wanted, &places, "client");
-        let mut puts: Vec<Option<ConfigChange>> = Vec::new();
-        for (client, at) in desired.iter().zip(&pairing.of) {
-            let before = at.map(|at| &stored[at]);
-            puts.push(self.client(tenant, client, id, before, old, connections));
-        }
-        self.changes.apps.extend(pairing.order.iter().filter_map(|at| puts[*at].take()));
-        for (at, left) in stored.iter().enumerate().filter(|(at, _)| !pairing.of.contains(&Some(*at))) {
-            let change = ConfigChange::DeleteApp { tenant: id, id: left.id };
-            self.leave(Object::client(&tenant.slug, names[at]), left.managed, change);
-        }
-    }
-
-    fn client(
-        &mut self,
-        tenant: &DesiredTenant,
-        desired: &DesiredClient,
-        tenant_id: TenantId,
-        before: Option<&StoredApp>,
-        old: Option<&TenantConfiguration>,
-        connections: &BTreeMap<&str, ConnectionId>,
-    ) -> Option<ConfigChange> {
-        let id = before.map_or_else(|| AppId::random(self.rng), |before| before.id);
-        let mut spec = app_spec(desired);
-        let ids =
-            |slugs: &Vec<String>| slugs.iter().filter_map(|slug| connections.get(slug.as_str()).copied()).collect();
-        spec.connections = desired.connections.as_ref().map(ids);
-        let secrets = self.secrets(tenant_id, SecretOwner::App(id), &desired.secrets, old);
-        let changed = before.map(|before| {
-            let names = [("display_name", "name"), ("name", "client_id")];
-            let mut fields = diff::fields(&before.spec, &spec, before.managed, &names);
-            name_rename(&mut fields, "client_id", &before.spec.name, &desired.client_id);
-            fields.extend(secrets);
-            fields
-        });
-        self.note(Object::client(&tenant.slug, &desired.client_id), changed)
-            .then_some(ConfigChange::PutApp(StoredApp { tenant: tenant_id, id, managed: Managed::File, spec }))
-    }
-
     /// Plans the secrets of one object and gives back the names of those that change.
-    fn secrets(
+    pub(super) fn secrets(
         &mut self,
         tenant: TenantId,
         owner: SecretOwner,
@@ -300,7 +247,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Records a new object (`None`) or a changed one; true where it has to be put.
-    fn note(&mut self, object: Object, changed: Option<Vec<String>>) -> bool {
+    pub(super) fn note(&mut self, object: Object, changed: Option<Vec<String>>) -> bool {
         match changed {
             None => self.effects.push(Effect::Add(object)),
             Some(fields) if fields.is_empty() => return false,
@@ -310,7 +257,7 @@ impl<'a> Planner<'a> {
     }
 
     /// An object of the store that the file doesn't hold.
-    fn leave(&mut self, object: Object, managed: Managed, change: ConfigChange) {
+    pub(super) fn leave(&mut self, object: Object, managed: Managed, change: ConfigChange) {
         if managed == Managed::Elsewhere && !self.options.prune {
             self.effects.push(Effect::Unmanaged(object));
             return;
@@ -328,7 +275,7 @@ impl<'a> Planner<'a> {
                 let connections = tenant.connections.iter().filter(|c| c.managed == Managed::Elsewhere);
                 let connections = connections.map(|c| Object::connection(&spec.slug, &c.spec.slug));
                 let apps = tenant.apps.iter().filter(|app| app.managed == Managed::Elsewhere);
-                let others = connections.chain(apps.map(|app| Object::client(&spec.slug, &app.spec.name)));
+                let others = connections.chain(apps.map(|app| Object::app(app.spec.kind, &spec.slug, &app.spec.name)));
                 let others: Vec<String> = others.map(|object| object.to_string()).collect();
                 if !others.is_empty() {
                     self.refusals.push(format!(
@@ -399,7 +346,7 @@ impl<'a> Planner<'a> {
         parents
     }
 
-    fn report_clashes(&mut self, pairing: &Pairing, wanted: &[Wanted<'_>], places: &[&Place], kind: &str) {
+    pub(super) fn report_clashes(&mut self, pairing: &Pairing, wanted: &[Wanted<'_>], places: &[&Place], kind: &str) {
         for index in &pairing.clashes {
             let Wanted { name, was } = &wanted[*index];
             let was = was.unwrap_or_default();
@@ -442,7 +389,7 @@ fn without_domains(tenant: &StoredTenant, stays: impl Fn(&str) -> bool) -> Store
     tenant
 }
 
-fn name_rename(fields: &mut [String], field: &str, old: &str, new: &str) {
+pub(super) fn name_rename(fields: &mut [String], field: &str, old: &str, new: &str) {
     if old != new {
         for shown in fields.iter_mut().filter(|shown| *shown == field) {
             *shown = format!("{field} (was {old})");

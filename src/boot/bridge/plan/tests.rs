@@ -71,7 +71,7 @@ fn unique(configuration: &Configuration) {
     assert!(all_differ(tenants.iter().flat_map(|tenant| &tenant.tenant.spec.domains).collect()), "domains");
     for tenant in tenants {
         assert!(all_differ(tenant.connections.iter().map(|connection| &connection.spec.slug).collect()), "connections");
-        assert!(all_differ(tenant.apps.iter().map(|app| &app.spec.name).collect()), "apps");
+        assert!(all_differ(tenant.apps.iter().map(|app| (app.spec.kind, &app.spec.name)).collect()), "apps");
         let parent = tenant.tenant.spec.parent;
         assert!(parent.is_none_or(|parent| configuration.tenants.contains_key(&parent)), "parent");
     }
@@ -145,6 +145,15 @@ tenants:
       - client_id: "my app/1"
         public: true
         access_token: { lifetime: 10m, audience: "https://api.example" }
+    service_providers:
+      - slug: portal
+        name: The wiki
+        sp_metadata: { xml: "<EntityDescriptor/>" }
+        entity_id: https://wiki.example
+        attributes: { mail: email }
+        connections: [okta]
+        groups: [staff]
+        claims: { tier: { cel: "'gold'" } }
 "#;
 
 #[tokio::test]
@@ -157,6 +166,7 @@ async fn a_second_apply_changes_nothing() {
         "+ connection acme/entra",
         "+ client acme/portal",
         "+ client acme/my app/1",
+        "+ service_provider acme/portal",
     ];
     assert_eq!(first, want);
     let second = world.outcome(ACME, Options::default()).await.unwrap().plan;
@@ -183,12 +193,15 @@ async fn changes_are_named_by_field_and_never_by_secret() {
         .replace("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", "cccccccccccccccccccccccccccccccc")
         .replace("hunter2", "hunter3")
         .replace("lifetime: 10m", "lifetime: 5m")
-        .replace("Acme: the firm", "Acme");
+        .replace("Acme: the firm", "Acme")
+        .replace("mail: email", "mail: email, memberOf: groups")
+        .replace("https://wiki.example", "https://wiki2.example");
     let want = [
         "~ tenant acme: display_name",
         "~ connection acme/okta: key_password",
         "~ client acme/portal: redirect_uris, client_secret",
         "~ client acme/my app/1: access_token",
+        "~ service_provider acme/portal: entity_id, attributes",
     ];
     assert_eq!(world.apply(&text).await, want);
     let one = text.replace("[{ value: \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" }, ", "[");
@@ -213,7 +226,8 @@ async fn renames_keep_ids_and_stored_secrets() {
         .replace("slug: acme", "slug: acme-corp\n    was: acme")
         .replace("slug: okta", "slug: okta2\n        was: okta")
         .replace("connections: [okta]", "connections: [okta2]")
-        .replace("client_id: portal", "client_id: portal2\n        was: portal");
+        .replace("client_id: portal", "client_id: portal2\n        was: portal")
+        .replace("slug: portal", "slug: wiki\n        was: portal");
     let stored = text
         .replace("{ value: \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" }", "{ stored: clients/portal/client_secret/0 }")
         .replace("{ value: hunter2 }", "{ stored: connections/okta/key_password }");
@@ -221,6 +235,7 @@ async fn renames_keep_ids_and_stored_secrets() {
         "~ tenant acme-corp: slug (was acme)",
         "~ connection acme-corp/okta2: slug (was okta)",
         "~ client acme-corp/portal2: client_id (was portal), name",
+        "~ service_provider acme-corp/wiki: slug (was portal)",
     ];
     assert_eq!(world.apply(&stored).await, want);
     assert_eq!(ids(&world), before);
@@ -247,6 +262,7 @@ async fn owned_objects_go_and_others_stay_unless_pruned() {
         "- client acme/portal",
         "- client acme/my app/1",
         "? unmanaged client acme/console-made",
+        "- service_provider acme/portal",
     ];
     assert_eq!(world.apply(small).await, want);
     assert_eq!(world.apply(small).await, ["? unmanaged client acme/console-made"]);
