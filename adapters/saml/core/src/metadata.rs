@@ -1,8 +1,15 @@
 //! Metadata of both sides: the partner's is imported, ours is published.
 
+mod entities;
 pub mod import;
+mod parts;
 pub mod publish;
 mod reduce;
+mod signed;
+pub mod sp;
 
 pub use crate::trust::TrustedKey;
 pub use import::{IdpDescription, RequestBinding, SsoEndpoint};
+pub use parts::{EncryptionKey, LogoutBinding, LogoutEndpoint, logout_endpoint};
+pub use signed::verify_document;
+pub use sp::{AcsBinding, AcsEndpoint, SpDescription, import_sp};

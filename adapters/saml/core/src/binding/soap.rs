@@ -106,7 +106,8 @@ fn message(root: &Element) -> Result<&Element, BindingError> {
     let body = match parts.as_slice() {
         [body] => body,
         [header, body] if header.is(SOAP, "Header") => {
-            let demanding = |entry: &Element| entry.attribute_ns(SOAP, "mustUnderstand").is_some_and(|value| value != "0");
+            let demanding =
+                |entry: &Element| entry.attribute_ns(SOAP, "mustUnderstand").is_some_and(|value| value != "0");
             if header.elements().any(demanding) {
                 return Err(BindingError::MustUnderstand);
             }

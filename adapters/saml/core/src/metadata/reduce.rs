@@ -1,10 +1,11 @@
-//! Cuts metadata down to what a service provider needs.
+//! Cuts metadata down to what one role needs of another.
 //!
 //! samael's metadata types read by local name alone and are stricter than the
 //! schema in places that don't matter here (`cacheDuration` of a role, several
-//! `X509Data`). So libxml2's tree decides what is what, by namespace, and
-//! samael gets a small document that holds nothing else. Extensions, unknown
-//! roles (the WS-Federation ones of ADFS and Entra) and contacts are left out.
+//! `X509Data`, an endpoint without its index). So libxml2's tree decides what is
+//! what, by namespace, and samael gets a small document that holds nothing else.
+//! Extensions, unknown roles (the WS-Federation ones of ADFS and Entra) and
+//! contacts are left out.
 
 use crate::grammar::{GrammarError, boolean};
 use crate::names;
@@ -14,32 +15,49 @@ use crate::writer::XmlWriter;
 /// The most levels of aggregates within aggregates.
 const MAX_NESTING: usize = 8;
 
+/// Stands where an endpoint has no index that could be read: more than any real one.
+pub(super) const NO_INDEX: usize = 1 << 20;
+
+/// Which role is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    IdentityProvider,
+    ServiceProvider,
+}
+
 /// Rewrites an `EntityDescriptor` or `EntitiesDescriptor`.
-pub fn reduced(root: &Element) -> Result<String, GrammarError> {
+pub(super) fn reduced(root: &Element, keep: Keep) -> Result<String, GrammarError> {
     if root.namespace() != names::METADATA || !["EntityDescriptor", "EntitiesDescriptor"].contains(&root.name()) {
         return Err(GrammarError(format!("its root is {}, not SAML 2.0 metadata", root.name())));
     }
     let mut writer = XmlWriter::new();
-    descriptor(&mut writer, root, 0)?;
+    descriptor(&mut writer, root, keep, 0)?;
     Ok(writer.finish())
 }
 
-fn descriptor(writer: &mut XmlWriter, element: &Element, depth: usize) -> Result<(), GrammarError> {
+fn descriptor(writer: &mut XmlWriter, element: &Element, keep: Keep, depth: usize) -> Result<(), GrammarError> {
     if depth > MAX_NESTING {
         return Err(GrammarError("its aggregates are nested too deeply".into()));
     }
     if element.is(names::METADATA, "EntitiesDescriptor") {
-        open(writer, "EntitiesDescriptor", depth).attr_if("validUntil", element.attribute("validUntil"));
+        open(writer, "EntitiesDescriptor", depth)
+            .attr_if("validUntil", element.attribute("validUntil"))
+            .attr_if("cacheDuration", element.attribute("cacheDuration"));
         for child in element.elements() {
-            descriptor(writer, child, depth + 1)?;
+            descriptor(writer, child, keep, depth + 1)?;
         }
         writer.close();
     } else if element.is(names::METADATA, "EntityDescriptor") {
         open(writer, "EntityDescriptor", depth)
             .attr_if("entityID", element.attribute("entityID"))
-            .attr_if("validUntil", element.attribute("validUntil"));
-        for child in element.elements().filter(|child| child.is(names::METADATA, "IDPSSODescriptor")) {
-            role(writer, child)?;
+            .attr_if("validUntil", element.attribute("validUntil"))
+            .attr_if("cacheDuration", element.attribute("cacheDuration"));
+        let (name, write): (_, fn(&mut XmlWriter, &Element) -> Result<(), GrammarError>) = match keep {
+            Keep::IdentityProvider => ("IDPSSODescriptor", identity_provider),
+            Keep::ServiceProvider => ("SPSSODescriptor", service_provider),
+        };
+        for role in named(element, names::METADATA, name) {
+            write(writer, role)?;
         }
         writer.close();
     }
@@ -54,25 +72,73 @@ fn open<'a>(writer: &'a mut XmlWriter, name: &'static str, depth: usize) -> &'a 
     writer
 }
 
-fn role(writer: &mut XmlWriter, role: &Element) -> Result<(), GrammarError> {
-    let wants_signed = if boolean(role, "", "WantAuthnRequestsSigned")? { "true" } else { "false" };
+fn identity_provider(writer: &mut XmlWriter, role: &Element) -> Result<(), GrammarError> {
+    writer.open("IDPSSODescriptor");
+    attributes(writer, role);
+    flag(writer, role, "WantAuthnRequestsSigned")?;
+    common(writer, role)?;
+    for service in named(role, names::METADATA, "SingleSignOnService") {
+        endpoint(writer, "SingleSignOnService", service);
+        writer.close();
+    }
+    writer.close();
+    Ok(())
+}
+
+fn service_provider(writer: &mut XmlWriter, role: &Element) -> Result<(), GrammarError> {
+    writer.open("SPSSODescriptor");
+    attributes(writer, role);
+    flag(writer, role, "AuthnRequestsSigned")?;
+    flag(writer, role, "WantAssertionsSigned")?;
+    common(writer, role)?;
+    indexed(writer, role, "AssertionConsumerService")?;
+    writer.close();
+    Ok(())
+}
+
+fn attributes(writer: &mut XmlWriter, role: &Element) {
     writer
-        .open("IDPSSODescriptor")
         .attr_if("validUntil", role.attribute("validUntil"))
-        .attr_if("protocolSupportEnumeration", role.attribute("protocolSupportEnumeration"))
-        .attr("WantAuthnRequestsSigned", wants_signed);
+        .attr_if("protocolSupportEnumeration", role.attribute("protocolSupportEnumeration"));
+}
+
+/// Keys, logout, artifacts and formats: both roles have them (SAML metadata 2.4.2).
+fn common(writer: &mut XmlWriter, role: &Element) -> Result<(), GrammarError> {
     for key in named(role, names::METADATA, "KeyDescriptor") {
         key_descriptor(writer, key);
+    }
+    indexed(writer, role, "ArtifactResolutionService")?;
+    for service in named(role, names::METADATA, "SingleLogoutService") {
+        endpoint(writer, "SingleLogoutService", service);
+        writer.attr_if("ResponseLocation", service.attribute("ResponseLocation").map(str::trim)).close();
     }
     for format in named(role, names::METADATA, "NameIDFormat") {
         writer.leaf("NameIDFormat", format.only_text().unwrap_or_default().trim());
     }
-    for service in named(role, names::METADATA, "SingleSignOnService") {
-        let attribute = |name| service.attribute(name).unwrap_or_default().trim();
-        writer.open("SingleSignOnService").attr("Binding", attribute("Binding"));
-        writer.attr("Location", attribute("Location")).close();
+    Ok(())
+}
+
+fn endpoint(writer: &mut XmlWriter, name: &'static str, service: &Element) {
+    let attribute = |name| service.attribute(name).unwrap_or_default().trim();
+    writer.open(name).attr("Binding", attribute("Binding")).attr("Location", attribute("Location"));
+}
+
+fn indexed(writer: &mut XmlWriter, role: &Element, name: &'static str) -> Result<(), GrammarError> {
+    for service in named(role, names::METADATA, name) {
+        let index = service.attribute("index").and_then(|index| index.trim().parse::<u16>().ok());
+        let default = service.attribute("isDefault").map(|_| boolean(service, "", "isDefault")).transpose()?;
+        endpoint(writer, name, service);
+        writer
+            .attr("index", &index.map_or(NO_INDEX, usize::from).to_string())
+            .attr_if("isDefault", default.map(super::publish::truth))
+            .close();
     }
-    writer.close();
+    Ok(())
+}
+
+fn flag(writer: &mut XmlWriter, role: &Element, name: &'static str) -> Result<(), GrammarError> {
+    let value = boolean(role, "", name)?;
+    writer.attr(name, super::publish::truth(value));
     Ok(())
 }
 
@@ -91,7 +157,12 @@ fn key_descriptor(writer: &mut XmlWriter, key: &Element) {
         }
         writer.close();
     }
-    writer.close().close();
+    writer.close();
+    let methods = named(key, names::METADATA, "EncryptionMethod");
+    for algorithm in methods.filter_map(|method| method.attribute("Algorithm")) {
+        writer.open("EncryptionMethod").attr("Algorithm", algorithm.trim()).close();
+    }
+    writer.close();
 }
 
 fn named<'a>(parent: &'a Element, namespace: &'a str, name: &'a str) -> impl Iterator<Item = &'a Element> {

@@ -14,6 +14,8 @@
 //! 4. for encrypted parts [`decrypt`] (then step 3), or
 //!    [`VerifiedElement::decrypt_child`] where the ciphertext was signed.
 //!
+//! [`encrypt`] is the way back: it makes encrypted parts for a partner.
+//!
 //! Documents are not `Send`: do steps 2 to 4 inside one blocking closure and
 //! let only `VerifiedElement`s (which are `Send + Sync`) out.
 //!
@@ -25,6 +27,7 @@ mod closed;
 mod decrypt;
 mod document;
 mod element;
+mod encrypt;
 mod encrypted;
 mod ffi;
 mod key;
@@ -38,6 +41,7 @@ pub use closed::{assert_closed, init};
 pub use decrypt::{Cbc, DecryptError, DecryptPolicy, decrypt};
 pub use document::UnverifiedDocument;
 pub use element::{Attribute, ContentError, Element, Node};
+pub use encrypt::{ContentMethod, EncryptError, EncryptedWrapper, KeyMethod, encrypt};
 pub use key::{Fingerprint, KeyRefusal, VerifyKey};
 pub use limits::{Limits, ParseRefusal};
 pub use sign::{SignError, SignRequest, SignaturePlace, sign_enveloped};
