@@ -5,7 +5,7 @@ SHELL := /bin/bash
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test check bench image
+.PHONY: help demo test check bench fuzz image
 
 help: ## lists the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ bench: ## measures logins and requests beside the floor of the same run, on SQLi
 	scripts/install-deps.sh build test rust
 	cargo build --locked --release --bin fedbridge --example bench
 	$$(scripts/target-dir.sh)/release/examples/bench
+
+fuzz: ## runs each fuzz target for 60 s (FUZZ_SECONDS=1800 make fuzz: for half an hour)
+	scripts/install-deps.sh build rust
+	scripts/fuzz.sh
 
 image: ## builds the container image; needs a container engine
 	@command -v docker >/dev/null && docker info >/dev/null 2>&1 \

@@ -56,13 +56,22 @@ pub struct Good<'a> {
 pub struct Hostile {
     pub name: String,
     pub octets: Vec<u8>,
-    /// What the refusal's cause must contain.
+    /// What the refusal's cause must contain; alternatives stand between bars, as some readers ask for
+    /// the next element by name and others complain of what they find.
     pub reason: &'static str,
 }
+
+/// An element where another one must be, or nothing.
+const OUT_OF_PLACE: &str = "must stand|may not hold";
 
 impl Hostile {
     fn new(name: impl Into<String>, reason: &'static str, octets: impl Into<Vec<u8>>) -> Self {
         Self { name: name.into(), octets: octets.into(), reason }
+    }
+
+    /// Whether a refusal says why.
+    pub fn is_explained_by(&self, cause: &str) -> bool {
+        self.reason.split('|').any(|reason| cause.contains(reason))
     }
 }
 

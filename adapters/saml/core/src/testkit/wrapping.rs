@@ -66,7 +66,8 @@ pub fn wrapped_responses(signed: &str, victim: &str, attacker: &str) -> Vec<Atta
 pub fn wrapped_messages(root: &str, signed: &str, victim: &str, attacker: &str) -> Vec<Attack> {
     let Some((head, signature, tail)) = cut(signed, "ds:Signature") else { return Vec::new() };
     let bare = format!("{head}{tail}");
-    let evil = replace_id(&bare, "_evil").replace(victim, attacker);
+    // Every ID in it is another one: no two are alike for a check of IDs to find.
+    let evil = bare.replace(" ID=\"", " ID=\"_evil").replace(victim, attacker);
     let twin = bare.replace(victim, attacker);
     let in_signature = insert_before_end(signature, "ds:Signature", &bare);
     let in_object = insert_before_end(signature, "ds:Signature", &format!("<ds:Object>{bare}</ds:Object>"));

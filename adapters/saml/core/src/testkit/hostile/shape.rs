@@ -1,7 +1,7 @@
 //! What SAML can't say, under a good signature: a signature is no leave to speak another language.
 
 use super::super::{ScriptError, sign_message};
-use super::{Good, Hostile, MessageKind, after_issuer, between, in_root, last};
+use super::{Good, Hostile, MessageKind, OUT_OF_PLACE, after_issuer, between, in_root, last};
 
 const ENTITY: &str = "Format=\"urn:oasis:names:tc:SAML:2.0:nameid-format:entity\"";
 const PERSISTENT: &str = "Format=\"urn:oasis:names:tc:SAML:2.0:nameid-format:persistent\"";
@@ -39,7 +39,7 @@ pub fn refused(good: &Good<'_>, signed: &str) -> Result<Vec<Hostile>, ScriptErro
         ("Issuer in another case", "ssuer", xml.replacen(">https://", ">HTTPS://", 1)),
         (
             "Issuer twice",
-            "Issuer",
+            OUT_OF_PLACE,
             xml.replacen("<saml:Issuer ", &format!("<saml:Issuer {OURS}>x</saml:Issuer><saml:Issuer "), 1),
         ),
         ("version 1.1", "Version", attribute("Version", "1.1")),

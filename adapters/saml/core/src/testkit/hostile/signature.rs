@@ -33,7 +33,22 @@ pub fn refused(good: &Good<'_>, signed: &str) -> Result<Vec<Hostile>, ScriptErro
 /// What refuses a wrapped message: mostly the form, before any signature costs time.
 fn wrapping_reason(kind: MessageKind, name: &str) -> &'static str {
     match name {
-        _ => kind.root(),
+        "XSW1: original message inside the signature" | "original message in an Object" => {
+            "ds:Signature must hold SignedInfo"
+        }
+        "original message in Extensions, signature outside" | "signed message in Extensions" => {
+            "Extensions may not hold"
+        }
+        "signed message last" | "signature at the end" => "may not hold",
+        "evil message with the stolen signature" => "does not refer to the element",
+        "evil message with the same ID" => "changed after signing",
+        "evil message holds the one of the same ID" | "decoy signature with a payload" => "ID appears twice",
+        "two documents" => "follows the root element",
+        "signature removed" => match kind {
+            MessageKind::Response => "What is signed",
+            _ => "not signed",
+        },
+        _ => super::OUT_OF_PLACE,
     }
 }
 
@@ -190,7 +205,7 @@ fn odd_signatures(good: &Good<'_>) -> Result<Vec<Hostile>, ScriptError> {
         ("empty DigestValue (103)", DIGEST, &|s| {
             between(&s, "<ds:DigestValue>", "</ds:DigestValue>", "<ds:DigestValue/>")
         }),
-        ("digest of nothing (103)", "", &|s| {
+        ("digest of nothing (103)", "changed after signing", &|s| {
             // SHA-256 of no octets: what a canonicalization that failed would give.
             let nothing = "<ds:DigestValue>47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=</ds:DigestValue>";
             between(&s, "<ds:DigestValue>", "</ds:DigestValue>", nothing)
@@ -212,13 +227,7 @@ fn odd_signatures(good: &Good<'_>) -> Result<Vec<Hostile>, ScriptError> {
         let how = Forgery { signature: &|signature| change(signature), ..Forgery::honest(key) };
         forge(&good.xml, &good.id, &how)
     };
-    let mut all = Vec::new();
-    for (name, reason, change) in rows {
-        // A digest that was changed after signing breaks SignedInfo first.
-        let reason = if reason.is_empty() { STRANGER } else { reason };
-        all.push(Hostile::new(*name, reason, forged(*change)?));
-    }
-    Ok(all)
+    rows.iter().map(|(name, reason, change)| Ok(Hostile::new(*name, reason, forged(*change)?))).collect()
 }
 
 fn weak_algorithms(good: &Good<'_>) -> Result<Vec<Hostile>, ScriptError> {

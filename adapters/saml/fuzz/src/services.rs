@@ -1,0 +1,150 @@
+//! Services for an adapter under fuzzing: reading a message needs randomness and nothing else, so
+//! whatever else is used is a finding.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fedbridge_contract::config::{App, Tenant};
+use fedbridge_contract::error::StoreError;
+use fedbridge_contract::grant::{Grant, Redeemed, Rotated};
+use fedbridge_contract::ids::{GrantId, TenantId};
+use fedbridge_contract::proof::Permit;
+use fedbridge_contract::services::{
+    Clock, Closed, Counters, Egress, EgressError, EgressLimits, EgressPost, Fetched, Gate, GateRefusal, Grants,
+    RefreshLifetimes, Rng, Rotation, Services, Throttle, TokenSecrets, TraceEvent, TraceSink,
+};
+use fedbridge_contract::time::Timestamp;
+
+use crate::world::NOW;
+
+pub fn services() -> Services {
+    let nothing = Arc::new(Nothing);
+    Services {
+        clock: nothing.clone(),
+        rng: Arc::new(Counting::default()),
+        egress: nothing.clone(),
+        grants: nothing.clone(),
+        gate: nothing.clone(),
+        tokens: nothing.clone(),
+        traces: nothing.clone(),
+        counters: nothing.clone(),
+        throttle: nothing,
+        handles: Arc::new(Closed),
+        name_ids: Arc::new(Closed),
+        sightings: Arc::new(Closed),
+    }
+}
+
+/// The same octets in every run.
+#[derive(Default)]
+pub struct Counting(AtomicU64);
+
+impl Rng for Counting {
+    fn fill(&self, octets: &mut [u8]) {
+        for chunk in octets.chunks_mut(8) {
+            let number = self.0.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            chunk.copy_from_slice(&number.to_be_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+struct Nothing;
+
+const UNUSED: &str = "reading a message does not use this";
+
+impl Clock for Nothing {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+}
+
+#[async_trait]
+impl Egress for Nothing {
+    async fn get(&self, _: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
+        panic!("{UNUSED}")
+    }
+
+    async fn get_if_changed(&self, _: &str, _: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
+        panic!("{UNUSED}")
+    }
+
+    async fn post(&self, _: &EgressPost, _: EgressLimits) -> Result<Fetched, EgressError> {
+        panic!("{UNUSED}")
+    }
+}
+
+#[async_trait]
+impl Grants for Nothing {
+    async fn by_code(&self, _: TenantId, _: GrantId, _: &[u8; 32], _: Timestamp) -> Result<Option<Grant>, StoreError> {
+        panic!("{UNUSED}")
+    }
+
+    async fn find(&self, _: TenantId, _: GrantId, _: Option<&str>, _: Timestamp) -> Result<Option<Grant>, StoreError> {
+        panic!("{UNUSED}")
+    }
+
+    async fn redeem(
+        &self,
+        _: TenantId,
+        _: GrantId,
+        _: Option<RefreshLifetimes>,
+        _: Timestamp,
+    ) -> Result<Redeemed, StoreError> {
+        panic!("{UNUSED}")
+    }
+
+    async fn rotate(&self, _: TenantId, _: Rotation) -> Result<Rotated, StoreError> {
+        panic!("{UNUSED}")
+    }
+
+    async fn revoke(&self, _: TenantId, _: GrantId, _: Timestamp) -> Result<(), StoreError> {
+        panic!("{UNUSED}")
+    }
+
+    async fn revoke_token(&self, _: TenantId, _: &str, _: Timestamp) -> Result<(), StoreError> {
+        panic!("{UNUSED}")
+    }
+
+    async fn token_revoked(&self, _: TenantId, _: &str) -> Result<bool, StoreError> {
+        panic!("{UNUSED}")
+    }
+
+    async fn remember_once(&self, _: TenantId, _: &str, _: &str, _: Timestamp) -> Result<bool, StoreError> {
+        panic!("{UNUSED}")
+    }
+}
+
+impl Gate for Nothing {
+    fn app(&self, _: &Tenant, _: &App) -> Result<Permit, GateRefusal> {
+        panic!("{UNUSED}")
+    }
+
+    fn grant(&self, _: &Tenant, _: &App, _: &Grant) -> Result<Permit, GateRefusal> {
+        panic!("{UNUSED}")
+    }
+}
+
+impl TokenSecrets for Nothing {
+    fn mac(&self, _: TenantId, _: &str, _: &[u8]) -> [u8; 32] {
+        [7; 32]
+    }
+}
+
+impl TraceSink for Nothing {
+    fn record(&self, _: TraceEvent) {}
+}
+
+impl Counters for Nothing {
+    fn token_issued(&self, _: &'static str) {}
+    fn refused(&self, _: &'static str, _: &'static str) {}
+    fn refresh_reused(&self) {}
+}
+
+impl Throttle for Nothing {
+    fn failed(&self, _: TenantId, _: &str, _: IpAddr, _: Timestamp) -> Option<Duration> {
+        None
+    }
+}
