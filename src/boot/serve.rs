@@ -90,6 +90,7 @@ impl Server {
         let mut background = JoinSet::new();
         background.spawn(reload::follow(Arc::clone(&system) as _, builder, snapshots));
         background.spawn(upkeep(prometheus.clone()));
+        background.spawn(outbox(Arc::clone(&hub), Arc::clone(&system)));
         background.spawn(janitor(system, Arc::clone(&foundation.clock), settings.traces_keep));
         Ok(Self { settings, hub, foundation, recorder, prometheus, public, management, background })
     }
@@ -163,6 +164,11 @@ fn management(server: &Server, stopping: Arc<AtomicBool>) -> Management {
             prometheus.render()
         }),
     }
+}
+
+/// Tells apps of logouts where a call had no answer, or another node died.
+async fn outbox(hub: Arc<Hub>, system: Arc<SystemStore>) {
+    hub.run_outbox(system.as_ref()).await;
 }
 
 async fn janitor(system: Arc<SystemStore>, clock: Arc<dyn Clock>, keep: Duration) {

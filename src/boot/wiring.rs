@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fedbridge_contract::factory::Registry;
 use fedbridge_contract::services::{Counters, TraceSink};
 use fedbridge_hub::mapping::AppRules;
-use fedbridge_hub::run::{Builder, Hub, Observer, Recorder, Snapshots};
+use fedbridge_hub::run::{Builder, Hub, NeverRefreshed, Observer, Recorder, Snapshots};
 
 use super::foundation::Foundation;
 use super::{registry, reload};
@@ -41,6 +41,8 @@ pub async fn wire<M: Counters + Observer + 'static>(
     let hub = Arc::new(Hub {
         snapshots: Arc::clone(&snapshots),
         store: Arc::clone(&foundation.store) as _,
+        logouts: Arc::clone(&foundation.store) as _,
+        refresher: Arc::new(NeverRefreshed),
         sealer: Arc::clone(&foundation.sealer),
         downstreams: registry::downstreams(&services),
         services,

@@ -12,6 +12,8 @@ pub enum Page {
     LoggedOut(LoggedOutPage),
     /// Frames that tell apps, while the person waits for at most a few seconds.
     LoggingOut(LoggingOutPage),
+    /// A form in such a frame that sends itself to its app.
+    NoticeForm(NoticeFormPage),
     /// What such a frame shows when its app has answered: nothing.
     Noticed(NoticedPage),
     /// A login that no app asked for has ended well.
@@ -83,6 +85,14 @@ pub struct LoggingOutPage {
     /// The origins that frames may lead to, for the page's policy.
     pub frame_origins: Vec<String>,
     /// The origin that may frame this page: an upstream that logs out by frames itself.
+    pub framed_by: Option<String>,
+}
+
+/// Shown in a frame only: of our own page, and of whoever may frame that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticeFormPage {
+    pub action: String,
+    pub fields: Vec<(String, String)>,
     pub framed_by: Option<String>,
 }
 

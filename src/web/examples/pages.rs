@@ -12,7 +12,7 @@ use fedbridge_contract::page::*;
 use fedbridge_contract::services::Rng;
 use fedbridge_web::{Dispatch, Found, Handle, Limits, Place, Site, WebConfig, serve};
 
-const ROUTES: [&str; 10] = [
+const ROUTES: [&str; 13] = [
     "error",
     "denied",
     "chooser",
@@ -20,6 +20,9 @@ const ROUTES: [&str; 10] = [
     "confirm",
     "logged-out",
     "logged-out-bare",
+    "logged-out-partly",
+    "logging-out",
+    "noticed",
     "signed-in",
     "auto-post",
     "long",
@@ -104,6 +107,21 @@ impl Handle for Gallery {
             "logged-out-bare" => {
                 Page::LoggedOut(LoggedOutPage { tenant: "Acme".into(), not_told: Vec::new(), way_back: None })
             }
+            "logged-out-partly" => Page::LoggedOut(LoggedOutPage {
+                tenant: "Acme".into(),
+                not_told: vec!["Wiki".into(), "Time sheets & expenses".into()],
+                way_back: way_back("Back to Portal"),
+            }),
+            "logging-out" => Page::LoggingOut(LoggingOutPage {
+                tenant: "Acme".into(),
+                frames: vec!["/t/acme/noticed".into()],
+                poll: "/t/acme/poll".into(),
+                next: "/t/acme/logged-out-partly".into(),
+                wait_seconds: 4,
+                frame_origins: vec!["https:".into(), "http:".into()],
+                framed_by: None,
+            }),
+            "noticed" => Page::Noticed(NoticedPage { tenant: "Acme".into() }),
             "signed-in" => Page::SignedIn(SignedInPage {
                 tenant: "Acme".into(),
                 person: "Ada Lovelace".into(),

@@ -10,6 +10,7 @@ use actix_web::http::header::{
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fedbridge_contract::http::Method;
+use url::Url;
 
 use crate::href::FormTarget;
 use crate::pages::STYLE;
@@ -30,6 +31,13 @@ pub(crate) enum PageNeeds {
     OwnForm,
     /// A form that sends itself, by the script with this nonce.
     AutoPost { nonce: String, target: FormTarget },
+    /// Frames that tell apps, a script with this nonce that asks us how far they are, and perhaps
+    /// somebody who shows the page in a frame.
+    Frames { nonce: String, sources: Vec<String>, framed_by: Option<String> },
+    /// A form that sends itself, in a frame of ours.
+    FramedPost { nonce: String, target: FormTarget, framed_by: Option<String> },
+    /// Nothing to see and nothing to press: anybody may frame it.
+    Framed,
 }
 
 /// The policy of a page.
@@ -40,11 +48,13 @@ pub(crate) enum PageNeeds {
 /// address. What remains forbidden is what a form could harm with: `javascript:`, `data:` and their
 /// like, and plain http from a page that posts to https.
 pub(crate) fn page_policy(needs: &PageNeeds, https: bool) -> String {
+    let (frames, ancestors) = framing(needs);
     let (script, forms) = match needs {
-        PageNeeds::Nothing => (String::new(), "'none'"),
+        PageNeeds::Nothing | PageNeeds::Framed => (String::new(), "'none'"),
+        PageNeeds::Frames { nonce, .. } => (format!("script-src 'nonce-{nonce}'; connect-src 'self'; "), "'none'"),
         // A native app's address after logout is http on loopback (RFC 8252 section 7.3).
         PageNeeds::OwnForm => (String::new(), "'self' https: http:"),
-        PageNeeds::AutoPost { nonce, target } => (
+        PageNeeds::AutoPost { nonce, target } | PageNeeds::FramedPost { nonce, target, .. } => (
             format!("script-src 'nonce-{nonce}'; "),
             match target {
                 FormTarget::Https => "https:",
@@ -56,20 +66,54 @@ pub(crate) fn page_policy(needs: &PageNeeds, https: bool) -> String {
     };
     let style = STYLE_SOURCE.as_str();
     format!(
-        "default-src 'none'; {script}style-src {style}; img-src data:; form-action {forms}; \
-         frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; {script}{frames}style-src {style}; img-src data:; form-action {forms}; \
+         {ancestors}; base-uri 'none'"
     )
+}
+
+const UNFRAMED: &str = "frame-ancestors 'none'";
+
+/// What a page frames, and who frames it. An app's frame may go on to further hosts of its own, so the
+/// frames' sources can be schemes. What is no scheme and no origin is left out.
+fn framing(needs: &PageNeeds) -> (String, String) {
+    let outer = |framed_by: &Option<String>| framed_by.as_deref().and_then(source).map(|origin| format!(" {origin}"));
+    match needs {
+        PageNeeds::Frames { sources, framed_by, .. } => {
+            let sources: String =
+                sources.iter().filter_map(|text| source(text)).map(|text| format!(" {text}")).collect();
+            let ancestors =
+                outer(framed_by).map_or_else(|| UNFRAMED.to_owned(), |origin| format!("frame-ancestors{origin}"));
+            (format!("frame-src 'self'{sources}; "), ancestors)
+        }
+        PageNeeds::FramedPost { framed_by, .. } => {
+            (String::new(), format!("frame-ancestors 'self'{}", outer(framed_by).unwrap_or_default()))
+        }
+        PageNeeds::Framed => (String::new(), "frame-ancestors *".to_owned()),
+        PageNeeds::Nothing | PageNeeds::OwnForm | PageNeeds::AutoPost { .. } => (String::new(), UNFRAMED.to_owned()),
+    }
+}
+
+fn source(text: &str) -> Option<String> {
+    if matches!(text, "https:" | "http:") {
+        return Some(text.to_owned());
+    }
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http"))?;
+    Some(url.origin().ascii_serialization())
 }
 
 /// Sets what every answer carries, and keeps a policy that is already there.
 pub(crate) fn secure(headers: &mut HeaderMap, https: bool) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     if !headers.contains_key(REFERRER_POLICY) {
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     }
     if !headers.contains_key(CONTENT_SECURITY_POLICY) {
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(CSP_BARE));
+    }
+    // It can't name an origin, so a page that may be framed goes without.
+    let policy = headers.get(CONTENT_SECURITY_POLICY).and_then(|policy| policy.to_str().ok());
+    if policy.is_none_or(|policy| policy.contains(UNFRAMED)) {
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     }
     if https {
         // One year. Without includeSubDomains: the bridge speaks for its own host only.

@@ -1,7 +1,9 @@
 //! Pages from the templates, which are compiled in. Every value is escaped by the template engine.
 
 use askama::Template;
-use fedbridge_contract::page::{ChooserPage, ConfirmLogoutPage, ErrorPage, LoggedOutPage, Page, SignedInPage, WayBack};
+use fedbridge_contract::page::{
+    ChooserPage, ConfirmLogoutPage, ErrorPage, LoggedOutPage, LoggingOutPage, NoticedPage, Page, SignedInPage, WayBack,
+};
 use url::Url;
 
 use crate::fault::Fault;
@@ -11,11 +13,11 @@ use crate::href;
 /// policy lets it and no other style in.
 pub(crate) const STYLE: &str = include_str!("../../../templates/style.css");
 
-/// Renders a page.
+/// Renders a page. `nonce` lets its script run, where it has one.
 ///
 /// # Errors
 /// [`Fault::Internal`] when an address of its own is none that a browser may be sent to.
-pub(crate) fn page(page: &Page) -> Result<String, Fault> {
+pub(crate) fn page(page: &Page, nonce: &str) -> Result<String, Fault> {
     match page {
         Page::Error(page) => finish(&ErrorView {
             tenant: page.tenant.as_deref().unwrap_or_default(),
@@ -35,10 +37,15 @@ pub(crate) fn page(page: &Page) -> Result<String, Fault> {
         Page::LoggedOut(page) => {
             finish(&LoggedOutView { tenant: &page.tenant, way_back: safe(page.way_back.as_ref()), page })
         }
-        Page::LoggingOut(_) | Page::Noticed(_) => {
-            tracing::error!("a page was refused: logout by frames has no pages here");
-            Err(Fault::Internal)
+        Page::LoggingOut(page) => {
+            page.frames.iter().chain([&page.poll, &page.next]).try_for_each(|address| own_address(address))?;
+            finish(&LoggingOutView { tenant: &page.tenant, nonce, page })
         }
+        Page::NoticeForm(form) => {
+            href::form_target(&form.action).ok_or_else(bad_address)?;
+            auto_post(&form.action, &form.fields, nonce)
+        }
+        Page::Noticed(page) => finish(&NoticedView { tenant: &page.tenant, page }),
         Page::SignedIn(page) => {
             own_address(&page.logout)?;
             finish(&SignedInView { tenant: &page.tenant, page })
@@ -82,6 +89,21 @@ struct LoggedOutView<'a> {
     tenant: &'a str,
     way_back: Option<&'a WayBack>,
     page: &'a LoggedOutPage,
+}
+
+#[derive(Template)]
+#[template(path = "logging_out.html")]
+struct LoggingOutView<'a> {
+    tenant: &'a str,
+    nonce: &'a str,
+    page: &'a LoggingOutPage,
+}
+
+#[derive(Template)]
+#[template(path = "noticed.html")]
+struct NoticedView<'a> {
+    tenant: &'a str,
+    page: &'a NoticedPage,
 }
 
 #[derive(Template)]

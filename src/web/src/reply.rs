@@ -105,11 +105,21 @@ fn from_page(page: &Page, site: &Site) -> Result<HttpResponse, Fault> {
         Page::Error(_) => 500,
         _ => 200,
     };
+    let nonce = random_text::<16>(site.rng.as_ref());
+    let html = pages::page(page, &nonce)?;
     let needs = match page {
         Page::ConfirmLogout(_) => PageNeeds::OwnForm,
-        _ => PageNeeds::Nothing,
+        Page::LoggingOut(page) => {
+            PageNeeds::Frames { nonce, sources: page.frame_origins.clone(), framed_by: page.framed_by.clone() }
+        }
+        Page::NoticeForm(form) => {
+            let target = href::form_target(&form.action).ok_or(Fault::Internal)?;
+            PageNeeds::FramedPost { nonce, target, framed_by: form.framed_by.clone() }
+        }
+        Page::Noticed(_) => PageNeeds::Framed,
+        Page::Error(_) | Page::Chooser(_) | Page::LoggedOut(_) | Page::SignedIn(_) => PageNeeds::Nothing,
     };
-    html_response(status, pages::page(page)?, &needs, site)
+    html_response(status, html, &needs, site)
 }
 
 fn html_response(status: u16, html: String, needs: &PageNeeds, site: &Site) -> Result<HttpResponse, Fault> {

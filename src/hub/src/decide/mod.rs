@@ -3,7 +3,7 @@
 //! [`decide`], so they can't disagree.
 //!
 //! The order is fixed: [`map`] (`from` and `value`, the connection's `cel`,
-//! `deny_when`), then [`release`] (the app's `cel`, and what it may see).
+//! `deny_when`), then the app's `groups`, then [`release`] (the app's `cel`, and what it may see).
 
 mod email;
 mod facts;
@@ -15,6 +15,7 @@ mod replay;
 use fedbridge_contract::claims::Claims;
 use fedbridge_contract::trace::TraceLog;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::mapping::{AppRules, Mapping};
 
@@ -75,6 +76,8 @@ pub struct Denial {
 pub enum DenialKind {
     /// A `deny_when` rule fired.
     Policy,
+    /// The person is in none of the app's groups.
+    Membership,
     /// A rule could not be evaluated, so nobody knows what it would have said.
     RuleFailed,
 }
@@ -85,6 +88,9 @@ pub fn decide(input: &DecideInput<'_>) -> Decision {
     if let Some(denial) = denial {
         return Decision { identity, verdict: Verdict::Denied(denial), trace };
     }
+    if let Some(denial) = outside(&identity.claims, &input.app.groups, &mut trace) {
+        return Decision { identity, verdict: Verdict::Denied(denial), trace };
+    }
     let outcome = release(input.facts, &identity.claims, input.app);
     trace.extend(outcome.trace);
     let verdict = match outcome.denial {
@@ -92,4 +98,52 @@ pub fn decide(input: &DecideInput<'_>) -> Decision {
         None => Verdict::Allowed { released: outcome.released },
     };
     Decision { identity, verdict, trace }
+}
+
+/// Why somebody who is in none of the app's groups is not let in.
+fn outside(claims: &Claims, groups: &[String], trace: &mut TraceLog) -> Option<Denial> {
+    if groups.is_empty() {
+        return None;
+    }
+    let theirs = match claims.get("groups") {
+        Some(Value::Array(values)) => values.iter().filter_map(Value::as_str).collect(),
+        Some(Value::String(one)) => vec![one.as_str()],
+        _ => Vec::new(),
+    };
+    let shared = theirs.iter().find(|theirs| groups.iter().any(|group| group == *theirs));
+    let outcome = match shared {
+        Some(group) => format!("a member of {group}"),
+        None => format!("a member of none of {}", groups.join(", ")),
+    };
+    trace.decide("the app's groups", outcome.clone(), shared.is_some());
+    shared.is_none().then_some(Denial { kind: DenialKind::Membership, reason: outcome })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_members_of_the_apps_groups_come_in() {
+        let wanted = ["staff".to_owned(), "admins".to_owned()];
+        for (groups, inside) in [
+            (json!(["guests", "staff"]), true),
+            (json!("admins"), true),
+            (json!(["Staff"]), false),
+            (json!([]), false),
+            (json!(null), false),
+            (json!(7), false),
+        ] {
+            let mut claims = Claims::default();
+            claims.set("groups", groups.clone());
+            let denial = outside(&claims, &wanted, &mut TraceLog::new());
+            assert_eq!(denial.is_none(), inside, "{groups}");
+            assert_eq!(outside(&claims, &[], &mut TraceLog::new()), None);
+        }
+        let denial = outside(&Claims::default(), &wanted, &mut TraceLog::new()).unwrap();
+        assert_eq!(denial.kind, DenialKind::Membership);
+    }
 }

@@ -16,6 +16,7 @@ use crate::spec::AppSpec;
 pub struct AppRules {
     source: Arc<AppRulesSpec>,
     pub(crate) release: BTreeSet<String>,
+    pub(crate) groups: Vec<String>,
     pub(crate) plain: Vec<PlainRule>,
     pub(crate) cel: Vec<CelRule>,
 }
@@ -29,11 +30,14 @@ pub struct AppRulesSpec {
     /// The app's own rules, by claim; what they make is always released.
     #[serde(default)]
     pub claims: Map<String, Value>,
+    /// Only members of one of these groups may log in through it; empty: everybody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
 }
 
 impl From<&AppSpec> for AppRulesSpec {
     fn from(spec: &AppSpec) -> Self {
-        Self { release: spec.release.clone(), claims: spec.claims.clone() }
+        Self { release: spec.release.clone(), claims: spec.claims.clone(), groups: spec.groups.clone() }
     }
 }
 
@@ -61,7 +65,11 @@ impl AppRules {
             }
         }
         let release = source.release.iter().cloned().collect();
-        if complaints.is_empty() { Ok(Self { source: Arc::new(source), release, plain, cel }) } else { Err(complaints) }
+        if !complaints.is_empty() {
+            return Err(complaints);
+        }
+        let groups = source.groups.clone();
+        Ok(Self { source: Arc::new(source), release, groups, plain, cel })
     }
 
     pub fn source(&self) -> &Arc<AppRulesSpec> {

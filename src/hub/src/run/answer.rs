@@ -5,25 +5,30 @@
 //! and recorded once, under the id that its pages show.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fedbridge_contract::downstream::{Refusal, RefusalKind};
 use fedbridge_contract::http::{HttpInput, Reply};
 use fedbridge_contract::identity::AuthenticatedIdentity;
 use fedbridge_contract::ids::TransactionId;
+use fedbridge_contract::logout::Party;
 use fedbridge_contract::proof::Minter;
 use fedbridge_contract::ticket;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::{
-    Answer, Correlation, LoginOutcome, UpstreamLogin, UpstreamRefusal, UpstreamRefusalKind,
+    Answer, Correlation, LoginOutcome, UnsolicitedAnswer, UpstreamLogin, UpstreamRefusal, UpstreamRefusalKind,
 };
 
-use super::Hub;
 use super::ending::Stop;
 use super::finish::{Basis, Who};
 use super::record::{SessionRecord, TransactionRecord};
 use super::session::{correlation_cookie, correlation_cookie_name, transaction_place};
 use super::snapshot::{OpenConnection, TenantSnapshot};
 use super::start::Login;
+use super::{Hub, Refreshed};
+
+/// How long a login waits for the upstream's metadata to be fetched again.
+const LOOK: Duration = Duration::from_secs(3);
 
 /// What says that an answer belongs to a login of this browser.
 const CORRELATION: &str = "SAML profiles 4.1.4.3, RFC 6749 10.12";
@@ -45,6 +50,7 @@ impl Hub {
         let mut login = Login {
             tenant,
             app: None,
+            then: None,
             connection: Some(Arc::clone(&connection)),
             wish: Default::default(),
             started: self.services.clock.now(),
@@ -52,11 +58,14 @@ impl Hub {
             trace_id: self.new_trace_id(),
             trace: TraceLog::new(),
         };
-        let adapter = connection.state.as_ref().ok().and_then(|ready| ready.adapter.login.as_deref());
-        let Some(adapter) = adapter else {
+        let Some(adapter) = login_side(&connection) else {
             return self.stop(login, Stop::broken("the connection can't be used"), None, None).await;
         };
-        match self.correlate(&mut login, adapter, &connection, input).await {
+        let correlation = adapter.correlate(input);
+        if let (Correlation::Unsolicited { target }, Some(policy)) = (&correlation, adapter.unsolicited()) {
+            return self.unsolicited(login, adapter, policy, target.as_deref(), Arc::clone(&connection), input).await;
+        }
+        match self.correlate(&mut login, correlation, &connection, input).await {
             Ok(found) => self.complete(login, adapter, Arc::clone(&connection), input, found).await,
             // Not known to be of this browser: an event of its own, and the login may still end well.
             Err(stop) => self.stop(login, stop, None, None).await,
@@ -67,12 +76,12 @@ impl Hub {
     async fn correlate(
         &self,
         login: &mut Login,
-        adapter: &dyn UpstreamLogin,
+        correlation: Correlation,
         connection: &OpenConnection,
         input: &HttpInput,
     ) -> Result<Found, Stop> {
         let expected = "the handle of a login under way";
-        let handle = match adapter.correlate(input) {
+        let handle = match correlation {
             Correlation::Handle(handle) => handle,
             Correlation::Unsolicited { .. } => {
                 let actual = "none: an unsolicited answer, which this connection does not allow";
@@ -130,7 +139,7 @@ impl Hub {
         &self,
         mut login: Login,
         adapter: &dyn UpstreamLogin,
-        connection: Arc<OpenConnection>,
+        mut connection: Arc<OpenConnection>,
         input: &HttpInput,
         found: Found,
     ) -> Reply {
@@ -141,21 +150,29 @@ impl Hub {
             login.trace.decide("app", "it was deleted while the person logged in", false);
             return self.give_up(login, id, Stop::not_accepted("the app is gone")).await.with_cookie(removal);
         }
-        let minter = Minter::for_transaction(tenant.view.id, connection.view.id, id);
-        let now = self.services.clock.now();
-        let answer = Answer {
+        let minter = || Minter::for_transaction(tenant.view.id, connection.view.id, id);
+        let answer = || Answer {
             tenant: &tenant.view,
             input,
             transaction: id,
             state: &record.state,
             wish: &record.wish,
             started: record.started,
-            now,
+            now: self.services.clock.now(),
         };
-        let reply = match adapter.complete(answer, minter, &mut login.trace).await {
+        let mut outcome = adapter.complete(answer(), minter(), &mut login.trace).await;
+        if matches!(outcome, LoginOutcome::KeyUnknown(_))
+            && let Some(renewed) = self.looked_again(&mut login, &connection).await
+        {
+            if let Some(adapter) = login_side(&renewed) {
+                outcome = adapter.complete(answer(), minter(), &mut login.trace).await;
+            }
+            connection = renewed;
+        }
+        let reply = match outcome {
             LoginOutcome::Authenticated(identity) => {
                 if identity.proof.covers(tenant.view.id, connection.view.id, id) {
-                    let basis = Basis::Fresh { transaction: id, prior: record.session };
+                    let basis = Basis::Fresh { transaction: Some(id), prior: record.session };
                     self.finish(login, connection, who(*identity), basis).await
                 } else {
                     login.trace.decide("proof", "the identity was not verified in this transaction", false);
@@ -174,11 +191,68 @@ impl Hub {
         reply.with_cookie(removal)
     }
 
+    /// Verifies an answer that no request of ours asked for, and says who it is about.
+    pub(super) async fn verify_unsolicited(
+        &self,
+        login: &mut Login,
+        adapter: &dyn UpstreamLogin,
+        connection: &Arc<OpenConnection>,
+        input: &HttpInput,
+    ) -> Result<Who, Stop> {
+        let tenant = Arc::clone(&login.tenant);
+        let id = TransactionId::at(login.started, self.services.rng.as_ref());
+        let minter = || Minter::for_transaction(tenant.view.id, connection.view.id, id);
+        let answer =
+            || UnsolicitedAnswer { tenant: &tenant.view, input, transaction: id, now: self.services.clock.now() };
+        let mut outcome = adapter.complete_unsolicited(answer(), minter(), &mut login.trace).await;
+        if matches!(outcome, LoginOutcome::KeyUnknown(_))
+            && let Some(renewed) = self.looked_again(login, connection).await
+            && let Some(adapter) = login_side(&renewed)
+        {
+            outcome = adapter.complete_unsolicited(answer(), minter(), &mut login.trace).await;
+        }
+        match outcome {
+            LoginOutcome::Authenticated(identity) if identity.proof.covers(tenant.view.id, connection.view.id, id) => {
+                Ok(who(*identity))
+            }
+            LoginOutcome::Authenticated(_) => {
+                login.trace.decide("proof", "the identity was not verified for this answer", false);
+                Err(Stop::not_accepted("proof of another answer"))
+            }
+            LoginOutcome::UpstreamRefused(refusal) => {
+                let cause = format!("the upstream sent {} unasked", refusal.upstream_code);
+                Err(Stop::not_accepted(cause))
+            }
+            LoginOutcome::Rejected(error) | LoginOutcome::KeyUnknown(error) => {
+                Err(Stop::not_accepted(login.trace.cause().unwrap_or(error.cause)))
+            }
+        }
+    }
+
+    /// The upstream may sign with a key that its metadata names since our last look. `None`: nothing new.
+    async fn looked_again(&self, login: &mut Login, connection: &OpenConnection) -> Option<Arc<OpenConnection>> {
+        let tenant = &login.tenant.view;
+        let look = self.refresher.refresh(tenant.id, Party::Connection(connection.view.id));
+        let (outcome, changed) = match tokio::time::timeout(LOOK, look).await {
+            Ok(Refreshed::Changed) => ("fetched again because the key is unknown, and it has changed", true),
+            Ok(Refreshed::Unchanged) => ("fetched again because the key is unknown, and nothing is new", false),
+            Ok(Refreshed::Limited) => ("not fetched again: that was done a short time ago", false),
+            Err(_) => ("fetched again because the key is unknown, and there was no answer in time", false),
+        };
+        let renewed = if changed { self.tenant(&tenant.slug) } else { None };
+        login.trace.decide("the upstream's metadata", outcome, true);
+        renewed?.connections.get(&connection.view.id).cloned()
+    }
+
     /// Finishes a login in the store that has failed: it can't be answered a second time.
-    async fn give_up(&self, login: Login, transaction: TransactionId, stop: Stop) -> Reply {
-        let stop = self.closed(&login, transaction, Vec::new(), stop).await;
+    async fn give_up(&self, mut login: Login, transaction: TransactionId, stop: Stop) -> Reply {
+        let stop = self.closed(&mut login, transaction, Vec::new(), stop).await;
         self.stop(login, stop, None, None).await
     }
+}
+
+fn login_side(connection: &OpenConnection) -> Option<&dyn UpstreamLogin> {
+    connection.state.as_ref().ok().and_then(|ready| ready.adapter.login.as_deref())
 }
 
 fn who(identity: AuthenticatedIdentity) -> Who {
@@ -200,6 +274,7 @@ impl Login {
         let answered = std::mem::replace(&mut self.trace, std::mem::take(&mut record.steps));
         self.trace.extend(answered);
         self.trace_id = record.trace;
+        self.then = record.then.take();
         self.started = record.started;
         self.wish = record.wish.clone();
         self.app = record.app.as_ref().and_then(|asked| {

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use fedbridge_contract::downstream::{Accepted, Request};
 use fedbridge_contract::http::{HttpInput, Method, Reply, Route};
+use fedbridge_contract::logout::Party;
 use fedbridge_contract::services::{TraceEvent, TraceSink};
 use fedbridge_contract::trace::{Outcome, TraceLog};
 
+use super::logout::{Heard, LogoutStep};
 use super::snapshot::{OpenConnection, TenantSnapshot};
 use super::{Hub, error_page};
 
@@ -27,6 +29,10 @@ pub enum Target {
     Answer { tenant: Arc<TenantSnapshot>, connection: Arc<OpenConnection> },
     /// What a connection publishes about itself.
     Metadata { tenant: Arc<TenantSnapshot>, connection: Arc<OpenConnection> },
+    /// A logout under way: its frames, and what comes after them.
+    Logout { tenant: Arc<TenantSnapshot>, step: LogoutStep },
+    /// The upstream's logout requests, and its answers to ours.
+    UpstreamLogout { tenant: Arc<TenantSnapshot>, connection: Arc<OpenConnection> },
     /// A connection's own start address.
     Login { tenant: Arc<TenantSnapshot>, connection: Arc<OpenConnection> },
 }
@@ -40,6 +46,9 @@ impl Hub {
     /// What answers `{issuer}/{route}`; `None` is 404.
     pub fn tenant_route(&self, tenant: &str, route: &str) -> Option<Resolved> {
         let tenant = self.tenant(tenant)?;
+        if let Some((route, step)) = LogoutStep::at(route) {
+            return Some(Resolved { target: Target::Logout { tenant, step }, route, last_segment: String::new() });
+        }
         self.downstreams.iter().enumerate().find_map(|(index, downstream)| {
             let (route, last_segment) = matching(downstream.routes(), route)?;
             Some(Resolved { target: Target::Downstream { tenant: Arc::clone(&tenant), index }, route, last_segment })
@@ -60,6 +69,10 @@ impl Hub {
         {
             return Some(Resolved { target: Target::Metadata { tenant, connection }, route, last_segment });
         }
+        if let Some((route, last_segment)) = adapter.logout.as_ref().and_then(|logout| matching(logout.routes(), route))
+        {
+            return Some(Resolved { target: Target::UpstreamLogout { tenant, connection }, route, last_segment });
+        }
         let (route, last_segment) = matching(adapter.login.as_ref()?.routes(), route)?;
         Some(Resolved { target: Target::Answer { tenant, connection }, route, last_segment })
     }
@@ -75,8 +88,13 @@ impl Hub {
             Target::Downstream { tenant, index } => self.downstream_request(tenant, index, &input).await,
             // In boxes: a login's state is large, and every request would make room for it.
             Target::Answer { tenant, connection } => Box::pin(self.answer(tenant, connection, &input)).await,
-            Target::Login { tenant, connection } => {
-                Box::pin(self.start_at_connection(tenant, &connection, &input)).await
+            Target::Login { tenant, connection } => match Self::parked_handle(&input) {
+                Some(handle) => Box::pin(self.take_up(tenant, connection, &handle, &input)).await,
+                None => Box::pin(self.start_at_connection(tenant, &connection, None, &input, TraceLog::new())).await,
+            },
+            Target::Logout { tenant, step } => Box::pin(self.logout_step(tenant, step, &input)).await,
+            Target::UpstreamLogout { tenant, connection } => {
+                Box::pin(self.upstream_logout(tenant, &connection, &input)).await
             }
             Target::Metadata { tenant, connection } => {
                 let now = self.services.clock.now();
@@ -90,7 +108,7 @@ impl Hub {
         }
     }
 
-    fn tenant(&self, slug: &str) -> Option<Arc<TenantSnapshot>> {
+    pub(super) fn tenant(&self, slug: &str) -> Option<Arc<TenantSnapshot>> {
         self.snapshots.current().by_slug.get(slug).cloned()
     }
 
@@ -105,9 +123,13 @@ impl Hub {
         match downstream.accept(request, &mut trace).await {
             Accepted::Login(login) => Box::pin(self.start_for_app(tenant, *login, input, trace_id, trace)).await,
             Accepted::Logout(logout) => Box::pin(self.logout(tenant, logout, input)).await,
-            // Until the hub carries logouts on, no downstream makes these.
-            Accepted::PeerLogout { .. } | Accepted::LogoutAnswer { .. } => {
-                error_page(404, Some(&tenant), "There is no such page.", Some(trace_id), None)
+            Accepted::PeerLogout { app, request } => {
+                let heard = Heard { party: Party::App(app), trace_id, trace };
+                Box::pin(self.peer_logout(tenant, heard, *request, input)).await
+            }
+            Accepted::LogoutAnswer { id, told } => {
+                let heard = Heard { party: id.party, trace_id, trace };
+                Box::pin(self.app_answered(tenant, heard, id, told, input)).await
             }
             Accepted::Reply(reply) => {
                 if let Some(cause) = trace.cause() {

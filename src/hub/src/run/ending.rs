@@ -9,6 +9,7 @@ use super::start::Login;
 use super::trace::Ending;
 use super::{Hub, error_page};
 use crate::decide::ReplayInput;
+use crate::ports::{Unit, UnitError};
 
 pub(super) const NOT_ALLOWED: &str = "You may not log in to this application.";
 pub(super) const NOT_SET_UP: &str = "This way to log in is not set up correctly.";
@@ -94,6 +95,7 @@ impl Hub {
         replay: Option<ReplayInput>,
         person: Option<String>,
     ) -> Reply {
+        let stop = self.answered(&mut login, stop).await;
         if stop.told == Told::Replayer {
             // The login that was replayed keeps its record; this is another event.
             let replayed = std::mem::replace(&mut login.trace_id, self.new_trace_id());
@@ -109,10 +111,24 @@ impl Hub {
         };
         let (outcome, status) = (stop.outcome(), stop.status());
         let reply = told.unwrap_or_else(|| {
-            let again = login.again().filter(|_| stop.told != Told::App);
+            let again = login.retry().filter(|_| stop.told != Told::App);
             error_page(status, Some(&login.tenant), stop.refusal.public, Some(login.trace_id), again)
         });
         self.record(login, replay, Ending { outcome, cause: stop.cause, person });
         reply
+    }
+
+    /// A refusal answers the app's request too: a request that may come only once is used up by it.
+    async fn answered(&self, login: &mut Login, stop: Stop) -> Stop {
+        let commands = if stop.told == Told::App { login.spend() } else { Vec::new() };
+        if commands.is_empty() {
+            return stop;
+        }
+        let unit = Unit { commands, now: self.services.clock.now() };
+        match self.store.commit(login.tenant.view.id, unit).await {
+            Ok(()) => stop,
+            Err(UnitError::Guard(_)) => Stop::replayed(format!("{}; and this request was answered before", stop.cause)),
+            Err(UnitError::Store(error)) => error.into(),
+        }
     }
 }

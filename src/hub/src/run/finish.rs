@@ -18,10 +18,10 @@ use fedbridge_contract::trace::Outcome;
 use super::Hub;
 use super::ending::{NOT_ALLOWED, Stop, Told};
 use super::gate::HubGate;
-use super::record::{PriorSession, SessionRecord};
+use super::record::{AskedOnce, PriorSession, SessionRecord};
 use super::session::{ABSOLUTE, IDLE, session_cookie, session_place};
 use super::snapshot::OpenConnection;
-use super::start::Login;
+use super::start::{Login, spent};
 use super::trace::Ending;
 use crate::decide::{
     ClientFacts, ConnectionFacts, DecideInput, DenialKind, Facts, ReplayInput, RequestFacts, Verdict, decide,
@@ -39,7 +39,8 @@ pub(super) struct Who {
 /// What the login rests on.
 pub(super) enum Basis {
     /// An answer of the upstream that was verified just now.
-    Fresh { transaction: TransactionId, prior: Option<PriorSession> },
+    /// Without a transaction: no request of ours asked for it.
+    Fresh { transaction: Option<TransactionId>, prior: Option<PriorSession> },
     /// A session of this browser.
     Session(StoredSession),
 }
@@ -64,8 +65,8 @@ impl Hub {
                 self.record(login, replay, Ending { outcome: Outcome::Success, cause: String::new(), person });
                 reply
             }
-            (Err(stop), Basis::Fresh { transaction, .. }) if stop.told != Told::Replayer => {
-                let stop = self.closed(&login, transaction, who.once, stop).await;
+            (Err(stop), Basis::Fresh { transaction: Some(transaction), .. }) if stop.told != Told::Replayer => {
+                let stop = self.closed(&mut login, transaction, who.once, stop).await;
                 self.stop(login, stop, replay, person).await
             }
             (Err(stop), _) => self.stop(login, stop, replay, person).await,
@@ -76,13 +77,14 @@ impl Hub {
     /// again. Gives back why the login ends.
     pub(super) async fn closed(
         &self,
-        login: &Login,
+        login: &mut Login,
         transaction: TransactionId,
         once: Vec<OneTimeKey>,
         stop: Stop,
     ) -> Stop {
         let mut commands = vec![Command::FinishTransaction(transaction)];
-        commands.extend(once.into_iter().map(used));
+        commands.extend(once.into_iter().map(AskedOnce::from).map(spent));
+        commands.extend(login.spend());
         let unit = Unit { commands, now: self.services.clock.now() };
         match self.store.commit(login.tenant.view.id, unit).await {
             Ok(()) => stop,
@@ -119,14 +121,17 @@ impl Hub {
             let Finished { mut reply, grant, participant, name_id } =
                 self.answer_app(login, connection, who, &claims, person.person, session, now, basis, &permit).await?;
             let mut commands = Vec::with_capacity(6);
+            if let Some((_, asked)) = &login.app {
+                commands.extend(asked.once.iter().cloned().map(spent));
+            }
             match basis {
                 Basis::Session(stored) => commands.push(Command::TouchSession {
                     session: stored.id,
                     idle_expires: (now + IDLE).min(stored.absolute_expires),
                 }),
                 Basis::Fresh { transaction, prior: before, .. } => {
-                    commands.push(Command::FinishTransaction(*transaction));
-                    commands.extend(who.once.iter().cloned().map(used));
+                    commands.extend(transaction.map(Command::FinishTransaction));
+                    commands.extend(who.once.iter().cloned().map(AskedOnce::from).map(spent));
                     if !known {
                         commands.push(Command::CreatePerson(NewLink {
                             person: person.person,
@@ -138,9 +143,11 @@ impl Hub {
                     let (cookie, start) = self.new_session(login, connection, who, person.person, session, now)?;
                     match (before, prior) {
                         (_, Some(_)) => commands.push(Command::RenewSession(start)),
-                        // Somebody else was logged in here: their session and its grants end.
+                        // Somebody else was logged in here: their session and its grants end, and the outbox
+                        // tells their apps.
                         (Some(other), None) => {
                             commands.push(Command::EndSession(other.id));
+                            commands.push(self.open_replaced(login, other.id, now)?);
                             commands.push(Command::StartSession(start));
                         }
                         (None, None) => commands.push(Command::StartSession(start)),
@@ -195,6 +202,7 @@ impl Hub {
             Verdict::Denied(denial) => {
                 let cause = match denial.kind {
                     DenialKind::Policy => format!("deny_when: {}", denial.reason),
+                    DenialKind::Membership => format!("the app's groups: {}", denial.reason),
                     DenialKind::RuleFailed => format!("a rule failed: {}", denial.reason),
                 };
                 Err(Stop::new(RefusalKind::AccessDenied, NOT_ALLOWED, cause))
@@ -242,7 +250,10 @@ impl Hub {
         permit: &Permit,
     ) -> Result<Finished, Stop> {
         let Some((app, asked)) = &login.app else {
-            let reply = signed_in(login, connection, who);
+            let reply = match &login.then {
+                Some(then) => Reply::redirect(self.initiated(login, then)?),
+                None => signed_in(login, connection, who),
+            };
             return Ok(Finished { reply, grant: None, participant: None, name_id: None });
         };
         let Some(downstream) = self.downstream(app.view.kind) else {
@@ -340,10 +351,6 @@ fn authorities(authn: &AuthnFacts) -> Vec<String> {
     authn.authority.iter().chain(&authn.authorities).cloned().collect()
 }
 
-fn used(once: OneTimeKey) -> Command {
-    Command::Once { purpose: once.purpose.to_owned(), key: once.key, expires: once.expires }
-}
-
 /// A ProxyRestriction stops what would go on to this app (SAML core 2.5.1.6).
 fn may_go_onward(login: &mut Login, onward: &Onward) -> Result<(), Stop> {
     let Some((app, _)) = &login.app else { return Ok(()) };
@@ -373,7 +380,7 @@ fn may_issue(login: &mut Login, connection: &OpenConnection, person: &LinkedPers
 }
 
 /// Why the unit of work was not carried out.
-fn lost(login: &mut Login, error: UnitError) -> Stop {
+pub(super) fn lost(login: &mut Login, error: UnitError) -> Stop {
     match error {
         UnitError::Store(error) => error.into(),
         UnitError::Guard(GuardFailed::SeenBefore { purpose }) => {

@@ -16,18 +16,21 @@ mod session;
 mod snapshot;
 mod start;
 mod trace;
+mod unsolicited;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use fedbridge_contract::config::AppKind;
 use fedbridge_contract::downstream::Downstream;
 use fedbridge_contract::http::Reply;
-use fedbridge_contract::ids::TraceId;
+use fedbridge_contract::ids::{TenantId, TraceId};
+use fedbridge_contract::logout::Party;
 use fedbridge_contract::page::{ErrorPage, Page, WayBack};
 use fedbridge_contract::services::Services;
 
 use crate::mapping::AppRules;
-use crate::ports::{LoginStore, Sealer};
+use crate::ports::{LoginStore, LogoutStore, Sealer};
 
 pub use dispatch::{Resolved, Target};
 pub use gate::HubGate;
@@ -38,6 +41,8 @@ pub use trace::{Recorder, RecorderStats, TracePayload, trace_place};
 pub struct Hub {
     pub snapshots: Arc<Snapshots>,
     pub store: Arc<dyn LoginStore>,
+    pub logouts: Arc<dyn LogoutStore>,
+    pub refresher: Arc<dyn Refresher>,
     pub sealer: Arc<dyn Sealer>,
     pub services: Services,
     pub downstreams: Vec<Arc<dyn Downstream>>,
@@ -51,6 +56,31 @@ pub struct Hub {
 pub trait Observer: Send + Sync {
     /// `result` is `success`, `refused` or `error`; `seconds` run from the app's request to our answer.
     fn login(&self, tenant: &str, connection: &str, result: &'static str, seconds: f64);
+}
+
+/// Looks at a partner's document now, because a key of it is not known. It limits its own rate.
+#[async_trait]
+pub trait Refresher: Send + Sync {
+    async fn refresh(&self, tenant: TenantId, party: Party) -> Refreshed;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refreshed {
+    /// A new snapshot is in force.
+    Changed,
+    Unchanged,
+    /// It was looked at a short time ago, or nobody looks here.
+    Limited,
+}
+
+/// For whoever fetches no documents.
+pub struct NeverRefreshed;
+
+#[async_trait]
+impl Refresher for NeverRefreshed {
+    async fn refresh(&self, _: TenantId, _: Party) -> Refreshed {
+        Refreshed::Limited
+    }
 }
 
 impl Hub {

@@ -1,6 +1,6 @@
 //! What the hub keeps sealed in the store between two requests.
 
-use fedbridge_contract::identity::{Attributes, AuthnFacts, Onward, UpstreamSession, UpstreamSubject};
+use fedbridge_contract::identity::{Attributes, AuthnFacts, OneTimeKey, Onward, UpstreamSession, UpstreamSubject};
 use fedbridge_contract::ids::{AppId, ConnectionId, PersonId, SessionId, TraceId};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 pub struct TransactionRecord {
     pub connection: ConnectionId,
     pub app: Option<Asked>,
+    /// The app that is started when the login has ended well, for one that began at the upstream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<Initiation>,
     pub wish: LoginWish,
     /// Keyed hash of the correlation cookie: the answer must come from the same browser.
     pub browser: [u8; 32],
@@ -34,8 +37,36 @@ pub struct Asked {
     pub requested_claims: Vec<String>,
     pub expected_sub: Option<String>,
     pub again: String,
+    /// Where a person can start anew after a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<String>,
+    /// Used up in the unit that ends this login.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub once: Vec<AskedOnce>,
     #[serde(with = "base64_bytes")]
     pub continuation: Vec<u8>,
+}
+
+/// A [`OneTimeKey`] that waits in a transaction.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AskedOnce {
+    pub purpose: String,
+    pub key: String,
+    pub expires: Timestamp,
+}
+
+impl From<OneTimeKey> for AskedOnce {
+    fn from(once: OneTimeKey) -> Self {
+        Self { purpose: once.purpose.to_owned(), key: once.key, expires: once.expires }
+    }
+}
+
+/// An app that a login at the upstream is for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Initiation {
+    pub app: AppId,
+    /// One of the connection's list.
+    pub target: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]

@@ -17,7 +17,7 @@ use fedbridge_contract::upstream::{Challenge, LoginWish, Start};
 use super::choose::{Choice, choose};
 use super::ending::Stop;
 use super::finish::{Basis, Who};
-use super::record::{Asked, PriorSession, TransactionRecord};
+use super::record::{Asked, AskedOnce, Initiation, PriorSession, TransactionRecord};
 use super::session::{LiveSession, TRANSACTION, correlation_cookie, transaction_place};
 use super::snapshot::{OpenApp, OpenConnection, TenantSnapshot};
 use super::trace::Ending;
@@ -28,6 +28,8 @@ use crate::ports::{Command, NewTransaction, Unit};
 pub(super) struct Login {
     pub tenant: Arc<TenantSnapshot>,
     pub app: Option<(Arc<OpenApp>, Asked)>,
+    /// The app that is started afterwards, where no app asked.
+    pub then: Option<Initiation>,
     pub connection: Option<Arc<OpenConnection>>,
     pub wish: LoginWish,
     pub started: Timestamp,
@@ -38,9 +40,20 @@ pub(super) struct Login {
 }
 
 impl Login {
-    /// Where a person can start again.
+    /// Where a person can choose another connection.
     pub fn again(&self) -> Option<&str> {
         self.app.as_ref().map(|(_, asked)| asked.again.as_str())
+    }
+
+    /// Where a person can start anew after a failure.
+    pub fn retry(&self) -> Option<&str> {
+        self.app.as_ref().and_then(|(_, asked)| asked.retry.as_deref())
+    }
+
+    /// What the end of this login uses up of the app's request. A second call gives nothing.
+    pub fn spend(&mut self) -> Vec<Command> {
+        let asked = self.app.as_mut().map(|(_, asked)| std::mem::take(&mut asked.once)).unwrap_or_default();
+        asked.into_iter().map(spent).collect()
     }
 }
 
@@ -64,11 +77,14 @@ impl Hub {
             requested_claims: request.requested_claims,
             expected_sub: request.expected_sub,
             again: request.again,
+            retry: request.retry,
+            once: request.once.into_iter().map(AskedOnce::from).collect(),
             continuation: request.continuation,
         };
         let login = Login {
             tenant,
             app: Some((app, asked)),
+            then: None,
             connection: None,
             wish: request.wish,
             started: now,
@@ -79,23 +95,26 @@ impl Hub {
         self.start(login, &request.hints, request.choose, input).await
     }
 
-    /// Somebody opened a connection's own address: a login without an app.
+    /// Somebody opened a connection's own address: a login that no app asked for.
     pub(super) async fn start_at_connection(
         &self,
         tenant: Arc<TenantSnapshot>,
         connection: &OpenConnection,
+        then: Option<Initiation>,
         input: &HttpInput,
+        trace: TraceLog,
     ) -> Reply {
         let hints = ConnectionHints { connection: Some(connection.view.slug.clone()), ..ConnectionHints::default() };
         let login = Login {
             tenant,
             app: None,
+            then,
             connection: None,
             wish: LoginWish::default(),
             started: self.services.clock.now(),
             peer: input.peer,
             trace_id: self.new_trace_id(),
-            trace: TraceLog::new(),
+            trace,
         };
         self.start(login, &hints, false, input).await
     }
@@ -163,6 +182,7 @@ impl Hub {
         let mut record = TransactionRecord {
             connection: connection.view.id,
             app: login.app.as_ref().map(|(_, asked)| asked.clone()),
+            then: login.then.clone(),
             wish: login.wish.clone(),
             browser,
             session,
@@ -195,6 +215,11 @@ impl Hub {
         };
         Reply::from(kind).with_cookie(correlation_cookie(tenant, &handle, secret))
     }
+}
+
+/// The command that uses a key up.
+pub(super) fn spent(once: AskedOnce) -> Command {
+    Command::Once { purpose: once.purpose, key: once.key, expires: once.expires }
 }
 
 /// Whether a session answers this request without asking the upstream again.

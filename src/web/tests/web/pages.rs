@@ -50,7 +50,11 @@ fn replies(words: &str) -> Vec<(&'static str, Reply)> {
         ),
         (
             "logged out",
-            Reply::page(Page::LoggedOut(LoggedOutPage { tenant: text(), not_told: Vec::new(), way_back: way_back() })),
+            Reply::page(Page::LoggedOut(LoggedOutPage {
+                tenant: text(),
+                not_told: vec![text(), text()],
+                way_back: way_back(),
+            })),
         ),
         (
             "signed in",
@@ -65,7 +69,30 @@ fn replies(words: &str) -> Vec<(&'static str, Reply)> {
             "auto-post",
             ReplyKind::AutoPost { action: "https://idp.example/sso?a=1&b=\"'<".into(), fields: fields() }.into(),
         ),
+        ("logging out", Reply::page(Page::LoggingOut(LoggingOutPage { tenant: text(), ..logging_out() }))),
+        (
+            "notice form",
+            Reply::page(Page::NoticeForm(NoticeFormPage {
+                action: "https://wiki.example/slo".into(),
+                fields: fields(),
+                framed_by: None,
+            })),
+        ),
+        ("noticed", Reply::page(Page::Noticed(NoticedPage { tenant: text() }))),
     ]
+}
+
+fn logging_out() -> LoggingOutPage {
+    let address = |step: &str| format!("/t/acme/logout/{step}?id=1&key=2");
+    LoggingOutPage {
+        tenant: "Acme".into(),
+        frames: vec![format!("{}&app=1", address("frame")), format!("{}&app=2", address("frame"))],
+        poll: address("poll"),
+        next: address("next"),
+        wait_seconds: 3,
+        frame_origins: vec!["https:".into()],
+        framed_by: None,
+    }
 }
 
 async fn show(base: &str, reply: &Reply) -> Answer {
@@ -126,10 +153,9 @@ async fn pages_say_what_they_must() {
             assert!(html.contains(part), "{name} has no {part}");
         }
         assert_eq!(html.matches("<h1>").count(), 1, "{name}");
-        if name != "auto-post" {
-            assert!(html.contains("Zoë &#38; Söhne"), "{name}");
-            assert!(!html.contains("<script"), "{name} needs no script");
-        }
+        let sends_itself = ["auto-post", "notice form"].contains(&name);
+        assert!(html.contains("Zoë &#38; Söhne"), "{name}");
+        assert_eq!(html.contains("<script"), sends_itself || name == "logging out", "{name}");
     }
     let error = show(HTTP, &replies("x")[0].1).await;
     assert!(error.body.contains("0123456789abcdef0123456789abcdef"));
@@ -187,7 +213,8 @@ async fn only_the_style_sheet_of_the_page_is_let_in() {
         let hash = base64::engine::general_purpose::STANDARD.encode(openssl::sha::sha256(style.as_bytes()));
         let policy = answer.header("content-security-policy").unwrap();
         assert!(policy.contains(&format!("style-src 'sha256-{hash}';")), "{name}: {policy}");
-        assert_eq!(policy.contains("script-src"), name == "auto-post", "{name}: {policy}");
+        let scripted = ["auto-post", "notice form", "logging out"].contains(&name);
+        assert_eq!(policy.contains("script-src"), scripted, "{name}: {policy}");
     }
 }
 
@@ -227,4 +254,65 @@ async fn forms_may_post_where_the_page_says() {
     assert_eq!(answer.header("referrer-policy"), Some("same-origin"), "else the form's Origin would be null");
     let links = show(HTTPS, &replies("x")[1].1).await;
     assert!(links.header("content-security-policy").unwrap().contains("form-action 'none'"));
+}
+
+#[tokio::test]
+async fn only_pages_of_a_logout_may_be_framed() {
+    for (name, reply) in replies("Acme") {
+        let answer = show(HTTPS, &reply).await;
+        let policy = answer.header("content-security-policy").unwrap();
+        let (_, ancestors) = policy.split_once("frame-ancestors ").unwrap();
+        let (ancestors, _) = ancestors.split_once(';').unwrap();
+        let expected = match name {
+            "notice form" => "'self'",
+            "noticed" => "*",
+            _ => "'none'",
+        };
+        assert_eq!(ancestors, expected, "{name}: {policy}");
+        let denied = answer.header("x-frame-options");
+        assert_eq!(denied, (expected == "'none'").then_some("DENY"), "{name}: that header can name nobody");
+        assert_eq!(policy.contains("frame-src"), name == "logging out", "{name}: {policy}");
+    }
+}
+
+#[tokio::test]
+async fn a_logout_in_frames_works_without_script_and_stays_in_its_frames() {
+    let answer = show(HTTPS, &Reply::page(Page::LoggingOut(logging_out()))).await;
+    let policy = answer.header("content-security-policy").unwrap();
+    for part in ["frame-src 'self' https:;", "connect-src 'self';", "form-action 'none'", "script-src 'nonce-"] {
+        assert!(policy.contains(part), "{policy}");
+    }
+    let html = &answer.body;
+    assert_eq!(html.matches("<iframe").count(), 2);
+    assert_eq!(html.matches("sandbox=\"allow-scripts allow-forms allow-same-origin\"").count(), 2);
+    assert_eq!(html.matches("title=\"Logout of an application\"").count(), 2);
+    let refresh = "<noscript><meta http-equiv=\"refresh\" content=\"3;url=/t/acme/logout/next?id=1&#38;key=2\">";
+    assert!(html.contains(refresh), "{html}");
+    assert!(html.contains("href=\"/t/acme/logout/next?id=1&#38;key=2\""), "somebody who does not want to wait: {html}");
+    for bad in ["javascript:alert(1)", "//evil.example/"] {
+        let page = LoggingOutPage { frames: vec![bad.into()], ..logging_out() };
+        assert_eq!(show(HTTPS, &Reply::page(Page::LoggingOut(page))).await.status, 500);
+    }
+}
+
+#[tokio::test]
+async fn a_policy_names_origins_and_nothing_else() {
+    for (framed_by, ancestors) in [
+        ("https://idp.example/slo?x=1", "frame-ancestors https://idp.example;"),
+        ("https://idp.example:8443", "frame-ancestors https://idp.example:8443;"),
+        ("https://idp.example; script-src *", "frame-ancestors 'none';"),
+        ("*", "frame-ancestors 'none';"),
+        ("javascript:alert(1)", "frame-ancestors 'none';"),
+    ] {
+        let page = LoggingOutPage {
+            framed_by: Some(framed_by.into()),
+            frame_origins: vec![framed_by.into(), "'unsafe-inline'".into()],
+            ..logging_out()
+        };
+        let answer = show(HTTPS, &Reply::page(Page::LoggingOut(page))).await;
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains(ancestors), "{framed_by}: {policy}");
+        assert!(!policy.contains('*') && !policy.contains("unsafe-inline"), "{framed_by}: {policy}");
+        assert_eq!(answer.header("x-frame-options").is_some(), ancestors.contains("'none'"), "{framed_by}");
+    }
 }

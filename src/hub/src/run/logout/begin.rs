@@ -1,0 +1,131 @@
+//! The end of our own sessions, which comes first and is durable.
+
+use std::sync::Arc;
+
+use fedbridge_contract::error::StoreError;
+use fedbridge_contract::ids::{LogoutId, SessionId, TraceId};
+use fedbridge_contract::logout::Channel;
+use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::TraceLog;
+
+use super::record::{Asker, LogoutRecord, UpstreamPart};
+use super::{KEPT, Run, logout_place};
+use crate::ports::{Command, NewLogout, StoredNotice, StoredSession, Unit, UnitError};
+use crate::run::Hub;
+use crate::run::ending::Stop;
+use crate::run::record::{AskedOnce, SessionRecord};
+use crate::run::session::session_place;
+use crate::run::snapshot::TenantSnapshot;
+use crate::run::start::{Login, spent};
+
+/// Sessions of one unit: a database statement has a bounded number of values.
+const TOGETHER: usize = 16;
+
+/// What a logout begins with.
+pub(super) struct Begin {
+    pub tenant: Arc<TenantSnapshot>,
+    pub asker: Asker,
+    pub channel: Channel,
+    pub framed_by: Option<String>,
+    pub once: Vec<AskedOnce>,
+    /// At least one; that of this browser first, if it is among them.
+    pub sessions: Vec<StoredSession>,
+    pub steps: TraceLog,
+    pub trace: TraceId,
+}
+
+impl Hub {
+    /// Ends the sessions. When this gives back a run, all of them are over.
+    pub(super) async fn begin_logout(&self, begin: Begin) -> Result<Run, UnitError> {
+        let now = self.services.clock.now();
+        let mut parts: Vec<_> = begin.sessions.iter().map(|stored| self.part(&begin, stored, now)).collect();
+        let Begin { tenant, channel, once, mut steps, trace, .. } = begin;
+        let beside = parts.iter().skip(1).map(|part| part.id).collect();
+        let Some((first, others)) = parts.split_first_mut() else {
+            return Err(UnitError::Store(StoreError("a logout of no session".into())));
+        };
+        first.record.beside = beside;
+        others.iter_mut().for_each(|other| other.record.asker = Asker::With(first.id));
+        let (id, record) = (first.id, first.record.clone());
+        let mut once: Vec<Command> = once.into_iter().map(spent).collect();
+        for together in parts.chunks(TOGETHER) {
+            let mut commands = std::mem::take(&mut once);
+            for part in together {
+                commands.push(Command::EndSession(part.session));
+                commands.push(self.open_logout(&tenant, part, now)?);
+            }
+            self.store.commit(tenant.view.id, Unit { commands, now }).await?;
+        }
+        let outcome = match parts.len() {
+            1 => "ended".to_owned(),
+            count => format!("{count} ended"),
+        };
+        steps.decide("session", outcome, true);
+        Ok(Run { tenant, id, record, channel, steps, trace })
+    }
+
+    /// Takes everybody but the asker out of the ended sessions, to be told.
+    pub(super) async fn spread(&self, run: &Run) -> Result<Vec<StoredNotice>, UnitError> {
+        let now = self.services.clock.now();
+        let mut notices = Vec::new();
+        for id in run.ids() {
+            notices.extend(self.logouts.spread(run.tenant.view.id, id, run.record.asker.app(), now).await?);
+        }
+        Ok(notices)
+    }
+
+    /// The command that stores a logout beside the end of a session that another person's login replaces. The
+    /// outbox does the rest.
+    pub(in crate::run) fn open_replaced(
+        &self,
+        login: &Login,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<Command, Stop> {
+        let record = LogoutRecord {
+            asker: Asker::Replaced,
+            beside: Vec::new(),
+            upstream: None,
+            person: None,
+            trace: login.trace_id,
+            started: now,
+            framed_by: None,
+        };
+        let part = Part { id: LogoutId::at(now, self.services.rng.as_ref()), session, record };
+        Ok(self.open_logout(&login.tenant, &part, now)?)
+    }
+
+    fn part(&self, begin: &Begin, stored: &StoredSession, now: Timestamp) -> Part {
+        // A record that does not open was sealed under another master key; the session ends all the same.
+        let plain = self.sealer.open(&session_place(begin.tenant.view.id, stored.id), &stored.sealed).ok();
+        let session = plain.and_then(|plain| serde_json::from_slice::<SessionRecord>(&plain).ok());
+        let person = session.as_ref().map(|session| session.subject.display.clone());
+        let upstream = session.map(|session| UpstreamPart { connection: stored.connection, session: session.upstream });
+        let record = LogoutRecord {
+            asker: begin.asker.clone(),
+            beside: Vec::new(),
+            upstream,
+            person,
+            trace: begin.trace,
+            started: now,
+            framed_by: begin.framed_by.clone(),
+        };
+        Part { id: LogoutId::at(now, self.services.rng.as_ref()), session: stored.id, record }
+    }
+
+    fn open_logout(&self, tenant: &TenantSnapshot, part: &Part, now: Timestamp) -> Result<Command, StoreError> {
+        let tenant = tenant.view.id;
+        let plain = serde_json::to_vec(&part.record)
+            .map_err(|error| StoreError(format!("a logout can't be written: {error}")))?;
+        let sealed = self.sealer.seal(&logout_place(tenant, part.id), &plain);
+        let sessions = vec![part.session];
+        Ok(Command::OpenLogout(NewLogout { id: part.id, sessions, expires: now + KEPT, sealed }))
+    }
+}
+
+/// One session, with the logout that ends it.
+struct Part {
+    id: LogoutId,
+    session: SessionId,
+    record: LogoutRecord,
+}

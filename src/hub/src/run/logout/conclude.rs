@@ -1,0 +1,142 @@
+//! The rest of a logout once apps were told, and the one answer to whoever asked.
+
+use std::sync::Arc;
+
+use fedbridge_contract::http::{Reply, ReplyKind};
+use fedbridge_contract::logout::{LogoutEnd, Told};
+use fedbridge_contract::page::{LoggedOutPage, NoticeFormPage, Page, WayBack};
+
+use super::channel::name_of;
+use super::record::Asker;
+use super::upstream::Asked;
+use super::{Run, away};
+use crate::ports::StoredNotice;
+use crate::run::Hub;
+use crate::run::error_page;
+use crate::run::snapshot::TenantSnapshot;
+
+impl Hub {
+    /// From ended sessions to the first answer: the page with frames where the browser must tell somebody.
+    pub(super) async fn carry_on(&self, mut run: Run) -> Reply {
+        let notices = match self.spread(&run).await {
+            Ok(notices) => notices,
+            Err(error) => {
+                // The sessions are over, and the outbox tells the apps.
+                tracing::warn!(%error, "a logout could not be gone on with");
+                let not_told = ["everybody, until the store answers again".to_owned()];
+                let reply = error_page(
+                    503,
+                    Some(&run.tenant),
+                    "You are logged out here. Other applications will be told.",
+                    Some(run.trace),
+                    None,
+                );
+                self.record_logout(run, &not_told);
+                return reply;
+            }
+        };
+        match self.tell_by_channel(&mut run, notices).await {
+            Ok((done, left)) if left.is_empty() => self.finish_logout(run, done).await,
+            Ok((done, left)) => self.show_frames(run, &done, &left),
+            Err(error) => away(&run.tenant, error),
+        }
+    }
+
+    /// Everybody but the upstream was told, or given up.
+    pub(super) async fn finish_logout(&self, mut run: Run, notices: Vec<StoredNotice>) -> Reply {
+        match self.tell_upstream(&mut run).await {
+            Asked::Answered(told) => self.conclude(run, &notices, told).await,
+            Asked::Sent(reply) => {
+                run.steps.decide("upstream", "the browser carries our request there", true);
+                let not_told = not_told(&run.tenant, &notices);
+                self.record_logout(run, &not_told);
+                reply
+            }
+        }
+    }
+
+    /// The one answer. `upstream`: what came of telling it, where it was asked.
+    pub(super) async fn conclude(&self, mut run: Run, notices: &[StoredNotice], upstream: Option<Told>) -> Reply {
+        let mut not_told = not_told(&run.tenant, notices);
+        let mut partial = !not_told.is_empty() || notices.iter().any(|notice| notice.told == Some(Told::Partial));
+        if let Some(told) = upstream
+            && told != Told::Done
+        {
+            partial = true;
+            if told != Told::Partial {
+                not_told.push("the login provider".to_owned());
+            }
+        }
+        let end = if partial { LogoutEnd::Partial } else { LogoutEnd::Complete };
+        run.steps.decide("answer", if partial { "partial" } else { "complete" }, true);
+        let shown = not_told.clone();
+        let reply = self.answer_asker(&run.tenant, &run.record.asker, end, shown).await;
+        let reply = framed(reply, run.record.framed_by.as_deref());
+        self.record_logout(run, &not_told);
+        reply
+    }
+
+    pub(super) async fn answer_asker(
+        &self,
+        tenant: &Arc<TenantSnapshot>,
+        asker: &Asker,
+        end: LogoutEnd,
+        not_told: Vec<String>,
+    ) -> Reply {
+        let view = &tenant.view;
+        match asker {
+            Asker::App { app, continuation } => {
+                let side = tenant.apps.get(app).and_then(|open| self.logout_side(open));
+                match side {
+                    Some(side) => side.conclude(view, continuation, end).await,
+                    None => logged_out(tenant, not_told, None),
+                }
+            }
+            Asker::Upstream { connection, continuation } => {
+                let open = tenant.connections.get(connection).and_then(|open| open.state.as_ref().ok());
+                match open.and_then(|ready| ready.adapter.logout.as_deref()) {
+                    Some(side) => side.conclude(view, continuation, end).await,
+                    None => logged_out(tenant, not_told, None),
+                }
+            }
+            Asker::Person { return_to: Some(location), agreed: true, .. } => Reply::redirect(location),
+            Asker::Person { return_to, label, .. } => {
+                let way_back = return_to.as_ref().map(|href| WayBack {
+                    label: label.as_ref().map_or_else(|| "Back".to_owned(), |app| format!("Back to {app}")),
+                    href: href.clone(),
+                });
+                logged_out(tenant, not_told, way_back)
+            }
+            Asker::Replaced | Asker::With(_) => logged_out(tenant, not_told, None),
+        }
+    }
+}
+
+/// An answer that posts itself has to be let into the frame in which the asker shows us.
+pub(super) fn framed(reply: Reply, framed_by: Option<&str>) -> Reply {
+    match (reply.kind, framed_by) {
+        (ReplyKind::AutoPost { action, fields }, Some(origin)) => {
+            let framed_by = Some(origin.to_owned());
+            let kind = ReplyKind::Page(Page::NoticeForm(NoticeFormPage { action, fields, framed_by }));
+            Reply { kind, cookies: reply.cookies }
+        }
+        (kind, _) => Reply { kind, cookies: reply.cookies },
+    }
+}
+
+/// Names of the apps that were not told, or have not answered by now.
+pub(super) fn not_told(tenant: &TenantSnapshot, notices: &[StoredNotice]) -> Vec<String> {
+    let mut names: Vec<String> = notices
+        .iter()
+        .filter(|notice| !matches!(notice.told, Some(Told::Done | Told::Partial)))
+        .map(|notice| name_of(tenant, notice))
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn logged_out(tenant: &TenantSnapshot, not_told: Vec<String>, way_back: Option<WayBack>) -> Reply {
+    let tenant = tenant.view.display_name.clone();
+    Reply::page(Page::LoggedOut(LoggedOutPage { tenant, not_told, way_back }))
+}

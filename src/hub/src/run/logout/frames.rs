@@ -1,0 +1,210 @@
+//! Telling apps by way of the browser: one page with a frame for each, and the addresses behind it.
+//!
+//! An address holds a key besides the logout's id: every party learns the id, as part of the ID of its
+//! own request, and only this browser may see the requests to the others. A cookie would not do: the
+//! upstream may show the page in a frame of its own, and browsers keep cookies from there.
+
+use std::sync::Arc;
+
+use fedbridge_contract::error::StoreError;
+use fedbridge_contract::http::{HttpInput, Method, Reply, Route};
+use fedbridge_contract::ids::{AppId, LogoutId};
+use fedbridge_contract::logout::{Channel, LogoutCall, Notice, NoticeId, Party, Told};
+use fedbridge_contract::page::{LoggingOutPage, NoticeFormPage, NoticedPage, Page};
+use fedbridge_contract::trace::TraceLog;
+use fedbridge_contract::upstream::Challenge;
+
+use super::channel::name_of;
+use super::conclude::not_told;
+use super::record::LogoutRecord;
+use super::{KEPT, Run, away, logout_place, word};
+use crate::ports::{StoredLogout, StoredNotice};
+use crate::run::snapshot::TenantSnapshot;
+use crate::run::{Hub, error_page};
+
+/// What the person waits at most, from the start of the logout.
+const WAIT: i64 = 4000;
+
+/// The addresses of a logout under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogoutStep {
+    /// One frame: it leads on to its app.
+    Frame,
+    /// Whether anybody is waited for.
+    Poll,
+    /// What comes after the frames.
+    Next,
+}
+
+impl LogoutStep {
+    pub fn at(path: &str) -> Option<(Route, Self)> {
+        let (path, step) = match path {
+            "logout/frame" => ("logout/frame", Self::Frame),
+            "logout/poll" => ("logout/poll", Self::Poll),
+            "logout/next" => ("logout/next", Self::Next),
+            _ => return None,
+        };
+        Some((Route { path, methods: &[Method::Get], cors: false }, step))
+    }
+}
+
+impl Hub {
+    /// The page that has a frame for everybody who is left.
+    pub(super) fn show_frames(&self, mut run: Run, done: &[StoredNotice], left: &[StoredNotice]) -> Reply {
+        let tenant = Arc::clone(&run.tenant);
+        let address = |step: &str, logout: LogoutId| {
+            let key = self.page_key(&tenant, logout);
+            format!("{}/logout/{step}?id={logout}&key={key}", tenant.view.issuer)
+        };
+        let frames =
+            left.iter().map(|notice| format!("{}&app={}", address("frame", notice.logout), notice.participant.app));
+        let waited = self.services.clock.now().millis() - run.record.started.millis();
+        let wait = (WAIT - waited).div_euclid(1000).clamp(1, 4);
+        // An app's frame may go on to further hosts of its own, so the page's policy names schemes.
+        let schemes: &[&str] =
+            if tenant.view.base_url.starts_with("https:") { &["https:"] } else { &["https:", "http:"] };
+        let page = LoggingOutPage {
+            tenant: tenant.view.display_name.clone(),
+            frames: frames.collect(),
+            poll: address("poll", run.id),
+            next: address("next", run.id),
+            wait_seconds: u8::try_from(wait).unwrap_or(1),
+            frame_origins: schemes.iter().map(|&scheme| scheme.to_owned()).collect(),
+            framed_by: run.record.framed_by.clone(),
+        };
+        let names: Vec<_> = left.iter().map(|notice| name_of(&tenant, notice)).collect();
+        run.steps.decide("frames", format!("the browser tells {}", names.join(", ")), true);
+        self.record_logout(run, &not_told(&tenant, done));
+        Reply::page(Page::LoggingOut(page))
+    }
+
+    /// Answers one of the page's addresses.
+    pub(in crate::run) async fn logout_step(
+        &self,
+        tenant: Arc<TenantSnapshot>,
+        step: LogoutStep,
+        input: &HttpInput,
+    ) -> Reply {
+        let (run, stored) = match self.under_way(&tenant, input).await {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                let sentence = "This logout is over, or was never begun here.";
+                return error_page(404, Some(&tenant), sentence, None, None);
+            }
+            Err(error) => return away(&tenant, error),
+        };
+        match step {
+            LogoutStep::Frame => self.frame(run, stored, input).await,
+            LogoutStep::Poll => match self.notices(&run).await {
+                Ok(notices) if notices.iter().any(waited_for) => Reply::body(202, "text/plain", ""),
+                Ok(_) => Reply::body(204, "text/plain", ""),
+                Err(error) => away(&tenant, error),
+            },
+            LogoutStep::Next => match self.notices(&run).await {
+                Ok(notices) => self.after_frames(run, notices).await,
+                Err(error) => away(&tenant, error),
+            },
+        }
+    }
+
+    async fn after_frames(&self, mut run: Run, notices: Vec<StoredNotice>) -> Reply {
+        for notice in &notices {
+            let who = name_of(&run.tenant, notice);
+            let outcome = format!("{who}: {}", word(notice.told));
+            run.steps.decide("told", outcome, notice.told == Some(Told::Done));
+        }
+        self.finish_logout(run, notices).await
+    }
+
+    /// Sends a frame on to its app.
+    async fn frame(&self, run: Run, stored: StoredLogout, input: &HttpInput) -> Reply {
+        let app = param(input, "app").and_then(|app| app.parse::<AppId>().ok());
+        let tenant = &run.tenant;
+        let notice = stored.notices.iter().find(|notice| Some(notice.participant.app) == app && notice.told.is_none());
+        let (Some(notice), Some(open)) = (notice, app.and_then(|app| tenant.apps.get(&app))) else {
+            return noticed(tenant);
+        };
+        let Some(side) = self.logout_side(open) else { return noticed(tenant) };
+        let now = self.services.clock.now();
+        let call = LogoutCall {
+            tenant: &tenant.view,
+            app: &open.view,
+            participant: &notice.participant,
+            session: notice.session,
+            id: NoticeId { logout: notice.logout, party: Party::App(open.view.id) },
+            now,
+            rng: self.services.rng.as_ref(),
+        };
+        match side.notice(call).await {
+            Ok(Notice::Front(Challenge::Redirect(location))) => Reply::redirect(location),
+            Ok(Notice::Front(Challenge::AutoPost { action, fields })) => {
+                let framed_by = run.record.framed_by.clone();
+                Reply::page(Page::NoticeForm(NoticeFormPage { action, fields, framed_by }))
+            }
+            Ok(Notice::Frame(location)) => {
+                // Nobody answers: that the browser goes there is all that can be known.
+                match self.logouts.settle(tenant.view.id, notice.logout, open.view.id, Told::Done, now).await {
+                    Ok(_) => Reply::redirect(location),
+                    Err(error) => away(tenant, error),
+                }
+            }
+            Ok(Notice::Nothing | Notice::Back(_)) => noticed(tenant),
+            Err(error) => {
+                tracing::warn!(app = %open.view.name, cause = %error.cause, "a logout notice could not be made");
+                noticed(tenant)
+            }
+        }
+    }
+
+    /// The logout of an address, where its key is right.
+    async fn under_way(
+        &self,
+        tenant: &Arc<TenantSnapshot>,
+        input: &HttpInput,
+    ) -> Result<Option<(Run, StoredLogout)>, StoreError> {
+        let id = param(input, "id").and_then(|id| id.parse::<LogoutId>().ok());
+        let (Some(id), Some(key)) = (id, param(input, "key")) else { return Ok(None) };
+        if !super::request::same(&key, &self.page_key(tenant, id)) {
+            return Ok(None);
+        }
+        self.load_logout(tenant, id).await
+    }
+
+    /// A logout that was begun before, to be gone on with by a browser.
+    pub(super) async fn load_logout(
+        &self,
+        tenant: &Arc<TenantSnapshot>,
+        id: LogoutId,
+    ) -> Result<Option<(Run, StoredLogout)>, StoreError> {
+        let now = self.services.clock.now();
+        let stored = self.logouts.logout(tenant.view.id, id).await?;
+        let Some(stored) = stored.filter(|stored| stored.started + KEPT > now) else { return Ok(None) };
+        let plain = self.sealer.open(&logout_place(tenant.view.id, id), &stored.sealed).ok();
+        let record = plain.and_then(|plain| serde_json::from_slice::<LogoutRecord>(&plain).ok());
+        let Some(record) = record else { return Ok(None) };
+        let trace = self.new_trace_id();
+        let mut steps = TraceLog::new();
+        steps.decide("logout", format!("goes on from {}", record.trace), true);
+        let run = Run { tenant: Arc::clone(tenant), id, record, channel: Channel::Front, steps, trace };
+        Ok(Some((run, stored)))
+    }
+
+    fn page_key(&self, tenant: &TenantSnapshot, logout: LogoutId) -> String {
+        let mac = self.services.tokens.mac(tenant.view.id, "logout page", logout.uuid().as_bytes());
+        mac.iter().take(16).map(|octet| format!("{octet:02x}")).collect()
+    }
+}
+
+/// What a frame shows when there is nothing left to do in it.
+pub(super) fn noticed(tenant: &TenantSnapshot) -> Reply {
+    Reply::page(Page::Noticed(NoticedPage { tenant: tenant.view.display_name.clone() }))
+}
+
+/// A frame's answer is still to come. Calls that failed are the outbox's, and nobody waits for them.
+fn waited_for(notice: &StoredNotice) -> bool {
+    notice.told.is_none() && notice.attempts == 0
+}
+
+fn param(input: &HttpInput, name: &str) -> Option<String> {
+    input.query_params().into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+}

@@ -1,0 +1,131 @@
+//! Single logout, whoever asks for it.
+//!
+//! 1. [`begin`]: our sessions end and the logout is stored, in one unit. From here nobody joins them
+//!    any more, and whatever happens to this node, the [`outbox`] tells those who are left.
+//! 2. [`channel`]: apps that our server can call are told, all at once, within three seconds.
+//! 3. [`frames`]: the browser tells the others, in frames of one page, within four seconds in all.
+//! 4. [`upstream`]: the upstream is told last, because the browser may not come back from there.
+//! 5. [`conclude`]: whoever asked gets one answer. It is partial where somebody was not told.
+//!
+//! An app that is dead takes its own time, never that of the others.
+
+mod begin;
+mod channel;
+mod conclude;
+mod frames;
+mod outbox;
+mod peer;
+mod record;
+mod request;
+mod upstream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fedbridge_contract::error::StoreError;
+use fedbridge_contract::http::Reply;
+use fedbridge_contract::ids::{LogoutId, TenantId};
+use fedbridge_contract::logout::{Channel, DownstreamLogout, Told};
+use fedbridge_contract::services::{EgressLimits, TraceEvent, TraceSink as _};
+use fedbridge_contract::trace::{Outcome, TraceLog};
+
+use super::ending::Stop;
+use super::snapshot::{OpenApp, TenantSnapshot};
+use super::{Hub, error_page};
+use crate::ports::StoredNotice;
+use record::LogoutRecord;
+
+pub(super) use frames::LogoutStep;
+pub(super) use peer::Heard;
+
+/// What a call to a party's server may take.
+const CALL: EgressLimits = EgressLimits { max_body: 64 * 1024, timeout: Duration::from_secs(3) };
+
+/// After this a notice's call counts as unanswered, whatever held it up.
+const PATIENCE: Duration = Duration::from_millis(3500);
+
+/// How long a logout can be gone on with.
+const KEPT: Duration = Duration::from_secs(900);
+
+/// A logout in the hands of one request.
+struct Run {
+    tenant: Arc<TenantSnapshot>,
+    id: LogoutId,
+    record: LogoutRecord,
+    /// Whether a browser carries it.
+    channel: Channel,
+    steps: TraceLog,
+    /// The trace of the request that goes on with it: the record's own for the first one.
+    trace: fedbridge_contract::ids::TraceId,
+}
+
+impl Run {
+    /// This logout and those of further sessions that end with it.
+    fn ids(&self) -> impl Iterator<Item = LogoutId> {
+        std::iter::once(self.id).chain(self.record.beside.iter().copied())
+    }
+
+    /// Writes down how telling somebody went.
+    fn note(&mut self, who: &str, how: &str, told: Option<Told>) {
+        let outcome = format!("{who} by {how}: {}", word(told));
+        self.steps.decide("told", outcome, told == Some(Told::Done));
+    }
+}
+
+impl Hub {
+    /// All notices of a logout, as they are now.
+    async fn notices(&self, run: &Run) -> Result<Vec<StoredNotice>, StoreError> {
+        let mut notices = Vec::new();
+        for id in run.ids() {
+            notices.extend(
+                self.logouts.logout(run.tenant.view.id, id).await?.map(|stored| stored.notices).unwrap_or_default(),
+            );
+        }
+        Ok(notices)
+    }
+
+    /// The logout side of the protocol that an app speaks.
+    fn logout_side(&self, app: &OpenApp) -> Option<&dyn DownstreamLogout> {
+        self.downstream(app.view.kind)?.logout()
+    }
+
+    /// Records what one request did for a logout. `not_told` names who is left out for good.
+    fn record_logout(&self, run: Run, not_told: &[String]) {
+        let (outcome, cause) = match not_told {
+            [] => (Outcome::Success, String::new()),
+            names => (Outcome::Error, format!("not told: {}", names.join(", "))),
+        };
+        self.recorder.record(TraceEvent {
+            tenant: run.tenant.view.id,
+            id: run.trace,
+            at: self.services.clock.now(),
+            kind: "logout",
+            app: run.record.asker.app_name(&run.tenant),
+            connection: run.record.asker.connection_name(&run.tenant),
+            person: run.record.person,
+            peer: None,
+            outcome,
+            cause,
+            steps: run.steps,
+        });
+    }
+}
+
+/// Where the sealed record of a logout belongs.
+fn logout_place(tenant: TenantId, logout: LogoutId) -> Vec<u8> {
+    format!("{tenant}/logout/{logout}").into_bytes()
+}
+
+fn word(told: Option<Told>) -> &'static str {
+    match told {
+        Some(Told::Done) => "done",
+        Some(Told::Partial) => "done, but not behind it",
+        Some(Told::Refused) => "it refused",
+        Some(Told::Silent) => "can't be told",
+        None => "no answer",
+    }
+}
+
+fn away(tenant: &TenantSnapshot, error: StoreError) -> Reply {
+    error_page(503, Some(tenant), Stop::from(error).refusal.public, None, None)
+}

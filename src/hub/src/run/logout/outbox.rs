@@ -1,0 +1,111 @@
+//! Notices that are left: a call had no answer, or the node that carried the logout is gone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fedbridge_contract::error::StoreError;
+use fedbridge_contract::logout::Told;
+use fedbridge_contract::services::{TraceEvent, TraceSink as _};
+use fedbridge_contract::trace::{Outcome, TraceLog};
+use futures_util::future::join_all;
+
+use super::channel::Way;
+use super::word;
+use crate::ports::{LogoutOutbox, StoredNotice};
+use crate::run::Hub;
+use crate::run::snapshot::TenantSnapshot;
+
+/// How often due notices are looked for.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// One node has a notice for this long: longer than a call takes.
+const LEASE: Duration = Duration::from_secs(10);
+
+/// Notices of one look.
+const MOST: u32 = 32;
+
+impl Hub {
+    /// Delivers what is due, for ever. The server runs it in the background.
+    pub async fn run_outbox(&self, outbox: &dyn LogoutOutbox) {
+        loop {
+            match self.deliver_notices(outbox).await {
+                // There may be more of them.
+                Ok(count) if count == MOST as usize => continue,
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "logout notices could not be looked for"),
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Delivers what is due once; gives back how many notices that were.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn deliver_notices(&self, outbox: &dyn LogoutOutbox) -> Result<usize, StoreError> {
+        let due = outbox.claim(self.services.clock.now(), LEASE, MOST).await?;
+        let count = due.len();
+        for done in join_all(due.into_iter().map(|notice| self.deliver(notice))).await {
+            done?;
+        }
+        Ok(count)
+    }
+
+    async fn deliver(&self, notice: StoredNotice) -> Result<(), StoreError> {
+        let tenant = self.snapshots.current().by_slug.values().find(|open| open.view.id == notice.tenant).cloned();
+        let way = match &tenant {
+            Some(tenant) => self.tell(tenant, &notice).await,
+            None => Way::Settled(Told::Silent),
+        };
+        let now = self.services.clock.now();
+        let (logout, app) = (notice.logout, notice.participant.app);
+        let told = match way {
+            Way::Settled(told) => told,
+            // The browser that could have carried it did not.
+            Way::Browser => Told::Silent,
+            Way::Again => {
+                let next = now + pause(notice.attempts);
+                self.logouts.put_off(notice.tenant, logout, app, next).await?;
+                if next < notice.expires {
+                    return Ok(());
+                }
+                // The store has given it up.
+                Told::Silent
+            }
+        };
+        self.logouts.settle(notice.tenant, logout, app, told, now).await?;
+        if let Some(tenant) = tenant {
+            self.record_delivery(&tenant, &notice, told);
+        }
+        Ok(())
+    }
+
+    fn record_delivery(&self, tenant: &Arc<TenantSnapshot>, notice: &StoredNotice, told: Told) {
+        let mut steps = TraceLog::new();
+        let outcome = format!("from the outbox, try {}: {}", notice.attempts + 1, word(Some(told)));
+        steps.decide("told", outcome, told == Told::Done);
+        let failed = told != Told::Done;
+        self.recorder.record(TraceEvent {
+            tenant: tenant.view.id,
+            id: self.new_trace_id(),
+            at: self.services.clock.now(),
+            kind: "logout",
+            app: tenant.view.app_by_id(notice.participant.app).map(|app| app.name.clone()),
+            connection: None,
+            person: None,
+            peer: None,
+            outcome: if failed { Outcome::Error } else { Outcome::Success },
+            cause: if failed { format!("not told: {}", word(Some(told))) } else { String::new() },
+            steps,
+        });
+    }
+}
+
+/// How long after the next failure it is tried again.
+fn pause(attempts: u32) -> Duration {
+    Duration::from_secs(match attempts {
+        0 => 1,
+        1 => 5,
+        _ => 30,
+    })
+}

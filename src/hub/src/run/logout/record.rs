@@ -1,0 +1,78 @@
+//! What the hub keeps sealed of a logout between two requests.
+
+use fedbridge_contract::identity::UpstreamSession;
+use fedbridge_contract::ids::{AppId, ConnectionId, LogoutId, TraceId};
+use fedbridge_contract::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::run::snapshot::TenantSnapshot;
+
+/// One ended session: who asked for its end, and who is to be told besides its participants.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LogoutRecord {
+    pub asker: Asker,
+    /// Logouts of the other sessions that end with it; each session has its own, so that an app that is
+    /// in two of them gets two notices.
+    pub beside: Vec<LogoutId>,
+    pub upstream: Option<UpstreamPart>,
+    /// The name that the upstream gave.
+    pub person: Option<String>,
+    pub trace: TraceId,
+    pub started: Timestamp,
+    /// The origin that may show our progress page in a frame.
+    pub framed_by: Option<String>,
+}
+
+/// The session at the upstream.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UpstreamPart {
+    pub connection: ConnectionId,
+    pub session: UpstreamSession,
+}
+
+/// Who gets the answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asker {
+    /// The person, by way of an app (OpenID Connect RP-Initiated Logout 1.0).
+    Person {
+        app: Option<AppId>,
+        /// The app's name, for the way back.
+        label: Option<String>,
+        return_to: Option<String>,
+        /// By a hint or a pressed button of ours. Without, the address is offered, not followed.
+        agreed: bool,
+    },
+    App {
+        app: AppId,
+        continuation: Vec<u8>,
+    },
+    Upstream {
+        connection: ConnectionId,
+        continuation: Vec<u8>,
+    },
+    /// Nobody: another person logged in in this browser.
+    Replaced,
+    /// Nobody: the session ends with that of another logout, which answers.
+    With(LogoutId),
+}
+
+impl Asker {
+    /// The app that is not told, because it asked.
+    pub fn app(&self) -> Option<AppId> {
+        match self {
+            Self::Person { app, .. } => *app,
+            Self::App { app, .. } => Some(*app),
+            Self::Upstream { .. } | Self::Replaced | Self::With(_) => None,
+        }
+    }
+
+    pub fn app_name(&self, tenant: &TenantSnapshot) -> Option<String> {
+        tenant.view.app_by_id(self.app()?).map(|app| app.name.clone())
+    }
+
+    pub fn connection_name(&self, tenant: &TenantSnapshot) -> Option<String> {
+        let Self::Upstream { connection, .. } = self else { return None };
+        tenant.view.connection_by_id(*connection).map(|connection| connection.slug.clone())
+    }
+}

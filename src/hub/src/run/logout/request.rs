@@ -1,0 +1,126 @@
+//! RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0): the person wants out, by way of an app.
+
+use std::sync::Arc;
+
+use fedbridge_contract::downstream::{LOGOUT_CONFIRMATION, LogoutRequest};
+use fedbridge_contract::error::StoreError;
+use fedbridge_contract::http::{HttpInput, Reply};
+use fedbridge_contract::logout::{Channel, LogoutEnd};
+use fedbridge_contract::page::{ConfirmLogoutPage, Page};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::TraceLog;
+
+use super::away;
+use super::begin::Begin;
+use super::record::Asker;
+use crate::ports::{StoredSession, UnitError};
+use crate::run::Hub;
+use crate::run::session::{LiveSession, end_session_cookie, session_cookie_name};
+use crate::run::snapshot::TenantSnapshot;
+
+impl Hub {
+    pub(in crate::run) async fn logout(
+        &self,
+        tenant: Arc<TenantSnapshot>,
+        request: LogoutRequest,
+        input: &HttpInput,
+    ) -> Reply {
+        let now = self.services.clock.now();
+        let id = tenant.view.id;
+        let live = match self.live_session(id, input, now).await {
+            Ok(live) => live,
+            Err(error) => return away(&tenant, error),
+        };
+        let Some(live) = live else {
+            // The browser is logged out already. The app's own session may still be one of ours.
+            return match self.hinted(&tenant, &request, now).await {
+                Ok(Some(session)) => self.end_for(tenant, request, session, false).await,
+                Ok(None) => {
+                    let asker = asker(&request, request.hint.is_some());
+                    self.answer_asker(&tenant, &asker, LogoutEnd::NoSession, Vec::new()).await
+                }
+                Err(error) => away(&tenant, error),
+            };
+        };
+        let token = self.confirmation_token(&tenant, input);
+        if !self.agrees(&request, &live, &token) {
+            let mut fields = request.fields.clone();
+            fields.push((LOGOUT_CONFIRMATION.into(), token));
+            return Reply::page(Page::ConfirmLogout(ConfirmLogoutPage {
+                tenant: tenant.view.display_name.clone(),
+                action: request.action.clone(),
+                fields,
+            }));
+        }
+        self.end_for(tenant, request, live.stored, true).await
+    }
+
+    /// Ends the session, and goes on with everybody who is in it. `here`: it is of this browser.
+    async fn end_for(
+        &self,
+        tenant: Arc<TenantSnapshot>,
+        request: LogoutRequest,
+        session: StoredSession,
+        here: bool,
+    ) -> Reply {
+        let mut steps = TraceLog::new();
+        let how = if request.hint.is_some() { "the app's id_token_hint names it" } else { "the person agreed" };
+        steps.decide("request", how, true);
+        let begin = Begin {
+            tenant: Arc::clone(&tenant),
+            asker: asker(&request, true),
+            channel: Channel::Front,
+            framed_by: None,
+            once: Vec::new(),
+            sessions: vec![session],
+            steps,
+            trace: self.new_trace_id(),
+        };
+        match self.begin_logout(begin).await {
+            Ok(run) if here => self.carry_on(run).await.with_cookie(end_session_cookie(tenant.view.id)),
+            Ok(run) => self.carry_on(run).await,
+            Err(UnitError::Store(error)) => away(&tenant, error),
+            Err(UnitError::Guard(guard)) => away(&tenant, StoreError(format!("refused: {guard:?}"))),
+        }
+    }
+
+    async fn hinted(
+        &self,
+        tenant: &TenantSnapshot,
+        request: &LogoutRequest,
+        now: Timestamp,
+    ) -> Result<Option<StoredSession>, StoreError> {
+        match request.hint.as_ref().and_then(|hint| hint.session) {
+            Some(session) => self.logouts.session_by_id(tenant.view.id, session, now).await,
+            None => Ok(None),
+        }
+    }
+
+    /// A hint that names this very session is consent; otherwise the person presses the button.
+    fn agrees(&self, request: &LogoutRequest, live: &LiveSession, token: &str) -> bool {
+        let hinted = request.hint.as_ref().is_some_and(|hint| hint.session == Some(live.stored.id));
+        hinted || request.confirmation.as_deref().is_some_and(|sent| same(sent, token))
+    }
+
+    /// Bound to the session's cookie, so that another site can't make one up.
+    fn confirmation_token(&self, tenant: &TenantSnapshot, input: &HttpInput) -> String {
+        let cookie = input.cookie(&session_cookie_name(tenant.view.id)).unwrap_or_default();
+        let mac = self.services.tokens.mac(tenant.view.id, "logout confirmation", cookie.as_bytes());
+        mac.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// The app of a valid hint has ended its own session before it asked.
+fn asker(request: &LogoutRequest, agreed: bool) -> Asker {
+    Asker::Person {
+        app: request.hint.as_ref().map(|hint| hint.app),
+        label: request.app.clone(),
+        return_to: request.return_to.clone(),
+        agreed,
+    }
+}
+
+/// Compares in a time that depends on the length alone.
+pub(super) fn same(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |acc, (x, y)| acc | (x ^ y)) == 0
+}
