@@ -27,9 +27,14 @@ from web import ORIGIN, PEER_DIR, Answer, as_json, new_key, peer_file, redirect,
 saml2.entity.pre_encryption_part = functools.partial(
     pre_encryption_part, msg_enc="http://www.w3.org/2009/xmlenc11#aes256-gcm"
 )
-CryptoBackendXmlSec1.encrypt_assertion = functools.partialmethod(
-    CryptoBackendXmlSec1.encrypt_assertion, key_type="aes-256"
-)
+encrypt_assertion = CryptoBackendXmlSec1.encrypt_assertion
+
+
+def encrypt_with_aes_256(crypto, statement, certificate, template, _key_type="des-192", *more, **named):
+    return encrypt_assertion(crypto, statement, certificate, template, "aes-256", *more, **named)
+
+
+CryptoBackendXmlSec1.encrypt_assertion = encrypt_with_aes_256
 
 PEOPLE = {
     name: {"uid": [name], "mail": [f"{name}@acme.example"], "displayName": [shown], "memberOf": groups}
