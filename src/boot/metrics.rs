@@ -38,6 +38,10 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     describe_counter!("fedbridge_store_commits_total", "Durable commits; one may serve many units");
     describe_gauge!("fedbridge_store_queue", "Units of work that wait now");
     describe_gauge!("fedbridge_store_connections", "Database connections, by state");
+    describe_gauge!(
+        "fedbridge_expiry_timestamp_seconds",
+        "When a certificate, a document or an API key ends, in seconds since 1970; NaN once it is gone"
+    );
     Ok(handle)
 }
 

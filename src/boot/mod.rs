@@ -11,10 +11,12 @@ mod foundation;
 mod front;
 mod logging;
 mod metrics;
+mod radar;
 pub mod registry;
 mod reload;
 pub mod serve;
 pub mod settings;
+mod survey;
 pub mod wiring;
 
 pub use foundation::Foundation;

@@ -21,7 +21,7 @@ use super::front::Front;
 use super::metrics::Metrics;
 use super::settings::Settings;
 use super::wiring::{Wired, wire};
-use super::{logging, metrics, registry, reload};
+use super::{logging, metrics, radar, registry, reload};
 
 /// How often expired rows are deleted, and the pause while there are more.
 const JANITOR: Duration = Duration::from_secs(60);
@@ -88,6 +88,8 @@ impl Server {
         let public = bind("http.listen", settings.http.listen)?;
         let management = bind("management.listen", settings.management_listen)?;
         let mut background = JoinSet::new();
+        let (downstreams, clock) = (hub.downstreams.clone(), Arc::clone(&foundation.clock));
+        background.spawn(radar::watch(Arc::clone(&snapshots), Arc::clone(&system) as _, downstreams, clock));
         background.spawn(reload::follow(Arc::clone(&system) as _, builder, snapshots));
         background.spawn(upkeep(prometheus.clone()));
         background.spawn(outbox(Arc::clone(&hub), Arc::clone(&system)));

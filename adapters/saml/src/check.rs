@@ -40,7 +40,7 @@ fn findings(sp: &ServiceProvider, keys: &KeyRing, now: Timestamp) -> Vec<Finding
 /// Expiry changes nothing for trust (MetaIOP), but it tells when the provider will probably roll over.
 fn certificate(key: &TrustedKey, now: Timestamp) -> Finding {
     let label = &key.label;
-    match (key.not_before, key.not_after) {
+    let finding = match (key.not_before, key.not_after) {
         (_, Some(end)) if now >= end => warning(format!(
             "signing certificate {label} expired on {}; it is still used, as SAML metadata asks",
             end.rfc3339()
@@ -54,26 +54,32 @@ fn certificate(key: &TrustedKey, now: Timestamp) -> Finding {
         )),
         (_, Some(end)) => fine(format!("signing certificate {label} is valid until {}", end.rfc3339())),
         (_, None) => fine(format!("signing certificate {label} has no readable end")),
+    };
+    match key.not_after {
+        Some(end) => finding.ending(format!("signing certificate {label}"), end),
+        None => finding,
     }
 }
 
 fn validity(until: Timestamp, now: Timestamp) -> Finding {
     let at = until.rfc3339();
-    if now >= until {
+    let finding = if now >= until {
         problem(format!("the provider's metadata expired on {at}: logins are refused"))
     } else if now + SOON >= until {
         warning(format!("the provider's metadata expires on {at}: logins will be refused then"))
     } else {
         fine(format!("the provider's metadata is valid until {at}"))
-    }
+    };
+    finding.ending("metadata", until)
 }
 
 fn sha1(until: Timestamp, now: Timestamp) -> Finding {
-    if now >= until {
+    let finding = if now >= until {
         warning(format!("allow_sha1_until ended on {}: SHA-1 signatures are refused; remove it", until.rfc3339()))
     } else {
         warning(format!("SHA-1 signatures are accepted until {}; they can be forged", until.rfc3339()))
-    }
+    };
+    finding.ending("allow_sha1_until", until)
 }
 
 fn own_keys(sp: &ServiceProvider, keys: &KeyRing) -> Vec<Finding> {

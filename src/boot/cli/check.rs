@@ -1,4 +1,5 @@
-//! `check`: opens every connection without changing it; one line for each finding.
+//! `check`: opens every connection without changing it; one line for each finding, and the expiry
+//! radar: every certificate, document and API key with its date.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,24 +7,21 @@ use std::time::Duration;
 
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::{Finding, Level};
-use fedbridge_hub::ports::ConfigStore as _;
-use fedbridge_hub::run::OpenConnection;
-use fedbridge_hub::spec::{Configuration, TenantConfiguration};
+use fedbridge_hub::ports::{ApiKeyStore as _, ConfigStore as _};
+use fedbridge_hub::spec::Configuration;
 use fedbridge_keys::TenantName;
-use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::x509::X509;
+use serde_json::json;
 
 use crate::bridge::plan::{Options, plan};
 use crate::foundation::Foundation;
-use crate::registry;
 use crate::settings::{Settings, TlsFiles};
+use crate::survey::{Expiry, Survey, dated, fine, problem};
+use crate::{radar, registry};
 
 use super::CliError;
 use super::apply::{load, make_keys};
-use super::output::{Paint, print};
-
-/// A certificate that ends sooner than this is worth a word.
-const SOON: u32 = 30;
+use super::output::{Paint, print, table};
 
 /// Clocks of one installation may differ by this much.
 const SKEW: Duration = Duration::from_secs(60);
@@ -34,6 +32,9 @@ pub struct Args {
     /// Bridge file, or a folder of them [default: the store]
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Print findings and dates as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub async fn run(settings: Settings, args: Args) -> Result<ExitCode, CliError> {
@@ -41,11 +42,13 @@ pub async fn run(settings: Settings, args: Args) -> Result<ExitCode, CliError> {
     registry::init().map_err(|cause| CliError::failed("the XML security library is not safe to use", cause))?;
     let stored = foundation.system.load().await?;
     let now = foundation.clock.now();
-    let mut report = Report { lines: Vec::new(), paint: Paint::stdout() };
-    report.add("clock", clock(&stored, now));
+    let mut survey = Survey::default();
+    survey.add("", "clock", "clock", clock(&stored, now));
     if let Some(tls) = &settings.http.tls {
-        report.add("http.tls_cert", listener(tls));
+        survey.add("", "listener", "http.tls_cert", listener(tls));
     }
+    let keys = foundation.system.api_keys().await?;
+    survey.expiries.extend(keys.iter().filter_map(|key| radar::api_key(key, &stored, now)));
     let configuration = match &args.file {
         None => stored,
         Some(file) => {
@@ -60,68 +63,70 @@ pub async fn run(settings: Settings, args: Args) -> Result<ExitCode, CliError> {
             preview
         }
     };
-    let builder = foundation.builder(registry::upstreams(), foundation.quiet_services());
+    let services = foundation.quiet_services();
+    let builder = foundation.builder(registry::upstreams(), services.clone());
+    let downstreams = registry::downstreams(&services);
     let mut tenants: Vec<_> = configuration.tenants.values().collect();
     tenants.sort_by(|a, b| a.tenant.spec.slug.cmp(&b.tenant.spec.slug));
     for tenant in tenants {
         let slug = &tenant.tenant.spec.slug;
-        report.add(slug, own_certificates(tenant));
         match builder.tenant(tenant) {
-            Err(cause) => report.add(slug, vec![problem(format!("the tenant can't be opened: {cause}"))]),
-            Ok(open) => {
-                let mut connections: Vec<&OpenConnection> = open.connections.values().map(AsRef::as_ref).collect();
-                connections.sort_by(|a, b| a.view.slug.cmp(&b.view.slug));
-                for connection in connections {
-                    let name = format!("{slug}/{}", connection.view.slug);
-                    let findings = match &connection.state {
-                        Err(complaints) => complaints.iter().map(|complaint| problem(complaint.to_string())).collect(),
-                        Ok(ready) => match &ready.adapter.check {
-                            Some(check) => check.run(&open.view, now).await,
-                            None => vec![fine("opens".to_owned())],
-                        },
-                    };
-                    report.add(&name, findings);
-                }
-                for app in open.apps.values() {
-                    if let Err(complaints) = &app.rules {
-                        let name = format!("{slug}/{}", app.view.name);
-                        report.add(&name, complaints.iter().map(|complaint| problem(complaint.to_string())).collect());
-                    }
-                }
+            Err(cause) => {
+                survey.add(slug, "tenant", slug, vec![problem(format!("the tenant can't be opened: {cause}"))]);
             }
+            Ok(open) => survey.add_tenant(&open, &downstreams, now).await,
         }
     }
     foundation.store.close().await?;
-    print(&report.text())?;
-    Ok(if report.has_problems() { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    let text = if args.json { as_json(&survey)? } else { render(&survey, now, Paint::stdout()) };
+    print(&text)?;
+    Ok(if survey.has_problems() { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-/// Lines in the order in which they were found.
-struct Report {
-    lines: Vec<(String, Finding)>,
-    paint: Paint,
-}
-
-impl Report {
-    fn add(&mut self, name: &str, findings: Vec<Finding>) {
-        self.lines.extend(findings.into_iter().map(|finding| (name.to_owned(), finding)));
-    }
-
-    fn has_problems(&self) -> bool {
-        self.lines.iter().any(|(_, finding)| finding.level == Level::Problem)
-    }
-
-    fn text(&self) -> String {
-        let line = |(name, finding): &(String, Finding)| {
-            let mark = match finding.level {
-                Level::Fine => self.paint.green("✓"),
-                Level::Warning => self.paint.yellow("!"),
-                Level::Problem => self.paint.red("✗"),
-            };
-            format!("{mark} {name}: {}\n", finding.text)
+/// One line for each finding, then every date, the nearest first.
+fn render(survey: &Survey, now: Timestamp, paint: Paint) -> String {
+    let line = |(name, finding): &(String, Finding)| {
+        let mark = match finding.level {
+            Level::Fine => paint.green("✓"),
+            Level::Warning => paint.yellow("!"),
+            Level::Problem => paint.red("✗"),
         };
-        self.lines.iter().map(line).collect()
+        format!("{mark} {name}: {}\n", finding.text)
+    };
+    let mut text: String = survey.lines.iter().map(line).collect();
+    let rows: Vec<Vec<String>> = survey.radar().into_iter().map(|expiry| row(expiry, now)).collect();
+    if !rows.is_empty() {
+        text.push('\n');
+        text.push_str(&table(&["EXPIRES", "IN", "TENANT", "OBJECT", "WHAT"], &rows));
     }
+    text
+}
+
+fn row(expiry: &Expiry, now: Timestamp) -> Vec<String> {
+    let left = match expiry.at.since(now).as_secs() / 86_400 {
+        _ if expiry.at <= now => "ended".to_owned(),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    };
+    vec![expiry.at.rfc3339_seconds(), left, expiry.tenant.clone(), expiry.object.clone(), expiry.what.clone()]
+}
+
+fn as_json(survey: &Survey) -> Result<String, CliError> {
+    let level = |level| match level {
+        Level::Fine => "fine",
+        Level::Warning => "warning",
+        Level::Problem => "problem",
+    };
+    let findings = survey.lines.iter();
+    let findings =
+        findings.map(|(name, finding)| json!({ "object": name, "level": level(finding.level), "text": finding.text }));
+    let expiries = survey.radar().into_iter().map(|expiry| {
+        let Expiry { at, tenant, object, what } = expiry;
+        json!({ "at": at.rfc3339_seconds(), "tenant": tenant, "object": object, "what": what })
+    });
+    let whole = json!({ "findings": findings.collect::<Vec<_>>(), "expiries": expiries.collect::<Vec<_>>() });
+    let text = serde_json::to_string_pretty(&whole);
+    text.map(|text| text + "\n").map_err(|cause| CliError::failed("the report can't be written as JSON", cause))
 }
 
 /// Signatures are refused by time, so a wrong clock refuses every login.
@@ -144,7 +149,7 @@ fn listener(files: &TlsFiles) -> Vec<Finding> {
         Ok(pem) => X509::stack_from_pem(&pem),
     };
     let mut findings = match certificates {
-        Ok(list) if !list.is_empty() => list.iter().map(|c| validity(&path.to_string(), c.not_after())).collect(),
+        Ok(list) if !list.is_empty() => list.iter().map(|c| dated(&path.to_string(), c.not_after())).collect(),
         _ => return vec![problem(format!("{path} holds no certificate in PEM"))],
     };
     if let Err(error) = fedbridge_web::Tls::from_files(&files.cert, &files.key) {
@@ -152,43 +157,4 @@ fn listener(files: &TlsFiles) -> Vec<Finding> {
         findings.push(problem(error.to_string()));
     }
     findings
-}
-
-/// The certificates that this tenant's SAML metadata carries.
-fn own_certificates(tenant: &TenantConfiguration) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for key in &tenant.keys {
-        let Some(der) = &key.certificate else { continue };
-        match X509::from_der(der) {
-            Ok(certificate) => {
-                findings.push(validity(&format!("own certificate {}", key.kid), certificate.not_after()))
-            }
-            Err(_) => findings.push(problem(format!("own certificate {} can't be read", key.kid))),
-        }
-    }
-    // Good ones are many and alike; one line says so.
-    let (fine_ones, mut rest): (Vec<_>, Vec<_>) = findings.into_iter().partition(|f| f.level == Level::Fine);
-    if !fine_ones.is_empty() {
-        rest.push(fine(format!("{} own SAML certificates are valid for at least {SOON} days", fine_ones.len())));
-    }
-    rest
-}
-
-fn validity(what: &str, end: &Asn1TimeRef) -> Finding {
-    let passes = |days: u32| Asn1Time::days_from_now(days).is_ok_and(|then| end < then);
-    if passes(0) {
-        problem(format!("{what} ended on {end}"))
-    } else if passes(SOON) {
-        Finding::new(Level::Warning, format!("{what} ends on {end}"))
-    } else {
-        fine(format!("{what} is valid until {end}"))
-    }
-}
-
-fn fine(text: String) -> Finding {
-    Finding::new(Level::Fine, text)
-}
-
-fn problem(text: String) -> Finding {
-    Finding::new(Level::Problem, text)
 }

@@ -22,6 +22,7 @@ use fedbridge_hub::ports::ConfigStore;
 use fedbridge_hub::spec::{ConfigChange, Configuration, StoredKey};
 
 use crate::settings::complaints::Complaints;
+use crate::survey::app_word;
 
 use super::desired::Desired;
 
@@ -104,11 +105,7 @@ impl Object {
     }
 
     pub fn app(kind: AppKind, tenant: &str, name: &str) -> Self {
-        let kind = match kind {
-            AppKind::OidcClient => "client",
-            AppKind::SamlSp => "service_provider",
-        };
-        Self { kind, name: format!("{tenant}/{name}") }
+        Self { kind: app_word(kind), name: format!("{tenant}/{name}") }
     }
 }
 

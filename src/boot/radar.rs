@@ -1,0 +1,89 @@
+//! The expiry radar in the metrics: every certificate, document and API key with its date.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fedbridge_contract::downstream::Downstream;
+use fedbridge_contract::ids::TenantId;
+use fedbridge_contract::services::Clock;
+use fedbridge_contract::time::Timestamp;
+use fedbridge_hub::admin::{ApiKey, ApiKeyState, Reach};
+use fedbridge_hub::ports::ApiKeyStore;
+use fedbridge_hub::run::Snapshots;
+use fedbridge_hub::spec::Configuration;
+use metrics::gauge;
+
+use super::survey::{Expiry, Survey};
+
+/// How often the dates are looked at again. They move with the configuration and with documents.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Keeps the gauges up to date for ever.
+pub async fn watch(
+    snapshots: Arc<Snapshots>,
+    keys: Arc<dyn ApiKeyStore>,
+    downstreams: Vec<Arc<dyn Downstream>>,
+    clock: Arc<dyn Clock>,
+) {
+    let mut shown = BTreeSet::new();
+    loop {
+        let now = clock.now();
+        let snapshot = snapshots.current();
+        let mut survey = Survey::default();
+        for tenant in snapshot.by_slug.values() {
+            survey.add_tenant(tenant, &downstreams, now).await;
+        }
+        match keys.api_keys().await {
+            Ok(keys) => {
+                let slug = |id| snapshot.by_slug.values().find(|open| open.view.id == id).map(|o| o.view.slug.clone());
+                survey.expiries.extend(keys.iter().filter_map(|key| expiry(key, now, slug)));
+            }
+            Err(error) => tracing::warn!(%error, "the API keys' dates could not be read; the last ones are shown"),
+        }
+        show(&survey.expiries, &mut shown);
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// The date of an API key that is still good, given the configuration that names its tenant.
+pub fn api_key(key: &ApiKey, configuration: &Configuration, now: Timestamp) -> Option<Expiry> {
+    expiry(key, now, |id| configuration.tenants.get(&id).map(|tenant| tenant.tenant.spec.slug.clone()))
+}
+
+fn expiry(key: &ApiKey, now: Timestamp, slug: impl Fn(TenantId) -> Option<String>) -> Option<Expiry> {
+    let tenant = match key.reach {
+        Reach::Installation => String::new(),
+        Reach::Tenant(id) => slug(id)?,
+    };
+    let good = key.state(now) == ApiKeyState::Active;
+    good.then(|| Expiry {
+        at: key.expires,
+        tenant,
+        object: format!("api_key {}", key.name),
+        what: "API key".to_owned(),
+    })
+}
+
+type Labels = (String, String, String);
+
+/// Sets a gauge for each date. A date that is gone becomes NaN, which no alert compares with.
+fn show(expiries: &[Expiry], shown: &mut BTreeSet<Labels>) {
+    let now: BTreeSet<Labels> = expiries.iter().map(labels).collect();
+    for gone in shown.difference(&now) {
+        set(gone, f64::NAN);
+    }
+    for expiry in expiries {
+        set(&labels(expiry), expiry.at.seconds() as f64);
+    }
+    *shown = now;
+}
+
+fn labels(expiry: &Expiry) -> Labels {
+    (expiry.tenant.clone(), expiry.object.clone(), expiry.what.clone())
+}
+
+fn set((tenant, object, what): &Labels, value: f64) {
+    let (tenant, object, what) = (tenant.clone(), object.clone(), what.clone());
+    gauge!("fedbridge_expiry_timestamp_seconds", "tenant" => tenant, "object" => object, "what" => what).set(value);
+}
