@@ -37,6 +37,12 @@ pub trait Downstream: Send + Sync {
         Some(name.to_owned())
     }
 
+    /// The claims that the settings let out, for protocols without scopes: what the app may be released
+    /// follows from them. Reads what it can; complaints are [`Downstream::check_app`]'s.
+    fn released_claims(&self, _settings: &serde_json::Value) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The sector that a pairwise `sub` is made for (OpenID Connect Core 8.1).
     fn sector(&self, app: &App) -> String {
         app.name.clone()

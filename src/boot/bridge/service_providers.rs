@@ -1,6 +1,6 @@
 //! Downstream SAML service providers of a bridge file.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fedbridge_contract::claims::PROTOCOL_CLAIMS;
@@ -114,7 +114,7 @@ async fn provider(
         was,
         enabled,
         connections,
-        release: released(&settings),
+        release: released(downstream.as_ref(), &settings),
         claims,
         groups,
         settings,
@@ -124,19 +124,11 @@ async fn provider(
     slug.map(|_| provider)
 }
 
-/// The claims that attributes and NameID are made of: a service provider has no scopes, so what it
-/// is configured to get is what it may get. Claims of the protocol need no release.
-fn released(settings: &Value) -> Vec<String> {
-    let attributes = settings.get("attributes").and_then(Value::as_object);
-    let attributes = attributes.into_iter().flat_map(Map::values);
-    let of_attributes = attributes.filter_map(|value| value.as_str().or_else(|| value.get("claim")?.as_str()));
-    let name_id = settings.get("name_id");
-    let of_name_id = name_id.and_then(|name_id| match name_id.get("claim") {
-        Some(claim) => claim.as_str(),
-        None => (name_id.get("format")?.as_str()? == "email").then_some("email"),
-    });
-    let claims: BTreeSet<&str> = of_attributes.chain(of_name_id).filter(|claim| !claim.is_empty()).collect();
-    claims.into_iter().filter(|claim| !PROTOCOL_CLAIMS.contains(claim)).map(str::to_owned).collect()
+/// A service provider has no scopes, so what it is configured to get is what it may get. Claims of the
+/// protocol need no release.
+fn released(downstream: &dyn Downstream, settings: &Value) -> Vec<String> {
+    let claims = downstream.released_claims(settings).into_iter();
+    claims.filter(|claim| !claim.is_empty() && !PROTOCOL_CLAIMS.contains(&claim.as_str())).collect()
 }
 
 /// The stored form of a service provider; its connections are filled in once they have ids.

@@ -106,6 +106,11 @@ impl Downstream for TestProvider {
         }
     }
 
+    fn released_claims(&self, settings: &Value) -> Vec<String> {
+        let attributes = settings.get("attributes").and_then(Value::as_object);
+        attributes.into_iter().flat_map(|map| map.values()).filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
     fn registered_scopes(&self, _: &App) -> Vec<String> {
         Vec::new()
     }
@@ -241,7 +246,7 @@ tenants:
         sp_metadata: { file: okta.xml }
         entity_id: https://wiki.example
         name_id: { format: email }
-        attributes: { mail: email, memberOf: { claim: groups }, org: { value: acme }, who: sub }
+        attributes: { mail: email, memberOf: groups, org: { value: acme }, who: sub }
         connections: [okta]
         groups: [writers]
 "#;
