@@ -6,12 +6,12 @@ use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::{AdapterFactory, Field, Open};
 use fedbridge_contract::upstream::Adapter;
 
-use crate::settings::{FIELDS, Settings};
+use crate::settings::{FIELDS, ResponseBinding, Settings};
 use crate::sp::{ServiceProvider, SharedProvider};
 use fedbridge_saml_core::metadata::import::import;
 use fedbridge_saml_core::metadata::{IdpDescription, RequestBinding};
 use fedbridge_saml_core::names;
-use fedbridge_saml_core::trust::Trust;
+use fedbridge_saml_core::trust::{Trust, TrustedKey};
 use fedbridge_saml_core::turns;
 
 /// `protocol: saml`.
@@ -51,22 +51,38 @@ pub fn open(input: &Open<'_>) -> Result<ServiceProvider, Vec<Complaint>> {
     let settings = Settings::parse(input.settings)?;
     let idp = import(settings.metadata_xml.as_bytes(), settings.entity_id.as_deref(), input.now)?;
     check_binding(&settings, &idp)?;
+    if settings.response_binding == ResponseBinding::Artifact && idp.artifact_resolution.is_empty() {
+        let message = "the identity provider has no artifact resolution service; leave this out";
+        return Err(vec![Complaint::new("response_binding", message)]);
+    }
     let own = |route: &str| format!("{}/{route}", input.address.trim_end_matches('/'));
     let entity_id = settings.sp_entity_id.clone().unwrap_or_else(|| own(names::METADATA_ROUTE));
     if entity_id == idp.entity_id {
         return Err(vec![Complaint::new("sp_entity_id", "is the entity ID of the identity provider itself")]);
     }
-    let trust = Trust { keys: idp.signing.clone(), sha1_until: settings.allow_sha1_until };
+    let trust = Trust { keys: trusted(&settings, &idp)?, sha1_until: settings.allow_sha1_until };
     Ok(ServiceProvider {
         connection: input.connection,
         entity_id,
         acs: own(names::ACS_ROUTE),
+        artifact: own(names::ARTIFACT_ROUTE),
         idp,
         settings,
         trust,
         services: input.services.clone(),
         turns: turns::of_a_partner(),
     })
+}
+
+/// The provider's keys without those that are distrusted.
+fn trusted(settings: &Settings, idp: &IdpDescription) -> Result<Vec<TrustedKey>, Vec<Complaint>> {
+    let distrusted = |key: &&TrustedKey| !settings.distrusted_keys.contains(key.key.fingerprint().as_bytes());
+    let keys: Vec<TrustedKey> = idp.signing.iter().filter(distrusted).cloned().collect();
+    if keys.is_empty() {
+        let message = "lists every signing certificate of the metadata, so no answer could ever be trusted";
+        return Err(vec![Complaint::new("distrusted_keys", message)]);
+    }
+    Ok(keys)
 }
 
 fn check_binding(settings: &Settings, idp: &IdpDescription) -> Result<(), Vec<Complaint>> {

@@ -15,7 +15,7 @@ use fedbridge_saml_core::random::message_id;
 use fedbridge_saml_core::signing::sign_metadata;
 use fedbridge_saml_core::writer::XmlWriter;
 
-use crate::settings::RequireSigned;
+use crate::settings::{RequireSigned, ResponseBinding};
 use crate::sp::{ServiceProvider, SharedProvider};
 
 impl PublishedMetadata for SharedProvider {
@@ -62,11 +62,17 @@ fn document(sp: &ServiceProvider, keys: &KeyRing, id: &str, now: Timestamp) -> S
     if let Some(format) = policy.and_then(|policy| policy.format.as_deref()) {
         xml.leaf("md:NameIDFormat", format);
     }
-    xml.open("md:AssertionConsumerService")
-        .attr("Binding", names::BINDING_POST)
-        .attr("Location", &sp.acs)
-        .attr("index", "0")
-        .attr("isDefault", "true")
-        .close();
+    let artifact = sp.settings.response_binding == ResponseBinding::Artifact;
+    let services = [(names::BINDING_POST, &sp.acs, !artifact), (names::BINDING_ARTIFACT, &sp.artifact, artifact)];
+    // A provider that can't resolve artifacts has no use for the second.
+    let number = if sp.idp.artifact_resolution.is_empty() { 1 } else { 2 };
+    for (index, (binding, location, default)) in services.into_iter().enumerate().take(number) {
+        xml.open("md:AssertionConsumerService")
+            .attr("Binding", binding)
+            .attr("Location", location)
+            .attr("index", &index.to_string())
+            .attr_if("isDefault", default.then_some("true"))
+            .close();
+    }
     xml.finish()
 }

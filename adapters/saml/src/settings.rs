@@ -5,12 +5,15 @@ use std::time::Duration;
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::Field;
 use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::upstream::UnsolicitedPolicy;
 use fedbridge_saml_core::metadata::RequestBinding;
 use serde_json::{Map, Value};
 use time::{Date, macros::format_description};
 
 use fedbridge_contract::text::duration;
 use fedbridge_saml_core::reader::Reader;
+
+mod unsolicited;
 
 /// The default and the largest clock skew (saml2int SDP-G01).
 pub const DEFAULT_SKEW: Duration = Duration::from_secs(180);
@@ -40,6 +43,27 @@ pub struct Settings {
     pub acs_index: Option<u16>,
     /// The query parameter that carries a login hint to the IdP.
     pub login_hint_parameter: Option<String>,
+    pub response_binding: ResponseBinding,
+    /// What happens to logins that the IdP starts. `None`: they are refused.
+    pub unsolicited: Option<UnsolicitedPolicy>,
+    /// The IdP is told when a session ends.
+    pub logout: bool,
+    /// SHA-256 of signing certificates that count for nothing, whatever the metadata says.
+    pub distrusted_keys: Vec<[u8; 32]>,
+    /// Further names of the IdP, in logout messages only.
+    pub issuers: Vec<String>,
+    /// Say in the request who asks (SAML core 3.4.1.2).
+    pub scoping: bool,
+    /// The authentication contexts that an app requires are asked of the IdP.
+    pub pass_authn_context: bool,
+}
+
+/// How answers come back (SAML profiles 4.1.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResponseBinding {
+    Post,
+    /// By reference; the answer itself is fetched from the IdP (SAML bindings 3.6).
+    Artifact,
 }
 
 /// Where the subject comes from; the first that is present wins.
@@ -109,7 +133,11 @@ pub const FIELDS: &[Field] = &[
     field("sign_metadata", "Sign the published metadata. Default: false."),
     field("allow_cbc", "Accept assertions encrypted with AES-CBC. Default: false."),
     field("allow_sha1_until", "Accept SHA-1 signatures until this date, for example 2027-03-31. Default: never."),
-    field("allow_idp_initiated", "Accept logins that the provider starts. Not supported yet."),
+    field(
+        "allow_idp_initiated",
+        "Accept logins that the provider starts: { client: …, mode: bounce or accept, targets: […] }, or \
+         { service_provider: … }. Default: refused.",
+    ),
     field("clock_skew", "How far the clocks may differ. Default: 180s; 300s at most."),
     field("request_binding", "redirect or post. Default: redirect, unless the provider offers post alone."),
     field("name_id_policy", "{ format: …, allow_create: true, sp_name_qualifier: … } for the request. Default: none."),
@@ -120,6 +148,12 @@ pub const FIELDS: &[Field] = &[
     field("force_authn", "Ask for a fresh authentication each time. Default: false."),
     field("assertion_consumer_service_index", "Send this index (0) instead of the address. Default: the address."),
     field("login_hint_parameter", "The query parameter that carries a login hint, for example login_hint."),
+    field("response_binding", "post (default) or artifact: whether answers come through the browser or are fetched."),
+    field("logout", "Tell the provider when a session ends here. Default: true. Its own requests are always taken."),
+    field("distrusted_keys", "Signing certificates to refuse at once, whatever the metadata says: [sha256:…]."),
+    field("issuers", "Further entity IDs of this provider, accepted in logout messages only."),
+    field("scoping", "Tell the provider which app asks, and pass a ProxyCount on. Default: false."),
+    field("pass_authn_context", "Ask for the authentication contexts that the app requires. Default: false."),
 ];
 
 const fn field(name: &'static str, help: &'static str) -> Field {
@@ -145,12 +179,6 @@ impl Settings {
         reader.only_keys(object, "", &names);
 
         let metadata_xml = metadata(&mut reader, object);
-        if object.get("allow_idp_initiated").is_some_and(|value| !value.is_null() && value != &Value::Bool(false)) {
-            reader.complain(
-                "allow_idp_initiated",
-                "logins that the identity provider starts are not supported yet; remove this setting",
-            );
-        }
         let settings = Self {
             metadata_xml,
             entity_id: reader.text(object, "", "entity_id"),
@@ -185,7 +213,27 @@ impl Settings {
             force_authn: reader.boolean(object, "", "force_authn").unwrap_or(false),
             acs_index: acs_index(&mut reader, object),
             login_hint_parameter: hint_parameter(&mut reader, object),
+            response_binding: reader
+                .choice(
+                    object,
+                    "",
+                    "response_binding",
+                    &[("post", ResponseBinding::Post), ("artifact", ResponseBinding::Artifact)],
+                )
+                .unwrap_or(ResponseBinding::Post),
+            unsolicited: unsolicited::read(&mut reader, object),
+            logout: reader.boolean(object, "", "logout").unwrap_or(true),
+            distrusted_keys: distrusted_keys(&mut reader, object),
+            issuers: reader.texts(object, "", "issuers").unwrap_or_default(),
+            scoping: reader.boolean(object, "", "scoping").unwrap_or(false),
+            pass_authn_context: reader.boolean(object, "", "pass_authn_context").unwrap_or(false),
         };
+        if settings.response_binding == ResponseBinding::Artifact && settings.acs_index.is_some() {
+            reader.complain(
+                "assertion_consumer_service_index",
+                "is the index of the ACS for post; with response_binding: artifact leave it out",
+            );
+        }
         reader.finish(settings)
     }
 }
@@ -331,14 +379,40 @@ fn authn_context(reader: &mut Reader, object: &Map<String, Value>) -> Option<Req
     Some(RequestedAuthnContext { classes, comparison, required, accepted })
 }
 
+/// `sha256:` and 64 hexadecimal digits, with or without colons between them, as tools print it.
+fn distrusted_keys(reader: &mut Reader, object: &Map<String, Value>) -> Vec<[u8; 32]> {
+    const KEY: &str = "distrusted_keys";
+    let mut keys = Vec::new();
+    for (at, text) in reader.texts(object, "", KEY).unwrap_or_default().into_iter().enumerate() {
+        match text.strip_prefix("sha256:").and_then(fingerprint) {
+            Some(key) => keys.push(key),
+            None => reader.complain(
+                &format!("{KEY}[{at}]"),
+                "is not the SHA-256 of a certificate: write sha256: and 64 hexadecimal digits",
+            ),
+        }
+    }
+    keys
+}
+
+fn fingerprint(text: &str) -> Option<[u8; 32]> {
+    let digits: Vec<u8> = text.bytes().filter(|&byte| byte != b':').collect();
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pair = |pair: &[u8]| match *pair {
+        [high, low] => Some(digit(high)? << 4 | digit(low)?),
+        _ => None,
+    };
+    digits.chunks(2).map(pair).collect::<Option<Vec<u8>>>()?.try_into().ok()
+}
+
 fn acs_index(reader: &mut Reader, object: &Map<String, Value>) -> Option<u16> {
     const KEY: &str = "assertion_consumer_service_index";
     match object.get(KEY) {
         None | Some(Value::Null) => None,
-        // The published metadata has one ACS, with the index 0.
+        // In the published metadata this is the ACS for post.
         Some(value) if value.as_u64() == Some(0) => Some(0),
         Some(_) => {
-            reader.complain(KEY, "must be 0, the index of the one ACS in the published metadata");
+            reader.complain(KEY, "must be 0, the index of the ACS for post in the published metadata");
             None
         }
     }
@@ -359,6 +433,8 @@ fn hint_parameter(reader: &mut Reader, object: &Map<String, Value>) -> Option<St
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use fedbridge_contract::config::AppKind;
+    use fedbridge_contract::upstream::UnsolicitedMode;
     use serde_json::json;
 
     fn complaints(value: &Value) -> Vec<String> {
@@ -373,6 +449,8 @@ mod tests {
         assert_eq!(settings.clock_skew, Duration::from_secs(180));
         assert!(settings.sign_requests && !settings.allow_cbc && !settings.force_authn);
         assert_eq!(settings.allow_sha1_until, None);
+        assert_eq!((settings.unsolicited, settings.response_binding), (None, ResponseBinding::Post));
+        assert!(settings.logout && !settings.scoping && !settings.pass_authn_context);
     }
 
     #[test]
@@ -394,6 +472,12 @@ mod tests {
             "force_authn": true,
             "assertion_consumer_service_index": 0,
             "login_hint_parameter": "login_hint",
+            "allow_idp_initiated": { "client": "portal", "mode": "accept", "targets": ["https://portal.example/a"] },
+            "logout": false,
+            "distrusted_keys": [format!("sha256:{}", "0a:".repeat(31) + "FF")],
+            "issuers": ["https://idp.example/other"],
+            "scoping": true,
+            "pass_authn_context": true,
         }))
         .unwrap();
         assert_eq!(settings.allow_sha1_until.unwrap().rfc3339(), "2027-04-01T00:00:00Z");
@@ -403,6 +487,41 @@ mod tests {
             Some(fedbridge_saml_core::names::FORMAT_PERSISTENT)
         );
         assert_eq!(settings.requested_authn_context.unwrap().accepted.len(), 2);
+        let unsolicited = settings.unsolicited.unwrap();
+        assert_eq!(unsolicited.app, (AppKind::OidcClient, "portal".to_owned()));
+        assert_eq!(unsolicited.mode, UnsolicitedMode::Accept);
+        assert_eq!(unsolicited.targets, ["https://portal.example/a"]);
+        let mut key = [0x0a; 32];
+        key[31] = 0xff;
+        assert_eq!(settings.distrusted_keys, [key]);
+        assert!(!settings.logout && settings.scoping && settings.pass_authn_context);
+    }
+
+    #[test]
+    fn logins_that_the_provider_starts_are_off_and_then_bounced() {
+        let read = |value: Value| {
+            let settings = json!({ "idp_metadata": { "xml": "<x/>" }, "allow_idp_initiated": value });
+            Settings::parse(&settings).map(|settings| settings.unsolicited)
+        };
+        for off in [Value::Null, json!(false)] {
+            assert_eq!(read(off).unwrap(), None);
+        }
+        let wiki = read(json!({ "service_provider": "wiki" })).unwrap().unwrap();
+        assert_eq!(wiki.app, (AppKind::SamlSp, "wiki".to_owned()));
+        assert_eq!((wiki.mode, wiki.targets), (UnsolicitedMode::Bounce, Vec::new()));
+        for wrong in [
+            json!(true),
+            json!({}),
+            json!({ "mode": "accept" }),
+            json!({ "client": "a", "mode": "maybe" }),
+            json!({ "client": "a", "target": ["https://a.example/"] }),
+            json!({ "client": "a", "targets": ["//a.example/"] }),
+            json!({ "client": "a", "targets": ["javascript:alert(1)"] }),
+            json!({ "client": "a", "targets": ["http://a.example/"] }),
+            json!({ "client": "a", "targets": ["https://b@a.example/"] }),
+        ] {
+            assert_eq!(read(wrong.clone()).unwrap_err().len(), 1, "{wrong}");
+        }
     }
 
     #[test]
@@ -413,7 +532,8 @@ mod tests {
             "require_signed": "bothh",
             "allow_cbc": "yes",
             "allow_sha1_until": "soon",
-            "allow_idp_initiated": { "client": "portal" },
+            "allow_idp_initiated": { "client": "portal", "service_provider": "wiki" },
+            "distrusted_keys": ["sha256:00"],
             "clock_skew": "301s",
             "requested_authn_context": { "classes": ["urn:a"], "comparison": "better", "required": true },
             "assertion_consumer_service_index": 3,
@@ -426,7 +546,8 @@ mod tests {
             "require_signed: must be one of either, assertion, response, both",
             "allow_cbc: must be true or false",
             "allow_sha1_until: is not a date",
-            "allow_idp_initiated: logins that the identity provider starts are not supported yet",
+            "allow_idp_initiated: must name one app",
+            "distrusted_keys[0]: is not the SHA-256 of a certificate",
             "clock_skew: is more than 300s",
             "requested_authn_context.accepted: must list",
             "assertion_consumer_service_index: must be 0",
@@ -434,7 +555,7 @@ mod tests {
         ] {
             assert!(found.iter().any(|line| line.starts_with(wanted)), "{wanted} is not in {found:#?}");
         }
-        assert_eq!(found.len(), 11);
+        assert_eq!(found.len(), 12);
     }
 
     #[test]

@@ -1,25 +1,31 @@
 //! The service provider of one connection: asks an identity provider for a login
 //! and checks its answer.
 //!
-//! Follow a login: [`request`] sends the browser out, [`acs`] takes the answer
-//! in, [`verify`] finds the assertion that is under a verified signature,
+//! Follow a login: [`request`] sends the browser out, [`acs`] or [`artifact`] takes
+//! the answer in and [`complete`] runs its check: [`verify`] finds the assertion that
+//! is under a verified signature, [`encrypted`] opens what is encrypted in it,
 //! [`response`] and [`assertion`] read the fixed grammar, [`conditions`] and
 //! [`confirmation`] check what the assertion says about itself, and [`subject`],
 //! [`attributes`] and [`authn`] say who the person is.
 
-pub mod acs;
+mod acs;
+mod artifact;
 mod assertion;
 mod attributes;
 mod authn;
 mod checks;
+mod complete;
 mod conditions;
 mod confirmation;
+mod decryption;
+mod encrypted;
 mod policy;
 pub mod request;
 mod response;
 mod state;
 mod status;
 mod subject;
+mod unsolicited;
 mod verify;
 
 use async_trait::async_trait;
@@ -29,7 +35,9 @@ use fedbridge_contract::ids::ConnectionId;
 use fedbridge_contract::proof::Minter;
 use fedbridge_contract::services::Services;
 use fedbridge_contract::trace::TraceLog;
-use fedbridge_contract::upstream::{Answer, Begun, Correlation, LoginOutcome, Start, UpstreamLogin};
+use fedbridge_contract::upstream::{
+    Answer, Begun, Correlation, LoginOutcome, Start, UnsolicitedAnswer, UnsolicitedPolicy, UpstreamLogin,
+};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -45,6 +53,8 @@ pub struct ServiceProvider {
     pub entity_id: String,
     /// The assertion consumer service's address.
     pub acs: String,
+    /// Where artifacts come in.
+    pub artifact: String,
     pub idp: IdpDescription,
     pub settings: Settings,
     /// The provider's keys as this connection uses them.
@@ -67,8 +77,11 @@ impl ServiceProvider {
 #[async_trait]
 impl UpstreamLogin for SharedProvider {
     fn routes(&self) -> &'static [Route] {
-        // A Response never comes by redirect (SAML profiles 4.1.2): GET gets 405 from the router.
-        &[Route { path: names::ACS_ROUTE, methods: &[Method::Post], cors: false }]
+        &[
+            // A Response never comes by redirect (SAML profiles 4.1.2): GET gets 405 from the router.
+            Route { path: names::ACS_ROUTE, methods: &[Method::Post], cors: false },
+            Route { path: names::ARTIFACT_ROUTE, methods: &[Method::Get, Method::Post], cors: false },
+        ]
     }
 
     async fn begin(&self, start: Start<'_>, trace: &mut TraceLog) -> Result<Begun, ProtocolError> {
@@ -76,10 +89,26 @@ impl UpstreamLogin for SharedProvider {
     }
 
     fn correlate(&self, input: &HttpInput) -> Correlation {
-        acs::correlate(input)
+        match input.route {
+            names::ARTIFACT_ROUTE => artifact::correlate(input),
+            _ => acs::correlate(input),
+        }
     }
 
     async fn complete(&self, answer: Answer<'_>, minter: Minter, trace: &mut TraceLog) -> LoginOutcome {
-        acs::complete(&self.0, answer, minter, trace).await
+        complete::complete(&self.0, answer, minter, trace).await
+    }
+
+    fn unsolicited(&self) -> Option<&UnsolicitedPolicy> {
+        self.0.settings.unsolicited.as_ref()
+    }
+
+    async fn complete_unsolicited(
+        &self,
+        answer: UnsolicitedAnswer<'_>,
+        minter: Minter,
+        trace: &mut TraceLog,
+    ) -> LoginOutcome {
+        complete::complete_unsolicited(&self.0, answer, minter, trace).await
     }
 }

@@ -19,13 +19,42 @@ pub(super) struct Assertion<'a> {
     pub subject: Subject<'a>,
     pub conditions: Option<Conditions<'a>>,
     pub authn: Vec<AuthnStatement<'a>>,
-    /// `Attribute` elements of all statements, in order.
-    pub attributes: Vec<&'a Element>,
+    /// Attributes of all statements, in order.
+    pub attributes: Vec<MaybeEncrypted<'a>>,
 }
 
 pub(super) struct Subject<'a> {
-    pub name_id: Option<NameId<'a>>,
+    pub name: Option<Name<'a>>,
     pub confirmations: Vec<Confirmation<'a>>,
+}
+
+pub(super) enum Name<'a> {
+    Plain(NameId<'a>),
+    /// An `EncryptedID` (SAML core 2.2.4).
+    Encrypted(&'a Element),
+}
+
+/// An `Attribute` or an `EncryptedAttribute`.
+#[derive(Clone, Copy)]
+pub(super) enum MaybeEncrypted<'a> {
+    Plain(&'a Element),
+    Encrypted(&'a Element),
+}
+
+impl<'a> MaybeEncrypted<'a> {
+    pub fn plain(&self) -> Option<&'a Element> {
+        match *self {
+            Self::Plain(element) => Some(element),
+            Self::Encrypted(_) => None,
+        }
+    }
+
+    pub fn encrypted(&self) -> Option<&'a Element> {
+        match *self {
+            Self::Encrypted(element) => Some(element),
+            Self::Plain(_) => None,
+        }
+    }
 }
 
 pub(super) enum Confirmation<'a> {
@@ -75,7 +104,7 @@ pub(super) fn read(assertion: &VerifiedAssertion) -> Result<Assertion<'_>, Gramm
 /// Whether an unverified assertion has the fixed form. Nothing of it is given out but the
 /// `Attribute` elements, for [`super::attributes::check_form`].
 pub(super) fn check_form(unverified: &Element) -> Result<Vec<&Element>, GrammarError> {
-    read_element(unverified).map(|read| read.attributes)
+    read_element(unverified).map(|read| read.attributes.iter().filter_map(MaybeEncrypted::plain).collect())
 }
 
 fn read_element(root: &Element) -> Result<Assertion<'_>, GrammarError> {
@@ -113,13 +142,13 @@ fn read_element(root: &Element) -> Result<Assertion<'_>, GrammarError> {
 fn subject(element: &Element) -> Result<Subject<'_>, GrammarError> {
     only_attributes(element, &[])?;
     let mut children = Children::of(element)?;
-    let name_id = children.optional(names::ASSERTION, "NameID").map(NameId::read).transpose()?;
-    if name_id.is_none() && children.optional(names::ASSERTION, "EncryptedID").is_some() {
-        return Err(GrammarError("Subject holds an EncryptedID, which is not supported".into()));
-    }
+    let name = match children.optional(names::ASSERTION, "NameID") {
+        Some(plain) => Some(Name::Plain(NameId::read(plain)?)),
+        None => children.optional(names::ASSERTION, "EncryptedID").map(Name::Encrypted),
+    };
     let confirmations = children.many(names::ASSERTION, "SubjectConfirmation");
     children.end()?;
-    Ok(Subject { name_id, confirmations: confirmations.into_iter().map(confirmation).collect::<Result<_, _>>()? })
+    Ok(Subject { name, confirmations: confirmations.into_iter().map(confirmation).collect::<Result<_, _>>()? })
 }
 
 fn confirmation(element: &Element) -> Result<Confirmation<'_>, GrammarError> {
@@ -222,12 +251,18 @@ fn authn_statement(element: &Element) -> Result<AuthnStatement<'_>, GrammarError
     })
 }
 
-fn attribute_statement(element: &Element) -> Result<Vec<&Element>, GrammarError> {
+fn attribute_statement(element: &Element) -> Result<Vec<MaybeEncrypted<'_>>, GrammarError> {
     only_attributes(element, &[])?;
     let mut children = Children::of(element)?;
-    let attributes = children.many(names::ASSERTION, "Attribute");
-    if children.optional(names::ASSERTION, "EncryptedAttribute").is_some() {
-        return Err(GrammarError("AttributeStatement holds an EncryptedAttribute, which is not supported".into()));
+    let mut attributes = Vec::new();
+    loop {
+        if let Some(plain) = children.optional(names::ASSERTION, "Attribute") {
+            attributes.push(MaybeEncrypted::Plain(plain));
+        } else if let Some(encrypted) = children.optional(names::ASSERTION, "EncryptedAttribute") {
+            attributes.push(MaybeEncrypted::Encrypted(encrypted));
+        } else {
+            break;
+        }
     }
     children.end()?;
     Ok(attributes)

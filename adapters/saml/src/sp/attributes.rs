@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use fedbridge_contract::identity::Attributes;
 use fedbridge_contract::trace::TraceLog;
 
+use super::checks::{Checked, require};
 use fedbridge_saml_core::grammar::{GrammarError, boolean, open_attributes, required_attribute};
 use fedbridge_saml_core::name_id::NameId;
 use fedbridge_saml_core::names;
@@ -45,6 +46,19 @@ pub(super) fn read(elements: &[&Element], trace: &mut TraceLog) -> Result<Attrib
         }
     }
     Ok(attributes)
+}
+
+/// A link that Entra ID sends in place of the groups of somebody who is in more than 150 of them.
+const ENTRA_OVERAGE: &str = "http://schemas.microsoft.com/claims/groups.link";
+
+/// Groups that did not come must not be taken for no groups: a rule that denies some would not hold.
+pub(super) fn check_overage(attributes: &Attributes, trace: &mut TraceLog) -> Checked<()> {
+    if !attributes.contains(ENTRA_OVERAGE) {
+        return Ok(());
+    }
+    let actual = "a link, because the person is in more than 150; let the Entra application send only the groups \
+                  assigned to it, or no groups";
+    require(trace, "Groups", "Microsoft Entra ID group overage", "the groups themselves", actual, false)
 }
 
 /// Whether unverified attributes have the form that [`read`] asks for. Nothing is given out.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use fedbridge_contract::identity::{Attributes, AuthnFacts, UpstreamSession};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
+use fedbridge_contract::upstream::{UpstreamRefusal, UpstreamRefusalKind};
 
 use super::assertion::AuthnStatement;
 use super::checks::{Checked, Clocks, Stop, instant, require};
@@ -21,6 +22,8 @@ pub(super) struct Demands<'a> {
     pub forced_since: Option<Timestamp>,
     pub max_age: Option<Duration>,
     pub context: Option<&'a RequestedAuthnContext>,
+    /// The app's own, one of which must come out; empty: any.
+    pub contexts: &'a [String],
 }
 
 /// Checks the statements and gives the newest one's facts, with the earliest end of session.
@@ -50,6 +53,7 @@ pub(super) fn check(
     let Some((at, statement)) = newest else { return Err(Stop::Rejected) };
     fresh_enough(at, demands, clocks, trace)?;
     strong_enough(statement.class, demands.context, trace)?;
+    as_the_app_asked(statement.class, demands.contexts, trace)?;
     let facts = AuthnFacts {
         auth_time: at,
         acr: statement.class.map(str::to_owned),
@@ -92,6 +96,18 @@ fn strong_enough(class: Option<&str>, wanted: Option<&RequestedAuthnContext>, tr
     let passed = class.is_some_and(|class| wanted.accepted.iter().any(|accepted| accepted == class));
     let expected = wanted.accepted.join(" or ");
     require(trace, "Authentication context", "SAML core 3.3.2.2.1", expected, class.unwrap_or("none"), passed)
+}
+
+/// The app is told in its own words that this was not reached.
+fn as_the_app_asked(class: Option<&str>, wanted: &[String], trace: &mut TraceLog) -> Checked<()> {
+    let reached = class.is_some_and(|class| wanted.iter().any(|wanted| wanted == class));
+    if wanted.is_empty() || reached {
+        return Ok(());
+    }
+    let actual = class.unwrap_or("none");
+    trace.check("Authentication context for the app", "SAML core 3.3.2.2.1", wanted.join(" or "), actual, false);
+    let upstream_code = format!("Success with {}", fedbridge_contract::trace::clip(actual.to_owned()));
+    Err(Stop::Refused(UpstreamRefusal { kind: UpstreamRefusalKind::UnmetAuthnContext, upstream_code }))
 }
 
 /// Methods of RFC 8176, as far as the class and Entra's attribute say them.

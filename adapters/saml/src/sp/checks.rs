@@ -12,6 +12,8 @@ use fedbridge_saml_core::instant::parse_instant;
 pub(super) enum Stop {
     /// Our checks said no; the trace holds the one that failed.
     Rejected,
+    /// The same, because the signature is of a key that the provider's metadata does not have.
+    KeyUnknown,
     /// The provider itself said no.
     Refused(UpstreamRefusal),
 }

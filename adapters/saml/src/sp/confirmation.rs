@@ -11,12 +11,12 @@ const SOURCE: &str = "SAML profiles 4.1.4.2";
 
 /// Checks the one bearer confirmation and gives its `NotOnOrAfter`.
 ///
-/// `request` is the ID of our own request. It counts here, inside the signed assertion; the
-/// response's attribute alone never satisfies it.
+/// `request` is the ID of our own request, `None` where there was none. It counts here, inside the
+/// signed assertion; the response's attribute alone never satisfies it.
 pub(super) fn check(
     subject: &Subject<'_>,
     acs: &str,
-    request: &str,
+    request: Option<&str>,
     clocks: Clocks,
     trace: &mut TraceLog,
 ) -> Checked<Timestamp> {
@@ -32,7 +32,9 @@ pub(super) fn check(
     require(trace, "Bearer confirmation", SOURCE, "one", number.to_string(), number == 1)?;
     let [data] = bearers.as_slice() else { return Err(Stop::Rejected) };
 
-    require_equal(trace, "InResponseTo in the assertion", "SAML profiles 4.1.4.3", request, data.in_response_to)?;
+    let (expected, actual) = (request.unwrap_or("none"), data.in_response_to.unwrap_or("none"));
+    let name = "InResponseTo in the assertion";
+    require(trace, name, "SAML profiles 4.1.4.3", expected, actual, request == data.in_response_to)?;
     require_equal(trace, "Recipient", SOURCE, acs, data.recipient)?;
     let not_before = data.not_before.unwrap_or("none");
     require(trace, "Confirmation NotBefore", SOURCE, "none", not_before, data.not_before.is_none())?;

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::ServiceProvider;
 use super::state::RequestState;
-use crate::settings::Settings;
+use crate::settings::{Comparison, ResponseBinding, Settings};
 use fedbridge_saml_core::binding::{self, Parameter, redirect};
 use fedbridge_saml_core::metadata::{RequestBinding, SsoEndpoint};
 use fedbridge_saml_core::names;
@@ -38,6 +38,8 @@ pub(super) fn begin(sp: &ServiceProvider, start: &Start<'_>, trace: &mut TraceLo
         destination: endpoint.location.as_str(),
         forced,
         passive: start.wish.passive,
+        contexts: passed_contexts(&sp.settings, start.wish),
+        scoping: sp.settings.scoping.then_some(start.wish),
     };
     let hint = sp.settings.login_hint_parameter.as_deref().zip(start.wish.login_hint.as_deref());
     let keys = sp.signs_requests().then_some(&*start.tenant.keys);
@@ -63,7 +65,14 @@ pub(super) fn begin(sp: &ServiceProvider, start: &Start<'_>, trace: &mut TraceLo
             ("is_passive", request.passive.to_string()),
         ],
     );
-    let state = RequestState { connection: sp.connection, request: request.id, idp: sp.idp.entity_id.clone(), forced };
+    let signer = keys.and_then(KeyRing::saml_signer);
+    let state = RequestState {
+        connection: sp.connection,
+        request: request.id,
+        idp: sp.idp.entity_id.clone(),
+        forced,
+        signed_by: signer.map(|key| key.signer.kid().to_owned()),
+    };
     Ok(Begun { challenge, state: state.to_bytes() })
 }
 
@@ -84,12 +93,22 @@ fn forced(settings: &Settings, wish: &LoginWish) -> bool {
     settings.force_authn || wish.force_authn || (wish.max_age.is_some() && !wish.passive)
 }
 
+/// The contexts that the app requires, where the connection passes them on. What the connection
+/// requires itself comes first: then the app's are for the hub to compare.
+pub(super) fn passed_contexts<'a>(settings: &Settings, wish: &'a LoginWish) -> &'a [String] {
+    let own = settings.requested_authn_context.as_ref().is_some_and(|context| context.required);
+    if settings.pass_authn_context && wish.acr_required && !own { &wish.acr_values } else { &[] }
+}
+
 struct AuthnRequest<'a> {
     id: String,
     issued: Timestamp,
     destination: &'a str,
     forced: bool,
     passive: bool,
+    /// Asked for in place of the connection's own; empty: those.
+    contexts: &'a [String],
+    scoping: Option<&'a LoginWish>,
 }
 
 impl AuthnRequest<'_> {
@@ -106,7 +125,14 @@ impl AuthnRequest<'_> {
             .attr_if("IsPassive", self.passive.then_some("true"));
         match sp.settings.acs_index {
             Some(index) => xml.attr("AssertionConsumerServiceIndex", &index.to_string()),
-            None => xml.attr("ProtocolBinding", names::BINDING_POST).attr("AssertionConsumerServiceURL", &sp.acs),
+            None => match sp.settings.response_binding {
+                ResponseBinding::Post => {
+                    xml.attr("ProtocolBinding", names::BINDING_POST).attr("AssertionConsumerServiceURL", &sp.acs)
+                }
+                ResponseBinding::Artifact => xml
+                    .attr("ProtocolBinding", names::BINDING_ARTIFACT)
+                    .attr("AssertionConsumerServiceURL", &sp.artifact),
+            },
         };
         xml.leaf("saml:Issuer", &sp.entity_id);
         if let Some(policy) = &sp.settings.name_id_policy {
@@ -116,15 +142,34 @@ impl AuthnRequest<'_> {
                 .attr_if("AllowCreate", policy.allow_create.map(|allow| if allow { "true" } else { "false" }))
                 .close();
         }
-        if let Some(context) = &sp.settings.requested_authn_context {
-            xml.open("samlp:RequestedAuthnContext").attr("Comparison", context.comparison.name());
-            for class in &context.classes {
+        let own = sp.settings.requested_authn_context.as_ref();
+        let own = own.map(|context| (context.comparison, context.classes.as_slice()));
+        let passed = Some((Comparison::Exact, self.contexts)).filter(|(_, classes)| !classes.is_empty());
+        if let Some((comparison, classes)) = passed.or(own) {
+            xml.open("samlp:RequestedAuthnContext").attr("Comparison", comparison.name());
+            for class in classes {
                 xml.leaf("saml:AuthnContextClassRef", class);
             }
             xml.close();
         }
+        if let Some(wish) = self.scoping {
+            scoping(&mut xml, wish);
+        }
         xml.finish()
     }
+}
+
+/// Who asks, and how many more may stand between; we are one of them (SAML core 3.4.1.2, 3.4.1.5.1).
+fn scoping(xml: &mut XmlWriter, wish: &LoginWish) {
+    if wish.proxy_count.is_none() && wish.requesters.is_empty() {
+        return;
+    }
+    let count = wish.proxy_count.map(|count| count.saturating_sub(1).to_string());
+    xml.open("samlp:Scoping").attr_if("ProxyCount", count.as_deref());
+    for requester in &wish.requesters {
+        xml.leaf("samlp:RequesterID", requester);
+    }
+    xml.close();
 }
 
 /// A request that is posted carries its signature inside.

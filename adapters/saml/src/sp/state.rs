@@ -15,6 +15,9 @@ pub struct RequestState {
     pub idp: String,
     /// ForceAuthn was sent, so the authentication must be new.
     pub forced: bool,
+    /// The key that signed the request. An answer shows that the provider has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
 }
 
 impl RequestState {

@@ -10,33 +10,63 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fedbridge_contract::identity::{Attributes, AuthnFacts, OneTimeKey, Onward, UpstreamSession, UpstreamSubject};
-use fedbridge_contract::keys::{Decrypter, KeyRing};
+use fedbridge_contract::keys::KeyRing;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
 use openssl::sha::Sha256;
 
+use super::artifact::{self, Resolved};
 use super::assertion::Assertion;
 use super::checks::{Checked, Clocks, Stop, grammar, instant, require, require_equal};
+use super::decryption::{Decryption, opened};
+use super::encrypted::Opened;
 use super::policy::{self, Signed};
 use super::response::{self, Payload, ResponseShell};
 use super::state::RequestState;
 use super::subject::Parties;
-use super::{ServiceProvider, assertion, attributes, authn, conditions, confirmation, subject};
+use super::{ServiceProvider, assertion, attributes, authn, conditions, confirmation, subject, unsolicited};
 use fedbridge_saml_core::name_id::NameId;
 use fedbridge_saml_core::names;
-use fedbridge_saml_core::seam::{
-    Cbc, DecryptError, DecryptPolicy, Element, Limits, UnverifiedDocument, VerifiedElement, decrypt,
-};
+use fedbridge_saml_core::seam::{DecryptError, Element, Limits, UnverifiedDocument, VerifiedElement};
+use fedbridge_saml_core::trust::Distrust;
 
 /// All that a check needs, owned.
 pub(super) struct Work {
     pub sp: Arc<ServiceProvider>,
     pub keys: Arc<KeyRing>,
-    pub octets: Vec<u8>,
+    pub message: Message,
+    /// `None` in a login that the provider started.
+    pub asked: Option<Asked>,
+    pub now: Timestamp,
+}
+
+/// The answer as it came.
+pub(super) enum Message {
+    Posted(Vec<u8>),
+    Resolved(Resolved),
+}
+
+/// The request that the answer must be for.
+pub(super) struct Asked {
     pub state: RequestState,
     pub max_age: Option<Duration>,
+    /// Authentication contexts that the app requires and that were asked for.
+    pub contexts: Vec<String>,
     pub started: Timestamp,
-    pub now: Timestamp,
+}
+
+impl Work {
+    /// The address at which the answer came in, and which it must name.
+    fn address(&self) -> &str {
+        match self.message {
+            Message::Posted(_) => &self.sp.acs,
+            Message::Resolved(_) => &self.sp.artifact,
+        }
+    }
+
+    fn request(&self) -> Option<&str> {
+        self.asked.as_ref().map(|asked| asked.state.request.as_str())
+    }
 }
 
 /// What a verified assertion says of one login, before the caller mints the proof: not the hub's
@@ -49,6 +79,8 @@ pub(super) struct Login {
     pub session: UpstreamSession,
     pub onward: Onward,
     pub once: Vec<OneTimeKey>,
+    /// The decryption key that something in the answer was encrypted to.
+    pub encrypted_to: Option<String>,
 }
 
 /// An assertion that is under a verified signature. Only [`consumed`] makes one, and the
@@ -59,18 +91,49 @@ impl VerifiedAssertion {
     pub fn element(&self) -> &Element {
         self.0.element()
     }
+
+    pub fn verified(&self) -> &VerifiedElement {
+        &self.0
+    }
 }
 
 /// Checks an answer, in the order of the checklist. Each check leaves a step.
 pub(super) fn login(work: &Work, trace: &mut TraceLog) -> Checked<Login> {
-    let document = parse(&work.octets, trace)?;
-    let root = document.unverified_root();
+    match &work.message {
+        Message::Posted(octets) => {
+            let document = parse(octets, trace)?;
+            let root = document.unverified_root();
+            answer(&Received { document: &document, root, vouched: None }, work, trace)
+        }
+        Message::Resolved(resolved) => {
+            let (soap, vouched) = artifact::open(resolved, work, trace)?;
+            let response = soap.unverified_message().elements().find(|element| response::is_response(element));
+            let Some(root) = response else { return Err(Stop::Rejected) };
+            let received = Received { document: soap.document(), root, vouched };
+            let mut login = answer(&received, work, trace)?;
+            login.once.push(resolved.once.clone());
+            Ok(login)
+        }
+    }
+}
+
+/// The answer where it stands.
+struct Received<'a> {
+    document: &'a UnverifiedDocument,
+    /// The answer itself, unverified.
+    root: &'a Element,
+    /// The answer under the signature of a message around it.
+    vouched: Option<VerifiedElement>,
+}
+
+fn answer(received: &Received<'_>, work: &Work, trace: &mut TraceLog) -> Checked<Login> {
+    let Received { document, root, .. } = *received;
     let is_response = response::is_response(root);
     let what = format!("{{{}}}{}", root.namespace(), root.name());
     require(trace, "Root element", "SAML core 3.3.3", format!("{{{}}}Response", names::PROTOCOL), what, is_response)?;
     require_equal(trace, "Version", "SAML core 3.2.2", "2.0", root.attribute("Version"))?;
     let unverified = grammar(trace, "Form of the response", "SAML core 3.3.3", response::read(root))?;
-    received(&unverified, work.now, trace);
+    response_facts(&unverified, work.now, trace);
     for payload in &unverified.payload {
         if let Payload::Plain(element) = payload {
             // Refuses what would be refused below anyway, before the costly verification.
@@ -82,8 +145,8 @@ pub(super) fn login(work: &Work, trace: &mut TraceLog) -> Checked<Login> {
 
     // Where the response is signed, everything from here on is read from what was verified.
     let verified = match unverified.has_signature {
-        true => Some(vouched(work, &document, root, "Response signature", trace)?),
-        false => None,
+        true => Some(vouched(work, document, root, "Response signature", trace)?),
+        false => received.vouched.clone(),
     };
     let shell = match &verified {
         Some(verified) => {
@@ -97,9 +160,12 @@ pub(super) fn login(work: &Work, trace: &mut TraceLog) -> Checked<Login> {
     let number = shell.payload.len();
     require(trace, "Assertions", "", "one", number.to_string(), number == 1)?;
     let Some(&payload) = shell.payload.first() else { return Err(Stop::Rejected) };
-    let assertion = consumed(work, &document, verified.as_ref(), payload, trace)?;
+    let decryption = Decryption::new(&work.keys, work.sp.settings.allow_cbc);
+    let assertion = consumed(work, received, verified.as_ref(), payload, &decryption, trace)?;
     let read = grammar(trace, "Form of the assertion", "SAML core 2.3.3", assertion::read(&assertion))?;
-    check_assertion(&read, work, trace)
+    let opened = Opened::of(&assertion, &read, &decryption, trace)?;
+    let login = check_assertion(&read, &opened, work, trace)?;
+    Ok(Login { encrypted_to: decryption.used(), ..login })
 }
 
 fn parse(octets: &[u8], trace: &mut TraceLog) -> Checked<UnverifiedDocument> {
@@ -109,7 +175,7 @@ fn parse(octets: &[u8], trace: &mut TraceLog) -> Checked<UnverifiedDocument> {
     })
 }
 
-fn received(shell: &ResponseShell<'_>, now: Timestamp, trace: &mut TraceLog) {
+fn response_facts(shell: &ResponseShell<'_>, now: Timestamp, trace: &mut TraceLog) {
     let facts = vec![
         ("id", shell.id.to_owned()),
         ("issuer", shell.issuer.unwrap_or("none").to_owned()),
@@ -122,32 +188,40 @@ fn received(shell: &ResponseShell<'_>, now: Timestamp, trace: &mut TraceLog) {
 }
 
 /// Verifies with the keys of the connection.
-fn vouched(
+pub(super) fn vouched(
     work: &Work,
     document: &UnverifiedDocument,
     target: &Element,
     name: &str,
     trace: &mut TraceLog,
 ) -> Checked<VerifiedElement> {
-    work.sp.trust.verify(document, target, name, work.now, trace).map_err(|_| Stop::Rejected)
+    work.sp.trust.verify(document, target, name, work.now, trace).map_err(|distrust| match distrust {
+        Distrust::KeyUnknown => Stop::KeyUnknown,
+        Distrust::Refused => Stop::Rejected,
+    })
 }
 
 /// Issuer, Destination, status and the request that is answered (SAML core 3.2.2).
 fn check_shell(shell: &ResponseShell<'_>, signed: bool, work: &Work, trace: &mut TraceLog) -> Checked<()> {
     let sp = &work.sp;
+    let posted = matches!(work.message, Message::Posted(_));
     if let Some(issuer) = shell.issuer {
         require_equal(trace, "Response issuer", "SAML profiles 4.1.4.2", &sp.idp.entity_id, Some(issuer))?;
     }
-    if signed || shell.destination.is_some() {
-        require_equal(trace, "Destination", "SAML bindings 3.5.5.2", &sp.acs, shell.destination)?;
+    if (signed && posted) || shell.destination.is_some() {
+        require_equal(trace, "Destination", "SAML bindings 3.5.5.2", work.address(), shell.destination)?;
     }
     let issued = instant(trace, "Response IssueInstant", shell.issue_instant)?;
     clocks(work).require_past(trace, "Response IssueInstant", "SAML core 3.2.2", issued)?;
 
     let success = shell.status.is_success();
-    if success || shell.in_response_to.is_some() {
-        // This routes and refuses; it never satisfies the check inside the assertion.
-        require_equal(trace, "InResponseTo", "SAML core 3.2.2", &work.state.request, shell.in_response_to)?;
+    match work.request() {
+        Some(request) if success || shell.in_response_to.is_some() => {
+            // This routes and refuses; it never satisfies the check inside the assertion.
+            require_equal(trace, "InResponseTo", "SAML core 3.2.2", request, shell.in_response_to)?;
+        }
+        Some(_) => {}
+        None => unsolicited::check(shell.in_response_to, issued, clocks(work), trace)?,
     }
     if success {
         return require(trace, "Status", "SAML core 3.2.2.2", "Success", "Success", true);
@@ -162,14 +236,15 @@ fn check_shell(shell: &ResponseShell<'_>, signed: bool, work: &Work, trace: &mut
 /// Finds the assertion under a verified signature, decrypting it where it must.
 fn consumed(
     work: &Work,
-    document: &UnverifiedDocument,
+    received: &Received<'_>,
     response: Option<&VerifiedElement>,
     payload: Payload<'_>,
+    decryption: &Decryption<'_>,
     trace: &mut TraceLog,
 ) -> Checked<VerifiedAssertion> {
     let (own, signed_by_response) = match payload {
-        Payload::Plain(element) => plain(work, document, response, element, trace)?,
-        Payload::Encrypted(element) => encrypted(work, response, element, trace)?,
+        Payload::Plain(element) => plain(work, received, response, element, trace)?,
+        Payload::Encrypted(element) => encrypted(work, response, element, decryption, trace)?,
     };
     let signed = Signed { response: response.is_some(), assertion: own.is_some() };
     let wanted = work.sp.settings.require_signed;
@@ -186,7 +261,7 @@ type Vouched = (Option<VerifiedElement>, Option<VerifiedElement>);
 
 fn plain(
     work: &Work,
-    document: &UnverifiedDocument,
+    received: &Received<'_>,
     response: Option<&VerifiedElement>,
     element: &Element,
     trace: &mut TraceLog,
@@ -196,10 +271,10 @@ fn plain(
         return Ok((None, inside));
     }
     // In the document as it came: only there does the signature have the namespaces it was made with.
-    let Some(target) = document.unverified_root().child(names::ASSERTION, "Assertion") else {
+    let Some(target) = received.root.child(names::ASSERTION, "Assertion") else {
         return Err(Stop::Rejected);
     };
-    let own = vouched(work, document, target, "Assertion signature", trace)?;
+    let own = vouched(work, received.document, target, "Assertion signature", trace)?;
     Ok((Some(own), inside))
 }
 
@@ -209,25 +284,17 @@ fn encrypted(
     work: &Work,
     response: Option<&VerifiedElement>,
     element: &Element,
+    decryption: &Decryption<'_>,
     trace: &mut TraceLog,
 ) -> Checked<Vouched> {
-    let keys: Vec<&dyn Decrypter> = work.keys.saml_decryption.iter().map(|key| &*key.decrypter).collect();
-    let cbc = if work.sp.settings.allow_cbc { Cbc::Accepted } else { Cbc::Refused };
-    let policy = DecryptPolicy { cbc };
-    let opened = match response {
-        Some(response) => response.decrypt_child(element, &keys, &policy).and_then(|inside| {
+    let result = match response {
+        Some(response) => decryption.inside(response, element).and_then(|inside| {
             let document = inside.reopen().map_err(|_| DecryptError::Failed)?;
             Ok((document, Some(inside)))
         }),
-        None => decrypt(element, &keys, &policy).map(|document| (document, None)),
+        None => decryption.unverified(element).map(|document| (document, None)),
     };
-    let (inner, inside) = opened.map_err(|error| {
-        // The error has one text for every way in which the keys can fail: what differs would be an
-        // oracle (XML Encryption 1.1, section 6).
-        let expected = "an assertion encrypted to a key of this connection";
-        trace.check("Decryption", "SAML core 6", expected, error.to_string(), false);
-        Stop::Rejected
-    })?;
+    let (inner, inside) = opened(trace, "an assertion", result)?;
     require(trace, "Decryption", "SAML core 6", "an assertion", "decrypted", true)?;
     let root = inner.unverified_root();
     let is_assertion = root.is(names::ASSERTION, "Assertion");
@@ -239,42 +306,59 @@ fn encrypted(
     Ok((Some(own), inside))
 }
 
-fn check_assertion(assertion: &Assertion<'_>, work: &Work, trace: &mut TraceLog) -> Checked<Login> {
+fn check_assertion(assertion: &Assertion<'_>, opened: &Opened, work: &Work, trace: &mut TraceLog) -> Checked<Login> {
     let sp = &*work.sp;
     let clocks = clocks(work);
-    verified_facts(assertion, work.now, trace);
+    let name_id = opened.name_id(assertion, trace)?;
+    verified_facts(assertion, name_id.as_ref(), work.now, trace);
     require_equal(trace, "Assertion version", "SAML core 2.3.3", "2.0", Some(assertion.version))?;
     require_equal(trace, "Assertion issuer", "SAML profiles 4.1.4.2", &sp.idp.entity_id, Some(assertion.issuer))?;
     let issued = instant(trace, "Assertion IssueInstant", assertion.issue_instant)?;
     clocks.require_past(trace, "Assertion IssueInstant", "SAML core 2.3.3", issued)?;
-    let end = confirmation::check(&assertion.subject, &sp.acs, &work.state.request, clocks, trace)?;
+    let end = confirmation::check(&assertion.subject, work.address(), work.request(), clocks, trace)?;
     let onward = conditions::check(assertion.conditions.as_ref(), &sp.entity_id, clocks, trace)?;
 
-    let read = attributes::read(&assertion.attributes, trace);
+    let elements = grammar(trace, "Attributes", "SAML core 2.7.3", opened.attributes(assertion))?;
+    let read = attributes::read(&elements, trace);
     let attributes = grammar(trace, "Attributes", "SAML core 2.7.3", read)?;
-    let demands = authn::Demands {
-        forced_since: work.state.forced.then_some(work.started),
-        max_age: work.max_age,
-        context: sp.settings.requested_authn_context.as_ref(),
+    attributes::check_overage(&attributes, trace)?;
+    let context = sp.settings.requested_authn_context.as_ref();
+    let demands = match &work.asked {
+        Some(asked) => authn::Demands {
+            forced_since: asked.state.forced.then_some(asked.started),
+            max_age: asked.max_age,
+            context,
+            contexts: &asked.contexts,
+        },
+        None => authn::Demands {
+            forced_since: sp.settings.force_authn.then(|| work.now - unsolicited::WINDOW),
+            max_age: None,
+            context,
+            contexts: &[],
+        },
     };
     let (facts, session) = authn::check(&assertion.authn, &attributes, &demands, clocks, trace)?;
     let authn = AuthnFacts { authority: Some(sp.idp.entity_id.clone()), ..facts };
-    let name_id = assertion.subject.name_id.as_ref();
     let parties = Parties { idp: &sp.idp.entity_id, sp: &sp.entity_id };
-    let subject = subject::find(&sp.settings.subject_from, name_id, &attributes, parties, trace)?;
-    let logout_state = name_id.map(|name_id| logout_state(name_id, session.index.as_deref()));
+    let subject = subject::find(&sp.settings.subject_from, name_id.as_ref(), &attributes, parties, trace)?;
+    // Only a provider with a logout service ever asks for the end of a session.
+    let logout_key = match &name_id {
+        Some(name_id) if !sp.idp.slo.is_empty() => Some(name_id.to_owned().key(parties.idp, parties.sp)),
+        _ => None,
+    };
+    let logout_state = name_id.as_ref().map(|name_id| logout_state(name_id, session.index.as_deref()));
     Ok(Login {
         subject,
         attributes,
         authn,
-        session: UpstreamSession { logout_state, ..session },
+        session: UpstreamSession { logout_key, logout_state, ..session },
         onward,
         once: vec![one_time_key(assertion, end + clocks.skew)],
+        encrypted_to: None, // The caller has the keys.
     })
 }
 
-fn verified_facts(assertion: &Assertion<'_>, now: Timestamp, trace: &mut TraceLog) {
-    let name_id = assertion.subject.name_id;
+fn verified_facts(assertion: &Assertion<'_>, name_id: Option<&NameId<'_>>, now: Timestamp, trace: &mut TraceLog) {
     let facts = vec![
         ("id", assertion.id.to_owned()),
         ("issuer", assertion.issuer.to_owned()),

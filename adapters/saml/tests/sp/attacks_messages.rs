@@ -195,7 +195,7 @@ fn the_grammar_of_the_assertion() {
         ("Form of the assertion", |plan| {
             plan.assertion.raw_statements = "<saml:AuthzDecisionStatement Resource=\"x\" Decision=\"Permit\"/>".into();
         }),
-        ("Form of the assertion", |plan| {
+        ("Decryption", |plan| {
             plan.assertion.raw_statements =
                 "<saml:AttributeStatement><saml:EncryptedAttribute/></saml:AttributeStatement>".into();
         }),

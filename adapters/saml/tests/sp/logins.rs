@@ -595,3 +595,19 @@ fn metadata_past_its_end_is_not_used() {
     assert!(matches!(outcome, LoginOutcome::Rejected(_)));
     assert_eq!(failed_check(&trace), "Provider metadata is valid");
 }
+
+/// Guard: Entra sends a link in place of many groups; rules must not take that for no groups.
+#[test]
+fn groups_that_did_not_come_are_not_no_groups() {
+    let world = World::new();
+    let pending = world.begin();
+    let mut plan = world.plan(&pending);
+    plan.assertion.attributes.clear();
+    let link = "http://schemas.microsoft.com/claims/groups.link";
+    let address = "https://graph.windows.net/0000/users/0000/getMemberObjects";
+    plan.assertion.attributes.push(AttributePlan::new(link, [address]));
+    let (outcome, trace) = world.complete(&pending, &plan.build(&world.idp).unwrap());
+    assert!(matches!(outcome, LoginOutcome::Rejected(_)));
+    let cause = trace.cause().unwrap();
+    assert!(cause.starts_with("Groups: expected the groups themselves, got a link, because"), "{cause}");
+}

@@ -2,9 +2,12 @@
 //! messages are made at run time.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::type_complexity)]
 
+mod artifact;
 mod attacks_messages;
 mod attacks_signatures;
 mod contract;
+mod corpus;
+mod encrypted_parts;
 mod encryption;
 mod imports;
 mod logins;
@@ -12,3 +15,4 @@ mod publishing;
 mod requests;
 mod schema;
 mod support;
+mod unsolicited;

@@ -63,6 +63,22 @@ fn can_be_signed() {
     document.verify_enveloped(document.unverified_root(), &[key], &VerifyPolicy::default()).unwrap();
 }
 
+#[test]
+fn a_provider_that_resolves_artifacts_is_told_where_to_send_them() {
+    for (settings, default) in [(json!({}), 0), (json!({ "response_binding": "artifact" }), 1)] {
+        let xml = published(&crate::artifact::world(settings));
+        let document = UnverifiedDocument::parse(xml.as_bytes(), Limits::metadata()).unwrap();
+        let role = document.unverified_root().child(names::METADATA, "SPSSODescriptor").unwrap();
+        let services = role.elements().filter(|child| child.is(names::METADATA, "AssertionConsumerService"));
+        let found: Vec<_> = services
+            .map(|service| ["Binding", "index", "isDefault"].map(|name| service.attribute(name).unwrap_or("-")))
+            .collect();
+        let mark = |at| if at == default { "true" } else { "-" };
+        assert_eq!(found, [[names::BINDING_POST, "0", mark(0)], [names::BINDING_ARTIFACT, "1", mark(1)]]);
+        schema::accepts("saml-schema-metadata-2.0.xsd", &xml);
+    }
+}
+
 /// SAML metadata 2.3.2.
 #[test]
 fn satisfies_the_oasis_schema() {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use fedbridge_contract::keys::Signer as _;
-use fedbridge_contract::upstream::{Challenge, LoginWish};
+use fedbridge_contract::upstream::{Challenge, LoginWish, UpstreamRefusalKind};
 use fedbridge_saml::names;
 use fedbridge_saml::seam::{VerifyKey, VerifyPolicy};
 use fedbridge_saml::testkit::ScriptedIdp;
@@ -12,6 +12,7 @@ use openssl::sign::Verifier;
 use openssl::x509::X509;
 use serde_json::json;
 
+use crate::schema;
 use crate::support::{ACS, ENTITY, HANDLE, IDP, NOW, SP_KEYS, World};
 
 /// Unique, 128 bits, and a name that Entra takes.
@@ -173,4 +174,58 @@ fn requests_satisfy_the_oasis_schema() {
         let wish = LoginWish { passive: true, ..LoginWish::default() };
         crate::schema::accepts("saml-schema-protocol-2.0.xsd", &World::with(settings).begin_with(wish).request.xml);
     }
+}
+
+/// SAML core 3.4.1.2 and 3.4.1.5.1: who asks, and one provider less may stand between.
+#[test]
+fn scoping_only_where_it_is_set() {
+    let wish = || LoginWish {
+        proxy_count: Some(2),
+        requesters: vec!["https://app.example/?a&b".into(), "portal".into()],
+        ..LoginWish::default()
+    };
+    assert!(!World::new().begin_with(wish()).request.xml.contains("Scoping"));
+    let world = World::with(json!({ "scoping": true }));
+    let xml = world.begin_with(wish()).request.xml;
+    let expected = "<samlp:Scoping ProxyCount=\"1\">\
+                    <samlp:RequesterID>https://app.example/?a&amp;b</samlp:RequesterID>\
+                    <samlp:RequesterID>portal</samlp:RequesterID></samlp:Scoping>";
+    assert!(xml.contains(expected), "{xml}");
+    schema::accepts("saml-schema-protocol-2.0.xsd", &xml);
+    assert!(!world.begin().request.xml.contains("Scoping"), "nothing to say");
+}
+
+/// SAML core 3.3.2.2.1: what the app requires goes up, and must come back.
+#[test]
+fn required_contexts_of_the_app_are_passed_on_where_it_is_set() {
+    const MFA: &str = "https://refeds.org/profile/mfa";
+    let wish = |required| LoginWish {
+        acr_values: vec![MFA.into(), "urn:other".into()],
+        acr_required: required,
+        ..LoginWish::default()
+    };
+    assert!(!World::new().begin_with(wish(true)).request.xml.contains("RequestedAuthnContext"));
+    let world = World::with(json!({ "pass_authn_context": true }));
+    assert!(!world.begin_with(wish(false)).request.xml.contains("RequestedAuthnContext"));
+    let pending = world.begin_with(wish(true));
+    let expected = format!(
+        "<samlp:RequestedAuthnContext Comparison=\"exact\"><saml:AuthnContextClassRef>{MFA}</saml:AuthnContextClassRef>\
+         <saml:AuthnContextClassRef>urn:other</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>"
+    );
+    assert!(pending.request.xml.contains(&expected), "{}", pending.request.xml);
+    schema::accepts("saml-schema-protocol-2.0.xsd", &pending.request.xml);
+
+    let mut plan = world.plan(&pending);
+    assert_eq!(world.refused_by_provider(&pending, &plan).kind, UpstreamRefusalKind::UnmetAuthnContext);
+    plan.assertion.authn[0].class = Some(MFA.into());
+    assert_eq!(world.accept(&pending, &plan).authn.acr.as_deref(), Some(MFA));
+
+    // What the connection itself requires comes first.
+    let own = json!({ "classes": ["urn:own"], "required": true });
+    let world = World::with(json!({ "pass_authn_context": true, "requested_authn_context": own }));
+    let pending = world.begin_with(wish(true));
+    assert!(pending.request.xml.contains("urn:own") && !pending.request.xml.contains(MFA));
+    let mut plan = world.plan(&pending);
+    plan.assertion.authn[0].class = Some("urn:own".into());
+    world.accept(&pending, &plan);
 }

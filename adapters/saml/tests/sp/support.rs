@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -15,15 +16,16 @@ use fedbridge_contract::http::{HttpInput, Method};
 use fedbridge_contract::identity::AuthenticatedIdentity;
 use fedbridge_contract::ids::{ConnectionId, GrantId, TenantId, TransactionId};
 use fedbridge_contract::keys::{DecryptionKey, KeyRing, KeyState, SigningKey};
+use fedbridge_contract::logout::Party;
 use fedbridge_contract::proof::{Minter, Permit};
 use fedbridge_contract::services::{
     Clock, Closed, Counters, Egress, EgressError, EgressLimits, EgressPost, Fetched, Gate, GateRefusal, Grants,
-    RefreshLifetimes, Rng, Rotation, Services, TokenSecrets, TraceEvent, TraceSink,
+    RefreshLifetimes, Rng, Rotation, Services, Sighting, Sightings, TokenSecrets, TraceEvent, TraceSink,
 };
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Step, TraceLog};
 use fedbridge_contract::upstream::{
-    Adapter, Answer, Begun, Challenge, Correlation, LoginOutcome, LoginWish, Start, UpstreamRefusal,
+    Adapter, Answer, Begun, Challenge, Correlation, LoginOutcome, LoginWish, Start, UnsolicitedAnswer, UpstreamRefusal,
 };
 use fedbridge_saml::SamlFactory;
 use fedbridge_saml::testkit::{KeyKind, Person, ReceivedRequest, ResponsePlan, ScriptedIdp, TestDecrypter, TestKey};
@@ -48,6 +50,8 @@ pub static SP_KEYS: LazyLock<[Arc<TestKey>; 3]> =
 
 pub struct World {
     pub idp: ScriptedIdp,
+    pub wire: Arc<Wire>,
+    pub seen: Arc<Seen>,
     pub adapter: Adapter,
     pub tenant: Tenant,
     pub connection: ConnectionId,
@@ -75,8 +79,10 @@ impl World {
         let object = settings.as_object_mut().unwrap();
         object.entry("idp_metadata").or_insert_with(|| json!({ "xml": idp.metadata() }));
         let connection = ConnectionId::random(&Random);
-        let adapter = open(connection, &settings)?;
-        Ok(Self { idp, adapter, tenant: tenant(), connection })
+        let (wire, seen) = (Arc::new(Wire::default()), Arc::new(Seen::default()));
+        let services = Services { egress: Arc::clone(&wire) as _, sightings: Arc::clone(&seen) as _, ..services() };
+        let adapter = open(connection, &settings, &services)?;
+        Ok(Self { idp, wire, seen, adapter, tenant: tenant(), connection })
     }
 
     pub fn begin(&self) -> Pending {
@@ -131,6 +137,18 @@ impl World {
         (outcome, trace)
     }
 
+    /// An answer that nobody asked for.
+    pub fn complete_unsolicited(&self, input: &HttpInput) -> (LoginOutcome, TraceLog) {
+        let login = self.adapter.login.as_ref().unwrap();
+        assert!(matches!(login.correlate(input), Correlation::Unsolicited { .. }));
+        let transaction = TransactionId::random(&Random);
+        let answer = UnsolicitedAnswer { tenant: &self.tenant, input, transaction, now: NOW };
+        let minter = Minter::for_transaction(self.tenant.id, self.connection, transaction);
+        let mut trace = TraceLog::new();
+        let outcome = RUNTIME.block_on(login.complete_unsolicited(answer, minter, &mut trace));
+        (outcome, trace)
+    }
+
     /// Logs in with a plan and gives the identity; panics with the trace's cause otherwise.
     pub fn accept(&self, pending: &Pending, plan: &ResponsePlan) -> Box<AuthenticatedIdentity> {
         self.accept_xml(pending, &plan.build(&self.idp).unwrap())
@@ -150,7 +168,7 @@ impl World {
 
     pub fn refuse_xml(&self, pending: &Pending, xml: &str) -> String {
         match self.complete(pending, xml) {
-            (LoginOutcome::Rejected(error), trace) => {
+            (LoginOutcome::Rejected(error) | LoginOutcome::KeyUnknown(error), trace) => {
                 assert_eq!(error.code, "invalid_response");
                 failed_check(&trace)
             }
@@ -182,13 +200,15 @@ pub fn alice() -> Person {
 }
 
 pub fn posted(base64: &str) -> HttpInput {
-    let body: String = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("SAMLResponse", base64)
-        .append_pair("RelayState", HANDLE)
-        .finish();
+    posted_with("saml/acs", &[("SAMLResponse", base64), ("RelayState", HANDLE)])
+}
+
+/// A form with these fields.
+pub fn posted_with(route: &'static str, fields: &[(&str, &str)]) -> HttpInput {
+    let body: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     HttpInput {
         method: Method::Post,
-        route: "saml/acs",
+        route,
         last_segment: String::new(),
         query: String::new(),
         body: body.into(),
@@ -202,8 +222,7 @@ pub fn posted(base64: &str) -> HttpInput {
     }
 }
 
-pub fn open(connection: ConnectionId, settings: &Value) -> Result<Adapter, Vec<Complaint>> {
-    let services = services();
+fn open(connection: ConnectionId, settings: &Value, services: &Services) -> Result<Adapter, Vec<Complaint>> {
     SamlFactory.open(Open {
         tenant: TenantId::random(&Random),
         connection,
@@ -211,7 +230,7 @@ pub fn open(connection: ConnectionId, settings: &Value) -> Result<Adapter, Vec<C
         address: ADDRESS.into(),
         settings,
         secrets: &BTreeMap::new(),
-        services: &services,
+        services,
         now: NOW,
     })
 }
@@ -274,6 +293,43 @@ pub struct Random;
 impl Rng for Random {
     fn fill(&self, buffer: &mut [u8]) {
         openssl::rand::rand_bytes(buffer).unwrap();
+    }
+}
+
+type Answerer = Box<dyn Fn(&EgressPost) -> Result<Fetched, EgressError> + Send + Sync>;
+
+/// The way to the provider's server: what was sent, and who answers.
+#[derive(Default)]
+pub struct Wire {
+    pub sent: Mutex<Vec<EgressPost>>,
+    pub answer: Mutex<Option<Answerer>>,
+}
+
+#[async_trait]
+impl Egress for Wire {
+    async fn get(&self, _: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
+        panic!("{UNUSED}")
+    }
+
+    async fn get_if_changed(&self, _: &str, _: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
+        panic!("{UNUSED}")
+    }
+
+    async fn post(&self, request: &EgressPost, limits: EgressLimits) -> Result<Fetched, EgressError> {
+        assert_eq!((limits.max_body, limits.timeout), (1 << 20, Duration::from_secs(5)));
+        self.sent.lock().unwrap().push(request.clone());
+        self.answer.lock().unwrap().as_ref().expect("nobody answers")(request)
+    }
+}
+
+/// Keys of ours that the provider has shown to know.
+#[derive(Default)]
+pub struct Seen(pub Mutex<Vec<(Party, String, Sighting)>>);
+
+impl Sightings for Seen {
+    fn seen(&self, _: TenantId, party: Party, kid: &str, how: Sighting, at: Timestamp) {
+        assert_eq!(at, NOW);
+        self.0.lock().unwrap().push((party, kid.to_owned(), how));
     }
 }
 
