@@ -197,7 +197,8 @@ fn inflated(packed: &[u8]) -> Result<Vec<u8>, BindingError> {
         let taken = usize::try_from(unpacker.total_in()).map_err(|_| BindingError::NotDeflate)?;
         let before = (taken, octets.len());
         let rest = packed.get(taken..).unwrap_or_default();
-        let status = unpacker.decompress_vec(rest, &mut octets, FlushDecompress::Finish);
+        // Not `Finish`: that demands room for all of it at the first call, and fails for good otherwise.
+        let status = unpacker.decompress_vec(rest, &mut octets, FlushDecompress::None);
         let taken = usize::try_from(unpacker.total_in()).map_err(|_| BindingError::NotDeflate)?;
         if octets.len() > MAX_INFLATED {
             return Err(BindingError::InflatesTooFar);
