@@ -1,1 +1,27 @@
-//! SAML 2.0 for fedbridge: the identity provider side, for apps that are service providers.
+//! SAML 2.0 for fedbridge: the identity provider side, which apps talk to.
+//!
+//! A login comes in at [`accept`] (or at [`start`], without a request), goes through the hub, and leaves
+//! by [`answer`]. Requests are read by `fedbridge-saml-core` alone, everything that goes out is made by its
+//! writer, which escapes every value.
+
+mod accept;
+mod acs;
+mod answer;
+mod asked;
+mod assertion;
+mod attributes;
+mod authn;
+mod check;
+mod logout;
+mod metadata;
+mod name_id;
+mod page;
+mod provider;
+mod request;
+mod response;
+pub mod settings;
+mod start;
+mod status;
+mod wish;
+
+pub use provider::SamlIdentityProvider;

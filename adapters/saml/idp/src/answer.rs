@@ -1,0 +1,171 @@
+//! The answer to the app: an assertion, or a status that says why there is none.
+
+use std::sync::Arc;
+
+use fedbridge_contract::config::Tenant;
+use fedbridge_contract::downstream::{Finish, Finished, IssuedIdentity, Refusal, RefusalKind};
+use fedbridge_contract::http::Reply;
+use fedbridge_contract::ids::TraceId;
+use fedbridge_contract::logout::Participant;
+use fedbridge_contract::page::{ErrorPage, Page};
+use fedbridge_contract::proof::Permit;
+use fedbridge_contract::services::{Rng, Services};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_saml_core::name_id::OwnedNameId;
+use fedbridge_saml_core::random::message_id;
+use fedbridge_saml_core::turns::in_turn;
+use serde_json::json;
+
+use crate::accept::SKEW;
+use crate::asked::Asked;
+use crate::assertion::AssertionParts;
+use crate::attributes::attributes;
+use crate::authn;
+use crate::name_id::{name_id, session_index};
+use crate::provider::entity_id;
+use crate::response::{Content, ResponseParts, build};
+use crate::settings::{SpSettings, fits_any_uri};
+use crate::status::Status;
+
+/// Turns a finished login into a response at the address that was verified when the app asked.
+pub(crate) async fn finish(services: &Services, finish: &Finish<'_>, _permit: &Permit) -> Result<Finished, Refusal> {
+    let broken = || Refusal::new(RefusalKind::ServerError, "Something went wrong here. Please start again at the app.");
+    let asked = Asked::from_bytes(finish.continuation).filter(|asked| asked.app == finish.app.id).ok_or_else(broken)?;
+    let settings = SpSettings::of(finish.app, finish.now).map_err(|_| broken())?;
+    if settings.expired(finish.now) || !asked.is_registered(&settings) {
+        let public = "The app's registration was changed during the login. Please start again at the app.";
+        return Err(Refusal::new(RefusalKind::ServerError, public));
+    }
+    let identity = finish.identity;
+    if asked.force_authn && identity.auth_time + SKEW < asked.at {
+        let public =
+            "The app asked for a fresh login, and the organization's login service did not ask the person again.";
+        return Err(Refusal::new(RefusalKind::AccessDenied, public));
+    }
+    let class = authn::class(identity, &asked.classes).ok_or_else(|| {
+        let public = "The login did not reach the authentication context that the app requires.";
+        Refusal::new(RefusalKind::UnmetAuthnContext, public)
+    })?;
+    let (name, new_name) = name_id(services, finish, &settings, &asked.name).await?;
+    let index = session_index(services, finish.tenant.id, identity.session, finish.app.id);
+    let frame = frame(finish.tenant, &asked, finish.rng, finish.now);
+    let participant = participant(finish, &settings, &name, &index, &frame.issuer);
+    let parts = AssertionParts {
+        id: message_id(finish.rng),
+        issuer: frame.issuer.clone(),
+        now: finish.now,
+        not_on_or_after: finish.now + settings.assertion_lifetime,
+        name_id: name,
+        recipient: asked.acs.clone(),
+        in_response_to: asked.request.clone(),
+        audiences: std::iter::once(&settings.sp.entity_id).chain(&settings.audiences).cloned().collect(),
+        authn_instant: identity.auth_time.min(finish.now),
+        session_index: index,
+        session_end: session_end(identity, &settings, finish.now),
+        class,
+        // The schema wants URIs; a provider whose name is none can't be listed.
+        authorities: identity.authorities.iter().filter(|name| fits_any_uri(name)).cloned().collect(),
+        attributes: attributes(&settings.attributes, &identity.claims),
+    };
+    let content = Content::Assertion(Box::new(parts));
+    // The cause names no secret, and has no trace to go to here.
+    let reply = made(finish.tenant, settings, frame, content).await.map_err(|_| broken())?;
+    Ok(Finished { reply, grant: None, participant, name_id: new_name })
+}
+
+/// Tells the app that there is no login; on a page where nobody asked, or where the address is not the
+/// app's any more.
+pub(crate) async fn refuse(
+    services: &Services,
+    tenant: &Arc<Tenant>,
+    continuation: &[u8],
+    refusal: &Refusal,
+    trace: TraceId,
+) -> Reply {
+    let now = services.clock.now();
+    let known = Asked::from_bytes(continuation).filter(|asked| asked.request.is_some()).and_then(|asked| {
+        let settings = SpSettings::of(tenant.app_by_id(asked.app)?, now).ok()?;
+        (!settings.expired(now) && asked.is_registered(&settings)).then_some((asked, settings))
+    });
+    if let Some((asked, settings)) = known {
+        let public = format!("{} (trace {trace})", refusal.public);
+        let told = status(services, tenant, &asked, settings, Status::of(refusal.kind, &public), now).await;
+        if let Ok(reply) = told {
+            return reply;
+        }
+    }
+    let status = match refusal.kind {
+        RefusalKind::ServerError => 500,
+        RefusalKind::TemporarilyUnavailable => 503,
+        RefusalKind::AccessDenied => 403,
+        _ => 400,
+    };
+    Reply::page(Page::Error(ErrorPage {
+        status,
+        tenant: Some(tenant.display_name.clone()),
+        sentence: refusal.public.clone(),
+        trace: Some(trace),
+        way_back: None,
+    }))
+}
+
+/// A signed response with a status and nothing else.
+///
+/// # Errors
+/// It could not be signed; the text is for the trace.
+pub(crate) async fn status(
+    services: &Services,
+    tenant: &Arc<Tenant>,
+    asked: &Asked,
+    settings: Arc<SpSettings>,
+    status: Status,
+    now: Timestamp,
+) -> Result<Reply, String> {
+    let frame = frame(tenant, asked, services.rng.as_ref(), now);
+    made(tenant, settings, frame, Content::Status(status)).await
+}
+
+async fn made(
+    tenant: &Arc<Tenant>,
+    settings: Arc<SpSettings>,
+    frame: ResponseParts,
+    content: Content,
+) -> Result<Reply, String> {
+    let keys = Arc::clone(&tenant.keys);
+    let turns = Arc::clone(&settings.turns);
+    let work = move || build(&frame, &content, &settings, &keys).map(|xml| frame.post(&xml));
+    in_turn(turns, work).await.map_err(|error| error.to_string())?
+}
+
+fn frame(tenant: &Tenant, asked: &Asked, rng: &dyn Rng, now: Timestamp) -> ResponseParts {
+    ResponseParts {
+        id: message_id(rng),
+        issuer: entity_id(tenant),
+        now,
+        destination: asked.acs.clone(),
+        in_response_to: asked.request.clone(),
+        relay_state: asked.relay_state.clone(),
+    }
+}
+
+/// Our session's end, or the app's own limit before it.
+fn session_end(identity: &IssuedIdentity, settings: &SpSettings, now: Timestamp) -> Timestamp {
+    let own = settings.session_lifetime.map(|lifetime| now + lifetime);
+    own.map_or(identity.session_limit, |own| own.min(identity.session_limit))
+}
+
+/// The app hears of the session's end where it can.
+fn participant(
+    finish: &Finish<'_>,
+    settings: &SpSettings,
+    name: &OwnedNameId,
+    index: &str,
+    idp: &str,
+) -> Option<Participant> {
+    settings.joins_logout().then(|| Participant {
+        app: finish.app.id,
+        key: name.key(idp, &settings.sp.entity_id),
+        index: Some(index.to_owned()),
+        memory: json!({ "name": name, "index": index }),
+    })
+}

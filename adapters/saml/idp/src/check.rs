@@ -1,0 +1,66 @@
+//! Findings about a service provider, for `fedbridge check`: dates and plain facts, without any network.
+
+use std::time::Duration;
+
+use fedbridge_contract::config::{App, Tenant};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::upstream::{Finding, Level};
+
+use crate::settings::SpSettings;
+
+/// A date nearer than this is worth a warning.
+const SOON: Duration = Duration::from_secs(30 * 86_400);
+
+pub(crate) fn findings(tenant: &Tenant, app: &App, now: Timestamp) -> Vec<Finding> {
+    let settings = match SpSettings::of(app, now) {
+        Ok(settings) => settings,
+        Err(complaints) => {
+            let problem = |complaint| Finding::new(Level::Problem, format!("{complaint}: nobody can log in"));
+            return complaints.iter().map(problem).collect();
+        }
+    };
+    let sp = &settings.sp;
+    let mut found = vec![Finding::new(
+        Level::Fine,
+        format!(
+            "service provider {}, {} signing and {} encryption key(s), {} address(es) for answers",
+            sp.entity_id,
+            sp.signing.len(),
+            sp.encryption.len(),
+            sp.acs.len()
+        ),
+    )];
+    // Dates of the certificates are looked at afresh here; the rest of the import's findings stays.
+    found.extend(sp.findings.iter().filter(|finding| finding.ends.is_none()).cloned());
+    if let Some(until) = sp.valid_until {
+        let consequence = "logins are refused from then on";
+        found.push(dated("the metadata", "metadata", consequence, until, now, Level::Problem));
+    }
+    let signing = sp.signing.iter().filter_map(|key| Some((&key.label, key.not_after?)));
+    let encryption = sp.encryption.iter().filter_map(|key| Some((&key.label, key.not_after?)));
+    for (label, end) in signing {
+        let consequence = "it is still used, as SAML metadata asks; expect the app to change it";
+        found.push(dated("signing certificate", label, consequence, end, now, Level::Warning));
+    }
+    for (label, end) in encryption {
+        let consequence = "it is still used, as SAML metadata asks; expect the app to change it";
+        found.push(dated("encryption certificate", label, consequence, end, now, Level::Warning));
+    }
+    if tenant.keys.saml_signer().is_none() {
+        found.push(Finding::new(Level::Problem, "the tenant has no active SAML signing key: nobody can log in"));
+    }
+    found
+}
+
+fn dated(what: &str, label: &str, consequence: &str, end: Timestamp, now: Timestamp, worst: Level) -> Finding {
+    let name = if label == "metadata" { what.to_owned() } else { format!("{what} {label}") };
+    let at = end.rfc3339();
+    let finding = if now >= end {
+        Finding::new(worst, format!("{name} expired on {at}; {consequence}"))
+    } else if now + SOON >= end {
+        Finding::new(Level::Warning, format!("{name} expires on {at}; {consequence}"))
+    } else {
+        Finding::new(Level::Fine, format!("{name} is valid until {at}"))
+    };
+    finding.ending(name, end)
+}

@@ -1,0 +1,69 @@
+//! The identity provider's own metadata (SAML metadata 2.4.3).
+
+use fedbridge_contract::config::{AppKind, Tenant};
+use fedbridge_contract::http::Reply;
+use fedbridge_contract::keys::KeyState;
+use fedbridge_contract::logout::Party;
+use fedbridge_contract::services::Sighting;
+use fedbridge_contract::time::Timestamp;
+use fedbridge_saml_core::metadata::publish::{
+    CACHE_DURATION, ENCRYPTION_METHODS, VALIDITY, decryption_certificates, key, signing_certificates,
+};
+use fedbridge_saml_core::names;
+use fedbridge_saml_core::random::message_id;
+use fedbridge_saml_core::writer::XmlWriter;
+
+use crate::page::Exchange;
+use crate::provider::{entity_id, sso_address};
+
+/// The document is the same for everybody. Who asks with `?sp=SLUG` is noted as having seen its keys.
+pub(crate) fn reply(exchange: &Exchange<'_>) -> Reply {
+    let params = exchange.input.query_params();
+    if let Some((_, slug)) = params.iter().find(|(name, _)| name == "sp") {
+        note(exchange, slug);
+    }
+    let id = message_id(exchange.services.rng.as_ref());
+    let xml = document(exchange.tenant, &id, exchange.now);
+    Reply::body(200, names::METADATA_TYPE, xml).with_header("cache-control", "public, max-age=300")
+}
+
+fn note(exchange: &Exchange<'_>, slug: &str) {
+    let Some(app) = exchange.tenant.app(AppKind::SamlSp, slug) else { return };
+    let keys = &exchange.tenant.keys;
+    let signing = keys
+        .saml_signing
+        .iter()
+        .filter(|key| matches!(key.state, KeyState::Active | KeyState::Next))
+        .map(|key| key.signer.kid());
+    let decryption = keys.saml_decryption.iter().filter(|key| key.state == KeyState::Active);
+    for kid in signing.chain(decryption.map(|key| key.decrypter.kid())) {
+        let party = Party::App(app.id);
+        exchange.services.sightings.seen(exchange.tenant.id, party, kid, Sighting::Published, exchange.now);
+    }
+}
+
+pub(crate) fn document(tenant: &Tenant, id: &str, now: Timestamp) -> String {
+    let mut xml = XmlWriter::new();
+    xml.open("md:EntityDescriptor")
+        .attr("xmlns:md", names::METADATA)
+        .attr("ID", id)
+        .attr("entityID", &entity_id(tenant))
+        .attr("validUntil", &(now + VALIDITY).rfc3339_seconds())
+        .attr("cacheDuration", CACHE_DURATION);
+    xml.open("md:IDPSSODescriptor").attr("protocolSupportEnumeration", names::PROTOCOL);
+    for certificate in signing_certificates(&tenant.keys) {
+        key(&mut xml, "signing", certificate, &[]);
+    }
+    // For names that an app encrypts in a logout request.
+    for certificate in decryption_certificates(&tenant.keys) {
+        key(&mut xml, "encryption", certificate, ENCRYPTION_METHODS);
+    }
+    for format in [names::FORMAT_PERSISTENT, names::FORMAT_TRANSIENT, names::FORMAT_EMAIL, names::FORMAT_UNSPECIFIED] {
+        xml.leaf("md:NameIDFormat", format);
+    }
+    let sso = sso_address(tenant);
+    for binding in [names::BINDING_REDIRECT, names::BINDING_POST] {
+        xml.open("md:SingleSignOnService").attr("Binding", binding).attr("Location", &sso).close();
+    }
+    xml.finish()
+}

@@ -1,0 +1,93 @@
+//! One request of a browser, and the page that it ends on when the app can't be told.
+
+use std::sync::Arc;
+
+use fedbridge_contract::config::Tenant;
+use fedbridge_contract::downstream::Accepted;
+use fedbridge_contract::http::{HttpInput, Reply};
+use fedbridge_contract::ids::{AppId, TraceId};
+use fedbridge_contract::page::{ErrorPage, Page};
+use fedbridge_contract::services::{Services, TraceEvent};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::{Outcome, Step, TraceLog, clip};
+
+/// What a handler works with, and what it found out for the record.
+pub(crate) struct Exchange<'a> {
+    pub(crate) services: &'a Services,
+    pub(crate) tenant: &'a Arc<Tenant>,
+    pub(crate) input: &'a HttpInput,
+    pub(crate) now: Timestamp,
+    pub(crate) trace_id: TraceId,
+    pub(crate) trace: &'a mut TraceLog,
+    /// For the record of a refusal; set as soon as it is known.
+    pub(crate) app: Option<AppId>,
+}
+
+/// A failure that only a page can tell: nobody has vouched for the request, or no address is known to
+/// be the app's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PageError {
+    pub(crate) status: u16,
+    pub(crate) sentence: &'static str,
+}
+
+impl PageError {
+    pub(crate) const fn new(status: u16, sentence: &'static str) -> Self {
+        Self { status, sentence }
+    }
+
+    /// The request itself is wrong.
+    pub(crate) const fn bad_request() -> Self {
+        Self::new(400, "The app's request could not be accepted, so the login can't start.")
+    }
+}
+
+/// Records a check; one that fails ends the request on a page.
+pub(crate) fn require(
+    trace: &mut TraceLog,
+    (name, source): (&str, &str),
+    expected: impl Into<String>,
+    actual: impl Into<String>,
+    passed: bool,
+    error: PageError,
+) -> Result<(), PageError> {
+    if trace.check(name, source, expected, actual, passed) { Ok(()) } else { Err(error) }
+}
+
+impl Exchange<'_> {
+    /// Ends here, on a page. The trace names the check that failed.
+    pub(crate) fn on_page(self, error: &PageError) -> Accepted {
+        let page = Page::Error(ErrorPage {
+            status: error.status,
+            tenant: Some(self.tenant.display_name.clone()),
+            sentence: error.sentence.to_owned(),
+            trace: Some(self.trace_id),
+            way_back: None,
+        });
+        let outcome = if error.status < 500 { Outcome::Refused } else { Outcome::Error };
+        let cause = self.trace.cause().unwrap_or_else(|| error.sentence.to_owned());
+        self.record("invalid_request", outcome, cause);
+        Accepted::Reply(Reply::page(page))
+    }
+
+    /// Counts and records a refusal.
+    pub(crate) fn record(self, code: &'static str, outcome: Outcome, cause: String) {
+        self.services.counters.refused("sso", code);
+        let cause = clip(cause);
+        self.trace.push(Step::Result { at: self.now, outcome, cause: cause.clone() });
+        let app = self.app.and_then(|id| self.tenant.app_by_id(id)).map(|app| app.name.clone());
+        self.services.traces.record(TraceEvent {
+            tenant: self.tenant.id,
+            id: self.trace_id,
+            at: self.now,
+            kind: "sso",
+            app,
+            connection: None,
+            person: None,
+            peer: Some(self.input.peer),
+            outcome,
+            cause,
+            steps: std::mem::take(self.trace),
+        });
+    }
+}

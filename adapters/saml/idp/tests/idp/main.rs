@@ -1,0 +1,16 @@
+//! The identity provider as apps see it, with services in memory.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod injection;
+mod logins;
+mod names;
+mod publishing;
+mod refusals;
+#[path = "../../../tests/sp/schema.rs"]
+mod schema;
+mod settings;
+mod signatures;
+mod support;
+mod wrong_requests;
+mod xmlsec1;

@@ -1,0 +1,125 @@
+//! Settings of a service provider (protocols/saml.md 84).
+
+use std::time::Duration;
+
+use fedbridge_contract::downstream::Downstream as _;
+use fedbridge_saml_idp::settings::{AttributeSource, LogoutChannel, NameIdSource, Sign, SpSettings, released_claims};
+use serde_json::{Value, json};
+
+use crate::support::{MFA, NOW, PASSWORD, SP, Sp, World};
+
+fn with(settings: Value) -> Value {
+    let mut settings = settings;
+    settings["sp_metadata"] = json!({ "xml": Sp::default().metadata() });
+    settings
+}
+
+fn complaints(settings: Value) -> Vec<String> {
+    let all = SpSettings::parse(&settings, NOW).err().unwrap_or_default();
+    all.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn defaults_are_the_safe_ones() {
+    let settings = SpSettings::parse(&with(json!({})), NOW).unwrap_or_else(|all| panic!("{all:?}"));
+    assert_eq!(settings.sp.entity_id, SP);
+    assert_eq!(settings.sign, Sign::Both);
+    assert_eq!(settings.name_id.source, NameIdSource::Persistent);
+    assert!(settings.attributes.is_empty() && settings.encryption.is_none() && settings.unsolicited.is_none());
+    assert_eq!(settings.assertion_lifetime, Duration::from_secs(300));
+    assert_eq!(settings.logout, LogoutChannel::Auto);
+    assert!(!settings.require_signed_requests);
+}
+
+#[test]
+fn everything_can_be_set() {
+    let settings = with(json!({
+        "entity_id": SP,
+        "name_id": { "format": "persistent", "affiliation": "urn:club" },
+        "attributes": {
+            "mail": "email",
+            "urn:oid:2.5.4.42": "given_name",
+            "role": { "value": "member", "name_format": "unspecified", "friendly_name": "Role" },
+            "dept": { "claim": "department", "name_format": "urn:x" },
+        },
+        "sign": "assertion", "encrypt": true, "encryption": { "content": "aes128-gcm", "key": "rsa-oaep-sha256" },
+        "require_signed_requests": true, "allow_sha1_until": "2027-03-31", "audiences": ["urn:a"],
+        "assertion_lifetime": "2m", "session_lifetime": "8h", "unsolicited": { "targets": ["urn:t"] },
+        "default_relay_state": "home", "authn_contexts": [PASSWORD, MFA], "minimum_acr": PASSWORD, "logout": "soap",
+    }));
+    assert_eq!(complaints(settings.clone()), Vec::<String>::new());
+    let read = SpSettings::parse(&settings, NOW).unwrap_or_else(|all| panic!("{all:?}"));
+    let format = |name: &str| &read.attributes.iter().find(|rule| rule.name == name).unwrap().format;
+    assert!(format("mail").ends_with(":basic") && format("urn:oid:2.5.4.42").ends_with(":uri"));
+    assert!(format("role").ends_with(":unspecified") && format("dept") == "urn:x");
+    let role = read.attributes.iter().find(|rule| rule.name == "role").unwrap();
+    assert_eq!(role.source, AttributeSource::Constant("member".into()));
+    assert_eq!(read.trust.as_ref().unwrap().sha1_until.unwrap().rfc3339(), "2027-04-01T00:00:00Z");
+    assert_eq!(released_claims(&settings), ["department", "email", "given_name"]);
+    assert_eq!(released_claims(&json!({ "name_id": { "format": "email" } })), ["email"]);
+    assert_eq!(released_claims(&json!({ "name_id": { "claim": "nick" }, "attributes": { "a": "nick" } })), ["nick"]);
+    assert!(released_claims(&json!({})).is_empty());
+}
+
+#[test]
+fn every_complaint_comes_at_once() {
+    let found = complaints(with(json!({
+        "colour": "red", "sign": "all", "encrypt": "yes", "name_id": { "format": "weird", "claim": 1 },
+        "attributes": { "a": 1, "b": {}, "c": { "claim": "x", "value": "y" }, "d": { "claim": "x", "name_format": "odd" } },
+        "encryption": { "content": "des" }, "allow_sha1_until": "soon", "distrusted_keys": ["ab"],
+        "assertion_lifetime": "6m", "session_lifetime": "0s", "unsolicited": "yes", "minimum_acr": "urn:x", "logout": "never",
+    })));
+    for path in [
+        "colour:",
+        "sign:",
+        "encrypt:",
+        "name_id.claim:",
+        "name_id.format:",
+        "attributes.a:",
+        "attributes.b:",
+        "attributes.c:",
+        "attributes.d.name_format:",
+        "encryption.content:",
+        "allow_sha1_until:",
+        "distrusted_keys:",
+        "assertion_lifetime:",
+        "session_lifetime:",
+        "unsolicited:",
+        "minimum_acr:",
+        "logout:",
+    ] {
+        assert_eq!(found.iter().filter(|text| text.starts_with(path)).count(), 1, "{path}\n{found:#?}");
+    }
+}
+
+#[test]
+fn metadata_must_be_there_and_usable() {
+    assert_eq!(complaints(json!({})), ["sp_metadata: is missing; give { file: … }, { url: … } or { xml: … }"]);
+    assert_eq!(
+        complaints(json!({ "sp_metadata": { "url": "https://wiki.example/m" } })),
+        ["sp_metadata: has no document yet"]
+    );
+    assert_eq!(complaints(json!("x")).len(), 2);
+    for xml in ["", "<x/>", "<!DOCTYPE x><x/>"] {
+        assert!(!complaints(json!({ "sp_metadata": { "xml": xml } })).is_empty(), "{xml}");
+    }
+    let over = Sp { valid_until: Some(NOW), ..Sp::default() };
+    assert!(complaints(json!({ "sp_metadata": { "xml": over.metadata() } }))[0].contains("expired"));
+    let keyless = Sp { signing: Vec::new(), ..Sp::default() };
+    let found = complaints(json!({ "sp_metadata": { "xml": keyless.metadata() }, "require_signed_requests": true }));
+    assert!(found[0].starts_with("require_signed_requests: can't be met"), "{found:?}");
+    let all =
+        openssl::sha::sha256(&crate::support::app_signing().certificate).map(|byte| format!("{byte:02x}")).concat();
+    assert!(complaints(with(json!({ "distrusted_keys": [all] })))[0].contains("every signing key"));
+}
+
+#[test]
+fn the_name_in_messages_is_the_entity_id() {
+    let world = World::new();
+    assert_eq!(world.app.protocol_name.as_deref(), Some(SP));
+    assert_eq!(world.provider.protocol_name("wiki", &json!({})), None);
+    assert!(world.provider.registered_scopes(&world.app).is_empty());
+    let findings = world.provider.check(&world.tenant, &world.app, NOW);
+    assert!(findings.iter().any(|finding| finding.text.contains(SP)));
+    assert_eq!(findings.iter().filter(|finding| finding.ends.is_some()).count(), 2, "{findings:?}");
+}
