@@ -84,10 +84,6 @@ impl Downstream for SamlIdentityProvider {
         settings::released_claims(settings)
     }
 
-    fn released_claims(&self, settings: &Value) -> Vec<String> {
-        settings::released_claims(settings)
-    }
-
     /// SAML has no scopes: what is released goes by the names of claims.
     fn registered_scopes(&self, _app: &App) -> Vec<String> {
         Vec::new()
