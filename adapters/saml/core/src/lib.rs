@@ -9,6 +9,7 @@
 pub mod binding;
 pub mod grammar;
 pub mod instant;
+pub mod logout;
 pub mod metadata;
 pub mod name_id;
 pub mod names;

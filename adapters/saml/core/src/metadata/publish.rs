@@ -58,3 +58,10 @@ pub fn key(xml: &mut XmlWriter, usage: &'static str, certificate: &[u8], methods
 pub fn truth(value: bool) -> &'static str {
     if value { "true" } else { "false" }
 }
+
+/// The single logout services of one address: by redirect, post and SOAP. Answers come to the same one.
+pub fn logout_services(xml: &mut XmlWriter, address: &str) {
+    for binding in [names::BINDING_SOAP, names::BINDING_REDIRECT, names::BINDING_POST] {
+        xml.open("md:SingleLogoutService").attr("Binding", binding).attr("Location", address).close();
+    }
+}
