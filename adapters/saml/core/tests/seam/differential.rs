@@ -7,7 +7,7 @@ use crate::message::{assertion, name_id, response, sign_with_certificate};
 use crate::xmlsec1;
 
 /// A small generator with a fixed start, so that a failure can be repeated.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
     fn below(&mut self, limit: usize) -> usize {
@@ -18,7 +18,7 @@ impl Dice {
     }
 }
 
-fn spoil(good: &[u8], dice: &mut Dice) -> Vec<u8> {
+pub fn spoil(good: &[u8], dice: &mut Dice) -> Vec<u8> {
     const PIECES: [&[u8]; 14] = [
         b" ",
         b"\n",

@@ -10,6 +10,7 @@ mod message;
 mod parse;
 mod sign;
 mod signature_form;
+mod signxml;
 mod verify;
 mod wrapping;
 mod xmlsec1;
