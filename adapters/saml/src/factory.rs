@@ -36,7 +36,7 @@ impl AdapterFactory for SamlFactory {
         let shared = || SharedProvider(Arc::clone(&sp));
         Ok(Adapter {
             login: Some(Box::new(shared())),
-            logout: None,
+            logout: Some(Box::new(shared())),
             metadata: Some(Box::new(shared())),
             check: Some(Box::new(shared())),
         })
@@ -66,6 +66,7 @@ pub fn open(input: &Open<'_>) -> Result<ServiceProvider, Vec<Complaint>> {
         entity_id,
         acs: own(names::ACS_ROUTE),
         artifact: own(names::ARTIFACT_ROUTE),
+        slo: own(names::SLO_ROUTE),
         idp,
         settings,
         trust,

@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod factory;
+mod logout;
 pub mod publish;
 pub mod settings;
 pub mod sp;

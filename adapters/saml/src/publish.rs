@@ -8,7 +8,8 @@ use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::PublishedMetadata;
 
 use fedbridge_saml_core::metadata::publish::{
-    CACHE_DURATION, ENCRYPTION_METHODS, VALIDITY, decryption_certificates, key, signing_certificates, truth,
+    CACHE_DURATION, ENCRYPTION_METHODS, VALIDITY, decryption_certificates, key, logout_services, signing_certificates,
+    truth,
 };
 use fedbridge_saml_core::names;
 use fedbridge_saml_core::random::message_id;
@@ -58,6 +59,7 @@ fn document(sp: &ServiceProvider, keys: &KeyRing, id: &str, now: Timestamp) -> S
     for certificate in decryption_certificates(keys) {
         key(&mut xml, "encryption", certificate, ENCRYPTION_METHODS);
     }
+    logout_services(&mut xml, &sp.slo);
     let policy = sp.settings.name_id_policy.as_ref();
     if let Some(format) = policy.and_then(|policy| policy.format.as_deref()) {
         xml.leaf("md:NameIDFormat", format);

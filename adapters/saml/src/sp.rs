@@ -55,6 +55,8 @@ pub struct ServiceProvider {
     pub acs: String,
     /// Where artifacts come in.
     pub artifact: String,
+    /// Where logout messages come in.
+    pub slo: String,
     pub idp: IdpDescription,
     pub settings: Settings,
     /// The provider's keys as this connection uses them.

@@ -41,7 +41,8 @@ use crate::settings::{LogoutChannel, SpSettings};
 const LIFETIME: Duration = Duration::from_secs(300);
 
 const REFUSED: PageError = PageError::new(400, "The app's logout message could not be accepted.");
-const BUSY: PageError = PageError::new(503, "Too many messages are under way at the moment. Please try again in a minute.");
+const BUSY: PageError =
+    PageError::new(503, "Too many messages are under way at the moment. Please try again in a minute.");
 
 /// Where messages of logout come in.
 pub(crate) fn slo_address(tenant: &Tenant) -> String {

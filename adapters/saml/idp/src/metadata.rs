@@ -7,12 +7,13 @@ use fedbridge_contract::logout::Party;
 use fedbridge_contract::services::Sighting;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_saml_core::metadata::publish::{
-    CACHE_DURATION, ENCRYPTION_METHODS, VALIDITY, decryption_certificates, key, signing_certificates,
+    CACHE_DURATION, ENCRYPTION_METHODS, VALIDITY, decryption_certificates, key, logout_services, signing_certificates,
 };
 use fedbridge_saml_core::names;
 use fedbridge_saml_core::random::message_id;
 use fedbridge_saml_core::writer::XmlWriter;
 
+use crate::logout::slo_address;
 use crate::page::Exchange;
 use crate::provider::{entity_id, sso_address};
 
@@ -58,6 +59,7 @@ pub(crate) fn document(tenant: &Tenant, id: &str, now: Timestamp) -> String {
     for certificate in decryption_certificates(&tenant.keys) {
         key(&mut xml, "encryption", certificate, ENCRYPTION_METHODS);
     }
+    logout_services(&mut xml, &slo_address(tenant));
     for format in [names::FORMAT_PERSISTENT, names::FORMAT_TRANSIENT, names::FORMAT_EMAIL, names::FORMAT_UNSPECIFIED] {
         xml.leaf("md:NameIDFormat", format);
     }
