@@ -7,6 +7,7 @@ use fedbridge_contract::factory::Registry;
 use fedbridge_contract::services::Services;
 use fedbridge_oidc::op::OpenIdProvider;
 use fedbridge_saml::SamlFactory;
+use fedbridge_saml_idp::SamlIdentityProvider;
 
 /// Upstream adapters, by the word that `protocol:` takes.
 pub fn upstreams() -> Registry {
@@ -15,7 +16,7 @@ pub fn upstreams() -> Registry {
 
 /// Downstream adapters. The first one that declares a route answers it.
 pub fn downstreams(services: &Services) -> Vec<Arc<dyn Downstream>> {
-    vec![Arc::new(OpenIdProvider::new(services.clone()))]
+    vec![Arc::new(OpenIdProvider::new(services.clone())), Arc::new(SamlIdentityProvider::new(services.clone()))]
 }
 
 /// What adapters need once per process, with the proof that it took.
