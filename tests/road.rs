@@ -1,5 +1,8 @@
 //! The hub's road with the fake adapter: no HTTP, no XML, a clock that the test moves.
 
+mod logout;
+mod unsolicited;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -7,16 +10,16 @@ use std::time::Duration;
 
 use fedbridge::Foundation;
 use fedbridge::settings::Settings;
-use fedbridge::wiring::wire;
+use fedbridge::wiring::{Wired, wire};
 use fedbridge_contract::config::AppKind;
 use fedbridge_contract::factory::Registry;
 use fedbridge_contract::http::{HttpInput, Method, Reply, ReplyKind};
 use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
-use fedbridge_contract::services::{Clock, Counters};
+use fedbridge_contract::services::{Clock, Counters, Egress};
 use fedbridge_contract::time::Timestamp;
-use fedbridge_fake::FakeFactory;
+use fedbridge_fake::{FakeDownstream, FakeFactory};
 use fedbridge_hub::ports::{ConfigStore as _, TraceFilter, TraceStore as _};
-use fedbridge_hub::run::{Hub, Observer, Recorder};
+use fedbridge_hub::run::{Builder, Hub, Observer, Recorder, Snapshot, Snapshots};
 use fedbridge_hub::spec::{
     AppSpec, ConfigChange, ConnectionSpec, Managed, MappingSpec, StoredApp, StoredConnection, StoredTenant,
     SubjectType, TenantSpec,
@@ -28,6 +31,7 @@ use url::Url;
 use crate::support::Scratch;
 use crate::support::scripted::CHALLENGE;
 
+const BASE: &str = "http://127.0.0.1:8080/";
 const REDIRECT: &str = "http://127.0.0.1:9/callback";
 
 struct Silent;
@@ -56,7 +60,14 @@ struct World {
     foundation: Foundation,
     clock: Arc<TestClock>,
     cookies: Vec<(String, String)>,
+    wired: Rewired,
     _scratch: Scratch,
+}
+
+/// What a test needs to change the configuration under way.
+struct Rewired {
+    builder: Arc<Builder>,
+    snapshots: Arc<Snapshots>,
 }
 
 fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(last: u8) -> T {
@@ -80,8 +91,40 @@ fn connection(number: u8, slug: &str, settings: Value, mapping: Value) -> Config
     })
 }
 
+/// An app of the fake downstream.
+fn app(number: u8, name: &str, settings: Value) -> ConfigChange {
+    ConfigChange::PutApp(StoredApp {
+        tenant: id::<TenantId>(1),
+        id: id::<AppId>(number),
+        managed: Managed::Elsewhere,
+        spec: AppSpec {
+            kind: AppKind::SamlSp,
+            name: name.into(),
+            protocol_name: None,
+            display_name: name.into(),
+            enabled: true,
+            connections: None,
+            release: vec![],
+            claims: Default::default(),
+            subject_type: SubjectType::Public,
+            groups: vec![],
+            settings,
+        },
+    })
+}
+
 impl World {
     async fn new(connections: Vec<ConfigChange>, subject_type: SubjectType) -> Self {
+        Self::with(connections, subject_type, |_| {}, None).await
+    }
+
+    /// Beside the OpenID Connect client, apps of the fake downstream, and the way out that calls take.
+    async fn with(
+        connections: Vec<ConfigChange>,
+        subject_type: SubjectType,
+        change: impl FnOnce(&mut Hub),
+        egress: Option<Arc<dyn Egress>>,
+    ) -> Self {
         let scratch = Scratch::new("road");
         let env = [
             ("FEDBRIDGE_DATABASE_URL", format!("sqlite://{}", scratch.path().join("road.db").display())),
@@ -92,6 +135,9 @@ impl World {
         let mut foundation = Foundation::open(&settings).await.unwrap();
         let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000_000)));
         foundation.clock = Arc::clone(&clock) as _;
+        if let Some(egress) = egress {
+            foundation.egress = egress;
+        }
         let tenant = id::<TenantId>(1);
         let mut changes = vec![ConfigChange::PutTenant(StoredTenant {
             id: tenant,
@@ -133,9 +179,14 @@ impl World {
         let version = foundation.system.version().await.unwrap();
         foundation.system.apply(version, &changes).await.unwrap();
         let registry = Registry::default().with(Arc::new(FakeFactory));
-        let wired = wire(&foundation, registry, Arc::new(Silent)).await.unwrap();
-        let (hub, recorder) = (wired.hub, wired.recorder);
-        Self { hub, recorder, foundation, clock, cookies: Vec::new(), _scratch: scratch }
+        let Wired { mut hub, builder, snapshots, recorder } =
+            wire(&foundation, registry, Arc::new(Silent)).await.unwrap();
+        let own = Arc::get_mut(&mut hub).unwrap();
+        own.downstreams.retain(|downstream| downstream.kind() == AppKind::OidcClient);
+        own.downstreams.push(Arc::new(FakeDownstream));
+        change(own);
+        let wired = Rewired { builder, snapshots };
+        Self { hub, recorder, foundation, clock, cookies: Vec::new(), wired, _scratch: scratch }
     }
 
     /// Follows our own addresses until something else comes.
@@ -144,7 +195,7 @@ impl World {
         loop {
             let reply = self.step(&url).await;
             match &reply.kind {
-                ReplyKind::Redirect(location) if !location.starts_with(REDIRECT) => url = location.clone(),
+                ReplyKind::Redirect(location) if location.starts_with(BASE) => url = location.clone(),
                 _ => return reply,
             }
         }
@@ -152,6 +203,19 @@ impl World {
 
     /// One request.
     async fn step(&mut self, url: &str) -> Reply {
+        self.request(Method::Get, url, String::new()).await
+    }
+
+    /// A form sent.
+    async fn post(&mut self, url: &str, form: String) -> Reply {
+        self.request(Method::Post, url, form).await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn request(&mut self, method: Method, url: &str, form: String) -> Reply {
         // No two things happen in the same millisecond, so that the newest trace is one.
         self.clock.0.fetch_add(1, Ordering::Relaxed);
         let url = Url::parse(url).unwrap();
@@ -165,12 +229,12 @@ impl World {
         };
         let resolved = resolved.unwrap_or_else(|| panic!("nothing at {url}"));
         let input = HttpInput {
-            method: Method::Get,
+            method,
             route: resolved.route.path,
             last_segment: resolved.last_segment,
             query: url.query().unwrap_or_default().to_owned(),
-            body: Default::default(),
-            content_type: None,
+            body: form.into(),
+            content_type: (method == Method::Post).then(|| "application/x-www-form-urlencoded".to_owned()),
             authorization: None,
             origin: None,
             accept_language: None,
@@ -194,6 +258,16 @@ impl World {
              &scope=openid%20email%20groups&state=s&code_challenge={CHALLENGE}&code_challenge_method=S256{more}"
         );
         self.visit(&url).await
+    }
+
+    /// Applies a change, and puts it in force as a reload would.
+    async fn apply(&self, changes: &[ConfigChange]) {
+        let system = &self.foundation.system;
+        system.apply(system.version().await.unwrap(), changes).await.unwrap();
+        let configuration = system.load().await.unwrap();
+        let tenant = self.wired.builder.tenant(&configuration.tenants[&id::<TenantId>(1)]).unwrap();
+        let by_slug = [("acme".to_owned(), Arc::new(tenant))].into();
+        self.wired.snapshots.replace(Snapshot { version: configuration.version, by_slug });
     }
 
     async fn newest_cause(&self) -> (String, String) {

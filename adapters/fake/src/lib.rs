@@ -9,26 +9,39 @@
 //! protocol: fake
 //! subject: alice
 //! attributes: { mail: [alice@acme.example] }
-//! refuse: null        # or: login_required, denied, broken
+//! refuse: null        # or: login_required, denied, broken, key_unknown
+//! logout: null        # or: front, back
+//! unsolicited: null   # or: { app: portal, accept: false, targets: [...] }
 //! ```
 
+mod downstream;
+mod logout;
+
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use fedbridge_contract::config::AppKind;
 use fedbridge_contract::error::{Complaint, ProtocolError};
 use fedbridge_contract::factory::{AdapterFactory, Field, Open};
 use fedbridge_contract::http::{HttpInput, Method, Route};
 use fedbridge_contract::identity::{
-    Attributes, AuthenticatedIdentity, AuthnFacts, Onward, UpstreamSession, UpstreamSubject,
+    Attributes, AuthenticatedIdentity, AuthnFacts, OneTimeKey, Onward, UpstreamSession, UpstreamSubject,
 };
+use fedbridge_contract::logout::UpstreamLogout;
 use fedbridge_contract::proof::Minter;
+use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::{
-    Adapter, Answer, Begun, Challenge, Correlation, LoginOutcome, Start, UpstreamLogin, UpstreamRefusal,
-    UpstreamRefusalKind,
+    Adapter, Answer, Begun, Challenge, Correlation, LoginOutcome, Start, UnsolicitedAnswer, UnsolicitedMode,
+    UnsolicitedPolicy, UpstreamLogin, UpstreamRefusal, UpstreamRefusalKind,
 };
 use serde::Deserialize;
 use serde_json::Value;
+
+use logout::{FakeChannel, FakeLogout};
+
+pub use downstream::FakeDownstream;
 
 /// Opens fake connections.
 pub struct FakeFactory;
@@ -46,22 +59,40 @@ impl AdapterFactory for FakeFactory {
         &[
             Field { name: "subject", help: "who logs in", required: true, secret: false },
             Field { name: "attributes", help: "names with lists of values", required: false, secret: false },
-            Field { name: "refuse", help: "login_required, denied or broken", required: false, secret: false },
+            Field {
+                name: "refuse",
+                help: "login_required, denied, broken or key_unknown",
+                required: false,
+                secret: false,
+            },
+            Field { name: "logout", help: "front or back", required: false, secret: false },
+            Field { name: "unsolicited", help: "app, accept and targets", required: false, secret: false },
         ]
     }
 
     /// Strict: an unknown field is a complaint. No network.
     fn open(&self, input: Open<'_>) -> Result<Adapter, Vec<Complaint>> {
         let login = FakeLogin::open(&input.address, input.settings).map_err(|complaint| vec![complaint])?;
-        Ok(Adapter { login: Some(Box::new(login)), ..Adapter::default() })
+        let logout: Option<Box<dyn UpstreamLogout>> = match login.script.logout {
+            Some(channel) => {
+                Some(Box::new(FakeLogout { address: input.address, connection: input.connection, channel }))
+            }
+            None => None,
+        };
+        Ok(Adapter { login: Some(Box::new(login)), logout, ..Adapter::default() })
     }
 }
 
 impl FakeLogin {
     fn open(address: &str, settings: &Value) -> Result<Self, Complaint> {
-        let script = serde_json::from_value(settings.clone())
+        let script: Script = serde_json::from_value(settings.clone())
             .map_err(|error| Complaint::new("", format!("the fake's settings can't be read: {error}")))?;
-        Ok(Self { answer: format!("{address}/{}", ROUTES[0].path), script })
+        let policy = script.unsolicited.as_ref().map(|unsolicited| UnsolicitedPolicy {
+            app: (AppKind::SamlSp, unsolicited.app.clone()),
+            mode: if unsolicited.accept { UnsolicitedMode::Accept } else { UnsolicitedMode::Bounce },
+            targets: unsolicited.targets.clone(),
+        });
+        Ok(Self { answer: format!("{address}/{}", ROUTES[0].path), script, policy })
     }
 }
 
@@ -72,6 +103,18 @@ struct Script {
     #[serde(default)]
     attributes: BTreeMap<String, Vec<String>>,
     refuse: Option<Refuse>,
+    logout: Option<FakeChannel>,
+    unsolicited: Option<Unsolicited>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unsolicited {
+    app: String,
+    #[serde(default)]
+    accept: bool,
+    #[serde(default)]
+    targets: Vec<String>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -80,11 +123,13 @@ enum Refuse {
     LoginRequired,
     Denied,
     Broken,
+    KeyUnknown,
 }
 
 struct FakeLogin {
     answer: String,
     script: Script,
+    policy: Option<UnsolicitedPolicy>,
 }
 
 const ROUTES: &[Route] = &[Route { path: "fake/answer", methods: &[Method::Get], cors: false }];
@@ -107,18 +152,53 @@ impl UpstreamLogin for FakeLogin {
     fn correlate(&self, input: &HttpInput) -> Correlation {
         match input.query_params().into_iter().find(|(name, _)| name == "handle") {
             Some((_, handle)) => Correlation::Handle(handle),
-            None => Correlation::Unsolicited { target: None },
+            None => Correlation::Unsolicited { target: param(input, "target") },
         }
     }
 
     async fn complete(&self, answer: Answer<'_>, minter: Minter, trace: &mut TraceLog) -> LoginOutcome {
-        trace.received(answer.now, "fake answer", true, vec![("subject", self.script.subject.clone())]);
+        self.verify(answer.state, Vec::new(), answer.now, minter, trace)
+    }
+
+    fn unsolicited(&self) -> Option<&UnsolicitedPolicy> {
+        self.policy.as_ref()
+    }
+
+    async fn complete_unsolicited(
+        &self,
+        answer: UnsolicitedAnswer<'_>,
+        minter: Minter,
+        trace: &mut TraceLog,
+    ) -> LoginOutcome {
+        let once = param(answer.input, "id").map(|key| OneTimeKey {
+            purpose: "fake.answer",
+            key,
+            expires: answer.now + Duration::from_secs(600),
+        });
+        self.verify(b"fake", once.into_iter().collect(), answer.now, minter, trace)
+    }
+}
+
+impl FakeLogin {
+    fn verify(
+        &self,
+        state: &[u8],
+        once: Vec<OneTimeKey>,
+        now: Timestamp,
+        minter: Minter,
+        trace: &mut TraceLog,
+    ) -> LoginOutcome {
+        trace.received(now, "fake answer", true, vec![("subject", self.script.subject.clone())]);
         match self.script.refuse {
             Some(Refuse::LoginRequired) => return refused(UpstreamRefusalKind::LoginRequired),
             Some(Refuse::Denied) => return refused(UpstreamRefusalKind::Denied),
+            Some(Refuse::KeyUnknown) => {
+                trace.check("the key is known", "", "known", "unknown", false);
+                return LoginOutcome::KeyUnknown(ProtocolError::new("key", "The key is unknown.", "scripted"));
+            }
             _ => {}
         }
-        let sound = self.script.refuse.is_none() && answer.state == b"fake";
+        let sound = self.script.refuse.is_none() && state == b"fake";
         if !trace.check("the answer is sound", "", "sound", if sound { "sound" } else { "broken" }, sound) {
             return LoginOutcome::Rejected(ProtocolError::new("broken", "The answer is broken.", "scripted"));
         }
@@ -135,19 +215,27 @@ impl UpstreamLogin for FakeLogin {
             },
             attributes,
             authn: AuthnFacts {
-                auth_time: answer.now,
+                auth_time: now,
                 acr: None,
                 amr: vec!["user".into()],
                 authority: None,
                 authorities: Vec::new(),
             },
-            session: UpstreamSession::default(),
+            session: UpstreamSession {
+                logout_key: self.script.logout.map(|_| self.script.subject.clone()),
+                ..UpstreamSession::default()
+            },
             onward: Onward::Unrestricted,
-            once: Vec::new(),
+            once,
             // The last step, when every check has passed.
             proof: minter.mint(),
         }))
     }
+}
+
+/// A parameter of the query.
+fn param(input: &HttpInput, name: &str) -> Option<String> {
+    input.query_params().into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
 fn refused(kind: UpstreamRefusalKind) -> LoginOutcome {

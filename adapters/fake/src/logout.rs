@@ -1,0 +1,93 @@
+//! The scripted upstream's side of logout. Its messages are query parameters:
+//! `?logout=SUBJECT` asks, `?answer=ID&told=done` answers.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use fedbridge_contract::config::Tenant;
+use fedbridge_contract::error::ProtocolError;
+use fedbridge_contract::http::{HttpInput, Method, Reply, Route};
+use fedbridge_contract::ids::ConnectionId;
+use fedbridge_contract::logout::{
+    Channel, LogoutEnd, LogoutMessage, LogoutSelector, LogoutStart, Notice, PeerLogout, ReceivedLogout, Told,
+    UpstreamLogout,
+};
+use fedbridge_contract::services::{EgressPost, Fetched};
+use fedbridge_contract::trace::TraceLog;
+use fedbridge_contract::upstream::Challenge;
+use serde::Deserialize;
+
+use crate::param;
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+pub enum FakeChannel {
+    Front,
+    Back,
+}
+
+pub struct FakeLogout {
+    pub address: String,
+    pub connection: ConnectionId,
+    pub channel: FakeChannel,
+}
+
+#[async_trait]
+impl UpstreamLogout for FakeLogout {
+    fn routes(&self) -> &'static [Route] {
+        &[Route { path: "fake/logout", methods: &[Method::Get], cors: false }]
+    }
+
+    async fn notice(&self, start: LogoutStart<'_>, trace: &mut TraceLog) -> Result<Notice, ProtocolError> {
+        trace.sent(start.now, "fake logout request", vec![("id", start.id.to_string())]);
+        Ok(match self.channel {
+            // As everywhere in the fake, the upstream is itself, and says yes.
+            FakeChannel::Front => {
+                let location = format!("{}/fake/logout?answer={}&told=done", self.address, start.id);
+                Notice::Front(Challenge::Redirect(location))
+            }
+            FakeChannel::Back => Notice::Back(EgressPost {
+                url: format!("{}/fake/logout", self.address),
+                content_type: "text/plain".into(),
+                headers: Vec::new(),
+                body: start.id.to_string(),
+            }),
+        })
+    }
+
+    async fn told(&self, _: LogoutStart<'_>, answer: &Fetched) -> Told {
+        if answer.status == 200 { Told::Done } else { Told::Refused }
+    }
+
+    async fn receive(&self, message: LogoutMessage<'_>, trace: &mut TraceLog) -> ReceivedLogout {
+        trace.received(message.now, "fake logout message", true, Vec::new());
+        let read = |name| param(message.input, name);
+        if let Some(id) = read("answer").and_then(|id| id.parse().ok()) {
+            return ReceivedLogout::Answer { id, told: told(message.input) };
+        }
+        let Some(key) = read("logout") else {
+            trace.check("a logout message", "", "a request or an answer", "neither", false);
+            return ReceivedLogout::Reply(Reply::body(400, "text/plain", "neither"));
+        };
+        ReceivedLogout::Request(Box::new(PeerLogout {
+            selector: LogoutSelector::Upstream { connection: self.connection, key, indexes: Vec::new() },
+            channel: if read("back").is_some() { Channel::Back } else { Channel::Front },
+            once: Vec::new(),
+            continuation: b"upstream".to_vec(),
+            framed_by: read("framed_by"),
+        }))
+    }
+
+    async fn conclude(&self, _: &Arc<Tenant>, continuation: &[u8], end: LogoutEnd) -> Reply {
+        Reply::redirect(format!("http://idp.example/out?for={}&end={end:?}", String::from_utf8_lossy(continuation)))
+    }
+}
+
+pub fn told(input: &HttpInput) -> Told {
+    match param(input, "told").as_deref() {
+        Some("done") => Told::Done,
+        Some("partial") => Told::Partial,
+        Some("refused") => Told::Refused,
+        _ => Told::Silent,
+    }
+}
