@@ -2,11 +2,15 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fedbridge_contract::grant::{Redeemed, Rotated};
-use fedbridge_contract::ids::TransactionId;
+use fedbridge_contract::ids::{AppId, LogoutId, TransactionId};
+use fedbridge_contract::logout::Participant;
 use fedbridge_contract::services::{Grants as _, RefreshLifetimes, Rotation};
-use fedbridge_hub::ports::{Command, GuardFailed, LoginStore as _, NewTransaction, Unit, UnitError};
+use fedbridge_hub::ports::{
+    Command, GuardFailed, LoginStore as _, LogoutStore as _, NewLogout, NewTransaction, Unit, UnitError,
+};
 use fedbridge_keys::OpensslRng;
 use fedbridge_store::Store;
 
@@ -27,6 +31,50 @@ pub async fn one_redemption_wins(database: Database) {
     .await;
     assert_eq!(all.iter().filter(|one| **one == Redeemed::Now).count(), 1);
     assert_eq!(all.iter().filter(|one| **one == Redeemed::Before).count(), MANY - 1);
+}
+
+/// Apps join a session while it ends: each is told of the end, or was refused.
+pub async fn every_joiner_is_told_or_refused(database: Database) {
+    let (world, stores) = two(&database).await;
+    let login = world.login("ada", &["openid"]).await;
+    let id = LogoutId::at(at(1), &OpensslRng);
+    let turn = Arc::new(AtomicUsize::new(0));
+    let all = race(&stores, {
+        let world = Arc::clone(&world);
+        move |store| {
+            let (world, session) = (Arc::clone(&world), login.session);
+            // One in the middle ends the session, the others join it.
+            let ends = turn.fetch_add(1, Ordering::Relaxed) == MANY / 2;
+            async move {
+                let app = AppId::random(&OpensslRng);
+                let commands = if ends {
+                    let new = NewLogout { id, sessions: vec![session], expires: at(900), sealed: vec![] };
+                    vec![Command::EndSession(session), Command::OpenLogout(new)]
+                } else {
+                    let participant = Participant { app, key: "ada".into(), index: None, memory: true.into() };
+                    let touch = Command::TouchSession { session, idle_expires: at(1000) };
+                    vec![touch, Command::Join { session, expires: at(3600), participant }]
+                };
+                match store.commit(world.tenant, Unit { commands, now: at(1) }).await {
+                    Ok(()) if ends => {
+                        store.spread(world.tenant, id, None, at(1)).await.unwrap();
+                        None
+                    }
+                    Ok(()) => Some(app),
+                    Err(UnitError::Guard(GuardFailed::SessionEnded)) => None,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+    })
+    .await;
+    let mut joined: Vec<AppId> = all.into_iter().flatten().collect();
+    joined.sort();
+    let notices = stores[0].logout(world.tenant, id).await.unwrap().unwrap().notices;
+    let mut told: Vec<AppId> = notices.iter().map(|notice| notice.participant.app).collect();
+    told.sort();
+    assert_eq!(told, joined);
+    assert_eq!(database.count("participants").await, 0);
 }
 
 pub async fn one_rotation_wins(database: Database) {

@@ -2,7 +2,10 @@
 
 use fedbridge_contract::documents::{Drift, DriftEffect};
 use fedbridge_contract::logout::Party;
-use fedbridge_hub::ports::{ConfigStore as _, HeldDocument, NewDocument, StoredDocument};
+use std::time::Duration;
+
+use fedbridge_hub::ports::{ConfigStore as _, DocumentStore as _, HeldDocument, Look, NewDocument, StoredDocument};
+use fedbridge_store::{Store, SystemStore};
 use fedbridge_hub::spec::ConfigChange;
 
 use crate::support::{Database, World, at};
@@ -51,4 +54,95 @@ pub async fn documents_come_with_the_configuration(database: Database) {
     assert_eq!(apply(&[delete]).await, [moved]);
     let gone = ConfigChange::DeleteConnection { tenant: world.tenant, id: world.connection, with_people: true };
     assert_eq!(apply(&[gone]).await, [], "a document goes with its connection");
+}
+
+/// A tenant whose connection has a document that is due at 600.
+async fn fetched(store: &Store) -> (World, SystemStore) {
+    let world = World::new(store, "acme").await;
+    let system = store.system();
+    let current = NewDocument {
+        xml: "<first/>".into(),
+        etag: None,
+        valid_until: None,
+        fetched: at(1),
+        next_look: at(600),
+    };
+    let document = StoredDocument {
+        tenant: world.tenant,
+        party: Party::Connection(world.connection),
+        url: "https://idp.example/metadata".into(),
+        current,
+        last_look: at(1),
+        next_look: at(600),
+        failures: 0,
+        last_failure: None,
+        held: None,
+    };
+    system.apply(system.version().await.unwrap(), &[ConfigChange::PutDocument(document)]).await.unwrap();
+    (world, system)
+}
+
+pub async fn one_of_two_nodes_looks(database: Database) {
+    let store = database.open().await;
+    let (world, system) = fetched(&store).await;
+    let other = database.open().await.system();
+    let lease = Duration::from_secs(120);
+    assert_eq!(system.claim_due(at(599), lease, 10).await.unwrap(), []);
+    let (one, two) = tokio::join!(system.claim_due(at(600), lease, 10), other.claim_due(at(600), lease, 10));
+    assert_eq!(one.unwrap().len() + two.unwrap().len(), 1);
+    assert_eq!(system.claim_due(at(719), lease, 10).await.unwrap(), [], "the lease holds");
+    assert_eq!(other.claim_due(at(720), lease, 10).await.unwrap().len(), 1, "who died is followed");
+
+    let party = Party::Connection(world.connection);
+    let version = system.version().await.unwrap();
+    let look = |result| Look { at: at(730), next: at(800), result };
+    system.looked(world.tenant, party, look(Err("no answer".into()))).await.unwrap();
+    system.looked(world.tenant, party, look(Err("no answer".into()))).await.unwrap();
+    let seen = system.document(world.tenant, party).await.unwrap().unwrap();
+    assert_eq!((seen.failures, seen.last_failure.as_deref(), seen.next_look), (2, Some("no answer"), at(800)));
+    assert_eq!(seen.current.xml, "<first/>", "the last good one stays");
+    system.looked(world.tenant, party, look(Ok(Some("tag".into())))).await.unwrap();
+    let seen = system.document(world.tenant, party).await.unwrap().unwrap();
+    assert_eq!((seen.failures, seen.last_failure, seen.current.etag.as_deref()), (0, None, Some("tag")));
+    assert_eq!(system.version().await.unwrap(), version, "a look changes nothing that counts");
+}
+
+pub async fn a_document_is_put_in_force_once(database: Database) {
+    let store = database.open().await;
+    let (world, system) = fetched(&store).await;
+    let party = Party::Connection(world.connection);
+    let version = system.version().await.unwrap();
+    let first = openssl::sha::sha256(b"<first/>");
+    let new = |xml: &str| NewDocument {
+        xml: xml.to_owned(),
+        etag: None,
+        valid_until: Some(at(9000)),
+        fetched: at(700),
+        next_look: at(900),
+    };
+    let (second, third) = (new("<second/>"), new("<third/>"));
+    let (one, two) = tokio::join!(
+        system.adopt(world.tenant, party, &first, &second),
+        system.adopt(world.tenant, party, &first, &third)
+    );
+    assert!(one.unwrap() != two.unwrap(), "one of the two wins");
+    assert_eq!(system.version().await.unwrap(), version + 1);
+    let (_, changed, _) = system.load_since(version).await.unwrap();
+    assert_eq!(changed.len(), 1, "every node takes it over");
+    assert_ne!(changed[0].documents[0].current.xml, "<first/>");
+    let foreign = Party::App(world.app);
+    assert!(!system.adopt(world.tenant, foreign, &first, &second).await.unwrap());
+}
+
+pub async fn what_waits_stays_beside(database: Database) {
+    let store = database.open().await;
+    let (world, system) = fetched(&store).await;
+    let party = Party::Connection(world.connection);
+    let drift = Drift { what: "host".into(), before: Some("a".into()), after: None, effect: DriftEffect::Weakens };
+    let held = HeldDocument { xml: "<evil/>".into(), drift: vec![drift], since: at(3) };
+    system.hold(world.tenant, party, &held).await.unwrap();
+    let seen = system.document(world.tenant, party).await.unwrap().unwrap();
+    assert_eq!((seen.held, seen.current.xml.as_str()), (Some(held), "<first/>"));
+    assert!(system.release(world.tenant, party).await.unwrap());
+    assert!(!system.release(world.tenant, party).await.unwrap(), "nothing waits any more");
 }

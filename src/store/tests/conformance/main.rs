@@ -50,12 +50,14 @@ mod run {
     on_both!(admins: administrators_are_made_once, a_setup_code_is_good_once, api_keys_are_made_and_revoked,
         a_rotation_keeps_the_text_before_for_a_while, one_of_many_uses_or_rotations_wins, tenants_take_theirs_along,
         nothing_in_the_store_lets_anybody_in);
-    on_both!(contention: one_redemption_wins, one_rotation_wins, one_replay_wins, one_link_wins);
+    on_both!(contention: one_redemption_wins, one_rotation_wins, one_replay_wins, one_link_wins,
+        every_joiner_is_told_or_refused);
     on_both!(isolation: tenants_never_see_each_other);
     on_both!(janitor: expired_rows_go_and_others_stay, a_grant_outlives_its_longest_token,
         a_bound_that_was_met_is_told);
     on_both!(sealing: secrets_and_claims_are_unreadable, another_master_key_opens_nothing);
-    on_both!(documents: documents_come_with_the_configuration);
+    on_both!(documents: documents_come_with_the_configuration, one_of_two_nodes_looks,
+        a_document_is_put_in_force_once, what_waits_stays_beside);
     on_both!(logouts: sessions_are_found_by_what_peers_call_them, a_logout_tells_everybody_but_its_asker_once,
         the_outbox_leases_and_gives_up);
     on_both!(handles: a_handle_is_taken_once, a_persistent_identifier_stays);
