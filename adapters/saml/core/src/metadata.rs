@@ -1,5 +1,6 @@
 //! Metadata of both sides: the partner's is imported, ours is published.
 
+pub mod drift;
 mod entities;
 pub mod import;
 mod parts;
@@ -11,5 +12,5 @@ pub mod sp;
 pub use crate::trust::TrustedKey;
 pub use import::{IdpDescription, RequestBinding, SsoEndpoint};
 pub use parts::{EncryptionKey, LogoutBinding, LogoutEndpoint, logout_endpoint};
-pub use signed::verify_document;
+pub use signed::{pinned_keys, verify_document};
 pub use sp::{AcsBinding, AcsEndpoint, SpDescription, import_sp};

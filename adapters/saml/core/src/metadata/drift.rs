@@ -1,0 +1,245 @@
+//! What a new document of a partner changes, in meaning and not in text.
+//!
+//! Keys and addresses may come and go while enough of what was known stays. Whatever would let somebody
+//! else in waits for approval: another entity, another host, a lost signing flag, no known key left.
+
+use fedbridge_contract::documents::{Drift, DriftEffect};
+use url::Url;
+
+use super::import::{IdpDescription, RequestBinding};
+use super::parts::{EncryptionKey, LogoutBinding, LogoutEndpoint};
+use super::sp::{AcsBinding, SpDescription};
+use crate::trust::TrustedKey;
+
+/// What is different about an identity provider.
+pub fn idp_drift(before: &IdpDescription, after: &IdpDescription) -> Vec<Drift> {
+    let mut found = Found::default();
+    found.text("entity ID", &before.entity_id, &after.entity_id, DriftEffect::Weakens);
+    found.signing_keys(&before.signing, &after.signing);
+    found.encryption_keys(&before.encryption, &after.encryption);
+    found.flag("signed requests wanted", before.want_authn_requests_signed, after.want_authn_requests_signed);
+    let hosts = |idp: &IdpDescription| {
+        let sso = idp.sso.iter().map(|endpoint| endpoint.location.clone());
+        let artifacts = idp.artifact_resolution.iter().map(|(_, location)| location.clone());
+        sso.chain(logout_addresses(&idp.slo)).chain(artifacts).collect::<Vec<_>>()
+    };
+    let known = hosts(before);
+    let sso = |idp: &IdpDescription| {
+        let each = idp.sso.iter().map(|endpoint| (sso_name(endpoint.binding), endpoint.location.clone()));
+        each.collect::<Vec<_>>()
+    };
+    found.addresses(sso(before), sso(after), &known);
+    found.addresses(logout(&before.slo), logout(&after.slo), &known);
+    let artifacts = |idp: &IdpDescription| {
+        let each = idp.artifact_resolution.iter();
+        each.map(|(index, location)| (format!("artifact resolution address {index}"), location.clone())).collect()
+    };
+    found.addresses(artifacts(before), artifacts(after), &known);
+    found.formats(&before.name_id_formats, &after.name_id_formats);
+    found.0
+}
+
+/// What is different about a service provider.
+pub fn sp_drift(before: &SpDescription, after: &SpDescription) -> Vec<Drift> {
+    let mut found = Found::default();
+    found.text("entity ID", &before.entity_id, &after.entity_id, DriftEffect::Weakens);
+    found.signing_keys(&before.signing, &after.signing);
+    found.encryption_keys(&before.encryption, &after.encryption);
+    found.flag("signed requests", before.authn_requests_signed, after.authn_requests_signed);
+    found.flag("signed assertions wanted", before.want_assertions_signed, after.want_assertions_signed);
+    let acs = |sp: &SpDescription| {
+        let name = |binding, index| match binding {
+            AcsBinding::Post => format!("answer address {index} (post)"),
+            AcsBinding::Artifact => format!("answer address {index} (artifact)"),
+        };
+        let each = sp.acs.iter().map(|endpoint| (name(endpoint.binding, endpoint.index), endpoint.location.clone()));
+        each.collect::<Vec<_>>()
+    };
+    let answers = before.acs.iter().map(|endpoint| endpoint.location.clone());
+    let known: Vec<_> = answers.chain(logout_addresses(&before.slo)).collect();
+    found.addresses(acs(before), acs(after), &known);
+    let default = |sp: &SpDescription| sp.default_acs().map(|endpoint| endpoint.text.clone()).unwrap_or_default();
+    found.text("default answer address", &default(before), &default(after), DriftEffect::Neutral);
+    found.addresses(logout(&before.slo), logout(&after.slo), &known);
+    found.formats(&before.name_id_formats, &after.name_id_formats);
+    found.0
+}
+
+fn sso_name(binding: RequestBinding) -> String {
+    match binding {
+        RequestBinding::Redirect => "single sign-on address (redirect)".into(),
+        RequestBinding::Post => "single sign-on address (post)".into(),
+    }
+}
+
+fn logout(endpoints: &[LogoutEndpoint]) -> Vec<(String, Url)> {
+    let mut found = Vec::new();
+    for endpoint in endpoints {
+        let binding = match endpoint.binding {
+            LogoutBinding::Redirect => "redirect",
+            LogoutBinding::Post => "post",
+            LogoutBinding::Soap => "SOAP",
+        };
+        found.push((format!("logout address ({binding})"), endpoint.location.clone()));
+        if let Some(answers) = &endpoint.response_location {
+            found.push((format!("logout answer address ({binding})"), answers.clone()));
+        }
+    }
+    found
+}
+
+fn logout_addresses(endpoints: &[LogoutEndpoint]) -> impl Iterator<Item = Url> {
+    logout(endpoints).into_iter().map(|(_, location)| location)
+}
+
+#[derive(Default)]
+struct Found(Vec<Drift>);
+
+impl Found {
+    fn push(&mut self, what: impl Into<String>, before: Option<String>, after: Option<String>, effect: DriftEffect) {
+        self.0.push(Drift { what: what.into(), before, after, effect });
+    }
+
+    fn text(&mut self, what: &str, before: &str, after: &str, effect: DriftEffect) {
+        if before != after {
+            let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            self.push(what, text(before), text(after), effect);
+        }
+    }
+
+    /// A flag that asks for signatures: losing it weakens.
+    fn flag(&mut self, what: &str, before: bool, after: bool) {
+        if before != after {
+            let effect = if before { DriftEffect::Weakens } else { DriftEffect::Neutral };
+            self.push(what, Some(before.to_string()), Some(after.to_string()), effect);
+        }
+    }
+
+    fn signing_keys(&mut self, before: &[TrustedKey], after: &[TrustedKey]) {
+        let print = |key: &TrustedKey| key.key.fingerprint().to_string();
+        let label = |key: &TrustedKey| key.label.clone();
+        let both = |keys: &[TrustedKey]| keys.iter().map(|key| (print(key), label(key))).collect::<Vec<_>>();
+        self.keys("signing", &both(before), &both(after));
+    }
+
+    fn encryption_keys(&mut self, before: &[EncryptionKey], after: &[EncryptionKey]) {
+        let print = |key: &EncryptionKey| {
+            openssl::sha::sha256(&key.certificate).iter().map(|octet| format!("{octet:02x}")).collect::<String>()
+        };
+        let both =
+            |keys: &[EncryptionKey]| keys.iter().map(|key| (print(key), key.label.clone())).collect::<Vec<_>>();
+        self.keys("encryption", &both(before), &both(after));
+    }
+
+    /// Keys by fingerprint and label.
+    fn keys(&mut self, usage: &str, before: &[(String, String)], after: &[(String, String)]) {
+        let has = |keys: &[(String, String)], print: &str| keys.iter().any(|(there, _)| there == print);
+        let name = |print: &str| format!("{usage} key {}…", print.get(..16).unwrap_or(print));
+        for (print, label) in after.iter().filter(|(print, _)| !has(before, print)) {
+            self.push(name(print), None, Some(label.clone()), DriftEffect::Adds);
+        }
+        for (print, label) in before.iter().filter(|(print, _)| !has(after, print)) {
+            self.push(name(print), Some(label.clone()), None, DriftEffect::Removes);
+        }
+        if !before.is_empty() && !before.iter().any(|(print, _)| has(after, print)) {
+            let number = |keys: &[(String, String)]| Some(format!("{} keys", keys.len()));
+            let what = format!("{usage} keys: none of those known is left");
+            self.push(what, number(before), number(after), DriftEffect::Weakens);
+        }
+    }
+
+    /// Addresses by what they are for. A host that nothing went to before weakens.
+    fn addresses(&mut self, before: Vec<(String, Url)>, after: Vec<(String, Url)>, known: &[Url]) {
+        let of = |list: &[(String, Url)], name: &str| -> Vec<Url> {
+            list.iter().filter(|(there, _)| there == name).map(|(_, location)| location.clone()).collect()
+        };
+        let mut names: Vec<&String> = before.iter().chain(&after).map(|(name, _)| name).collect();
+        names.sort();
+        names.dedup();
+        for name in names {
+            let (old, new) = (of(&before, name), of(&after, name));
+            if old == new {
+                continue;
+            }
+            let strange = |location: &&Url| !known.iter().any(|known| known.origin() == location.origin());
+            let effect = match (old.is_empty(), new.is_empty()) {
+                _ if new.iter().any(|location| strange(&location)) => DriftEffect::Weakens,
+                (true, _) => DriftEffect::Adds,
+                (_, true) => DriftEffect::Removes,
+                _ => DriftEffect::Neutral,
+            };
+            let text = |list: &[Url]| {
+                let texts: Vec<_> = list.iter().map(Url::to_string).collect();
+                (!texts.is_empty()).then(|| texts.join(", "))
+            };
+            self.push(name.as_str(), text(&old), text(&new), effect);
+        }
+    }
+
+    fn formats(&mut self, before: &[String], after: &[String]) {
+        self.text("formats of names", &before.join(", "), &after.join(", "), DriftEffect::Neutral);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::metadata::import::import;
+    use crate::testkit::{KeyKind, ScriptedIdp, TestKey};
+    use fedbridge_contract::time::Timestamp;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn read(xml: &str) -> IdpDescription {
+        import(xml.as_bytes(), None, NOW).map_err(|complaints| format!("{complaints:?}")).unwrap()
+    }
+
+    fn effects(before: &str, after: &str) -> Vec<(String, DriftEffect)> {
+        idp_drift(&read(before), &read(after)).into_iter().map(|drift| (drift.what, drift.effect)).collect()
+    }
+
+    #[test]
+    fn text_alone_is_no_drift() {
+        let idp = ScriptedIdp::new("https://idp.example", "https://idp.example/sso");
+        let xml = idp.metadata();
+        let until = xml.replacen("entityID=", "validUntil=\"2030-01-01T00:00:00Z\" ID=\"_x\" entityID=", 1);
+        assert_ne!(xml, until);
+        assert_eq!(effects(&xml, &until), []);
+    }
+
+    #[test]
+    fn keys_come_and_go_while_one_stays() {
+        let keys = [(); 2].map(|()| TestKey::make(KeyKind::P256).unwrap());
+        let idp = ScriptedIdp::new("https://idp.example", "https://idp.example/sso");
+        let with = |keys: &[&TestKey]| idp.metadata_with(keys);
+        let kinds = |before: &[&TestKey], after: &[&TestKey]| {
+            effects(&with(before), &with(after)).into_iter().map(|(_, effect)| effect).collect::<Vec<_>>()
+        };
+        let [a, b] = [&*keys[0], &*keys[1]];
+        use DriftEffect::{Adds, Removes, Weakens};
+        assert_eq!(kinds(&[a], &[a, b]), [Adds]);
+        assert_eq!(kinds(&[a, b], &[b]), [Removes]);
+        assert_eq!(kinds(&[a], &[b]), [Adds, Removes, Weakens]);
+        assert_eq!(kinds(&[a, b], &[b, a]), [], "the order carries no meaning");
+    }
+
+    #[test]
+    fn what_would_let_somebody_else_in_weakens() {
+        let idp = ScriptedIdp::new("https://idp.example", "https://idp.example/sso");
+        let xml = idp.metadata();
+        for (from, to, effect) in [
+            ("entityID=\"https://idp.example\"", "entityID=\"https://evil.example\"", DriftEffect::Weakens),
+            ("Location=\"https://idp.example/sso\"", "Location=\"https://evil.example/sso\"", DriftEffect::Weakens),
+            ("Location=\"https://idp.example/sso\"", "Location=\"https://idp.example:8443/s\"", DriftEffect::Weakens),
+            ("Location=\"https://idp.example/sso\"", "Location=\"https://idp.example/new\"", DriftEffect::Neutral),
+            ("WantAuthnRequestsSigned=\"false\"", "WantAuthnRequestsSigned=\"true\"", DriftEffect::Neutral),
+        ] {
+            let changed = xml.replace(from, to);
+            let found = effects(&xml, &changed);
+            assert!(!found.is_empty() && found.iter().all(|(_, there)| *there == effect), "{to}: {found:?}");
+        }
+        let signed = xml.replace("WantAuthnRequestsSigned=\"false\"", "WantAuthnRequestsSigned=\"true\"");
+        assert_eq!(effects(&signed, &xml), [("signed requests wanted".to_owned(), DriftEffect::Weakens)]);
+    }
+}
