@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fedbridge_contract::documents::PartnerDocuments;
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::{AdapterFactory, Field, Open};
 use fedbridge_contract::upstream::Adapter;
@@ -29,6 +30,10 @@ impl AdapterFactory for SamlFactory {
 
     fn fields(&self) -> &'static [Field] {
         FIELDS
+    }
+
+    fn documents(&self) -> Option<&dyn PartnerDocuments> {
+        Some(self)
     }
 
     fn open(&self, input: Open<'_>) -> Result<Adapter, Vec<Complaint>> {

@@ -4,6 +4,7 @@
 //! the request to the identity). Received XML is read by `fedbridge-saml-core` alone.
 
 pub mod check;
+mod documents;
 pub mod factory;
 mod logout;
 pub mod publish;

@@ -6,7 +6,7 @@ use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::Field;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::UnsolicitedPolicy;
-use fedbridge_saml_core::metadata::RequestBinding;
+use fedbridge_saml_core::metadata::{RequestBinding, pinned_keys};
 use serde_json::{Map, Value};
 use time::{Date, macros::format_description};
 
@@ -246,7 +246,10 @@ fn metadata(reader: &mut Reader, object: &Map<String, Value>) -> String {
         }
         return String::new();
     };
-    reader.only_keys(inner, KEY, &["xml", "url", "refresh"]);
+    reader.only_keys(inner, KEY, &["xml", "url", "refresh", "signed_by"]);
+    if let Some(Err(why)) = reader.text(inner, KEY, "signed_by").map(|pem| pinned_keys(&pem)) {
+        reader.complain("idp_metadata.signed_by", why);
+    }
     let url = reader.text(inner, KEY, "url");
     if let Some(url) = &url
         && url::Url::parse(url).map_or(true, |url| !matches!(url.scheme(), "https" | "http"))

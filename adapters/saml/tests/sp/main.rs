@@ -7,6 +7,7 @@ mod attacks_messages;
 mod attacks_signatures;
 mod contract;
 mod corpus;
+mod documents;
 mod encrypted_parts;
 mod encryption;
 mod imports;

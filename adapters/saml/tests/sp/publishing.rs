@@ -13,6 +13,8 @@ use serde_json::json;
 use crate::schema;
 use crate::support::{ACS, ENTITY, NOW, SP_KEYS, World};
 
+const SLO: &str = "https://bridge.example/t/acme/connections/okta/saml/slo";
+
 fn published(world: &World) -> String {
     let metadata = world.adapter.metadata.as_ref().unwrap();
     assert_eq!(metadata.route().path, "saml/metadata");
@@ -52,7 +54,15 @@ fn publishes_keys_address_and_validity() {
     assert_eq!(acs[0].attribute("index"), Some("0"));
     assert_eq!(acs[0].attribute("isDefault"), Some("true"));
     // Nothing is advertised before it works.
-    assert!(!xml.contains("SingleLogoutService") && !xml.contains("Artifact"));
+    assert!(!xml.contains("Artifact"));
+    let logout = role.elements().filter(|child| child.is(names::METADATA, "SingleLogoutService"));
+    let bindings: Vec<_> = logout
+        .inspect(|service| assert_eq!(service.attribute("Location"), Some(SLO)))
+        .filter_map(|service| service.attribute("Binding"))
+        .collect();
+    for binding in [names::BINDING_REDIRECT, names::BINDING_POST, names::BINDING_SOAP] {
+        assert_eq!(bindings.iter().filter(|there| **there == binding).count(), 1, "{binding}");
+    }
 }
 
 #[test]
