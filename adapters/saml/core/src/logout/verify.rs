@@ -61,6 +61,12 @@ pub fn verify(
     let message = opened.unverified_message();
     let kind = kind(message, carried, trace)?;
     received(message, carried, now, trace);
+    // What can never be accepted is refused before a signature costs anything.
+    let unverified = grammar(trace, shell(message))?;
+    match kind {
+        Kind::Request => drop(grammar(trace, asked(&unverified))?),
+        Kind::Response => drop(grammar(trace, answer(message, &unverified))?),
+    }
     let verified = vouched(&opened, kind, carried, parties, now, trace)?;
     // From here on everything is read from what was signed.
     let element = verified.as_ref().map_or(message, VerifiedElement::element);

@@ -86,6 +86,9 @@ fn identity_provider(writer: &mut XmlWriter, role: &Element) -> Result<(), Gramm
 }
 
 fn service_provider(writer: &mut XmlWriter, role: &Element) -> Result<(), GrammarError> {
+    if named(role, names::METADATA, "AssertionConsumerService").next().is_none() {
+        return Err(GrammarError("a service provider in it has no assertion consumer address".into()));
+    }
     writer.open("SPSSODescriptor");
     attributes(writer, role);
     flag(writer, role, "AuthnRequestsSigned")?;

@@ -62,7 +62,7 @@ pub struct Hostile {
 }
 
 /// An element where another one must be, or nothing.
-const OUT_OF_PLACE: &str = "must stand|may not hold";
+const OUT_OF_PLACE: &str = "must stand|may not hold|must hold one Status";
 
 impl Hostile {
     fn new(name: impl Into<String>, reason: &'static str, octets: impl Into<Vec<u8>>) -> Self {

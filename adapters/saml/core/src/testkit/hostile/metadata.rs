@@ -77,7 +77,7 @@ pub fn metadata(good: &str) -> Vec<Hostile> {
         ("an address without TLS", "https", good.replace("\"https://", "\"http://").into()),
         (
             "an address that is a script",
-            "https",
+            "https|names no host",
             between(good, " Location=\"", "\"", " Location=\"javascript:alert(1)\"")
                 .replace("Location=\"https://", "Location=\"javascript://")
                 .into(),

@@ -39,7 +39,6 @@ fn wrapping_reason(kind: MessageKind, name: &str) -> &'static str {
         "original message in Extensions, signature outside" | "signed message in Extensions" => {
             "Extensions may not hold"
         }
-        "signed message last" | "signature at the end" => "may not hold",
         "evil message with the stolen signature" => "does not refer to the element",
         "evil message with the same ID" => "changed after signing",
         "evil message holds the one of the same ID" | "decoy signature with a payload" => "ID appears twice",
