@@ -59,6 +59,8 @@ impl Hub {
         let mut trace = login.trace;
         trace.push(Step::Result { at: now, outcome: ending.outcome, cause: ending.cause.clone() });
         let connection = login.connection.as_ref().map(|open| open.view.slug.clone());
+        let started = login.then.as_ref().and_then(|then| login.tenant.view.app_by_id(then.app));
+        let app = login.app.as_ref().map(|(open, _)| &open.view).or(started);
         let seconds = now.since(login.started).as_secs_f64();
         let result = result_word(ending.outcome);
         self.observer.login(&login.tenant.view.slug, connection.as_deref().unwrap_or("none"), result, seconds);
@@ -71,7 +73,7 @@ impl Hub {
                     at: login.started,
                     kind: "login".into(),
                     connection,
-                    app: login.app.as_ref().map(|(open, _)| open.view.name.clone()),
+                    app: app.map(|app| app.name.clone()),
                     person: ending.person,
                     outcome: ending.outcome,
                     cause: ending.cause,

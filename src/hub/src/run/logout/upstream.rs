@@ -1,6 +1,7 @@
 //! The upstream's part in a logout: told last by us, or asking itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fedbridge_contract::http::{HttpInput, Reply, ReplyKind};
 use fedbridge_contract::ids::LogoutId;
@@ -17,6 +18,10 @@ use super::{CALL, PATIENCE, Run, away};
 use crate::run::snapshot::{OpenConnection, TenantSnapshot};
 use crate::run::{Hub, error_page};
 
+/// The whole of a logout until its answer, and what the upstream's call gets of it at least.
+const IN_ALL: Duration = Duration::from_millis(4500);
+const LEAST: Duration = Duration::from_secs(1);
+
 /// What came of telling the upstream.
 pub(super) enum Asked {
     /// Nothing to do, or done.
@@ -30,16 +35,22 @@ impl Hub {
     pub(super) async fn tell_upstream(&self, run: &mut Run) -> Asked {
         let mut told = None;
         // Those of other browsers' sessions can only be told by a call.
+        let mut dead = Vec::new();
         for id in run.record.beside.clone() {
-            match self.load_logout(&run.tenant, id).await {
-                Ok(Some((other, _))) => {
-                    if let Some(part) = other.record.upstream {
-                        told = worse(told, self.ask(run, id, &part, false).await.err().flatten());
-                    }
+            let other = match self.load_logout(&run.tenant, id).await {
+                Ok(other) => other.and_then(|(other, _)| other.record.upstream),
+                Err(_) => {
+                    told = worse(told, Some(Told::Silent));
+                    continue;
                 }
-                Ok(None) => {}
-                Err(_) => told = worse(told, Some(Told::Silent)),
+            };
+            // Who did not answer for one session is not waited for again.
+            let Some(part) = other.filter(|part| !dead.contains(&part.connection)) else { continue };
+            let one = self.ask(run, id, &part, false).await.err().flatten();
+            if one == Some(Told::Silent) {
+                dead.push(part.connection);
             }
+            told = worse(told, one);
         }
         let Some(part) = run.record.upstream.clone() else { return Asked::Answered(told) };
         match self.ask(run, run.id, &part, run.channel == Channel::Front).await {
@@ -84,7 +95,7 @@ impl Hub {
                         }
                     }
                 };
-                tokio::time::timeout(PATIENCE, call).await.unwrap_or(Told::Silent)
+                tokio::time::timeout(self.left(run), call).await.unwrap_or(Told::Silent)
             }
             Err(error) => {
                 run.steps.decide("upstream", error.cause, false);
@@ -93,6 +104,12 @@ impl Hub {
         };
         run.note(&open.view.display_name, "our server's call", Some(told));
         Err(Some(told))
+    }
+
+    /// What is left of the time that whoever asked waits.
+    fn left(&self, run: &Run) -> Duration {
+        let passed = self.services.clock.now().since(run.record.started);
+        IN_ALL.saturating_sub(passed).clamp(LEAST, PATIENCE)
     }
 
     /// A message at a logout address of a connection.
@@ -137,7 +154,9 @@ impl Hub {
             Ok(found) => found,
             Err(error) => return away(&tenant, error),
         };
-        let Some((mut run, _)) = found else {
+        // Another connection's answer is none to this logout's request.
+        let asked = |run: &Run| run.record.upstream.as_ref().map(|part| Party::Connection(part.connection));
+        let Some((mut run, _)) = found.filter(|(run, _)| asked(run) == Some(id.party)) else {
             let sentence = "This logout is over, or was never begun here.";
             return error_page(404, Some(&tenant), sentence, Some(heard.trace_id), None);
         };
