@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use fedbridge_contract::config::Tenant;
 use fedbridge_contract::keys::{KeyRing, KeyState};
 use fedbridge_contract::time::Timestamp;
-use fedbridge_contract::upstream::{Finding, Level, SelfCheck};
+use fedbridge_contract::upstream::{Finding, Level, SelfCheck, UnsolicitedMode, UnsolicitedPolicy};
 
 use crate::sp::{ServiceProvider, SharedProvider};
 use fedbridge_saml_core::metadata::TrustedKey;
@@ -30,7 +30,11 @@ fn findings(sp: &ServiceProvider, keys: &KeyRing, now: Timestamp) -> Vec<Finding
     ))];
     // Dates of the certificates are looked at afresh here; the rest of the import's findings stays.
     found.extend(sp.idp.findings.iter().filter(|finding| !finding.text.contains(" expired on ")).cloned());
-    found.extend(sp.idp.signing.iter().map(|key| certificate(key, now)));
+    found.extend(sp.idp.signing.iter().map(|key| match sp.settings.distrusts(key) {
+        true => warning(format!("signing certificate {} is in distrusted_keys: what it signs is refused", key.label)),
+        false => certificate(key, now),
+    }));
+    found.extend(sp.settings.unsolicited.as_ref().map(unsolicited));
     found.extend(sp.idp.valid_until.map(|until| validity(until, now)));
     found.extend(sp.settings.allow_sha1_until.map(|until| sha1(until, now)));
     found.extend(own_keys(sp, keys));
@@ -58,6 +62,17 @@ fn certificate(key: &TrustedKey, now: Timestamp) -> Finding {
     match key.not_after {
         Some(end) => finding.ending(format!("signing certificate {label}"), end),
         None => finding,
+    }
+}
+
+fn unsolicited(policy: &UnsolicitedPolicy) -> Finding {
+    let app = &policy.app.1;
+    match policy.mode {
+        UnsolicitedMode::Bounce => fine(format!("logins that the provider starts begin anew here, for {app}")),
+        UnsolicitedMode::Accept => warning(format!(
+            "logins that the provider starts are accepted for {app}: a link can log somebody in as somebody else; \
+             mode: bounce does without that"
+        )),
     }
 }
 

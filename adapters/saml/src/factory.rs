@@ -82,8 +82,7 @@ pub fn open(input: &Open<'_>) -> Result<ServiceProvider, Vec<Complaint>> {
 
 /// The provider's keys without those that are distrusted.
 fn trusted(settings: &Settings, idp: &IdpDescription) -> Result<Vec<TrustedKey>, Vec<Complaint>> {
-    let distrusted = |key: &&TrustedKey| !settings.distrusted_keys.contains(key.key.fingerprint().as_bytes());
-    let keys: Vec<TrustedKey> = idp.signing.iter().filter(distrusted).cloned().collect();
+    let keys: Vec<TrustedKey> = idp.signing.iter().filter(|key| !settings.distrusts(key)).cloned().collect();
     if keys.is_empty() {
         let message = "lists every signing certificate of the metadata, so no answer could ever be trusted";
         return Err(vec![Complaint::new("distrusted_keys", message)]);

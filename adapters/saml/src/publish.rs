@@ -3,7 +3,9 @@
 use fedbridge_contract::config::Tenant;
 use fedbridge_contract::error::ProtocolError;
 use fedbridge_contract::http::{Method, Reply, Route};
-use fedbridge_contract::keys::KeyRing;
+use fedbridge_contract::keys::{KeyRing, KeyState};
+use fedbridge_contract::logout::Party;
+use fedbridge_contract::services::Sighting;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::PublishedMetadata;
 
@@ -34,7 +36,22 @@ impl PublishedMetadata for SharedProvider {
             })?,
             false => xml.into_bytes(),
         };
+        self.published(tenant, now);
         Ok(Reply::body(200, names::METADATA_TYPE, xml).with_header("cache-control", "public, max-age=300"))
+    }
+}
+
+impl SharedProvider {
+    /// Notes for rollovers that somebody has fetched these keys: the address is the provider's own, but
+    /// anybody may have come, so this shows less than a message does.
+    fn published(&self, tenant: &Tenant, now: Timestamp) {
+        let signing = tenant.keys.saml_signing.iter().filter(|key| key.certificate.is_some());
+        let signing = signing.filter(|key| matches!(key.state, KeyState::Active | KeyState::Next));
+        let encryption = tenant.keys.saml_encryption_certificates().map(|(kid, _)| kid).take(1);
+        for kid in signing.map(|key| key.signer.kid()).chain(encryption) {
+            let party = Party::Connection(self.0.connection);
+            self.0.services.sightings.seen(tenant.id, party, kid, Sighting::Published, now);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::Field;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::UnsolicitedPolicy;
-use fedbridge_saml_core::metadata::{RequestBinding, pinned_keys};
+use fedbridge_saml_core::metadata::{RequestBinding, TrustedKey, pinned_keys};
 use serde_json::{Map, Value};
 use time::{Date, macros::format_description};
 
@@ -161,6 +161,10 @@ const fn field(name: &'static str, help: &'static str) -> Field {
 }
 
 impl Settings {
+    pub(crate) fn distrusts(&self, key: &TrustedKey) -> bool {
+        self.distrusted_keys.contains(key.key.fingerprint().as_bytes())
+    }
+
     /// Reads the settings of one connection.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod encrypted_parts;
 mod encryption;
 mod imports;
 mod logins;
+mod logout;
 mod publishing;
 mod requests;
 mod schema;

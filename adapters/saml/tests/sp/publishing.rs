@@ -5,6 +5,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fedbridge_contract::http::{Body, ReplyKind};
+use fedbridge_contract::keys::KeyState;
+use fedbridge_contract::services::Sighting;
 use fedbridge_contract::upstream::Level;
 use fedbridge_saml::names;
 use fedbridge_saml::seam::{Limits, UnverifiedDocument, VerifyKey, VerifyPolicy};
@@ -71,6 +73,23 @@ fn can_be_signed() {
     let document = UnverifiedDocument::parse(xml.as_bytes(), Limits::metadata()).unwrap();
     let key = VerifyKey::from_certificate_der(&SP_KEYS[0].certificate).unwrap();
     document.verify_enveloped(document.unverified_root(), &[key], &VerifyPolicy::default()).unwrap();
+}
+
+/// While a rollover is announced the next decryption key is published in place of the active one, and
+/// what was published is noted.
+#[test]
+fn the_next_decryption_key_takes_the_place_of_the_active_one() {
+    let mut world = World::new();
+    let mut ring = (*world.tenant.keys).clone();
+    ring.saml_decryption[1].state = KeyState::Next;
+    world.tenant.keys = std::sync::Arc::new(ring);
+    let xml = published(&world);
+    let certificate = |key: usize| STANDARD.encode(&SP_KEYS[key].certificate);
+    assert!(!xml.contains(&certificate(1)), "the active one still decrypts and is not given out");
+    assert_eq!(xml.matches(&certificate(2)).count(), 2, "in the test's ring it is a signing key as well");
+    let seen = world.seen.0.lock().unwrap();
+    assert_eq!(seen.len(), 3);
+    assert!(seen.iter().all(|(_, _, how)| *how == Sighting::Published));
 }
 
 #[test]

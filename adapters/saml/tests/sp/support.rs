@@ -41,7 +41,7 @@ pub const HANDLE: &str = "handle-of-the-transaction-which-is-a-ticket-of-the-huA
 /// 2026-11-22T02:00:00Z.
 pub const NOW: Timestamp = Timestamp::from_millis(1_795_312_800_000);
 
-static RUNTIME: LazyLock<Runtime> =
+pub static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
 
 /// The keys of the tenant: signing, and two for decryption.

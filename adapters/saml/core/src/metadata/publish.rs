@@ -33,10 +33,11 @@ pub fn signing_certificates(keys: &KeyRing) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Only the key in use, so that a partner that picks any certificate picks one that works now.
-/// Older keys still decrypt (a partner may still have our old metadata).
+/// One key, so that a partner that picks any certificate picks the right one: the next one while a
+/// rollover is announced, else the one in use. Older keys still decrypt (a partner may still have our old
+/// metadata), and so does the next one.
 pub fn decryption_certificates(keys: &KeyRing) -> impl Iterator<Item = &[u8]> {
-    keys.saml_decryption.iter().filter(|key| key.state == KeyState::Active).map(|key| key.certificate.as_slice())
+    keys.saml_encryption_certificates().map(|(_, certificate)| certificate).take(1)
 }
 
 /// One `md:KeyDescriptor`; `usage` is `signing` or `encryption`.
