@@ -179,7 +179,7 @@ impl World {
         let version = foundation.system.version().await.unwrap();
         foundation.system.apply(version, &changes).await.unwrap();
         let registry = Registry::default().with(Arc::new(FakeFactory));
-        let Wired { mut hub, builder, snapshots, recorder } =
+        let Wired { mut hub, builder, snapshots, recorder, .. } =
             wire(&foundation, registry, Arc::new(Silent)).await.unwrap();
         let own = Arc::get_mut(&mut hub).unwrap();
         own.downstreams.retain(|downstream| downstream.kind() == AppKind::OidcClient);

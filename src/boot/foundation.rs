@@ -28,6 +28,8 @@ pub struct Foundation {
     tokens: Arc<HmacTokenSecrets>,
     throttle: Arc<FailureLimits>,
     base_url: String,
+    /// Whether partners may be on this machine: see `egress.allow_loopback`.
+    pub loopback: bool,
 }
 
 impl Foundation {
@@ -74,6 +76,7 @@ impl Foundation {
                 limit(settings.failures_per_account),
             )),
             base_url: settings.base_url.clone(),
+            loopback: settings.egress_allow_loopback,
         })
     }
 

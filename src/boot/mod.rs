@@ -6,6 +6,7 @@
 pub mod bridge;
 pub mod cli;
 pub mod demo;
+pub mod documents;
 pub mod egress;
 mod foundation;
 mod front;

@@ -25,13 +25,33 @@ pub async fn load(store: &dyn ConfigStore, builder: &Builder, snapshots: &Snapsh
     Ok(())
 }
 
-/// Follows the store's version for ever.
-pub async fn follow(store: Arc<dyn ConfigStore>, builder: Arc<Builder>, snapshots: Arc<Snapshots>) {
-    loop {
-        tokio::time::sleep(POLL).await;
-        if let Err(error) = step(store.as_ref(), &builder, &snapshots).await {
-            tracing::error!(%error, "the configuration could not be taken over; the last one stays in force");
+/// Follows the store's version.
+pub struct Follower {
+    pub store: Arc<dyn ConfigStore>,
+    pub builder: Arc<Builder>,
+    pub snapshots: Arc<Snapshots>,
+    /// One takes over at a time, so that no older snapshot replaces a newer one.
+    pub turn: tokio::sync::Mutex<()>,
+}
+
+impl Follower {
+    /// Goes on for ever.
+    pub async fn follow(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(POLL).await;
+            if let Err(error) = self.step().await {
+                tracing::error!(%error, "the configuration could not be taken over; the last one stays in force");
+            }
         }
+    }
+
+    /// Takes over what has changed, now.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn step(&self) -> anyhow::Result<()> {
+        let _turn = self.turn.lock().await;
+        step(self.store.as_ref(), &self.builder, &self.snapshots).await
     }
 }
 

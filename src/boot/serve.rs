@@ -21,7 +21,7 @@ use super::front::Front;
 use super::metrics::Metrics;
 use super::settings::Settings;
 use super::wiring::{Wired, wire};
-use super::{logging, metrics, radar, registry, reload};
+use super::{logging, metrics, radar, registry};
 
 /// How often expired rows are deleted, and the pause while there are more.
 const JANITOR: Duration = Duration::from_secs(60);
@@ -82,15 +82,16 @@ impl Server {
             Schema::AsItIs => Foundation::open_as_is(&settings).await?,
         };
         let prometheus = metrics::install().context("the metrics can't be recorded")?;
-        let Wired { hub, builder, snapshots, recorder } =
+        let Wired { hub, snapshots, recorder, follower, keeper, .. } =
             wire(&foundation, registry::upstreams(), Arc::new(Metrics)).await?;
         let system = Arc::clone(&foundation.system);
         let public = bind("http.listen", settings.http.listen)?;
         let management = bind("management.listen", settings.management_listen)?;
         let mut background = JoinSet::new();
         let (downstreams, clock) = (hub.downstreams.clone(), Arc::clone(&foundation.clock));
-        background.spawn(radar::watch(Arc::clone(&snapshots), Arc::clone(&system) as _, downstreams, clock));
-        background.spawn(reload::follow(Arc::clone(&system) as _, builder, snapshots));
+        background.spawn(radar::watch(snapshots, Arc::clone(&system) as _, downstreams, clock));
+        background.spawn(follower.follow());
+        background.spawn(keeper.run());
         background.spawn(upkeep(prometheus.clone()));
         background.spawn(outbox(Arc::clone(&hub), Arc::clone(&system)));
         background.spawn(janitor(system, Arc::clone(&foundation.clock), settings.traces_keep));

@@ -5,10 +5,14 @@ use std::sync::Arc;
 use fedbridge_contract::factory::Registry;
 use fedbridge_contract::services::{Counters, TraceSink};
 use fedbridge_hub::mapping::AppRules;
-use fedbridge_hub::run::{Builder, Hub, NeverRefreshed, Observer, Recorder, Snapshots};
+use fedbridge_hub::run::{Builder, Hub, Observer, Recorder, Snapshots};
 
+use tokio::sync::Mutex;
+
+use super::documents::Keeper;
 use super::foundation::Foundation;
-use super::{registry, reload};
+use super::registry;
+use super::reload::{self, Follower};
 
 /// A hub with the configuration loaded, and what keeps it up to date.
 pub struct Wired {
@@ -16,6 +20,8 @@ pub struct Wired {
     pub builder: Arc<Builder>,
     pub snapshots: Arc<Snapshots>,
     pub recorder: Recorder,
+    pub follower: Arc<Follower>,
+    pub keeper: Arc<Keeper>,
 }
 
 /// Wires the hub. Tests give a registry of their own.
@@ -38,17 +44,34 @@ pub async fn wire<M: Counters + Observer + 'static>(
     let builder = Arc::new(foundation.builder(upstreams, services.clone()));
     let snapshots = Arc::new(Snapshots::default());
     reload::load(foundation.system.as_ref(), &builder, &snapshots).await?;
+    let downstreams = registry::downstreams(&services);
+    let follower = Arc::new(Follower {
+        store: Arc::clone(&foundation.system) as _,
+        builder: Arc::clone(&builder),
+        snapshots: Arc::clone(&snapshots),
+        turn: Mutex::default(),
+    });
+    let keeper = Arc::new(Keeper {
+        store: Arc::clone(&foundation.system) as _,
+        registry: builder.registry.clone(),
+        downstreams: downstreams.clone(),
+        services: services.clone(),
+        snapshots: Arc::clone(&snapshots),
+        follower: Arc::clone(&follower),
+        unbounded: foundation.loopback,
+        asked: Default::default(),
+    });
     let hub = Arc::new(Hub {
         snapshots: Arc::clone(&snapshots),
         store: Arc::clone(&foundation.store) as _,
         logouts: Arc::clone(&foundation.store) as _,
-        refresher: Arc::new(NeverRefreshed),
+        refresher: Arc::clone(&keeper) as _,
         sealer: Arc::clone(&foundation.sealer),
-        downstreams: registry::downstreams(&services),
+        downstreams,
         services,
         recorder: recorder.clone(),
         observer: meter,
         no_app: AppRules::default(),
     });
-    Ok(Wired { hub, builder, snapshots, recorder })
+    Ok(Wired { hub, builder, snapshots, recorder, follower, keeper })
 }

@@ -159,7 +159,7 @@ async fn read_settings(
         }
         let before = complaints.len();
         let value = match entry.key.as_str() {
-            "idp_metadata" => metadata::read(&entry.node, &path, scope.context, complaints).await,
+            "idp_metadata" => metadata::read(&entry.node, &path, scope, complaints).await,
             _ => Some(entry.node.json()),
         };
         if let Some(value) = value.filter(|value| !value.is_null()) {

@@ -1,8 +1,11 @@
-//! `idp_metadata`: a file, an address that is fetched now, or the text itself.
+//! `idp_metadata` and `sp_metadata`: a file, an address, or the text itself. An address that the store
+//! has a document of is not fetched: that is the server's to do, on its schedule.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fedbridge_contract::services::EgressLimits;
+use fedbridge_hub::spec::Configuration;
 use serde_json::{Value, json};
 
 use crate::settings::complaints::Complaints;
@@ -12,12 +15,27 @@ use super::Context;
 use super::fields::Fields;
 use super::node::Node;
 use super::secrets::read_beside;
+use super::tenants::Scope;
 
 /// Federations publish aggregates of many megabytes; a single provider needs far less.
 const LIMITS: EgressLimits = EgressLimits { max_body: 32 * 1024 * 1024, timeout: Duration::from_secs(10) };
 
-/// The setting with the document in it: `{ xml }`, or `{ url, refresh, xml }`.
-pub async fn read(node: &Node, path: &str, context: &Context<'_>, complaints: &mut Complaints) -> Option<Value> {
+/// Texts of documents by their addresses, as a tenant of the store has them.
+#[derive(Default)]
+pub struct Known(BTreeMap<String, String>);
+
+impl Known {
+    /// What the tenant that is called `slug` now, or was called `was`, has fetched.
+    pub fn of(configuration: &Configuration, slug: &str, was: Option<&str>) -> Self {
+        let find = |name: &str| configuration.tenants.values().find(|tenant| tenant.tenant.spec.slug == name);
+        let Some(tenant) = find(slug).or_else(|| was.and_then(find)) else { return Self::default() };
+        let documents = tenant.documents.iter();
+        Self(documents.map(|document| (document.url.clone(), document.current.xml.clone())).collect())
+    }
+}
+
+/// The setting with the document in it: `{ xml }`, or `{ url, refresh, xml }`, and `signed_by` in either.
+pub async fn read(node: &Node, path: &str, scope: &Scope<'_>, complaints: &mut Complaints) -> Option<Value> {
     let before = complaints.len();
     let mut fields = Fields::of(node, path, complaints)?;
     let file = fields.text("file", complaints);
@@ -30,8 +48,9 @@ pub async fn read(node: &Node, path: &str, context: &Context<'_>, complaints: &m
     if refresh.is_some() && url.is_none() {
         complaints.add(node.place_of("refresh"), fields.path("refresh"), "only a `url` can be refreshed; remove it");
     }
+    let signed_by = signed_by(&mut fields, complaints);
     fields.finish(complaints);
-    match (file, url, xml) {
+    let mut setting = match (file, url, xml) {
         (Some(file), None, None) => match read_beside(node, &file) {
             Ok(xml) => Some(json!({ "xml": xml })),
             Err(message) => {
@@ -40,7 +59,10 @@ pub async fn read(node: &Node, path: &str, context: &Context<'_>, complaints: &m
             }
         },
         (None, Some(url), None) => {
-            let xml = fetch(&url, context).await;
+            let xml = match scope.documents.0.get(&url) {
+                Some(known) => Ok(known.clone()),
+                None => fetch(&url, scope.context).await,
+            };
             let xml =
                 xml.map_err(|message| complaints.add(node.place_of("url"), format!("{path}.url"), message)).ok()?;
             Some(match refresh {
@@ -55,7 +77,26 @@ pub async fn read(node: &Node, path: &str, context: &Context<'_>, complaints: &m
             }
             None
         }
+    }?;
+    if let (Some(pem), Value::Object(setting)) = (signed_by, &mut setting) {
+        setting.insert("signed_by".into(), Value::String(pem));
     }
+    Some(setting)
+}
+
+/// Certificates whose keys must have signed the document: `{ file: PATH }`, or their PEM itself.
+fn signed_by(fields: &mut Fields<'_>, complaints: &mut Complaints) -> Option<String> {
+    let node = fields.take("signed_by")?;
+    if let Some(pem) = node.text() {
+        return Some(pem.to_owned());
+    }
+    let path = fields.path("signed_by");
+    let mut inner = Fields::of(node, path, complaints)?;
+    let file = inner.required("file", complaints);
+    let path = inner.path("file");
+    inner.finish(complaints);
+    let pem = read_beside(node, &file?);
+    pem.map_err(|message| complaints.add(node.place_of("file"), path, message)).ok()
 }
 
 async fn fetch(url: &str, context: &Context<'_>) -> Result<String, String> {

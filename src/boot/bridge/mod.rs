@@ -22,7 +22,7 @@ mod tenants;
 mod yaml;
 
 #[cfg(test)]
-mod offline;
+pub mod offline;
 #[cfg(test)]
 mod tests;
 

@@ -91,7 +91,7 @@ async fn provider(
     let mut failed = Vec::new();
     if let Some(node) = fields.take(METADATA) {
         let before = complaints.len();
-        let read = metadata::read(node, &fields.path(METADATA), scope.context, complaints).await;
+        let read = metadata::read(node, &fields.path(METADATA), scope, complaints).await;
         settings.extend(read.map(|value| (METADATA.to_owned(), value)));
         if complaints.len() > before {
             failed.push(METADATA.to_owned());

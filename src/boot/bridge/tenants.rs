@@ -12,7 +12,7 @@ use super::fields::Fields;
 use super::names::{self, Names};
 use super::node::Node;
 use super::secrets::StoredPaths;
-use super::{clients, connections, service_providers};
+use super::{clients, connections, metadata, service_providers};
 
 /// Parts of INTERFACE that this version doesn't build yet.
 const NOT_YET: &[(&str, &str)] = &[("ldap_directory", "the LDAP directory is")];
@@ -55,7 +55,14 @@ async fn tenant(
     let parent = fields.text("parent", complaints);
     let domains = names::domains(&mut fields, complaints);
     let stored = StoredPaths::of(context.configuration, slug.as_deref().unwrap_or_default(), was.as_deref());
-    let scope = Scope { slug: slug.as_deref().unwrap_or("-"), domains: &domains, stored: &stored, context };
+    let documents = metadata::Known::of(context.configuration, slug.as_deref().unwrap_or_default(), was.as_deref());
+    let scope = Scope {
+        slug: slug.as_deref().unwrap_or("-"),
+        domains: &domains,
+        stored: &stored,
+        documents: &documents,
+        context,
+    };
 
     // Apps are named first, because connections may refer to them.
     let client_nodes = fields.list("clients", complaints);
@@ -98,6 +105,8 @@ pub struct Scope<'a> {
     pub slug: &'a str,
     pub domains: &'a [String],
     pub stored: &'a StoredPaths,
+    /// What was fetched already.
+    pub documents: &'a metadata::Known,
     pub context: &'a Context<'a>,
 }
 

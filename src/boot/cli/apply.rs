@@ -105,7 +105,8 @@ pub async fn beside(settings: &Settings, file: &Path) -> Result<(), CliError> {
     let new_keys = |id, slug: &str, wish| make_keys(&foundation, TenantName { id, slug }, wish);
     let store: &dyn ConfigStore = foundation.system.as_ref();
     let rng = foundation.rng.as_ref();
-    let Outcome { mut plan, .. } = plan::plan(&desired, &current, store, Options::default(), rng, &new_keys).await?;
+    let Outcome { mut plan, .. } =
+        plan::plan(&desired, &current, store, Options::default(), rng, foundation.clock.now(), &new_keys).await?;
     for change in &mut plan.changes {
         match change {
             ConfigChange::PutTenant(tenant) => tenant.managed = Managed::Elsewhere,
@@ -182,7 +183,8 @@ async fn prepare(
     let store: &dyn ConfigStore = foundation.system.as_ref();
     let current = store.load().await?;
     let desired = load(foundation, settings, file, &current).await?;
-    Ok(plan::plan(&desired, &current, store, options, foundation.rng.as_ref(), new_keys).await?)
+    Ok(plan::plan(&desired, &current, store, options, foundation.rng.as_ref(), foundation.clock.now(), new_keys)
+        .await?)
 }
 
 /// Reads a bridge file with everything that this build knows.

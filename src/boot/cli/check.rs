@@ -57,7 +57,7 @@ pub async fn run(settings: Settings, args: Args) -> Result<ExitCode, CliError> {
             let store = foundation.system.as_ref();
             let rng = foundation.rng.as_ref();
             let mut preview =
-                plan(&desired, &stored, store, Options::default(), rng, &new_keys).await?.plan.preview(&stored);
+                plan(&desired, &stored, store, Options::default(), rng, now, &new_keys).await?.plan.preview(&stored);
             // What the file doesn't describe is not its matter.
             preview.tenants.retain(|_, tenant| desired.tenants.iter().any(|t| t.slug == tenant.tenant.spec.slug));
             preview

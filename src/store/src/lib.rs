@@ -11,6 +11,7 @@
 
 mod admins;
 mod config;
+mod documents;
 mod entity;
 mod error;
 mod grants;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use fedbridge_contract::config::AppKind;
 use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
+use fedbridge_contract::logout::Party;
 use fedbridge_hub::spec::{AppSpec, ConfigChange, Managed, SecretOwner, StoredApp, TenantConfiguration};
 
 use crate::bridge::desired::{DesiredClient, DesiredProvider, DesiredTenant, Secrets};
@@ -67,7 +68,8 @@ impl Planner<'_> {
         let id = before.map_or_else(|| AppId::random(self.rng), |before| before.id);
         let ids =
             |slugs: &Vec<String>| slugs.iter().filter_map(|slug| connections.get(slug.as_str()).copied()).collect();
-        let spec = AppSpec { connections: wish.connections.map(ids), ..wish.spec.clone() };
+        let settings = self.keep_document(tenant_id, Party::App(id), &wish.spec.settings, old);
+        let spec = AppSpec { connections: wish.connections.map(ids), settings, ..wish.spec.clone() };
         let secrets = self.secrets(tenant_id, SecretOwner::App(id), wish.secrets, old);
         let changed = before.map(|before| {
             let mut fields = diff::fields(&before.spec, &spec, before.managed, words.fields);

@@ -5,6 +5,7 @@
 
 mod apps;
 mod diff;
+mod documents;
 mod objects;
 mod pairing;
 mod preview;
@@ -18,6 +19,7 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::keys::SignatureAlgorithm;
 use fedbridge_contract::services::Rng;
+use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::ConfigStore;
 use fedbridge_hub::spec::{ConfigChange, Configuration, StoredKey};
 
@@ -158,9 +160,10 @@ pub async fn plan(
     store: &dyn ConfigStore,
     options: Options,
     rng: &dyn Rng,
+    now: Timestamp,
     new_keys: NewKeys<'_>,
 ) -> Result<Outcome, PlanError> {
-    let mut planner = objects::Planner::new(desired, current, options, rng);
+    let mut planner = objects::Planner::new(desired, current, options, rng, now);
     planner.run(new_keys).map_err(PlanError::Keys)?;
     let complaints = std::mem::take(&mut planner.complaints);
     if !complaints.is_empty() {

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{ConnectionId, TenantId};
 use fedbridge_contract::keys::{KeyPurpose, KeyState, SignatureAlgorithm};
+use fedbridge_contract::logout::Party;
 use fedbridge_contract::services::Rng;
+use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::ConfigStore;
 use fedbridge_hub::spec::{
     ConfigChange, Configuration, ConnectionSpec, Managed, SecretOwner, StoredConnection, StoredKey, StoredSecret,
@@ -24,6 +26,7 @@ pub struct Planner<'a> {
     current: &'a Configuration,
     options: Options,
     pub(super) rng: &'a dyn Rng,
+    pub(super) now: Timestamp,
     pub complaints: Complaints,
     effects: Vec<Effect>,
     refusals: Vec<String>,
@@ -40,6 +43,7 @@ pub(super) struct Changes {
     connections: Vec<ConfigChange>,
     pub(super) apps: Vec<ConfigChange>,
     secrets: Vec<ConfigChange>,
+    pub(super) documents: Vec<ConfigChange>,
     deletions: Vec<Deletion>,
 }
 
@@ -51,12 +55,19 @@ struct Deletion {
 }
 
 impl<'a> Planner<'a> {
-    pub fn new(desired: &'a Desired, current: &'a Configuration, options: Options, rng: &'a dyn Rng) -> Self {
+    pub fn new(
+        desired: &'a Desired,
+        current: &'a Configuration,
+        options: Options,
+        rng: &'a dyn Rng,
+        now: Timestamp,
+    ) -> Self {
         Self {
             desired,
             current,
             options,
             rng,
+            now,
             complaints: Complaints::new(),
             effects: Vec::new(),
             refusals: Vec::new(),
@@ -204,7 +215,7 @@ impl<'a> Planner<'a> {
             enabled: desired.enabled,
             domains: desired.domains.clone(),
             mapping: desired.mapping.clone(),
-            settings: desired.settings.clone(),
+            settings: self.keep_document(tenant_id, Party::Connection(id), &desired.settings, old),
         };
         if let Some(before) = before.filter(|before| before.spec.protocol != spec.protocol) {
             let message = format!(
@@ -375,9 +386,10 @@ impl<'a> Planner<'a> {
     }
 
     pub fn outcome(self) -> Outcome {
-        let Changes { freed, tenants, keys, connections, apps, secrets, deletions } = self.changes;
+        let Changes { freed, tenants, keys, connections, apps, secrets, documents, deletions } = self.changes;
         let deletions = deletions.into_iter().map(|deletion| deletion.change);
-        let changes = [freed, tenants, keys, connections, apps, secrets].into_iter().flatten().chain(deletions);
+        let changes =
+            [freed, tenants, keys, connections, apps, secrets, documents].into_iter().flatten().chain(deletions);
         let plan = Plan { version: self.current.version, effects: self.effects, changes: changes.collect() };
         Outcome { plan, refusals: self.refusals }
     }

@@ -91,7 +91,8 @@ impl World {
     async fn outcome(&self, text: &str, options: Options) -> Result<Outcome, PlanError> {
         let current = self.store.load().await.unwrap();
         let desired = load_text(self.name, text, &current).await.unwrap_or_else(|wrong| panic!("{wrong:#?}"));
-        plan(&desired, &current, &self.store, options, &self.rng, &|_, _, _| Ok(Vec::new())).await
+        plan(&desired, &current, &self.store, options, &self.rng, Timestamp::from_seconds(1), &|_, _, _| Ok(Vec::new()))
+            .await
     }
 
     /// Applies and gives back the printed plan.
@@ -375,7 +376,10 @@ async fn a_new_algorithm_gets_its_key() {
         wishes.lock().unwrap().push((slug.to_owned(), wish));
         Ok(Vec::new())
     };
-    let outcome = plan(&desired, &current, &world.store, Options::default(), &world.rng, &new_keys).await.unwrap();
+    let outcome =
+        plan(&desired, &current, &world.store, Options::default(), &world.rng, Timestamp::from_seconds(1), &new_keys)
+            .await
+            .unwrap();
     let effects: Vec<String> = outcome.plan.effects.iter().map(ToString::to_string).collect();
     let want = ["~ tenant acme: a signing key for PS256", "~ client acme/portal: id_token_signed_response_alg"];
     assert_eq!(effects, want);

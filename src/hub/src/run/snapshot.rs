@@ -7,12 +7,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use fedbridge_contract::config::{App, Connection, Tenant};
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::{Open, Registry};
-use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
+use fedbridge_contract::ids::{AppId, ConnectionId};
+use fedbridge_contract::logout::Party;
 use fedbridge_contract::services::Services;
 use fedbridge_contract::upstream::Adapter;
+use serde_json::Value;
 
 use crate::mapping::{AppRules, Mapping};
-use crate::ports::KeyOpener;
+use crate::ports::{KeyOpener, StoredDocument};
 use crate::spec::{SecretOwner, SecretValue, StoredConnection, StoredSecret, SubjectType, TenantConfiguration};
 
 /// All tenants at one version of the configuration.
@@ -34,6 +36,8 @@ pub struct TenantSnapshot {
 pub struct OpenConnection {
     pub view: Arc<Connection>,
     pub can_log_in: bool,
+    /// What the adapter was opened with, the document in force among it.
+    pub settings: Value,
     pub state: Result<Ready, Vec<Complaint>>,
 }
 
@@ -67,13 +71,12 @@ impl Builder {
     /// Builds one tenant. A broken connection doesn't stop the others: its state says what is wrong.
     pub fn tenant(&self, configuration: &TenantConfiguration) -> Result<TenantSnapshot, String> {
         let spec = &configuration.tenant.spec;
-        let tenant = configuration.tenant.id;
         let keys = self.keys.ring(&configuration.keys)?;
         let issuer = format!("{}/t/{}", self.base_url, spec.slug);
         let connections: Vec<_> = configuration
             .connections
             .iter()
-            .map(|stored| Arc::new(self.connection(tenant, &issuer, stored, &configuration.secrets)))
+            .map(|stored| Arc::new(self.connection(&issuer, stored, configuration)))
             .collect();
         let apps: Vec<_> = configuration
             .apps
@@ -88,7 +91,7 @@ impl Builder {
                     spec.display_name.clone(),
                     spec.enabled,
                     spec.connections.clone(),
-                    spec.settings.clone(),
+                    with_document(&spec.settings, &configuration.documents, Party::App(stored.id)),
                     secret_hashes(&configuration.secrets, SecretOwner::App(stored.id)),
                 ));
                 let rules = AppRules::compile(spec);
@@ -96,7 +99,7 @@ impl Builder {
             })
             .collect();
         let view = Tenant::new(
-            tenant,
+            configuration.tenant.id,
             spec.slug.clone(),
             spec.display_name.clone(),
             spec.enabled,
@@ -115,12 +118,12 @@ impl Builder {
 
     fn connection(
         &self,
-        tenant: TenantId,
         issuer: &str,
         stored: &StoredConnection,
-        secrets: &[StoredSecret],
+        configuration: &TenantConfiguration,
     ) -> OpenConnection {
         let spec = &stored.spec;
+        let settings = with_document(&spec.settings, &configuration.documents, Party::Connection(stored.id));
         let view = Arc::new(Connection {
             id: stored.id,
             slug: spec.slug.clone(),
@@ -131,15 +134,15 @@ impl Builder {
         });
         let Some(factory) = self.registry.find(&spec.protocol) else {
             let complaint = Complaint::new("protocol", format!("this build has no adapter for `{}`", spec.protocol));
-            return OpenConnection { view, can_log_in: false, state: Err(vec![complaint]) };
+            return OpenConnection { view, can_log_in: false, settings, state: Err(vec![complaint]) };
         };
-        let clear = clear_secrets(secrets, SecretOwner::Connection(stored.id));
+        let clear = clear_secrets(&configuration.secrets, SecretOwner::Connection(stored.id));
         let opened = factory.open(Open {
-            tenant,
+            tenant: configuration.tenant.id,
             connection: stored.id,
             slug: &spec.slug,
             address: format!("{issuer}/connections/{}", spec.slug),
-            settings: &spec.settings,
+            settings: &settings,
             secrets: &clear,
             services: &self.services,
             now: self.services.clock.now(),
@@ -152,8 +155,23 @@ impl Builder {
                 Err(complaints)
             }
         };
-        OpenConnection { view, can_log_in: factory.can_log_in(), state }
+        OpenConnection { view, can_log_in: factory.can_log_in(), settings, state }
     }
+}
+
+/// The settings as adapters read them: where one names an address, the document that was fetched from
+/// there stands beside it.
+fn with_document(settings: &Value, documents: &[StoredDocument], party: Party) -> Value {
+    let mut settings = settings.clone();
+    let document = documents.iter().find(|document| document.party == party);
+    if let (Some(document), Value::Object(all)) = (document, &mut settings) {
+        for setting in all.values_mut().filter_map(Value::as_object_mut) {
+            if setting.get("url").and_then(Value::as_str) == Some(document.url.as_str()) {
+                setting.insert("xml".into(), Value::String(document.current.xml.clone()));
+            }
+        }
+    }
+    settings
 }
 
 fn secret_hashes(secrets: &[StoredSecret], owner: SecretOwner) -> Vec<[u8; 32]> {

@@ -3,10 +3,10 @@
 
 mod apply;
 mod delete;
-mod documents;
+pub mod documents;
 mod load;
 mod put;
-mod words;
+pub mod words;
 
 use async_trait::async_trait;
 use fedbridge_contract::error::StoreError;

@@ -1,0 +1,229 @@
+//! Looking at a document, and what comes of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fedbridge_contract::documents::PartnerDocuments;
+use fedbridge_contract::downstream::Downstream;
+use fedbridge_contract::error::{Complaint, StoreError};
+use fedbridge_contract::factory::Registry;
+use fedbridge_contract::ids::TenantId;
+use fedbridge_contract::logout::Party;
+use fedbridge_contract::services::{EgressLimits, Services};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_hub::ports::{DocumentStore, HeldDocument, Look, NewDocument, StoredDocument};
+use fedbridge_hub::run::{Refreshed, Refresher, Snapshots, TenantSnapshot};
+use openssl::sha::sha256;
+use serde_json::Value;
+
+use crate::reload::Follower;
+
+use super::due;
+
+/// Federations publish aggregates of many megabytes; a single provider needs far less.
+const LIMITS: EgressLimits = EgressLimits { max_body: 32 * 1024 * 1024, timeout: Duration::from_secs(10) };
+
+/// How often the store is asked for what is due, and how long a node has for what it took.
+const TICK: Duration = Duration::from_secs(30);
+const LEASE: Duration = Duration::from_secs(120);
+const AT_ONCE: u32 = 16;
+
+/// A stranger's message with an unknown key makes us look; no more often than this for each partner.
+const UNKNOWN_KEY: Duration = Duration::from_secs(300);
+
+/// Looks at the documents of every tenant.
+pub struct Keeper {
+    pub store: Arc<dyn DocumentStore>,
+    pub registry: Registry,
+    pub downstreams: Vec<Arc<dyn Downstream>>,
+    pub services: Services,
+    pub snapshots: Arc<Snapshots>,
+    pub follower: Arc<Follower>,
+    /// Whether a setting may ask for less than an hour: see [`due::pause`].
+    pub unbounded: bool,
+    /// When a message of a partner made us look last.
+    pub asked: Mutex<HashMap<(TenantId, Party), Timestamp>>,
+}
+
+/// What a look showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    Unchanged,
+    /// In force now.
+    Adopted,
+    /// It waits for approval.
+    Held,
+    Failed(String),
+}
+
+impl Keeper {
+    /// Looks at what is due, for ever.
+    pub async fn run(self: Arc<Self>) {
+        loop {
+            match self.store.claim_due(self.services.clock.now(), LEASE, AT_ONCE).await {
+                Ok(due) => {
+                    for document in due {
+                        self.look(&document).await;
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "documents of partners could not be read; trying again"),
+            }
+            tokio::time::sleep(TICK).await;
+        }
+    }
+
+    /// Fetches a document and does what follows. A failure is noted, and the last good one stays.
+    pub async fn look(&self, document: &StoredDocument) -> Seen {
+        let seen = match self.seen(document).await {
+            Ok(seen) => seen,
+            Err(failure) => {
+                let now = self.services.clock.now();
+                let pause = due::pause_after_failure(document.failures.saturating_add(1));
+                let next = due::after(now, pause, self.services.rng.as_ref());
+                self.note(document, Look { at: now, next, result: Err(failure.clone()) }).await;
+                Seen::Failed(failure)
+            }
+        };
+        let (url, party) = (&document.url, document.party);
+        match &seen {
+            Seen::Unchanged => tracing::debug!(%url, ?party, "a partner's document is as it was"),
+            Seen::Adopted => tracing::info!(%url, ?party, "a partner's new document is in force"),
+            Seen::Held => tracing::warn!(%url, ?party, "a partner's new document waits for approval"),
+            Seen::Failed(cause) => {
+                tracing::warn!(%url, ?party, %cause, "a partner's document can't be used; the last one stays")
+            }
+        }
+        seen
+    }
+
+    async fn seen(&self, document: &StoredDocument) -> Result<Seen, String> {
+        let snapshot = self.snapshots.current();
+        let open = snapshot.by_slug.values().find(|open| open.view.id == document.tenant);
+        let (reader, settings) = open
+            .and_then(|open| self.reader(open, document.party))
+            .ok_or("whose document it is can't be opened, so nobody can judge it")?;
+        let setting = settings.get(reader.setting()).unwrap_or(&Value::Null);
+
+        let egress = &self.services.egress;
+        let fetched = match &document.current.etag {
+            Some(etag) => egress.get_if_changed(&document.url, etag, LIMITS).await,
+            None => egress.get(&document.url, LIMITS).await,
+        };
+        let fetched = fetched.map_err(|error| error.to_string())?;
+        let now = self.services.clock.now();
+        let next = |cache| due::after(now, due::pause(setting, cache, self.unbounded), self.services.rng.as_ref());
+        let unchanged = async |etag, cache| {
+            self.note(document, Look { at: now, next: next(cache), result: Ok(etag) }).await;
+            Ok(Seen::Unchanged)
+        };
+        if fetched.status == 304 {
+            return unchanged(document.current.etag.clone(), None).await;
+        }
+        if fetched.status != 200 {
+            return Err(format!("{} answered with status {}", document.url, fetched.status));
+        }
+        let xml = String::from_utf8(fetched.body.to_vec()).map_err(|_| "the document is not UTF-8 text".to_owned())?;
+        let before = document.current.xml.as_str();
+        let examined = reader.examine(settings, Some(before), &xml, now).map_err(|found| sentences(&found))?;
+        if xml == before {
+            return unchanged(fetched.etag, examined.cache).await;
+        }
+        if examined.needs_approval() {
+            if document.held.as_ref().is_none_or(|held| held.xml != xml) {
+                let held = HeldDocument { xml, drift: examined.drift, since: now };
+                self.store.hold(document.tenant, document.party, &held).await.map_err(sentence)?;
+            }
+            // Without its tag: the same document is fetched again, and held or adopted, as long as it waits.
+            let look = Look { at: now, next: next(examined.cache), result: Ok(None) };
+            self.note(document, look).await;
+            return Ok(Seen::Held);
+        }
+        let new = NewDocument {
+            xml,
+            etag: fetched.etag,
+            valid_until: examined.valid_until,
+            fetched: now,
+            next_look: next(examined.cache),
+        };
+        let expected = sha256(before.as_bytes());
+        let adopted = self.store.adopt(document.tenant, document.party, &expected, &new).await.map_err(sentence)?;
+        // Somebody else was faster: what he put in force is at least as new.
+        if !adopted {
+            return Ok(Seen::Unchanged);
+        }
+        Ok(Seen::Adopted)
+    }
+
+    /// Who reads the documents of this partner, and its settings.
+    fn reader<'a>(&'a self, open: &'a TenantSnapshot, party: Party) -> Option<(&'a dyn PartnerDocuments, &'a Value)> {
+        match party {
+            Party::Connection(id) => {
+                let connection = open.connections.get(&id)?;
+                let factory = self.registry.find(&connection.view.protocol)?;
+                Some((factory.documents()?, &connection.settings))
+            }
+            Party::App(id) => {
+                let app = open.apps.get(&id)?;
+                let downstream = self.downstreams.iter().find(|downstream| downstream.kind() == app.view.kind)?;
+                Some((downstream.documents()?, &app.view.settings))
+            }
+        }
+    }
+
+    async fn note(&self, document: &StoredDocument, look: Look) {
+        if let Err(error) = self.store.looked(document.tenant, document.party, look).await {
+            tracing::warn!(%error, url = %document.url, "a look at a partner's document could not be noted");
+        }
+    }
+
+    /// False where this partner's messages made us look a short time ago.
+    fn may_ask(&self, tenant: TenantId, party: Party) -> bool {
+        let now = self.services.clock.now();
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.retain(|_, at| now.since(*at) < UNKNOWN_KEY);
+        let free = !asked.contains_key(&(tenant, party));
+        if free {
+            asked.insert((tenant, party), now);
+        }
+        free
+    }
+}
+
+#[async_trait]
+impl Refresher for Keeper {
+    async fn refresh(&self, tenant: TenantId, party: Party) -> Refreshed {
+        if !self.may_ask(tenant, party) {
+            return Refreshed::Limited;
+        }
+        match self.store.document(tenant, party).await {
+            Ok(Some(document)) if self.look(&document).await == Seen::Adopted => {
+                if let Err(error) = self.follower.step().await {
+                    tracing::warn!(%error, "a new document will be taken over a moment later");
+                    return Refreshed::Unchanged;
+                }
+                Refreshed::Changed
+            }
+            Ok(Some(_)) => Refreshed::Unchanged,
+            // It was given as a file: there is nowhere to look.
+            Ok(None) => Refreshed::Limited,
+            Err(error) => {
+                tracing::warn!(%error, "a partner's document could not be read");
+                Refreshed::Unchanged
+            }
+        }
+    }
+}
+
+fn sentences(found: &[Complaint]) -> String {
+    found.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn sentence(error: StoreError) -> String {
+    error.to_string()
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,375 @@
+#![allow(clippy::unwrap_used, clippy::panic)]
+//! A keeper over a store in memory, a scripted partner and a clock that stands.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use fedbridge_contract::config::{Connection, Tenant};
+use fedbridge_contract::documents::{Drift, DriftEffect, Examined};
+use fedbridge_contract::factory::{AdapterFactory, Field, Open};
+use fedbridge_contract::ids::ConnectionId;
+use fedbridge_contract::keys::KeyRing;
+use fedbridge_contract::services::{Clock, Egress, EgressError, EgressPost, Fetched, Rng};
+use fedbridge_contract::upstream::Adapter;
+use fedbridge_hub::ports::{ApplyError, ConfigStore, KeyOpener};
+use fedbridge_hub::run::{Builder, OpenConnection, Snapshot};
+use fedbridge_hub::spec::{ConfigChange, Configuration, StoredKey, TenantConfiguration};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::*;
+use crate::bridge::offline;
+
+const URL: &str = "https://idp.example/metadata";
+
+/// A document says what examining it finds: `weaker` waits, `broken` can't be used.
+struct Reader;
+
+impl PartnerDocuments for Reader {
+    fn setting(&self) -> &'static str {
+        "idp_metadata"
+    }
+
+    fn examine(
+        &self,
+        _: &Value,
+        before: Option<&str>,
+        fetched: &str,
+        now: Timestamp,
+    ) -> Result<Examined, Vec<Complaint>> {
+        if fetched.contains("broken") {
+            return Err(vec![Complaint::new("idp_metadata", "is broken")]);
+        }
+        let drift = |effect| Drift { what: "key".into(), before: None, after: None, effect };
+        let drift = match before {
+            Some(before) if before == fetched => Vec::new(),
+            _ if fetched.contains("weaker") => vec![drift(DriftEffect::Weakens)],
+            _ => vec![drift(DriftEffect::Adds)],
+        };
+        Ok(Examined { valid_until: Some(now + Duration::from_secs(86_400)), cache: None, drift })
+    }
+}
+
+impl AdapterFactory for Reader {
+    fn kind(&self) -> &'static str {
+        "saml"
+    }
+
+    fn can_log_in(&self) -> bool {
+        true
+    }
+
+    fn fields(&self) -> &'static [Field] {
+        &[]
+    }
+
+    fn documents(&self) -> Option<&dyn PartnerDocuments> {
+        Some(self)
+    }
+
+    fn open(&self, _: Open<'_>) -> Result<Adapter, Vec<Complaint>> {
+        Ok(Adapter::default())
+    }
+}
+
+#[derive(Default)]
+struct Partner {
+    answers: Mutex<VecDeque<Result<Fetched, EgressError>>>,
+    /// The tags that it was asked with.
+    tags: Mutex<Vec<Option<String>>>,
+}
+
+impl Partner {
+    fn says(&self, status: u16, etag: Option<&str>, body: &str) {
+        let body = Bytes::from(body.to_owned());
+        let fetched = Fetched { status, content_type: None, etag: etag.map(str::to_owned), body };
+        self.answers.lock().unwrap().push_back(Ok(fetched));
+    }
+
+    fn answer(&self, tag: Option<&str>) -> Result<Fetched, EgressError> {
+        self.tags.lock().unwrap().push(tag.map(str::to_owned));
+        let silent = EgressError { url: URL.into(), cause: "no answer".into() };
+        self.answers.lock().unwrap().pop_front().unwrap_or(Err(silent))
+    }
+}
+
+#[async_trait]
+impl Egress for Partner {
+    async fn get(&self, _: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
+        self.answer(None)
+    }
+
+    async fn get_if_changed(&self, _: &str, etag: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
+        self.answer(Some(etag))
+    }
+
+    async fn post(&self, _: &EgressPost, _: EgressLimits) -> Result<Fetched, EgressError> {
+        panic!("nobody posts here")
+    }
+}
+
+/// One document, and a version that adopting raises.
+struct Memory(Mutex<StoredDocument>, Mutex<i64>);
+
+impl Memory {
+    fn now(&self) -> StoredDocument {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl DocumentStore for Memory {
+    async fn claim_due(&self, _: Timestamp, _: Duration, _: u32) -> Result<Vec<StoredDocument>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn document(&self, _: TenantId, party: Party) -> Result<Option<StoredDocument>, StoreError> {
+        Ok(Some(self.now()).filter(|document| document.party == party))
+    }
+
+    async fn looked(&self, _: TenantId, _: Party, look: Look) -> Result<(), StoreError> {
+        let mut document = self.0.lock().unwrap();
+        (document.last_look, document.next_look) = (look.at, look.next);
+        match look.result {
+            Ok(etag) => {
+                (document.failures, document.last_failure) = (0, None);
+                document.current.etag = etag;
+            }
+            Err(failure) => {
+                document.failures += 1;
+                document.last_failure = Some(failure);
+            }
+        }
+        Ok(())
+    }
+
+    async fn adopt(&self, _: TenantId, _: Party, expected: &[u8; 32], new: &NewDocument) -> Result<bool, StoreError> {
+        let mut document = self.0.lock().unwrap();
+        let same = sha256(document.current.xml.as_bytes()) == *expected;
+        if same {
+            document.current = new.clone();
+            document.held = None;
+            *self.1.lock().unwrap() += 1;
+        }
+        Ok(same)
+    }
+
+    async fn hold(&self, _: TenantId, _: Party, held: &HeldDocument) -> Result<(), StoreError> {
+        self.0.lock().unwrap().held = Some(held.clone());
+        Ok(())
+    }
+
+    async fn release(&self, _: TenantId, _: Party) -> Result<bool, StoreError> {
+        Ok(self.0.lock().unwrap().held.take().is_some())
+    }
+}
+
+#[async_trait]
+impl ConfigStore for Memory {
+    async fn version(&self) -> Result<i64, StoreError> {
+        Ok(*self.1.lock().unwrap())
+    }
+
+    async fn load(&self) -> Result<Configuration, StoreError> {
+        Ok(Configuration::default())
+    }
+
+    async fn load_since(&self, _: i64) -> Result<(i64, Vec<TenantConfiguration>, Vec<TenantId>), StoreError> {
+        Ok((*self.1.lock().unwrap(), Vec::new(), vec![TenantId::from_uuid(Uuid::nil())]))
+    }
+
+    async fn apply(&self, _: i64, _: &[ConfigChange]) -> Result<i64, ApplyError> {
+        Err(ApplyError::Conflict)
+    }
+
+    async fn people(&self, _: TenantId, _: Option<ConnectionId>) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}
+
+struct NoKeys;
+
+impl KeyOpener for NoKeys {
+    fn ring(&self, _: &[StoredKey]) -> Result<Arc<KeyRing>, String> {
+        Ok(Arc::default())
+    }
+}
+
+/// A clock that is set, and randomness in the middle.
+#[derive(Default)]
+struct Still(Mutex<i64>);
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(*self.0.lock().unwrap())
+    }
+}
+
+struct Middle;
+
+impl Rng for Middle {
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill(0x80);
+    }
+}
+
+struct World {
+    keeper: Keeper,
+    partner: Arc<Partner>,
+    store: Arc<Memory>,
+    clock: Arc<Still>,
+}
+
+impl World {
+    fn new() -> Self {
+        let (partner, clock) = (Arc::new(Partner::default()), Arc::new(Still::default()));
+        let services = offline::services(Arc::clone(&clock) as _, Arc::new(Middle), Arc::clone(&partner) as _);
+        let party = Party::Connection(ConnectionId::from_uuid(Uuid::nil()));
+        let start = Timestamp::from_seconds(0);
+        let current =
+            NewDocument { xml: "first".into(), etag: None, valid_until: None, fetched: start, next_look: start };
+        let document = StoredDocument {
+            tenant: TenantId::from_uuid(Uuid::nil()),
+            party,
+            url: URL.into(),
+            current,
+            last_look: start,
+            next_look: start,
+            failures: 0,
+            last_failure: None,
+            held: None,
+        };
+        let store = Arc::new(Memory(Mutex::new(document), Mutex::new(0)));
+        let registry = Registry::default().with(Arc::new(Reader));
+        let builder = Builder {
+            base_url: String::new(),
+            registry: registry.clone(),
+            services: services.clone(),
+            keys: Arc::new(NoKeys),
+        };
+        let snapshots = Arc::new(Snapshots::default());
+        snapshots.replace(snapshot());
+        let follower = Arc::new(Follower {
+            store: Arc::clone(&store) as _,
+            builder: Arc::new(builder),
+            snapshots: Arc::clone(&snapshots),
+            turn: Default::default(),
+        });
+        let keeper = Keeper {
+            store: Arc::clone(&store) as _,
+            registry,
+            downstreams: Vec::new(),
+            services,
+            snapshots,
+            follower,
+            unbounded: false,
+            asked: Default::default(),
+        };
+        Self { keeper, partner, store, clock }
+    }
+
+    async fn look(&self) -> Seen {
+        self.keeper.look(&self.store.now()).await
+    }
+}
+
+fn snapshot() -> Snapshot {
+    let id = ConnectionId::from_uuid(Uuid::nil());
+    let view = Arc::new(Connection {
+        id,
+        slug: "okta".into(),
+        display_name: "okta".into(),
+        protocol: "saml".into(),
+        enabled: true,
+        domains: Vec::new(),
+    });
+    let settings = json!({ "idp_metadata": { "url": URL, "xml": "first" } });
+    let open = OpenConnection { view: Arc::clone(&view), can_log_in: true, settings, state: Err(Vec::new()) };
+    let tenant = Tenant::new(
+        TenantId::from_uuid(Uuid::nil()),
+        "acme".into(),
+        "acme".into(),
+        true,
+        "",
+        vec![view],
+        Vec::new(),
+        Arc::default(),
+    );
+    let tenant = TenantSnapshot {
+        view: Arc::new(tenant),
+        domains: Vec::new(),
+        connections: [(id, Arc::new(open))].into(),
+        apps: Default::default(),
+    };
+    Snapshot { version: 0, by_slug: [("acme".to_owned(), Arc::new(tenant))].into() }
+}
+
+#[tokio::test]
+async fn what_adds_flows_and_the_tag_spares_the_next_fetch() {
+    let world = World::new();
+    world.partner.says(200, Some("tag"), "second");
+    assert_eq!(world.look().await, Seen::Adopted);
+    let document = world.store.now();
+    assert_eq!((document.current.xml.as_str(), document.current.etag.as_deref()), ("second", Some("tag")));
+    assert!(document.current.valid_until.is_some());
+    world.partner.says(304, None, "");
+    assert_eq!(world.look().await, Seen::Unchanged);
+    assert_eq!(*world.partner.tags.lock().unwrap(), [None, Some("tag".to_owned())]);
+    assert_eq!(world.store.now().current.etag.as_deref(), Some("tag"), "the tag stays");
+    world.partner.says(200, Some("other"), "second");
+    assert_eq!(world.look().await, Seen::Unchanged);
+    assert_eq!(*world.store.1.lock().unwrap(), 1, "the same text changes nothing");
+}
+
+#[tokio::test]
+async fn what_weakens_waits_until_it_is_gone_or_approved() {
+    let world = World::new();
+    world.partner.says(200, Some("tag"), "weaker");
+    assert_eq!(world.look().await, Seen::Held);
+    let document = world.store.now();
+    assert_eq!((document.current.xml.as_str(), document.current.etag), ("first", None), "the last good one stays");
+    let held = document.held.unwrap();
+    assert_eq!((held.xml.as_str(), held.drift[0].effect), ("weaker", DriftEffect::Weakens));
+    *world.clock.0.lock().unwrap() = 500;
+    world.partner.says(200, None, "weaker");
+    assert_eq!(world.look().await, Seen::Held);
+    assert_eq!(world.store.now().held.unwrap().since, held.since, "it waits since then");
+    world.partner.says(200, None, "third");
+    assert_eq!(world.look().await, Seen::Adopted);
+    assert_eq!(world.store.now().held, None, "what came later takes its place");
+}
+
+#[tokio::test]
+async fn every_failure_keeps_the_last_good_one_and_backs_off() {
+    let world = World::new();
+    world.partner.says(500, None, "");
+    world.partner.says(200, None, "broken");
+    for (want, pause) in [("answered with status 500", 60), ("idp_metadata", 300), ("no answer", 900)] {
+        let Seen::Failed(cause) = world.look().await else { panic!("{want}") };
+        assert!(cause.contains(want), "{cause}");
+        let document = world.store.now();
+        assert_eq!(document.current.xml, "first");
+        let next = document.next_look.seconds();
+        assert!((pause - 2..=pause + 2).contains(&next), "{next} is not about {pause}");
+    }
+    assert_eq!(world.store.now().failures, 3);
+    world.partner.says(200, None, "first");
+    assert_eq!(world.look().await, Seen::Unchanged);
+    assert_eq!((world.store.now().failures, world.store.now().last_failure), (0, None));
+}
+
+#[tokio::test]
+async fn an_unknown_key_makes_us_look_but_not_often() {
+    let world = World::new();
+    let document = world.store.now();
+    let ask = async || world.keeper.refresh(document.tenant, document.party).await;
+    world.partner.says(200, None, "second");
+    assert_eq!(ask().await, Refreshed::Changed);
+    assert_eq!(ask().await, Refreshed::Limited);
+    *world.clock.0.lock().unwrap() = 299;
+    assert_eq!(ask().await, Refreshed::Limited);
+    *world.clock.0.lock().unwrap() = 300;
+    world.partner.says(200, None, "second");
+    assert_eq!(ask().await, Refreshed::Unchanged);
+    assert_eq!(world.partner.tags.lock().unwrap().len(), 2);
+}
