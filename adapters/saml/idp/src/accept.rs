@@ -382,7 +382,7 @@ impl Work {
                 trust.verify(document, root, NAME, self.now, trace).map(Some).map_err(distrusted)
             }
             (Carried::Redirect(None) | Carried::Post, false) if settings.require_signed_requests => {
-                Err(refuse(trace, "a signature", "none"))
+                Err(refuse(trace, "a signature", "a request that is not signed"))
             }
             (Carried::Redirect(None) | Carried::Post, false) => {
                 trace.check(NAME, SOURCE, "a signature, if the app likes", "none", true);

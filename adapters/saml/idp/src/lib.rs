@@ -12,6 +12,7 @@ mod assertion;
 mod attributes;
 mod authn;
 mod check;
+mod documents;
 mod logout;
 mod metadata;
 mod name_id;

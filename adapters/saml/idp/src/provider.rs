@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use fedbridge_contract::config::{App, AppKind, Tenant};
+use fedbridge_contract::documents::PartnerDocuments;
 use fedbridge_contract::downstream::{Accepted, Downstream, Finish, Finished, Refusal, Request};
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::http::{Method, Reply, Route};
@@ -114,6 +115,10 @@ impl Downstream for SamlIdentityProvider {
     }
 
     fn logout(&self) -> Option<&dyn DownstreamLogout> {
+        Some(self)
+    }
+
+    fn documents(&self) -> Option<&dyn PartnerDocuments> {
         Some(self)
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use fedbridge_contract::config::App;
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::time::Timestamp;
-use fedbridge_saml_core::metadata::{EncryptionKey, SpDescription, import_sp};
+use fedbridge_saml_core::metadata::{EncryptionKey, SpDescription, import_sp, pinned_keys};
 use fedbridge_saml_core::reader::Reader;
 use fedbridge_saml_core::seam::{ContentMethod, KeyMethod};
 use fedbridge_saml_core::trust::Trust;
@@ -191,6 +191,9 @@ fn description(reader: &mut Reader, object: &Map<String, Value>, now: Timestamp)
     };
     // `url`, `refresh` and `signed_by` are for whoever fetches the document.
     reader.only_keys(inner, METADATA, &["xml", "url", "refresh", "signed_by"]);
+    if let Some(Err(why)) = reader.text(inner, METADATA, "signed_by").map(|pem| pinned_keys(&pem)) {
+        reader.complain("sp_metadata.signed_by", why);
+    }
     let Some(xml) = reader.text(inner, METADATA, "xml") else {
         reader.complain(METADATA, "has no document yet");
         return None;

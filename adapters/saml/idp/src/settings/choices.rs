@@ -275,5 +275,8 @@ pub(crate) fn is_uri(text: &str) -> bool {
 /// Whether a schema takes it for an `xs:anyURI`: characters that no URI may have are refused (RFC 3986
 /// appendix A), and names without a scheme are let through, because providers have such.
 pub(crate) fn fits_any_uri(text: &str) -> bool {
-    !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"{}|\\^`[]".contains(c))
+    let fragments = text.bytes().filter(|&byte| byte == b'#').count();
+    !text.is_empty()
+        && fragments < 2
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"{}|\\^`[]".contains(c))
 }

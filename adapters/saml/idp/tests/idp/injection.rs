@@ -65,7 +65,7 @@ fn values_stay_values_wherever_they_stand() {
             .chars()
             .map(|c| if matches!(c, '\u{0}'..='\u{8}' | '\u{e}'..='\u{1f}' | '\u{ffff}') { '\u{fffd}' } else { c })
             .collect();
-        assert_eq!(values(&assertion, "mail"), [expected.clone()], "{evil:?}");
+        assert_eq!(values(&assertion, "mail"), std::slice::from_ref(&expected), "{evil:?}");
         assert_eq!(values(&assertion, "list"), [expected.clone(), expected.clone()]);
         assert_eq!(values(&assertion, "constant"), ["</saml:AttributeValue>"]);
         assert_eq!(values(&assertion, "\"><x"), ["alice"]);
@@ -74,7 +74,7 @@ fn values_stay_values_wherever_they_stand() {
         let context = find(&assertion, "AuthnContext");
         let authorities: Vec<_> = context.elements().skip(1).map(|each| each.only_text().unwrap()).collect();
         assert!(
-            authorities == ["https://idp.example"] || authorities == [*evil, "https://idp.example"],
+            authorities == ["https://idp.example"] || authorities == [&expected, "https://idp.example"],
             "{authorities:?}"
         );
         xmlsec1::accepts(&xml, assertion.attribute("ID").unwrap(), our_key());

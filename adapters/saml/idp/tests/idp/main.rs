@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod corpus;
 mod injection;
 mod logins;
+mod logout;
 mod names;
 mod publishing;
 mod refusals;

@@ -123,3 +123,31 @@ fn the_name_in_messages_is_the_entity_id() {
     assert!(findings.iter().any(|finding| finding.text.contains(SP)));
     assert_eq!(findings.iter().filter(|finding| finding.ends.is_some()).count(), 2, "{findings:?}");
 }
+
+#[test]
+fn a_new_document_is_looked_at_before_it_counts() {
+    let world = World::new();
+    let documents = world.provider.documents().unwrap();
+    assert_eq!(documents.setting(), "sp_metadata");
+    let settings = json!({ "sp_metadata": { "url": "https://wiki.example/m" }, "encrypt": true });
+    let known = Sp::default().metadata();
+    let examine = |settings: &Value, sp: &Sp| documents.examine(settings, Some(&known), &sp.metadata(), NOW);
+
+    assert!(examine(&settings, &Sp::default()).unwrap().drift.is_empty());
+    let second = vec![crate::support::app_signing().clone(), crate::support::stranger().clone()];
+    let added = examine(&settings, &Sp { signing: second, ..Sp::default() }).unwrap();
+    assert!(added.drift.len() == 1 && !added.needs_approval(), "{:?}", added.drift);
+    let replaced = Sp { signing: vec![crate::support::stranger().clone()], ..Sp::default() };
+    let elsewhere = Sp { endpoints: Sp::default().endpoints.replace("wiki.example", "evil.example"), ..Sp::default() };
+    let renamed = Sp { entity_id: "https://evil.example/sp".into(), ..Sp::default() };
+    for weaker in [replaced, elsewhere, renamed] {
+        let examined = examine(&settings, &weaker).unwrap();
+        assert!(examined.needs_approval(), "{:?}", examined.drift);
+    }
+    // What the settings can't do with is refused, and the last good document stays.
+    assert!(examine(&settings, &Sp { encryption: None, ..Sp::default() }).is_err());
+    assert!(examine(&settings, &Sp { valid_until: Some(NOW), ..Sp::default() }).is_err());
+    assert!(documents.examine(&settings, None, "<html/>", NOW).is_err());
+    let pinned = json!({ "sp_metadata": { "url": "https://wiki.example/m", "signed_by": "no PEM" } });
+    assert!(examine(&pinned, &Sp::default()).is_err());
+}

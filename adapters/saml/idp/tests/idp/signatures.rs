@@ -26,6 +26,7 @@ fn what_is_signed_is_as_set() {
     {
         let xml = World::with(json!({ "sign": sign })).response();
         schema::accepts(SCHEMA, &xml);
+        schema::refuses(SCHEMA, &xml.replacen("<saml:Subject>", "<saml:Advice/><saml:Subject>", 1));
         let (response, inner) = ids(&xml);
         let inner = inner.unwrap();
         for (id, signed) in [(&response, response_signed), (&inner, assertion_signed)] {

@@ -458,11 +458,16 @@ fn key_ring() -> KeyRing {
     }
 }
 
+/// Purpose and text.
+type Handle = (&'static str, String);
+/// Value and end.
+type Kept = (Vec<u8>, Timestamp);
+
 #[derive(Default)]
 pub struct Doubles {
     pub traces: Mutex<Vec<TraceEvent>>,
     pub names: Mutex<HashMap<(String, PersonId), String>>,
-    pub handles: Mutex<HashMap<(&'static str, String), (Vec<u8>, Timestamp)>>,
+    handles: Mutex<HashMap<Handle, Kept>>,
     pub sightings: Mutex<Vec<(Party, String, Sighting)>>,
     pub broken: AtomicBool,
     /// The gate says no.

@@ -300,7 +300,7 @@ fn where_signatures_are_required_none_is_not_enough() {
         world.login(&Ask::new().signed_redirect(app_signing()));
         for input in [Ask::new().by_redirect(), Ask::new().by_post()] {
             let (_, cause) = world.refused_on_page(&input);
-            assert_eq!(cause, "Signature of the request: expected a signature, got none");
+            assert_eq!(cause, "Signature of the request: expected a signature, got a request that is not signed");
         }
     }
     // The setting outweighs the metadata.
