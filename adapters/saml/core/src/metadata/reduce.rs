@@ -86,15 +86,17 @@ fn identity_provider(writer: &mut XmlWriter, role: &Element) -> Result<(), Gramm
 }
 
 fn service_provider(writer: &mut XmlWriter, role: &Element) -> Result<(), GrammarError> {
-    if named(role, names::METADATA, "AssertionConsumerService").next().is_none() {
-        return Err(GrammarError("a service provider in it has no assertion consumer address".into()));
-    }
     writer.open("SPSSODescriptor");
     attributes(writer, role);
     flag(writer, role, "AuthnRequestsSigned")?;
     flag(writer, role, "WantAssertionsSigned")?;
     common(writer, role)?;
     indexed(writer, role, "AssertionConsumerService")?;
+    if role.child(names::METADATA, "AssertionConsumerService").is_none() {
+        // samael wants one. Of no binding it counts for nothing, and others in the aggregate stay usable.
+        writer.open("AssertionConsumerService").attr("Binding", "").attr("Location", "");
+        writer.attr("index", &NO_INDEX.to_string()).close();
+    }
     writer.close();
     Ok(())
 }

@@ -122,7 +122,10 @@ fn each_wrong_request_is_refused_for_its_own_reason() {
         ("at most 64", LogoutRequestPlan { indexes: (0..65).map(|at| format!("_{at}")).collect(), ..plan() }),
         ("may not hold Assertion here", LogoutRequestPlan { raw: assertion(), ..plan() }),
         ("may not hold Assertion here", LogoutRequestPlan { raw_extensions: Some(assertion()), ..plan() }),
-        ("may not hold NameID here", LogoutRequestPlan { raw: "<saml:NameID>root</saml:NameID>".into(), ..plan() }),
+        (
+            "may not hold NameID here",
+            LogoutRequestPlan { raw: format!("<n:NameID xmlns:n=\"{}\">root</n:NameID>", names::ASSERTION), ..plan() },
+        ),
     ];
     for (reason, plan) in table {
         for carried in ways(&plan, &KEYS[0]) {

@@ -123,6 +123,15 @@ fn what_can_not_be_used_is_refused() {
     assert!(refused("AuthnRequestsSigned=\"true\"", &good).contains("no signing certificate"));
     assert!(refused("AuthnRequestsSigned=\"maybe\"", &good).contains("neither true nor false"));
     assert!(refused("validUntil=\"2026-11-22T01:59:59Z\"", &good).contains("expired"));
+    // One that can't be used does not spoil the others of an aggregate.
+    let other =
+        document("", &good).replace("https://sp.example\"", "https://other.example\"").replace("\"_m\"", "\"_n\"");
+    let aggregate = format!(
+        "<md:EntitiesDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\">{}{other}</md:EntitiesDescriptor>",
+        document("", "")
+    );
+    assert!(import_sp(aggregate.as_bytes(), Some("https://other.example"), NOW).is_ok());
+    assert!(import_sp(aggregate.as_bytes(), Some("https://sp.example"), NOW).is_err());
     let idp = "<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"x\"/>";
     let complaints = import_sp(idp.as_bytes(), None, NOW).map(|_| ()).unwrap_err();
     assert_eq!(complaints[0].to_string(), "sp_metadata: the metadata describes no SAML 2.0 service provider");

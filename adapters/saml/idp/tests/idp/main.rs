@@ -6,6 +6,7 @@ mod corpus;
 mod injection;
 mod logins;
 mod logout;
+mod logout;
 mod names;
 mod publishing;
 mod refusals;
