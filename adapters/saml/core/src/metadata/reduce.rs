@@ -35,6 +35,8 @@ pub(super) fn reduced(root: &Element, keep: Keep) -> Result<String, GrammarError
     Ok(writer.finish())
 }
 
+type WriteRole = fn(&mut XmlWriter, &Element) -> Result<(), GrammarError>;
+
 fn descriptor(writer: &mut XmlWriter, element: &Element, keep: Keep, depth: usize) -> Result<(), GrammarError> {
     if depth > MAX_NESTING {
         return Err(GrammarError("its aggregates are nested too deeply".into()));
@@ -52,7 +54,7 @@ fn descriptor(writer: &mut XmlWriter, element: &Element, keep: Keep, depth: usiz
             .attr_if("entityID", element.attribute("entityID"))
             .attr_if("validUntil", element.attribute("validUntil"))
             .attr_if("cacheDuration", element.attribute("cacheDuration"));
-        let (name, write): (_, fn(&mut XmlWriter, &Element) -> Result<(), GrammarError>) = match keep {
+        let (name, write): (_, WriteRole) = match keep {
             Keep::IdentityProvider => ("IDPSSODescriptor", identity_provider),
             Keep::ServiceProvider => ("SPSSODescriptor", service_provider),
         };

@@ -6,7 +6,6 @@ mod corpus;
 mod injection;
 mod logins;
 mod logout;
-mod logout;
 mod names;
 mod publishing;
 mod refusals;
