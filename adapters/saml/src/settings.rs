@@ -121,7 +121,7 @@ impl Comparison {
 pub const FIELDS: &[Field] = &[
     Field {
         name: "idp_metadata",
-        help: "The identity provider's metadata: { file: … }, { url: …, refresh: 6h } or { xml: … }.",
+        help: "The identity provider's metadata: { file: … }, { url: …, refresh: 6h, signed_by: … } or { xml: … }.",
         required: true,
         secret: false,
     },

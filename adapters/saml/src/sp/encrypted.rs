@@ -32,6 +32,11 @@ impl Opened {
         decryption: &Decryption<'_>,
         trace: &mut TraceLog,
     ) -> Checked<Self> {
+        let encrypted: Vec<&Element> = read.attributes.iter().filter_map(MaybeEncrypted::encrypted).collect();
+        if !encrypted.is_empty() {
+            let (number, expected) = (encrypted.len(), format!("at most {MOST_ATTRIBUTES}"));
+            require(trace, "Encrypted attributes", "", expected, number.to_string(), number <= MOST_ATTRIBUTES)?;
+        }
         let mut open = |part: &Element, what: &str, name: &str| {
             let inside = opened(trace, what, decryption.inside(assertion.verified(), part))?;
             let root = inside.element();
@@ -43,14 +48,8 @@ impl Opened {
             Some(Name::Encrypted(part)) => Some(open(part, "a name", "NameID")?),
             _ => None,
         };
-        let encrypted: Vec<&Element> = read.attributes.iter().filter_map(MaybeEncrypted::encrypted).collect();
-        let mut attributes = Vec::with_capacity(encrypted.len().min(MOST_ATTRIBUTES));
-        for part in encrypted.iter().take(MOST_ATTRIBUTES) {
-            attributes.push(open(part, "an attribute", "Attribute")?);
-        }
-        let number = encrypted.len();
-        let expected = format!("at most {MOST_ATTRIBUTES}");
-        require(trace, "Encrypted attributes", "", expected, number.to_string(), number <= MOST_ATTRIBUTES)?;
+        let attributes = encrypted.into_iter().map(|part| open(part, "an attribute", "Attribute"));
+        let attributes = attributes.collect::<Checked<_>>()?;
         Ok(Self { name_id, attributes })
     }
 

@@ -10,10 +10,11 @@ use fedbridge_contract::services::Sighting;
 use fedbridge_contract::upstream::Level;
 use fedbridge_saml::names;
 use fedbridge_saml::seam::{Limits, UnverifiedDocument, VerifyKey, VerifyPolicy};
+use fedbridge_saml::testkit::{KeyKind, ScriptedIdp, TestKey};
 use serde_json::json;
 
 use crate::schema;
-use crate::support::{ACS, ENTITY, NOW, SP_KEYS, World};
+use crate::support::{ACS, ENTITY, IDP, NOW, SP_KEYS, World};
 
 const SLO: &str = "https://bridge.example/t/acme/connections/okta/saml/slo";
 
@@ -144,4 +145,22 @@ fn check_reports_dates() {
         "{later:?}"
     );
     assert!(later.iter().any(|(_, text)| text.contains("allow_sha1_until ended")));
+}
+
+#[test]
+fn check_reports_what_is_dangerous() {
+    let policy = |mode| json!({ "allow_idp_initiated": { "client": "portal", "mode": mode } });
+    for (mode, level) in [("accept", Level::Warning), ("bounce", Level::Fine)] {
+        let found = findings(&World::with(policy(mode)), NOW);
+        let about = found.iter().find(|(_, text)| text.contains("logins that the provider starts")).unwrap();
+        assert_eq!(about.0, level);
+    }
+    let keys = [TestKey::shared(), TestKey::make(KeyKind::P256).unwrap()];
+    let idp = ScriptedIdp::new(IDP, "https://idp.example/sso");
+    let print = VerifyKey::from_certificate_der(&keys[1].certificate).unwrap().fingerprint().to_string();
+    let metadata = json!({ "xml": idp.metadata_with(&[&keys[0], &keys[1]]) });
+    let settings = json!({ "idp_metadata": metadata, "distrusted_keys": [format!("sha256:{print}")] });
+    let found = findings(&World::with(settings), NOW);
+    assert!(found.iter().any(|(level, text)| *level == Level::Warning && text.contains("is in distrusted_keys")));
+    assert!(found.iter().any(|(level, text)| *level == Level::Fine && text.contains("valid until 2050")));
 }
