@@ -1,6 +1,6 @@
 //! Single logout with scripted parties: who is told, in what order, and who can't hold the others up.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use super::{BASE, TestClock, World, app, connection, id, param};
 struct Calls {
     made: Mutex<Vec<EgressPost>>,
     flaky: AtomicU32,
+    upstream_is_dead: AtomicBool,
     clock: Mutex<Option<Arc<TestClock>>>,
 }
 
@@ -44,7 +45,8 @@ impl Egress for Calls {
 
     async fn post(&self, request: &EgressPost, limits: EgressLimits) -> Result<Fetched, EgressError> {
         self.made.lock().unwrap().push(request.clone());
-        if request.url.contains("//dead") {
+        let dead_upstream = self.upstream_is_dead.load(Ordering::Relaxed) && request.url.contains("/connections/");
+        if dead_upstream || request.url.contains("//dead") {
             tokio::time::sleep(limits.timeout).await;
             if let Some(clock) = self.clock.lock().unwrap().as_ref() {
                 clock.0.fetch_add(i64::try_from(limits.timeout.as_millis()).unwrap(), Ordering::Relaxed);
@@ -224,6 +226,22 @@ async fn a_call_of_an_apps_server_needs_no_browser_and_reaches_those_with_addres
         let again = world.visit(&format!("{BASE}t/acme/fake/slo?app=asker&key={sub}&back=1")).await;
         assert_eq!(goes_to(&again), "http://asker.example/out?end=NoSession");
     }
+}
+
+#[tokio::test]
+async fn a_dead_app_and_a_dead_upstream_together_take_five_seconds_at_most() {
+    let apps = [("asker", by("back")), ("dead", by("back")), ("wiki", by("back"))];
+    let (mut world, calls) = world(vec![upstream("back")], &apps).await;
+    calls.upstream_is_dead.store(true, Ordering::Relaxed);
+    let mut sub = String::new();
+    for (name, _) in &apps {
+        sub = world.log_in(name).await;
+    }
+    let started = Instant::now();
+    let reply = world.visit(&format!("{BASE}t/acme/fake/slo?app=asker&key={sub}&back=1")).await;
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert_eq!(goes_to(&reply), "http://asker.example/out?end=Partial");
+    assert_eq!(world.newest_cause().await, ("Error".into(), "not told: dead, the login provider".into()));
 }
 
 #[tokio::test]
