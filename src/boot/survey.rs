@@ -6,9 +6,11 @@ use std::sync::Arc;
 use fedbridge_contract::config::AppKind;
 use fedbridge_contract::downstream::Downstream;
 use fedbridge_contract::keys::KeyRing;
+use fedbridge_contract::logout::Party;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::{Finding, Level};
 use fedbridge_hub::run::{OpenApp, OpenConnection, TenantSnapshot};
+use fedbridge_hub::spec::TenantConfiguration;
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::x509::X509;
 
@@ -65,6 +67,39 @@ impl Survey {
             let name = &app.view.name;
             let kind = app_word(app.view.kind);
             self.add(tenant, &format!("{kind} {name}"), &format!("{tenant}/{name}"), findings);
+        }
+    }
+
+    /// Documents that wait for approval, and those that can't be fetched.
+    pub fn add_documents(&mut self, tenant: &TenantConfiguration) {
+        let slug = tenant.tenant.spec.slug.as_str();
+        for document in &tenant.documents {
+            let (object, name, command) = match document.party {
+                Party::Connection(id) => {
+                    let found = tenant.connections.iter().find(|connection| connection.id == id);
+                    let Some(connection) = found else { continue };
+                    ("connection", &connection.spec.slug, "connections")
+                }
+                Party::App(id) => {
+                    let Some(app) = tenant.apps.iter().find(|app| app.id == id) else { continue };
+                    (app_word(app.spec.kind), &app.spec.name, "providers")
+                }
+            };
+            let mut findings = Vec::new();
+            if let Some(held) = &document.held {
+                let since = held.since.rfc3339_seconds();
+                let text = format!(
+                    "changed metadata waits for approval since {since}; see `fedbridge {command} show {slug}/{name}`"
+                );
+                findings.push(Finding::new(Level::Warning, text));
+            }
+            if let Some(failure) = &document.last_failure {
+                let count = document.failures;
+                let text =
+                    format!("the metadata could not be renewed {count} time(s): {failure}; the last one is used");
+                findings.push(Finding::new(Level::Warning, text));
+            }
+            self.add(slug, &format!("{object} {name}"), &format!("{slug}/{name}"), findings);
         }
     }
 

@@ -76,6 +76,7 @@ pub async fn run(settings: Settings, args: Args) -> Result<ExitCode, CliError> {
             }
             Ok(open) => survey.add_tenant(&open, &downstreams, now).await,
         }
+        survey.add_documents(tenant);
     }
     foundation.store.close().await?;
     let text = if args.json { as_json(&survey)? } else { render(&survey, now, Paint::stdout()) };

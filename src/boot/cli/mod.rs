@@ -6,6 +6,7 @@
 mod admin;
 mod apply;
 mod check;
+mod connections;
 mod demo;
 mod error;
 mod export;
@@ -22,6 +23,7 @@ use clap::{Parser, Subcommand};
 
 use super::settings::Settings;
 pub use apply::beside;
+use connections::Side;
 pub use error::CliError;
 use settings_args::SettingsArgs;
 
@@ -54,6 +56,10 @@ enum Command {
     Demo(demo::Args),
     /// Administrators and API keys
     Admin(admin::Args),
+    /// Metadata of connections that is fetched from an address: look at it, approve changes
+    Connections(connections::Args),
+    /// Metadata of service providers that is fetched from an address: look at it, approve changes
+    Providers(connections::Args),
     /// Signing keys of the tenants
     Keys(keys::Args),
     /// Bring the database's schema up to date
@@ -91,6 +97,8 @@ async fn dispatch(settings: Settings, command: Command) -> Result<ExitCode, CliE
         Command::Check(args) => check::run(settings, args).await,
         Command::Demo(args) => demo::run(settings, args).await,
         Command::Admin(args) => admin::run(settings, args).await,
+        Command::Connections(args) => connections::run(settings, Side::Connections, args).await,
+        Command::Providers(args) => connections::run(settings, Side::Providers, args).await,
         Command::Keys(args) => keys::run(settings, args).await,
         Command::Migrate(args) => migrate::run(settings, args).await,
         Command::Trace(args) => trace::run(settings, args).await,

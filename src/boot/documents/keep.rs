@@ -33,6 +33,8 @@ const AT_ONCE: u32 = 16;
 /// A stranger's message with an unknown key makes us look; no more often than this for each partner.
 const UNKNOWN_KEY: Duration = Duration::from_secs(300);
 
+const NOBODY: &str = "whose document it is can't be opened, so nobody can judge it";
+
 /// Looks at the documents of every tenant.
 pub struct Keeper {
     pub store: Arc<dyn DocumentStore>,
@@ -101,9 +103,7 @@ impl Keeper {
     async fn seen(&self, document: &StoredDocument) -> Result<Seen, String> {
         let snapshot = self.snapshots.current();
         let open = snapshot.by_slug.values().find(|open| open.view.id == document.tenant);
-        let (reader, settings) = open
-            .and_then(|open| self.reader(open, document.party))
-            .ok_or("whose document it is can't be opened, so nobody can judge it")?;
+        let (reader, settings) = open.and_then(|open| self.reader(open, document.party)).ok_or(NOBODY)?;
         let setting = settings.get(reader.setting()).unwrap_or(&Value::Null);
 
         let egress = &self.services.egress;
@@ -150,10 +150,23 @@ impl Keeper {
         let expected = sha256(before.as_bytes());
         let adopted = self.store.adopt(document.tenant, document.party, &expected, &new).await.map_err(sentence)?;
         // Somebody else was faster: what he put in force is at least as new.
-        if !adopted {
-            return Ok(Seen::Unchanged);
-        }
-        Ok(Seen::Adopted)
+        Ok(if adopted { Seen::Adopted } else { Seen::Unchanged })
+    }
+
+    /// Puts a document that waited in force. False: another one came in force meanwhile.
+    ///
+    /// # Errors
+    /// It can't be used any more, or the store does not answer.
+    pub async fn approve(&self, document: &StoredDocument, held: &HeldDocument) -> Result<bool, String> {
+        let snapshot = self.snapshots.current();
+        let open = snapshot.by_slug.values().find(|open| open.view.id == document.tenant);
+        let (reader, settings) = open.and_then(|open| self.reader(open, document.party)).ok_or(NOBODY)?;
+        let now = self.services.clock.now();
+        let examined = reader.examine(settings, None, &held.xml, now).map_err(|found| sentences(&found))?;
+        let valid_until = examined.valid_until;
+        let new = NewDocument { xml: held.xml.clone(), etag: None, valid_until, fetched: now, next_look: now };
+        let expected = sha256(document.current.xml.as_bytes());
+        self.store.adopt(document.tenant, document.party, &expected, &new).await.map_err(sentence)
     }
 
     /// Who reads the documents of this partner, and its settings.

@@ -1,0 +1,262 @@
+//! `connections` and `providers`: what the other side publishes at an address, how it changed, and the
+//! changes that wait for somebody's word.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use fedbridge_contract::config::AppKind;
+use fedbridge_contract::documents::{Drift, DriftEffect};
+use fedbridge_contract::logout::Party;
+use fedbridge_hub::ports::{ConfigStore as _, DocumentStore as _, HeldDocument, StoredDocument};
+use fedbridge_hub::spec::{Configuration, TenantConfiguration};
+use openssl::sha::sha256;
+
+use crate::documents::{Keeper, Seen};
+use crate::foundation::Foundation;
+use crate::metrics::Metrics;
+use crate::registry;
+use crate::settings::Settings;
+use crate::settings::nearest::nearest;
+use crate::wiring::wire;
+
+use super::CliError;
+use super::output::{print, table};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  fedbridge connections list\n  fedbridge connections approve acme/okta")]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Show every document that is fetched from an address
+    #[command(after_help = "Example:\n  fedbridge connections list")]
+    List,
+    /// Show one document, and what is different about the one that waits
+    #[command(after_help = "Example:\n  fedbridge connections show acme/okta")]
+    Show(Which),
+    /// Fetch a document now
+    #[command(after_help = "Example:\n  fedbridge connections refresh acme/okta")]
+    Refresh(Which),
+    /// Put the document that waits in force
+    #[command(after_help = "Example:\n  fedbridge connections approve acme/okta --diff 3f9a0b12c4d5")]
+    Approve(Approve),
+    /// Forget the document that waits; it waits again while it stays published
+    #[command(after_help = "Example:\n  fedbridge connections reject acme/okta")]
+    Reject(Which),
+}
+
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// TENANT/SLUG
+    name: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Approve {
+    #[command(flatten)]
+    which: Which,
+    /// Only if this is what waits: the text that `show` prints behind `diff`
+    #[arg(long, value_name = "TEXT")]
+    diff: Option<String>,
+}
+
+/// Whose documents a command is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Connections,
+    Providers,
+}
+
+pub async fn run(settings: Settings, side: Side, args: Args) -> Result<ExitCode, CliError> {
+    let foundation = Foundation::open(&settings).await?;
+    let configuration = foundation.system.load().await?;
+    let text = match &args.command {
+        Command::List => list(&configuration, side),
+        Command::Show(which) => show(find(&configuration, side, &which.name)?, &which.name),
+        Command::Refresh(which) => {
+            let document = find(&configuration, side, &which.name)?;
+            match keeper(&foundation).await?.look(document).await {
+                Seen::Unchanged => format!("{}: nothing is new\n", which.name),
+                Seen::Adopted => format!("{}: a new document is in force\n", which.name),
+                Seen::Held => format!("{}: a new document waits for approval\n", which.name),
+                Seen::Failed(cause) => {
+                    let sentence = format!("the document of {} can't be used; the last one stays in force", which.name);
+                    return Err(CliError::failed(&sentence, cause));
+                }
+            }
+        }
+        Command::Approve(args) => approve(&foundation, find(&configuration, side, &args.which.name)?, args).await?,
+        Command::Reject(which) => {
+            let document = find(&configuration, side, &which.name)?;
+            let there = foundation.system.release(document.tenant, document.party).await?;
+            if !there {
+                return Err(nothing_waits(&which.name));
+            }
+            format!("{}: the document that waited is forgotten\n", which.name)
+        }
+    };
+    foundation.store.close().await?;
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn approve(foundation: &Foundation, document: &StoredDocument, args: &Approve) -> Result<String, CliError> {
+    let name = &args.which.name;
+    let held = document.held.as_ref().ok_or_else(|| nothing_waits(name))?;
+    if args.diff.as_deref().is_some_and(|diff| diff != short(held)) {
+        let cause = format!("what waits is {}; look at it with `show`", short(held));
+        return Err(CliError::refused("another document waits by now; nothing was changed", vec![cause]));
+    }
+    let adopted = keeper(foundation).await?.approve(document, held).await;
+    match adopted {
+        Ok(true) => {}
+        Ok(false) => {
+            let cause = "another document came in force meanwhile".to_owned();
+            return Err(CliError::refused("nothing was changed", vec![cause]));
+        }
+        Err(cause) => return Err(CliError::failed("the document can't be used; nothing was changed", cause)),
+    }
+    let mut text = format!("{name}: the document that waited is in force\n");
+    if matches!(document.party, Party::App(_)) && held.drift.iter().any(|drift| drift.what == "entity ID") {
+        text.push_str("its entity ID is another one now: run `apply`, so that its requests are found under it\n");
+    }
+    Ok(text)
+}
+
+async fn keeper(foundation: &Foundation) -> Result<Arc<Keeper>, CliError> {
+    registry::init().map_err(|cause| CliError::failed("the XML security library is not safe to use", cause))?;
+    Ok(wire(foundation, registry::upstreams(), Arc::new(Metrics)).await?.keeper)
+}
+
+fn nothing_waits(name: &str) -> CliError {
+    CliError::refused(format!("no document of {name} waits for approval"), Vec::new())
+}
+
+fn list(configuration: &Configuration, side: Side) -> String {
+    let mut rows: Vec<Vec<String>> = documents(configuration, side)
+        .map(|(name, document)| {
+            vec![
+                name,
+                state(document),
+                document.current.fetched.rfc3339_seconds(),
+                document.last_look.rfc3339_seconds(),
+                document.next_look.rfc3339_seconds(),
+                document.url.clone(),
+            ]
+        })
+        .collect();
+    rows.sort();
+    table(&["NAME", "STATE", "IN FORCE SINCE", "LAST LOOK", "NEXT LOOK", "ADDRESS"], &rows)
+}
+
+fn state(document: &StoredDocument) -> String {
+    match (&document.held, document.failures) {
+        (Some(_), _) => "waits".to_owned(),
+        (None, 0) => "fine".to_owned(),
+        (None, count) => format!("failing ({count})"),
+    }
+}
+
+fn show(document: &StoredDocument, name: &str) -> String {
+    let mut text = format!("{name}\n  address         {}\n", document.url);
+    let mut line = |key: &str, value: String| text.push_str(&format!("  {key:<15} {value}\n"));
+    line("state", state(document));
+    line("in force since", document.current.fetched.rfc3339_seconds());
+    if let Some(until) = document.current.valid_until {
+        line("valid until", until.rfc3339_seconds());
+    }
+    line("last look", document.last_look.rfc3339_seconds());
+    line("next look", document.next_look.rfc3339_seconds());
+    if let Some(failure) = &document.last_failure {
+        line("last failure", failure.clone());
+    }
+    if let Some(held) = &document.held {
+        line("waits since", held.since.rfc3339_seconds());
+        line("diff", short(held));
+        for drift in &held.drift {
+            text.push_str(&format!("    {}\n", difference(drift)));
+        }
+    }
+    text
+}
+
+fn difference(drift: &Drift) -> String {
+    let Drift { what, before, after, effect } = drift;
+    let change = match (before, after) {
+        (None, None) => String::new(),
+        (None, Some(after)) => format!(": {after}"),
+        (Some(before), None) => format!(": {before} is gone"),
+        (Some(before), Some(after)) => format!(": {before} becomes {after}"),
+    };
+    let (sign, why) = match effect {
+        DriftEffect::Adds => ("+", ""),
+        DriftEffect::Removes => ("-", ""),
+        DriftEffect::Neutral => ("~", ""),
+        DriftEffect::Weakens => ("!", " (needs approval)"),
+    };
+    format!("{sign} {what}{change}{why}")
+}
+
+/// What tells one waiting document from another.
+fn short(held: &HeldDocument) -> String {
+    sha256(held.xml.as_bytes()).iter().take(6).map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn documents(configuration: &Configuration, side: Side) -> impl Iterator<Item = (String, &StoredDocument)> {
+    configuration.tenants.values().flat_map(move |tenant| {
+        let named = tenant.documents.iter().filter_map(move |document| Some((name(tenant, document, side)?, document)));
+        let slug = &tenant.tenant.spec.slug;
+        named.map(move |(name, document)| (format!("{slug}/{name}"), document))
+    })
+}
+
+fn name<'a>(tenant: &'a TenantConfiguration, document: &StoredDocument, side: Side) -> Option<&'a str> {
+    match (document.party, side) {
+        (Party::Connection(id), Side::Connections) => {
+            tenant.connections.iter().find(|connection| connection.id == id).map(|c| c.spec.slug.as_str())
+        }
+        (Party::App(id), Side::Providers) => {
+            let app = tenant.apps.iter().find(|app| app.id == id && app.spec.kind == AppKind::SamlSp)?;
+            Some(app.spec.name.as_str())
+        }
+        _ => None,
+    }
+}
+
+fn find<'a>(configuration: &'a Configuration, side: Side, wanted: &str) -> Result<&'a StoredDocument, CliError> {
+    let all: Vec<_> = documents(configuration, side).collect();
+    if let Some((_, document)) = all.iter().find(|(name, _)| name == wanted) {
+        return Ok(document);
+    }
+    let what = match side {
+        Side::Connections => "connection",
+        Side::Providers => "service provider",
+    };
+    let hint = nearest(wanted, all.iter().map(|(name, _)| name.as_str()));
+    let hint = hint.map_or_else(String::new, |near| format!("; the nearest is `{near}`"));
+    let sentence = format!("there is no {what} `{wanted}` whose metadata is fetched from an address{hint}");
+    Err(CliError::refused(sentence, Vec::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_read_as_sentences() {
+        let drift = |before: Option<&str>, after: Option<&str>, effect| {
+            difference(&Drift {
+                what: "signing key 3f".into(),
+                before: before.map(str::to_owned),
+                after: after.map(str::to_owned),
+                effect,
+            })
+        };
+        assert_eq!(drift(None, None, DriftEffect::Adds), "+ signing key 3f");
+        assert_eq!(drift(Some("a"), None, DriftEffect::Removes), "- signing key 3f: a is gone");
+        assert_eq!(drift(Some("a"), Some("b"), DriftEffect::Weakens), "! signing key 3f: a becomes b (needs approval)");
+    }
+}
