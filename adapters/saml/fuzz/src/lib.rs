@@ -3,7 +3,10 @@
 //!
 //! A panic is a finding, and so is what the targets assert of inputs that were accepted.
 
+pub mod authn_request;
+pub mod logout;
 pub mod metadata;
+pub mod redirect;
 pub mod response;
 pub mod seeds;
 mod services;

@@ -3,20 +3,25 @@
 use std::path::{Path, PathBuf};
 
 use fedbridge_saml_core::names;
-use fedbridge_saml_core::testkit::{Encryption, KeyPlace, Person, ResponsePlan, Sign};
-use fedbridge_saml_core::testkit::{wrapped_assertions, wrapped_responses};
+use fedbridge_saml_core::testkit::{
+    ContextPlan, Encryption, KeyPlace, LogoutRequestPlan, LogoutResponsePlan, NameIdPlan, NameIdPolicyPlan, Person,
+    ResponsePlan, ScriptedSp, Sign, Way, hostile, soap, wrapped_assertions, wrapped_messages, wrapped_responses,
+};
 
-use crate::world::{NAME, NOW, WORLD, World};
+use crate::authn_request::{SP, SSO};
+use crate::world::{IDP, NAME, NOW, SLO, WORLD, World};
 
 /// Writes the seeds of a target into the folder that `FUZZ_SEEDS` names; without it, nothing.
 ///
 /// # Panics
 /// The folder can't be written.
 pub fn write(target: &str, make: fn() -> Vec<Vec<u8>>) {
+    // In any case, for it makes the keys too: no input shall be charged with that time.
+    let seeds = make();
     let Some(folder) = std::env::var_os("FUZZ_SEEDS") else { return };
     let folder = PathBuf::from(folder);
     std::fs::create_dir_all(&folder).expect("the folder of the seeds can be made");
-    for (at, octets) in make().into_iter().enumerate() {
+    for (at, octets) in seeds.into_iter().enumerate() {
         std::fs::write(folder.join(format!("seed-{target}-{at:02}")), octets).expect("a seed can be written");
     }
 }
@@ -63,8 +68,112 @@ pub fn metadata() -> Vec<Vec<u8>> {
     let mut found: Vec<_> = files.iter().map(|path| std::fs::read(path).expect("a fixture can be read")).collect();
     let idp = &WORLD.idp;
     found.push(idp.metadata().into_bytes());
+    let mut sp =
+        ScriptedSp::new("https://wiki.example", "https://wiki.example/acs").with_slo("https://wiki.example/slo");
+    found.push(sp.metadata_with(&[&idp.key]).into_bytes());
+    sp.encryption = Some(idp.key.clone());
+    sp.authn_requests_signed = Some(true);
+    sp.more_acs = vec!["https://wiki.example/acs2".into()];
+    found.push(sp.metadata_with(&[&idp.key, &WORLD.decryption]).into_bytes());
     found.push(idp.metadata_with(&[&idp.key, &WORLD.decryption]).into_bytes());
     found
+}
+
+/// Logout messages for the post, bare and signed; with an `s` before it what comes by SOAP, with an `a`
+/// what answers our calls.
+pub fn logouts() -> Vec<Vec<u8>> {
+    let key = &WORLD.idp.key;
+    let mut found = Vec::new();
+    for plan in logout_requests() {
+        found.push(plan.xml().expect("a message"));
+        found.push(plan.signed(key).expect("a message"));
+        found.push(format!("s{}", plan.soap(key).expect("a message")));
+    }
+    for plan in logout_responses() {
+        found.push(plan.xml());
+        found.push(plan.signed(key).expect("a message"));
+        found.push(format!("a{}", plan.soap(key).expect("a message")));
+        found.push(format!("a{}", soap(&plan.xml())));
+    }
+    let signed = found[1].clone();
+    found
+        .extend(wrapped_messages("samlp:LogoutRequest", &signed, NAME, "mallory").into_iter().map(|attack| attack.xml));
+    found.into_iter().map(String::into_bytes).collect()
+}
+
+/// Queries of redirects, and messages alone.
+pub fn queries() -> Vec<Vec<u8>> {
+    let key = &WORLD.idp.key;
+    let mut found = Vec::new();
+    for plan in logout_requests() {
+        found.push(plan.xml().expect("a message"));
+        found.push(plan.query(None, key).expect("a message"));
+        found.push(plan.query(Some("relay state"), key).expect("a message"));
+    }
+    for plan in logout_responses() {
+        found.push(plan.query(Some("relay state"), key).expect("a message"));
+    }
+    let good = found[2].clone();
+    found.extend(hostile::valid_queries(&good).into_iter().map(|(_, query)| query));
+    let hostile = hostile::queries(Way::Request, &good).expect("queries");
+    // One of them inflates without end, and would only be slow to change.
+    let small = hostile.into_iter().map(|hostile| hostile.octets).filter(|octets| octets.len() < 8_192);
+    found.into_iter().map(String::into_bytes).chain(small).collect()
+}
+
+/// AuthnRequests for the post, bare and signed, and queries of redirects.
+pub fn authn_requests() -> Vec<Vec<u8>> {
+    let plain = SP.request(SSO, NOW);
+    let mut rich = plain.clone();
+    rich.force_authn = Some("true".into());
+    rich.is_passive = Some("0".into());
+    rich.name_id_policy = Some(NameIdPolicyPlan {
+        format: Some(names::FORMAT_PERSISTENT.into()),
+        sp_name_qualifier: Some(SP.entity_id.clone()),
+        allow_create: Some("true".into()),
+    });
+    rich.context = Some(ContextPlan {
+        comparison: Some("minimum".into()),
+        classes: vec!["urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport".into()],
+    });
+    rich.proxy_count = Some("1".into());
+    rich.raw_extensions = Some("<x xmlns=\"urn:x\"/>".into());
+    let mut by_index = plain.clone();
+    (by_index.acs, by_index.binding, by_index.acs_index) = (None, None, Some("1".into()));
+    let mut found = Vec::new();
+    for plan in [plain, rich, by_index] {
+        found.push(plan.xml());
+        found.push(plan.signed(&SP).expect("a message"));
+        found.push(plan.query(&SP, Some("relay state")).expect("a message"));
+        found.push(plan.unsigned_query(None).expect("a message"));
+    }
+    let signed = found[1].clone();
+    let attacker = "https://mallory.example/acs";
+    found.extend(
+        wrapped_messages("samlp:AuthnRequest", &signed, &SP.acs, attacker).into_iter().map(|attack| attack.xml),
+    );
+    found.into_iter().map(String::into_bytes).collect()
+}
+
+fn logout_requests() -> Vec<LogoutRequestPlan> {
+    let plain = LogoutRequestPlan::new(IDP, SLO, hostile::somebody(NAME), NOW);
+    let mut rich = plain.clone().with_index("_1").with_index("_2");
+    rich.asynchronous = true;
+    rich.name_id = Some(NameIdPlan {
+        name_qualifier: Some(IDP.into()),
+        sp_name_qualifier: Some("https://sp.example".into()),
+        ..hostile::somebody(NAME)
+    });
+    let mut encrypted = plain.clone();
+    encrypted.encryption = Some(Encryption::to(&WORLD.decryption.certificate));
+    vec![plain, rich, encrypted]
+}
+
+fn logout_responses() -> Vec<LogoutResponsePlan> {
+    let done = LogoutResponsePlan::new(IDP, SLO, crate::logout::seeds_request(), NOW);
+    let mut partial = done.clone();
+    partial.status = (names::STATUS_RESPONDER.into(), Some(names::STATUS_PARTIAL_LOGOUT.into()));
+    vec![done, partial]
 }
 
 /// An unsigned response around whatever stands in the place of its assertion.

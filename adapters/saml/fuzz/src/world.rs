@@ -25,6 +25,10 @@ pub const IDP: &str = "https://idp.example/metadata";
 /// The one person whose logins the provider signs.
 pub const NAME: &str = "alice";
 
+/// Where the bridge takes logout messages.
+pub const SLO: &str = "https://bridge.example/t/acme/connections/okta/saml/slo";
+
+const FORM: &str = "application/x-www-form-urlencoded";
 const ADDRESS: &str = "https://bridge.example/t/acme/connections/okta";
 const HANDLE: &str = "handle-of-the-transaction-which-is-a-ticket-of-the-huA";
 
@@ -92,19 +96,29 @@ impl World {
     }
 }
 
-/// A form as a browser posts it.
+/// A form as a browser posts it to the assertion consumer service.
 pub fn posted(base64: &str) -> HttpInput {
     let body: String = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("SAMLResponse", base64)
         .append_pair("RelayState", HANDLE)
         .finish();
+    input(FORM, body.into_bytes())
+}
+
+/// A form as a browser posts it to the logout service.
+pub fn posted_to_slo(body: String) -> HttpInput {
+    input(FORM, body.into_bytes())
+}
+
+/// A POST of these octets.
+pub fn input(content_type: &str, body: Vec<u8>) -> HttpInput {
     HttpInput {
         method: Method::Post,
         route: fedbridge_saml_core::names::ACS_ROUTE,
         last_segment: String::new(),
         query: String::new(),
         body: body.into(),
-        content_type: Some("application/x-www-form-urlencoded".into()),
+        content_type: Some(content_type.into()),
         authorization: None,
         origin: None,
         accept_language: None,
@@ -112,4 +126,9 @@ pub fn posted(base64: &str) -> HttpInput {
         cookies: Vec::new(),
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
     }
+}
+
+/// A GET with this query.
+pub fn query(query: &str) -> HttpInput {
+    HttpInput { method: Method::Get, query: query.into(), content_type: None, ..input(FORM, Vec::new()) }
 }

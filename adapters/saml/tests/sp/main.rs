@@ -18,3 +18,4 @@ mod requests;
 mod schema;
 mod support;
 mod unsolicited;
+mod vendors;
