@@ -6,43 +6,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use fedbridge_contract::config::{App, AppKind, Tenant};
+use fedbridge_contract::config::{App, Tenant};
 use fedbridge_contract::downstream::Accepted;
 use fedbridge_contract::http::{HttpInput, Method, Reply};
 use fedbridge_contract::services::random_text;
-use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Outcome, TraceLog};
 use fedbridge_saml_core::binding::post::PostMessage;
-use fedbridge_saml_core::binding::redirect::{RedirectMessage, SignedQuery};
+use fedbridge_saml_core::binding::redirect::RedirectMessage;
 use fedbridge_saml_core::binding::{BindingError, Parameter};
-use fedbridge_saml_core::grammar::GrammarError;
-use fedbridge_saml_core::instant::parse_instant;
-use fedbridge_saml_core::names;
-use fedbridge_saml_core::seam::{Element, Limits, UnverifiedDocument};
-use fedbridge_saml_core::trust::Distrust;
 use fedbridge_saml_core::turns::in_turn;
-use openssl::sha::Sha256;
 
-use crate::acs::chosen;
 use crate::answer;
 use crate::asked::{Asked, hints};
-use crate::page::{Exchange, PageError, require};
+use crate::page::{Exchange, PageError};
 use crate::provider::{SamlIdentityProvider, sso_address};
-use crate::request::AuthnRequest;
 use crate::settings::SpSettings;
 use crate::status::Status;
-use crate::wish::wishes;
-
-/// How far the clocks may differ (saml2int SDP-G01).
-pub(crate) const SKEW: Duration = Duration::from_secs(180);
-
-/// How old a request may be: long enough for a person who reads the page that asks for a connection.
-const OLDEST: Duration = Duration::from_secs(600);
-
-/// How long an answered request is remembered: longer than it is accepted plus any login lasts.
-const REMEMBERED: Duration = Duration::from_secs(2 * 3600);
+use crate::verify::{Carried, EXPIRED, Message, NOT_USABLE, Stop, Work};
 
 /// How long a request that came by post waits for the browser to come back.
 const PARKED: Duration = Duration::from_secs(600);
@@ -53,8 +33,6 @@ const MAX_RELAY_STATE: usize = 4096;
 /// The purpose of parked requests among the handles.
 const PURPOSE: &str = "saml.request";
 
-const EXPIRED: PageError = PageError::new(400, "This login has expired. Please start again at the app.");
-const NOT_USABLE: PageError = PageError::new(403, "This app can't be used for logins at the moment.");
 const OURS: PageError = PageError::new(500, "Something went wrong here. Please start again at the app.");
 
 pub(crate) async fn handle(provider: &SamlIdentityProvider, exchange: Exchange<'_>) -> Accepted {
@@ -149,39 +127,11 @@ async fn from_handle(mut exchange: Exchange<'_>, handle: &str) -> Accepted {
     login(exchange, Verified { app, settings, asked }, address)
 }
 
-/// A message as a binding gives it.
-struct Message {
-    parameter: Parameter,
-    xml: Vec<u8>,
-    relay_state: Option<String>,
-    carried: Carried,
-}
-
-enum Carried {
-    /// The signature, if any, is over the query.
-    Redirect(Option<SignedQuery>),
-    /// The signature, if any, is in the message.
-    Post,
-}
-
 /// A request that may be answered at its address.
 struct Verified {
     app: Arc<App>,
     settings: Arc<SpSettings>,
     asked: Asked,
-}
-
-/// Why a request is not answered with a login.
-enum Stop {
-    Page(PageError),
-    /// The address for answers is the app's: it is told.
-    Status(Box<Asked>, Status),
-}
-
-impl From<PageError> for Stop {
-    fn from(error: PageError) -> Self {
-        Self::Page(error)
-    }
 }
 
 async fn verified<'a>(
@@ -281,215 +231,4 @@ fn again(tenant: &Tenant, input: &HttpInput) -> String {
     let ours = |pair: &&str| !pair.starts_with("connection=") && !pair.starts_with("idp_hint=");
     let query: Vec<&str> = input.query.split('&').filter(ours).collect();
     format!("{}?{}", sso_address(tenant), query.join("&"))
-}
-
-// ---- on the blocking thread ----
-
-struct Work {
-    tenant: Arc<Tenant>,
-    message: Message,
-    now: Timestamp,
-}
-
-type Checked = Result<(Arc<SpSettings>, Asked), Stop>;
-
-impl Work {
-    fn run(&self, trace: &mut TraceLog) -> (Option<Arc<App>>, Checked) {
-        let document = match UnverifiedDocument::parse(&self.message.xml, Limits::message()) {
-            Ok(document) => document,
-            Err(error) => {
-                trace.check("XML", "XML 1.0", "a document of the accepted form", error.to_string(), false);
-                return (None, Err(PageError::bad_request().into()));
-            }
-        };
-        let root = document.unverified_root();
-        let (app, settings) = match self.sender(root, trace) {
-            Ok(sender) => sender,
-            Err((app, error)) => return (app, Err(error.into())),
-        };
-        let checked = self.believed(&document, &settings, trace).and_then(|signed| match &signed {
-            Some(verified) => self.examine(verified.element(), true, &app, &settings, trace),
-            None => self.examine(root, self.query_signed(), &app, &settings, trace),
-        });
-        (Some(app), checked.map(|asked| (settings, asked)))
-    }
-
-    fn query_signed(&self) -> bool {
-        matches!(&self.message.carried, Carried::Redirect(Some(_)))
-    }
-
-    /// Whose request it says it is. Nothing vouches for that yet: it finds the keys to check with.
-    #[allow(clippy::type_complexity)] // One caller, right above.
-    fn sender(
-        &self,
-        root: &Element,
-        trace: &mut TraceLog,
-    ) -> Result<(Arc<App>, Arc<SpSettings>), (Option<Arc<App>>, PageError)> {
-        let bad = |error| (None, error);
-        let request = read(root, trace).map_err(bad)?;
-        trace.received(self.now, "AuthnRequest", false, facts(&request, &self.message));
-        let app = self.tenant.app_by_protocol_name(AppKind::SamlSp, request.issuer).cloned();
-        let unknown = PageError::new(400, "This app is not registered here, so the login can't start.");
-        let name = ("Issuer", "SAML core 3.2.1");
-        require(trace, name, "a service provider of this tenant", request.issuer, app.is_some(), unknown.clone())
-            .map_err(bad)?;
-        let app = app.ok_or((None, unknown))?;
-        let some = |error: PageError| (Some(Arc::clone(&app)), error);
-        let enabled = app.enabled && self.tenant.enabled;
-        let actual = if enabled { "enabled" } else { "disabled" };
-        require(trace, ("Service provider", ""), "enabled", actual, enabled, NOT_USABLE).map_err(some)?;
-        let settings = SpSettings::of(&app, self.now).map_err(|complaints| {
-            let texts: Vec<_> = complaints.iter().map(ToString::to_string).collect();
-            trace.check("Settings", "", "readable", texts.join("; "), false);
-            some(NOT_USABLE)
-        })?;
-        let until = settings.sp.valid_until.map_or_else(|| "no limit".into(), |until| until.rfc3339());
-        let name = ("Service provider metadata is valid", "SAML metadata 2.3.2");
-        let valid = !settings.expired(self.now);
-        require(trace, name, format!("before {until}"), self.now.rfc3339(), valid, NOT_USABLE).map_err(some)?;
-        Ok((app, settings))
-    }
-
-    /// A signature that is there must hold; one that is required must be there. Gives the element that
-    /// was signed, where the signature is in the message.
-    fn believed(
-        &self,
-        document: &UnverifiedDocument,
-        settings: &SpSettings,
-        trace: &mut TraceLog,
-    ) -> Result<Option<fedbridge_saml_core::seam::VerifiedElement>, Stop> {
-        const NAME: &str = "Signature of the request";
-        const SOURCE: &str = "SAML core 3.4.1.4";
-        let root = document.unverified_root();
-        let enveloped = root.child(names::DSIG, "Signature").is_some();
-        let refuse = |trace: &mut TraceLog, expected: &str, actual: &str| {
-            trace.check(NAME, SOURCE, expected, actual, false);
-            Stop::Page(PageError::bad_request())
-        };
-        let distrusted = |_: Distrust| Stop::Page(PageError::bad_request());
-        let no_key = "none, because the app's metadata has no key to check one with";
-        match (&self.message.carried, enveloped) {
-            (Carried::Redirect(_), true) => {
-                Err(refuse(trace, "over the query, not inside the message", "a signature inside the message"))
-            }
-            (Carried::Redirect(Some(signed)), false) => {
-                let trust = settings.trust.as_ref().ok_or_else(|| refuse(trace, no_key, "one over the query"))?;
-                trust.verify_query(signed, self.now, trace).map_err(distrusted)?;
-                Ok(None)
-            }
-            (Carried::Post, true) => {
-                let trust = settings.trust.as_ref().ok_or_else(|| refuse(trace, no_key, "one in the message"))?;
-                trust.verify(document, root, NAME, self.now, trace).map(Some).map_err(distrusted)
-            }
-            (Carried::Redirect(None) | Carried::Post, false) if settings.require_signed_requests => {
-                Err(refuse(trace, "a signature", "a request that is not signed"))
-            }
-            (Carried::Redirect(None) | Carried::Post, false) => {
-                trace.check(NAME, SOURCE, "a signature, if the app likes", "none", true);
-                Ok(None)
-            }
-        }
-    }
-
-    /// Everything that the request says, read from what was signed where anything was.
-    fn examine(
-        &self,
-        element: &Element,
-        signed: bool,
-        app: &Arc<App>,
-        settings: &SpSettings,
-        trace: &mut TraceLog,
-    ) -> Result<Asked, Stop> {
-        let request = read(element, trace)?;
-        let bad = PageError::bad_request;
-        // The keys were found by the unverified name, so what was signed must say the same.
-        let same = app.protocol_name.as_deref() == Some(request.issuer);
-        let expected = app.protocol_name.clone().unwrap_or_default();
-        require(trace, ("Signed Issuer", "SAML core 3.2.1"), expected, request.issuer, same, bad())?;
-        let version = request.version == "2.0";
-        require(trace, ("Version", "SAML core 3.2.1"), "2.0", request.version, version, bad())?;
-        let address = sso_address(&self.tenant);
-        let fits = request.destination.map_or(!signed, |destination| destination == address);
-        let actual = request.destination.unwrap_or("none, in a signed request");
-        let actual = if fits { request.destination.unwrap_or("none") } else { actual };
-        require(trace, ("Destination", "SAML bindings 3.4.5.2 and 3.5.5.2"), &address, actual, fits, bad())?;
-        self.fresh(request.issue_instant, trace)?;
-        let acs = chosen(&settings.sp, &request.acs);
-        let expected = "a registered address, octet by octet";
-        let actual = acs.as_ref().map_or_else(Clone::clone, |acs| acs.text.clone());
-        let unregistered = PageError::new(400, "The app asked to return to an address that is not registered for it.");
-        let name = ("Address for the answer", "SAML profiles 4.1.4.1");
-        require(trace, name, expected, actual, acs.is_ok(), unregistered.clone())?;
-        let acs = acs.map_err(|_| unregistered)?;
-
-        let mut asked = Asked {
-            app: app.id,
-            acs: acs.text.clone(),
-            request: Some(request.id.to_owned()),
-            relay_state: self.message.relay_state.clone(),
-            at: self.now,
-            force_authn: request.force_authn,
-            passive: request.is_passive,
-            classes: Vec::new(),
-            name: Default::default(),
-            requesters: std::iter::once(&settings.sp.entity_id as &str)
-                .chain(request.scoping.requesters.iter().copied())
-                .map(str::to_owned)
-                .collect(),
-            proxy_count: None,
-            used_until: self.now + REMEMBERED,
-            once: Some(once(request.issuer, request.id)),
-        };
-        match wishes(&request, settings) {
-            Ok(wishes) => {
-                (asked.classes, asked.name, asked.proxy_count) = (wishes.classes, wishes.name, wishes.proxy_count);
-                Ok(asked)
-            }
-            Err(status) => Err(Stop::Status(Box::new(asked), status)),
-        }
-    }
-
-    fn fresh(&self, text: &str, trace: &mut TraceLog) -> Result<(), PageError> {
-        let name = ("IssueInstant", "SAML core 3.2.1");
-        let expected = format!("at most 10 min before {}, and not after it", self.now.rfc3339_seconds());
-        let fresh = parse_instant(text).is_some_and(|at| at <= self.now + SKEW && self.now <= at + OLDEST + SKEW);
-        require(trace, name, expected, text, fresh, EXPIRED)
-    }
-}
-
-fn read<'a>(element: &'a Element, trace: &mut TraceLog) -> Result<AuthnRequest<'a>, PageError> {
-    AuthnRequest::read(element).map_err(|GrammarError(why)| {
-        trace.check("Form of the request", "SAML core 3.4.1", "an AuthnRequest of the schema", why, false);
-        PageError::bad_request()
-    })
-}
-
-fn facts(request: &AuthnRequest<'_>, message: &Message) -> Vec<(&'static str, String)> {
-    let text = |value: Option<&str>| value.unwrap_or("none").to_owned();
-    let binding = match &message.carried {
-        Carried::Redirect(_) => "redirect",
-        Carried::Post => "post",
-    };
-    vec![
-        ("issuer", request.issuer.to_owned()),
-        ("id", request.id.to_owned()),
-        ("binding", binding.to_owned()),
-        ("destination", text(request.destination)),
-        ("acs_url", text(request.acs.url)),
-        ("acs_index", text(request.acs.index)),
-        ("signature_inside", request.has_signature.to_string()),
-        ("force_authn", request.force_authn.to_string()),
-        ("is_passive", request.is_passive.to_string()),
-        ("name_id_format", text(request.name_id_policy.as_ref().and_then(|policy| policy.format))),
-        ("authn_contexts", request.context.as_ref().map(|context| context.classes.join(" ")).unwrap_or_default()),
-    ]
-}
-
-/// An ID holds no line feed, so issuer and ID can't run into one another.
-fn once(issuer: &str, id: &str) -> String {
-    let mut hash = Sha256::new();
-    hash.update(id.as_bytes());
-    hash.update(b"\n");
-    hash.update(issuer.as_bytes());
-    URL_SAFE_NO_PAD.encode(hash.finish())
 }

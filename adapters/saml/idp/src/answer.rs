@@ -16,7 +16,6 @@ use fedbridge_saml_core::random::message_id;
 use fedbridge_saml_core::turns::in_turn;
 use serde_json::json;
 
-use crate::accept::SKEW;
 use crate::asked::Asked;
 use crate::assertion::AssertionParts;
 use crate::attributes::attributes;
@@ -26,6 +25,7 @@ use crate::provider::entity_id;
 use crate::response::{Content, ResponseParts, build};
 use crate::settings::{SpSettings, fits_any_uri};
 use crate::status::Status;
+use crate::verify::SKEW;
 
 /// Turns a finished login into a response at the address that was verified when the app asked.
 pub(crate) async fn finish(services: &Services, finish: &Finish<'_>, _permit: &Permit) -> Result<Finished, Refusal> {

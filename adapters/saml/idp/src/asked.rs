@@ -28,7 +28,7 @@ pub(crate) struct Asked {
     pub(crate) name: AskedName,
     /// The nearest first: the service provider, then those that it asks for (SAML core 3.4.1.2).
     pub(crate) requesters: Vec<String>,
-    /// How many more providers may stand behind the one that we ask.
+    /// How many more providers may stand between.
     pub(crate) proxy_count: Option<u32>,
     /// Until then the request counts as used, once it is answered.
     pub(crate) used_until: Timestamp,

@@ -5,8 +5,9 @@ use std::time::Duration;
 use fedbridge_contract::config::{App, Tenant};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::{Finding, Level};
+use fedbridge_saml_core::seam::ContentMethod;
 
-use crate::settings::SpSettings;
+use crate::settings::{Encryption, SpSettings};
 
 /// A date nearer than this is worth a warning.
 const SOON: Duration = Duration::from_secs(30 * 86_400);
@@ -45,6 +46,15 @@ pub(crate) fn findings(tenant: &Tenant, app: &App, now: Timestamp) -> Vec<Findin
     for (label, end) in encryption {
         let consequence = "it is still used, as SAML metadata asks; expect the app to change it";
         found.push(dated("encryption certificate", label, consequence, end, now, Level::Warning));
+    }
+    if let Some(until) = settings.trust.as_ref().and_then(|trust| trust.sha1_until) {
+        let text = format!("SHA-1 signatures of it are accepted until {}; they can be forged", until.rfc3339());
+        found.push(Finding::new(Level::Warning, text));
+    }
+    let cbc = |how: &Encryption| matches!(how.content, ContentMethod::Aes128Cbc | ContentMethod::Aes256Cbc);
+    if settings.encryption.as_ref().is_some_and(cbc) {
+        let text = "assertions are encrypted with AES-CBC, which does not protect what it encrypts from changes";
+        found.push(Finding::new(Level::Warning, text));
     }
     if tenant.keys.saml_signer().is_none() {
         found.push(Finding::new(Level::Problem, "the tenant has no active SAML signing key: nobody can log in"));

@@ -23,6 +23,7 @@ mod response;
 pub mod settings;
 mod start;
 mod status;
+mod verify;
 mod wish;
 
 pub use provider::SamlIdentityProvider;

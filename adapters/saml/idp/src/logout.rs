@@ -32,10 +32,10 @@ use fedbridge_saml_core::seam::Cbc;
 use fedbridge_saml_core::turns::in_turn;
 use serde::{Deserialize, Serialize};
 
-use crate::accept::SKEW;
 use crate::page::{Exchange, PageError};
 use crate::provider::{SamlIdentityProvider, entity_id};
 use crate::settings::{LogoutChannel, SpSettings};
+use crate::verify::SKEW;
 
 /// How long a request of ours is good for.
 const LIFETIME: Duration = Duration::from_secs(300);

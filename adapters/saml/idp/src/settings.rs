@@ -18,7 +18,9 @@ use fedbridge_saml_core::turns;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
+use crate::acs;
 pub use choices::{AttributeRule, AttributeSource, LogoutChannel, NameIdRule, NameIdSource, Sign};
+
 pub(crate) use choices::{fits_any_uri, is_uri};
 pub use released::released_claims;
 
@@ -132,6 +134,9 @@ impl SpSettings {
         let Some(sp) = description else {
             return Err(reader.finish(()).err().unwrap_or_default());
         };
+        if acs::default(&sp).is_none() {
+            reader.complain(METADATA, "has no address for answers by post, and answers by artifact are not offered");
+        }
         let trust = trust::trust(&mut reader, &sp, &distrusted, sha1_until);
         let require_signed_requests = signed.unwrap_or(sp.authn_requests_signed && trust.is_some());
         if require_signed_requests && trust.is_none() {

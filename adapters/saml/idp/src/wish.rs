@@ -14,22 +14,19 @@ use crate::status::Status;
 pub(crate) struct Wishes {
     pub(crate) classes: Vec<String>,
     pub(crate) name: AskedName,
-    /// How many more providers may stand behind the one that we ask.
+    /// How many more providers may stand between.
     pub(crate) proxy_count: Option<u32>,
 }
 
 /// # Errors
 /// The status that the app is told.
 pub(crate) fn wishes(request: &AuthnRequest<'_>, settings: &SpSettings) -> Result<Wishes, Status> {
-    // We never authenticate by ourselves: whoever logs people in stands one further on (SAML core 3.4.1.5).
-    let proxy_count = match request.scoping.proxy_count {
-        None => None,
-        Some(0) => {
-            let public = "The request allows no further provider, and people log in at another one.";
-            return Err(Status::responder(names::STATUS_PROXY_COUNT_EXCEEDED, public));
-        }
-        Some(count) => Some(count - 1),
-    };
+    // Whoever logs people in stands one further on (SAML core 3.4.1.5). The upstream side counts down.
+    let proxy_count = request.scoping.proxy_count;
+    if proxy_count == Some(0) {
+        let public = "The request allows no further provider, and people log in at another one.";
+        return Err(Status::responder(names::STATUS_PROXY_COUNT_EXCEEDED, public));
+    }
     Ok(Wishes { classes: classes(request.context.as_ref(), settings)?, name: name(request, settings)?, proxy_count })
 }
 

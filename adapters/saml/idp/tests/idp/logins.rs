@@ -206,7 +206,7 @@ fn the_least_context_holds_whatever_is_asked_for() {
 }
 
 #[test]
-fn scoping_is_counted_down() {
+fn scoping_is_passed_on() {
     let world = World::new();
     let ask = |attributes: &str| {
         Ask::having(&format!(
@@ -215,7 +215,7 @@ fn scoping_is_counted_down() {
         ))
     };
     let login = world.login(&ask(" ProxyCount=\"2\"").by_redirect());
-    assert_eq!(login.wish.proxy_count, Some(1));
+    assert_eq!(login.wish.proxy_count, Some(2));
     assert_eq!(login.wish.requesters, [SP, "https://behind.example"]);
     assert_eq!(world.login(&ask("").by_redirect()).wish.proxy_count, None);
     let status = world.refused_with_status(&ask(" ProxyCount=\"0\"").by_redirect());
