@@ -32,16 +32,17 @@ impl Hub {
         run: &mut Run,
         notices: Vec<StoredNotice>,
     ) -> Result<(Vec<StoredNotice>, Vec<StoredNotice>), StoreError> {
-        let tenant = &run.tenant;
+        let (tenant, clock) = (&run.tenant, &self.services.clock);
         let ways = join_all(notices.into_iter().map(|notice| async {
+            let begun = clock.now();
             let way = match notice.told {
                 Some(told) => Way::Settled(told),
                 None => self.tell(tenant, &notice).await,
             };
-            (notice, way)
+            (notice, way, clock.now().since(begun).as_millis())
         }));
         let (mut done, mut left) = (Vec::new(), Vec::new());
-        for (mut notice, way) in ways.await {
+        for (mut notice, way, millis) in ways.await {
             let who = name_of(&run.tenant, &notice);
             let told = match way {
                 Way::Settled(told) => Some(told),
@@ -54,7 +55,7 @@ impl Hub {
                 Way::Again => None,
             };
             self.keep(run, &notice, told).await?;
-            run.note(&who, "our server's call", told);
+            run.note(&who, &format!("our server's call, {millis} ms"), told);
             notice.told = told;
             done.push(notice);
         }

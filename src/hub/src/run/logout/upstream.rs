@@ -80,6 +80,7 @@ impl Hub {
             id: NoticeId { logout: id, party: Party::Connection(part.connection) },
             now: self.services.clock.now(),
         };
+        let begun = self.services.clock.now();
         let told = match side.notice(start, &mut run.steps).await {
             Ok(Notice::Nothing) => return Err(None),
             Ok(Notice::Front(challenge)) if browser => return Ok(sent(challenge)),
@@ -102,7 +103,8 @@ impl Hub {
                 Told::Silent
             }
         };
-        run.note(&open.view.display_name, "our server's call", Some(told));
+        let millis = self.services.clock.now().since(begun).as_millis();
+        run.note(&open.view.display_name, &format!("our server's call, {millis} ms"), Some(told));
         Err(Some(told))
     }
 
