@@ -36,6 +36,6 @@ for target in "$@"; do
   mkdir -p "$corpus" "$findings"
   echo "fuzzing $target for $seconds s"
   FUZZ_SEEDS=$corpus "$output/$triple/release/$target" "$corpus" -dict="$folder/saml.dict" \
-    -artifact_prefix="$findings/" -max_total_time="$seconds" -max_len=16384 -timeout=10 \
+    -artifact_prefix="$findings/" -max_total_time="$seconds" -max_len=16384 -timeout=60 \
     -print_final_stats=1 -verbosity=0
 done
