@@ -31,10 +31,11 @@ use crate::verify::SKEW;
 pub(crate) async fn finish(services: &Services, finish: &Finish<'_>, _permit: &Permit) -> Result<Finished, Refusal> {
     let broken = || Refusal::new(RefusalKind::ServerError, "Something went wrong here. Please start again at the app.");
     let asked = Asked::from_bytes(finish.continuation).filter(|asked| asked.app == finish.app.id).ok_or_else(broken)?;
-    let settings = SpSettings::of(finish.app, finish.now).map_err(|_| broken())?;
+    let ours = |public: &str| Refusal::new(RefusalKind::ServerError, public);
+    let settings = SpSettings::of(finish.app, finish.now)
+        .map_err(|_| ours("The app's settings can't be read here. Please tell an administrator."))?;
     if settings.expired(finish.now) || !asked.is_registered(&settings) {
-        let public = "The app's registration was changed during the login. Please start again at the app.";
-        return Err(Refusal::new(RefusalKind::ServerError, public));
+        return Err(ours("The app's registration was changed during the login. Please start again at the app."));
     }
     let identity = finish.identity;
     if asked.force_authn && identity.auth_time + SKEW < asked.at {
@@ -68,8 +69,8 @@ pub(crate) async fn finish(services: &Services, finish: &Finish<'_>, _permit: &P
         attributes: attributes(&settings.attributes, &identity.claims),
     };
     let content = Content::Assertion(Box::new(parts));
-    // The cause names no secret, and has no trace to go to here.
-    let reply = made(finish.tenant, settings, frame, content).await.map_err(|_| broken())?;
+    let unsigned = |_| ours("The answer to the app could not be signed here. Please tell an administrator.");
+    let reply = made(finish.tenant, settings, frame, content).await.map_err(unsigned)?;
     Ok(Finished { reply, grant: None, participant, name_id: new_name })
 }
 

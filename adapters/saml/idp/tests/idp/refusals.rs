@@ -82,3 +82,17 @@ fn where_nobody_asked_or_the_address_is_gone_there_is_a_page() {
     assert_eq!(world.finish_as(&broken, &world.identity()).unwrap_err().kind, RefusalKind::ServerError);
     assert!(get_address(SSO).query.is_empty());
 }
+
+#[test]
+fn without_a_key_to_sign_with_nothing_goes_out() {
+    let world = World::new();
+    let login = world.login(&Ask::new().by_redirect());
+    let keyless = world.without_keys();
+    let refusal = keyless.finish_as(&login, &keyless.identity()).unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::ServerError);
+    assert!(refusal.public.contains("could not be signed"), "{}", refusal.public);
+    let reply = keyless.refuse(&login, &refusal);
+    assert!(matches!(reply.kind, ReplyKind::Page(_)), "not even a status: {reply:?}");
+    let (status, cause) = keyless.refused_on_page(&Ask::having("<samlp:Scoping ProxyCount=\"0\"/>").by_redirect());
+    assert_eq!(status, 500, "{cause}");
+}

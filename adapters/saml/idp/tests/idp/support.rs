@@ -132,6 +132,27 @@ impl World {
         Self { provider, tenant, app, doubles, person, session }
     }
 
+    /// The same installation, all its keys gone.
+    pub fn without_keys(&self) -> Self {
+        let tenant = Tenant::new(
+            self.tenant.id,
+            self.tenant.slug.clone(),
+            self.tenant.display_name.clone(),
+            true,
+            &self.tenant.base_url,
+            Vec::new(),
+            self.tenant.apps.clone(),
+            Arc::new(KeyRing::default()),
+        );
+        Self {
+            provider: SamlIdentityProvider::new(services(&self.doubles)),
+            tenant: Arc::new(tenant),
+            app: Arc::clone(&self.app),
+            doubles: Arc::clone(&self.doubles),
+            ..*self
+        }
+    }
+
     pub fn accept(&self, input: &HttpInput) -> (Accepted, TraceLog) {
         self.accept_at(input, NOW)
     }
