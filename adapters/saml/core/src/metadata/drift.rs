@@ -126,8 +126,7 @@ impl Found {
         let print = |key: &EncryptionKey| {
             openssl::sha::sha256(&key.certificate).iter().map(|octet| format!("{octet:02x}")).collect::<String>()
         };
-        let both =
-            |keys: &[EncryptionKey]| keys.iter().map(|key| (print(key), key.label.clone())).collect::<Vec<_>>();
+        let both = |keys: &[EncryptionKey]| keys.iter().map(|key| (print(key), key.label.clone())).collect::<Vec<_>>();
         self.keys("encryption", &both(before), &both(after));
     }
 
@@ -186,7 +185,9 @@ impl Found {
 mod tests {
     use super::*;
     use crate::metadata::import::import;
-    use crate::testkit::{KeyKind, ScriptedIdp, TestKey};
+    use crate::metadata::sp::import_sp;
+    use crate::names;
+    use crate::testkit::{KeyKind, ScriptedIdp, ScriptedSp, TestKey};
     use fedbridge_contract::time::Timestamp;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -241,5 +242,35 @@ mod tests {
         }
         let signed = xml.replace("WantAuthnRequestsSigned=\"false\"", "WantAuthnRequestsSigned=\"true\"");
         assert_eq!(effects(&signed, &xml), [("signed requests wanted".to_owned(), DriftEffect::Weakens)]);
+    }
+
+    #[test]
+    fn a_service_providers_answers_stay_with_its_hosts() {
+        use DriftEffect::{Adds, Neutral, Removes, Weakens};
+        let sp = || {
+            let mut sp = ScriptedSp::new("https://app.example", "https://app.example/acs");
+            (sp.authn_requests_signed, sp.want_assertions_signed) = (Some(true), Some(true));
+            sp.slo = vec![(names::BINDING_REDIRECT, "https://app.example/slo".into())];
+            sp.encryption = Some(TestKey::shared());
+            sp
+        };
+        let read = |sp: &ScriptedSp| import_sp(sp.metadata().as_bytes(), None, NOW).map_err(|_| "refused").unwrap();
+        let rows: [(fn(&mut ScriptedSp), &[DriftEffect]); 9] = [
+            (|_| {}, &[]),
+            (|sp| sp.more_acs.push("https://app.example/other".into()), &[Adds]),
+            (|sp| sp.more_acs.push("https://evil.example/acs".into()), &[Weakens]),
+            (|sp| sp.acs = "https://app.example/new".into(), &[Neutral, Neutral]),
+            (|sp| sp.slo.clear(), &[Removes]),
+            (|sp| sp.slo[0].1 = "https://evil.example/slo".into(), &[Weakens]),
+            (|sp| sp.authn_requests_signed = Some(false), &[Weakens]),
+            (|sp| sp.want_assertions_signed = None, &[Weakens]),
+            (|sp| sp.encryption = None, &[Removes, Weakens]),
+        ];
+        for (number, (change, effects)) in rows.into_iter().enumerate() {
+            let mut changed = sp();
+            change(&mut changed);
+            let found: Vec<_> = sp_drift(&read(&sp()), &read(&changed)).iter().map(|drift| drift.effect).collect();
+            assert_eq!(found, effects, "row {number}");
+        }
     }
 }
