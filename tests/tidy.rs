@@ -38,7 +38,7 @@ fn strays(text: &str, allowed: &[&str]) -> Vec<PathBuf> {
         .filter(|(path, _)| {
             !path
                 .components()
-                .any(|part| ["tests", "testkit", "examples"].contains(&part.as_os_str().to_str().unwrap_or("")))
+                .any(|part| ["tests", "testkit", "examples", "fuzz"].contains(&part.as_os_str().to_str().unwrap_or("")))
         })
         .filter(|(_, body)| body.split("#[cfg(test)]").next().unwrap_or_default().contains(text))
         .map(|(path, _)| path)
