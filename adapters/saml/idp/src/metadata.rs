@@ -36,8 +36,9 @@ fn note(exchange: &Exchange<'_>, slug: &str) {
         .iter()
         .filter(|key| matches!(key.state, KeyState::Active | KeyState::Next))
         .map(|key| key.signer.kid());
-    let decryption = keys.saml_decryption.iter().filter(|key| key.state == KeyState::Active);
-    for kid in signing.chain(decryption.map(|key| key.decrypter.kid())) {
+    // As the document has it: one.
+    let encryption = keys.saml_encryption_certificates().map(|(kid, _)| kid).take(1);
+    for kid in signing.chain(encryption) {
         let party = Party::App(app.id);
         exchange.services.sightings.seen(exchange.tenant.id, party, kid, Sighting::Published, exchange.now);
     }
