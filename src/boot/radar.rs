@@ -1,6 +1,6 @@
 //! The expiry radar in the metrics: every certificate, document and API key with its date.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,23 +67,47 @@ fn expiry(key: &ApiKey, now: Timestamp, slug: impl Fn(TenantId) -> Option<String
 
 type Labels = (String, String, String);
 
-/// Sets a gauge for each date. A date that is gone becomes NaN, which no alert compares with.
+/// Sets a gauge for each date; of several under one name, such as two certificates of one subject, the
+/// nearest counts. A date that is gone becomes NaN, which no alert compares with.
 fn show(expiries: &[Expiry], shown: &mut BTreeSet<Labels>) {
-    let now: BTreeSet<Labels> = expiries.iter().map(labels).collect();
-    for gone in shown.difference(&now) {
+    let nearest = nearest(expiries);
+    for gone in shown.iter().filter(|labels| !nearest.contains_key(*labels)) {
         set(gone, f64::NAN);
     }
-    for expiry in expiries {
-        set(&labels(expiry), expiry.at.seconds() as f64);
+    for (labels, at) in &nearest {
+        set(labels, at.seconds() as f64);
     }
-    *shown = now;
+    *shown = nearest.into_keys().collect();
 }
 
-fn labels(expiry: &Expiry) -> Labels {
-    (expiry.tenant.clone(), expiry.object.clone(), expiry.what.clone())
+fn nearest(expiries: &[Expiry]) -> BTreeMap<Labels, Timestamp> {
+    let mut nearest = BTreeMap::new();
+    for Expiry { at, tenant, object, what } in expiries {
+        let known = nearest.entry((tenant.clone(), object.clone(), what.clone())).or_insert(*at);
+        *known = (*known).min(*at);
+    }
+    nearest
 }
 
 fn set((tenant, object, what): &Labels, value: f64) {
     let (tenant, object, what) = (tenant.clone(), object.clone(), what.clone());
     gauge!("fedbridge_expiry_timestamp_seconds", "tenant" => tenant, "object" => object, "what" => what).set(value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_dates_under_one_name_the_nearest_counts() {
+        let expiry = |at, what: &str| Expiry {
+            at: Timestamp::from_seconds(at),
+            tenant: "acme".into(),
+            object: "connection okta".into(),
+            what: what.into(),
+        };
+        let all = [expiry(30, "certificate a"), expiry(10, "certificate a"), expiry(20, "metadata")];
+        let seconds: Vec<_> = nearest(&all).into_values().map(Timestamp::seconds).collect();
+        assert_eq!(seconds, [10, 20]);
+    }
 }

@@ -385,3 +385,32 @@ async fn a_new_algorithm_gets_its_key() {
     assert_eq!(effects, want);
     assert_eq!(*wishes.lock().unwrap(), [("acme".to_owned(), KeyWish::Tokens(SignatureAlgorithm::PS256))]);
 }
+
+#[tokio::test]
+async fn what_was_fetched_stands_beside_the_settings() {
+    let world = World::new("fetched");
+    world.apply(ACME).await;
+    let entra = |configuration: &Configuration| {
+        let tenant = configuration.tenants.values().next().unwrap().clone();
+        let connection = tenant.connections.iter().find(|connection| connection.spec.slug == "entra").unwrap();
+        (connection.spec.settings["idp_metadata"].clone(), tenant.documents)
+    };
+    let (setting, documents) = entra(&world.store.load().await.unwrap());
+    assert_eq!(setting, serde_json::json!({ "url": "https://idp.example/metadata", "refresh": "6h" }));
+    assert_eq!(documents.len(), 1);
+    assert_eq!(documents[0].current.xml, "<EntityDescriptor entityID='fetched'/>");
+
+    // A later look renewed it: the file still fits, and the newer text stays.
+    world.edit(|configuration| {
+        let tenant = configuration.tenants.values_mut().next().unwrap();
+        tenant.documents[0].current.xml = "<EntityDescriptor entityID='newer'/>".to_owned();
+    });
+    assert_eq!(world.apply(ACME).await, Vec::<String>::new());
+    let (_, documents) = entra(&world.store.load().await.unwrap());
+    assert!(documents[0].current.xml.contains("newer"), "{documents:?}");
+
+    let file = ACME.replace("{ url: \"https://idp.example/metadata\", refresh: 6h }", "{ file: okta.xml }");
+    assert_eq!(world.apply(&file).await, ["~ connection acme/entra: idp_metadata"]);
+    let (setting, documents) = entra(&world.store.load().await.unwrap());
+    assert_eq!((setting, documents), (serde_json::json!({ "xml": "<EntityDescriptor/>" }), Vec::new()));
+}
