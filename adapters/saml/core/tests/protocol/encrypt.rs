@@ -22,6 +22,11 @@ fn opened(xml: &str, key: usize, cbc: Cbc) -> Result<String, String> {
         .map_err(|error| error.to_string())
 }
 
+/// Of the content: its key stands before it.
+fn ciphertext(xml: &str) -> &str {
+    xml.rsplit_once("<xenc:CipherValue>").unwrap().1
+}
+
 #[test]
 fn every_method_can_be_read_again() {
     let plain = format!("<saml:NameID xmlns:saml=\"{}\">\u{e4} &lt;x&gt;</saml:NameID>", names::ASSERTION);
@@ -39,7 +44,7 @@ fn every_method_can_be_read_again() {
                 let gcm = matches!(content, ContentMethod::Aes128Gcm | ContentMethod::Aes256Gcm);
                 assert_eq!(opened(&xml, 1, Cbc::Refused).is_ok(), gcm);
                 let again = encrypt(&plain, wrapper, &KEYS[1].certificate, content, key).unwrap();
-                assert_ne!(again, xml, "a new key and a new vector each time");
+                assert_ne!(ciphertext(&again), ciphertext(&xml), "a new key and a new vector each time");
             }
         }
     }
