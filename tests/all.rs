@@ -1,10 +1,12 @@
 //! The one integration-test binary: the built program against real peers.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+// Tests wait for real servers, so they read the real clock.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::disallowed_methods)]
 
 mod cli;
 mod crash;
 mod demo;
+mod idp;
 mod login_browser;
 mod metadata;
 mod oauth;
@@ -12,5 +14,6 @@ mod once;
 mod operation;
 mod road;
 mod rotation;
+mod sp_variants;
 mod support;
 mod tidy;

@@ -41,10 +41,16 @@ peer_setup() {
   rm -f "$PEER_DIR/ready"
   if [ -z "${PEER_PORT:-}" ] || [ "$PEER_PORT" = 0 ]; then
     need python3
-    PEER_PORT=$(python3 -c 'import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])')
+    # Below the ports that the system gives to outgoing connections, which could take it in the meantime.
+    PEER_PORT=$(python3 -c 'import random, socket
+for port in random.sample(range(15000, 32768), 1000):
+    with socket.socket() as s:
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        print(port)
+        break')
   fi
   export PEER_DIR PEER_PORT
 }

@@ -1,10 +1,17 @@
-//! A browser without a window: cookies by host, redirects one at a time, forms.
+//! A browser without a window: cookies by host, redirects one at a time or all, forms, frames.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, RequestBuilder, redirect::Policy};
 use url::Url;
+
+use super::html::{Form, LoggingOut};
+
+/// What a browser would follow before a test is surely in a circle.
+const HOPS: usize = 30;
 
 /// One client for all tests: making one reads all root certificates, which keeps a core busy. It keeps no
 /// connection, because each test has a runtime of its own.
@@ -66,6 +73,79 @@ impl Browser {
         self.try_send(url, request).await
     }
 
+    /// Goes where a browser would go: redirects, forms with a SAML message, the page that logs out by frames.
+    /// A redirect to a host that the test plays itself is given back as it is.
+    pub async fn settle(&mut self, answer: Answer) -> Answer {
+        let at = answer.url.clone();
+        self.try_settle(answer).await.unwrap_or_else(|| panic!("somebody on the way from {at} is gone"))
+    }
+
+    /// The same from an address.
+    pub async fn visit(&mut self, url: &str) -> Answer {
+        let answer = self.get(url).await;
+        self.settle(answer).await
+    }
+
+    /// Fills in the page's form as a person does, and goes on.
+    pub async fn log_in(&mut self, page: &Answer, user: &str) -> Answer {
+        let form = Form::of(&page.body, &page.url).unwrap_or_else(|| panic!("no form at {}: {}", page.url, page.body));
+        assert!(form.has("password"), "no login form at {}: {}", page.url, page.body);
+        let form = form.set("username", user).set("password", &format!("{user}-password"));
+        let answer = self.post(&form.action, &form.fields).await;
+        self.settle(answer).await
+    }
+
+    /// Boxed, because a frame may hold what is settled in turn.
+    fn try_settle(&mut self, answer: Answer) -> Pin<Box<dyn Future<Output = Option<Answer>> + Send + '_>> {
+        Box::pin(self.go_on(answer))
+    }
+
+    async fn go_on(&mut self, mut answer: Answer) -> Option<Answer> {
+        for _ in 0..HOPS {
+            answer = if let Some(location) = &answer.location {
+                if !reachable(location) {
+                    return Some(answer);
+                }
+                self.try_get(&location.clone()).await?
+            } else if let Some(form) = Form::of(&answer.body, &answer.url).filter(Form::sends_itself) {
+                if !reachable(&form.action) {
+                    return Some(answer);
+                }
+                self.try_post(&form.action, &form.fields).await?
+            } else if let Some(page) = LoggingOut::of(&answer.body) {
+                self.wait_for_frames(&page).await;
+                self.try_get(&page.next).await?
+            } else {
+                return Some(answer);
+            };
+        }
+        panic!("the browser goes in a circle at {}", answer.url);
+    }
+
+    /// Loads all frames at once, and waits as long as the page says.
+    async fn wait_for_frames(&mut self, page: &LoggingOut) {
+        let until = Instant::now() + Duration::from_secs(page.wait_seconds);
+        let mut frames = tokio::task::JoinSet::new();
+        for frame in page.frames.clone() {
+            let mut browser = self.clone();
+            frames.spawn(async move {
+                if let Some(answer) = browser.try_get(&frame).await {
+                    browser.try_settle(answer).await;
+                }
+                browser
+            });
+        }
+        while Instant::now() < until {
+            if self.try_get(&page.poll).await.is_some_and(|answer| answer.status == 204) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        while let Some(Ok(browser)) = frames.try_join_next() {
+            self.cookies.extend(browser.cookies);
+        }
+    }
+
     fn form(&self, url: &str, fields: &[(String, String)]) -> RequestBuilder {
         let body: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         HTTP.request(Method::POST, url).header("content-type", "application/x-www-form-urlencoded").body(body)
@@ -88,7 +168,8 @@ impl Browser {
             let set = set.to_str().unwrap();
             let (pair, attributes) = set.split_once(';').unwrap_or((set, ""));
             let (name, value) = pair.split_once('=').unwrap();
-            if value.is_empty() || attributes.to_ascii_lowercase().contains("max-age=0") {
+            let attributes = attributes.to_ascii_lowercase();
+            if value.is_empty() || attributes.contains("max-age=0") || attributes.contains("1970") {
                 jar.remove(name);
             } else {
                 jar.insert(name.to_owned(), value.to_owned());
@@ -117,6 +198,12 @@ impl Answer {
         let params = self.redirect_params();
         params.get(name).cloned().unwrap_or_else(|| panic!("no {name} in {params:?}"))
     }
+}
+
+/// Whether somebody of this test listens there: the discard port stands for an app that nobody runs.
+fn reachable(url: &str) -> bool {
+    let url = Url::parse(url).unwrap();
+    url.host_str() == Some("127.0.0.1") && url.port() != Some(9)
 }
 
 fn host(url: &str) -> String {

@@ -3,6 +3,7 @@
 
 pub mod bridge;
 pub mod browser;
+pub mod html;
 pub mod peers;
 pub mod scripted;
 
@@ -41,9 +42,17 @@ impl Drop for Scratch {
     }
 }
 
-/// A loopback port that was free a moment ago.
+/// A loopback port that was free a moment ago, below those that the system gives to outgoing connections:
+/// one of these could take it before its server does.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    use std::hash::{BuildHasher, Hasher};
+    loop {
+        let random = std::hash::RandomState::new().build_hasher().finish();
+        let port = 15000 + u16::try_from(random % 17000).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// The two databases that every test of a whole login runs on.

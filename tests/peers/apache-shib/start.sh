@@ -44,7 +44,7 @@ cat >"$PEER_DIR/shib/shibboleth2.xml" <<CONF
     <Sessions lifetime="28800" timeout="3600" relayState="ss:mem" checkAddress="false" handlerSSL="false"
               cookieProps="; path=/; HttpOnly" redirectLimit="exact">
       <SSO entityID="$idp">SAML2</SSO>
-      <Logout>SAML2 Local</Logout>
+      <Logout asynchronous="${SP_ASYNCHRONOUS_LOGOUT:-false}">SAML2 Local</Logout>
       <Handler type="MetadataGenerator" Location="/Metadata" signing="false"/>
       <Handler type="Status" Location="/Status" acl="127.0.0.1"/>
     </Sessions>

@@ -33,7 +33,9 @@ $config = [
     'metadata.sources' => [['type' => 'flatfile']],
 
     // Browsers keep Secure cookies away from plain http, even on loopback under some settings.
-    'store.type' => 'phpsession',
+    // Artifacts wait in a database for their service provider.
+    'store.type' => getenv('IDP_ARTIFACT') === '1' ? 'sql' : 'phpsession',
+    'store.sql.dsn' => "sqlite:$peerDir/data/store.sqlite",
     'session.phpsession.savepath' => $peerDir . '/sessions',
     'session.cookie.secure' => false,
     'session.cookie.samesite' => null,

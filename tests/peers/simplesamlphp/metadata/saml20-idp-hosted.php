@@ -60,6 +60,7 @@ $metadata['http://127.0.0.1:' . getenv('PEER_PORT') . '/simplesaml/saml2/idp/met
     'validate.authnrequest' => $wantSignedRequests,
     'redirect.validate' => $wantSignedRequests,
     'sign.logout' => true,
+    'saml20.sendartifact' => getenv('IDP_ARTIFACT') === '1',
     'assertion.lifetime' => (int) peer_knob('IDP_ASSERTION_LIFETIME', '300'),
     'authproc' => $peerFilters,
 ];

@@ -1,0 +1,152 @@
+//! Three service providers and three OIDC clients in one session: one logout ends all six. One of them is
+//! dead; the others are told all the same, and the person learns which one was not.
+
+use std::time::{Duration, Instant};
+
+use super::world::{Wanted, World, at};
+use crate::support::browser::Browser;
+use crate::support::peers::Peer;
+use crate::support::scripted::SECRET;
+use crate::support::{Database, free_port};
+
+const PERSISTENT: &str = "        name_id: { format: persistent }";
+
+/// From the click to the last page.
+const LIMIT: Duration = Duration::from_secs(5);
+
+struct Client {
+    id: &'static str,
+    peer: &'static str,
+    port: u16,
+}
+
+impl Client {
+    fn new(id: &'static str, peer: &'static str) -> Self {
+        Self { id, peer, port: free_port() }
+    }
+
+    fn origin(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn yaml(&self) -> String {
+        let origin = self.origin();
+        let (callback, told) = match self.peer {
+            "apache-openidc" => ("/protected/redirect_uri", "/protected/redirect_uri?logout=backchannel"),
+            _ => ("/callback", "/backchannel-logout"),
+        };
+        format!(
+            "      - client_id: {id}
+        name: {id}
+        client_secret: {{ value: {SECRET} }}
+        redirect_uris: [\"{origin}{callback}\"]
+        backchannel_logout_uri: \"{origin}{told}\"
+        scopes: [openid, profile, email]
+",
+            id = self.id,
+        )
+    }
+
+    fn start(&self, world: &World) -> Peer {
+        let issuer = &world.app.at;
+        let discovery = format!("{issuer}/.well-known/openid-configuration");
+        let port = self.port.to_string();
+        Peer::start(
+            self.peer,
+            &world.scratch.path().join(self.id),
+            &[
+                ("PEER_PORT", port.as_str()),
+                ("OIDC_ISSUER", issuer),
+                ("OIDC_PROVIDER_METADATA_URL", &discovery),
+                ("OIDC_CLIENT_ID", self.id),
+                ("OIDC_CLIENT_SECRET", SECRET),
+                ("OIDC_SCOPES", "openid profile email"),
+            ],
+        )
+    }
+
+    /// Where this app says who is logged in, without starting a login.
+    fn session(&self) -> String {
+        match self.peer {
+            "apache-openidc" => format!("{}/protected/redirect_uri?info=json", self.origin()),
+            _ => format!("{}/claims", self.origin()),
+        }
+    }
+}
+
+/// `dead` is the name of the app that is gone when the logout comes.
+async fn one_logout_ends_all(database: Database, dead: &str) {
+    let clients = [
+        Client::new("desk", "openid-client"),
+        Client::new("mail", "openid-client"),
+        Client::new("apache", "apache-openidc"),
+    ];
+    let yaml: String = clients.iter().map(Client::yaml).collect();
+    let providers = ["wiki", "board", "shop"];
+    let wanted = [
+        // By a form in a frame, by a redirect in a frame, and by SOAP.
+        Wanted { slug: "wiki", peer: "node-saml", settings: &[], yaml: PERSISTENT },
+        Wanted { slug: "board", peer: "pysaml2-sp", settings: &[], yaml: PERSISTENT },
+        Wanted { slug: "shop", peer: "apache-mellon", settings: &[], yaml: PERSISTENT },
+    ];
+    let mut world = World::on(database, &wanted, &yaml).await;
+    let mut running: Vec<_> = clients.iter().map(|client| (client, Some(client.start(&world)))).collect();
+
+    let mut browser = Browser::new();
+    let id_token = world.login_to_app(&mut browser).await;
+    for peer in &world.providers {
+        world.login(&mut browser, peer).await;
+    }
+    for (client, peer) in &running {
+        let answer = world.open(&mut browser, &peer.as_ref().unwrap().url).await;
+        assert_eq!(answer.status, 200, "{}: {}", client.id, answer.body);
+        assert_eq!(browser.get(&client.session()).await.status, 200, "{}", client.id);
+    }
+
+    let mut alive: Vec<_> = providers.into_iter().zip(std::mem::take(&mut world.providers)).collect();
+    alive.retain(|(slug, _)| *slug != dead);
+    for (client, peer) in &mut running {
+        if client.id == dead {
+            *peer = None;
+        }
+    }
+    assert_eq!(alive.len() + running.iter().filter(|(_, peer)| peer.is_some()).count(), 5, "{dead} is not one of them");
+
+    let began = Instant::now();
+    let out = browser.visit(&format!("{}/logout?id_token_hint={id_token}", world.app.at)).await;
+    let took = began.elapsed();
+    assert!(took < LIMIT, "the logout took {took:?}");
+    assert_eq!(out.status, 200, "{}", out.body);
+    assert!(
+        out.body.contains(&format!("<li>{dead}</li>")),
+        "the page does not say that {dead} was not told: {}",
+        out.body
+    );
+    for name in providers.into_iter().chain(clients.iter().map(|client| client.id)).filter(|name| *name != dead) {
+        assert!(
+            !out.body.contains(&format!("<li>{name}</li>")),
+            "the page says that {name} was not told: {}",
+            out.body
+        );
+    }
+
+    for (slug, peer) in &alive {
+        assert_eq!(browser.get(&at(peer, "/session")).await.status, 401, "{slug} was not told");
+    }
+    for (client, peer) in &running {
+        if peer.is_some() {
+            assert_eq!(browser.get(&client.session()).await.status, 401, "{} was not told", client.id);
+        }
+    }
+    assert!(!world.has_session(&mut browser).await, "the bridge keeps the session");
+}
+
+#[tokio::test]
+async fn one_logout_ends_all_on_sqlite_with_a_dead_frame() {
+    one_logout_ends_all(Database::Sqlite, "wiki").await;
+}
+
+#[tokio::test]
+async fn one_logout_ends_all_on_postgres_with_a_dead_client() {
+    one_logout_ends_all(Database::Postgres, "mail").await;
+}

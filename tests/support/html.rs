@@ -1,0 +1,118 @@
+//! As much of HTML as the bridge's and the peers' pages need: forms, frames and links.
+
+use url::Url;
+
+/// A form that a browser would send by itself, or that a person fills in.
+#[derive(Debug, Clone)]
+pub struct Form {
+    pub action: String,
+    pub fields: Vec<(String, String)>,
+}
+
+impl Form {
+    /// The page's first form that is sent by POST.
+    pub fn of(page: &str, at: &str) -> Option<Self> {
+        let forms = elements(page, "form");
+        let (start, tag) = forms
+            .into_iter()
+            .find(|(_, tag)| attribute(tag, "method").is_some_and(|method| method.eq_ignore_ascii_case("post")))?;
+        let inside = page[start..].split("</form>").next().unwrap_or_default();
+        let fields = elements(inside, "input")
+            .into_iter()
+            .filter_map(|(_, input)| Some((attribute(input, "name")?, attribute(input, "value").unwrap_or_default())));
+        let action = attribute(tag, "action").unwrap_or_default();
+        let action = Url::parse(at).unwrap().join(&action).unwrap().to_string();
+        Some(Self { action, fields: fields.collect() })
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|(field, _)| field == name)
+    }
+
+    /// Whether it carries a SAML message, which a browser sends on without a person.
+    pub fn sends_itself(&self) -> bool {
+        self.has("SAMLRequest") || self.has("SAMLResponse")
+    }
+
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.fields.retain(|(field, _)| field != name);
+        self.fields.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+/// The bridge's page that tells apps by frames.
+#[derive(Debug, Clone)]
+pub struct LoggingOut {
+    pub frames: Vec<String>,
+    pub poll: String,
+    pub next: String,
+    pub wait_seconds: u64,
+}
+
+impl LoggingOut {
+    pub fn of(page: &str) -> Option<Self> {
+        let links = elements(page, "a");
+        let (_, next) = links.into_iter().find(|(_, tag)| attribute(tag, "data-poll").is_some())?;
+        let frames = elements(page, "iframe").into_iter().filter_map(|(_, tag)| attribute(tag, "src"));
+        Some(Self {
+            frames: frames.collect(),
+            poll: attribute(next, "data-poll")?,
+            next: attribute(next, "href")?,
+            wait_seconds: attribute(next, "data-wait")?.parse().ok()?,
+        })
+    }
+}
+
+/// Start tags of one name, with where they begin.
+fn elements<'p>(page: &'p str, name: &str) -> Vec<(usize, &'p str)> {
+    let open = format!("<{name}");
+    let mut found = Vec::new();
+    for (start, _) in page.match_indices(&open) {
+        let after = page.as_bytes().get(start + open.len());
+        if after.is_some_and(|byte| byte.is_ascii_whitespace() || *byte == b'>')
+            && let Some(length) = page[start..].find('>')
+        {
+            found.push((start, &page[start..start + length]));
+        }
+    }
+    found
+}
+
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let open = format!("{name}=");
+    let (start, _) =
+        tag.match_indices(&open).find(|(start, _)| *start > 0 && tag.as_bytes()[start - 1].is_ascii_whitespace())?;
+    let rest = &tag[start + open.len()..];
+    let quote = rest.chars().next().filter(|first| matches!(first, '"' | '\''))?;
+    Some(unescaped(rest[1..].split(quote).next()?))
+}
+
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find('&') {
+        out.push_str(&rest[..start]);
+        rest = &rest[start..];
+        let end = rest.find(';').unwrap_or_else(|| panic!("no end of a reference in {text}"));
+        let name = &rest[1..end];
+        let number = match name.strip_prefix('#') {
+            Some(number) => match number.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16).ok(),
+                None => number.parse().ok(),
+            },
+            None => None,
+        };
+        out.push(match (name, number) {
+            (_, Some(number)) => char::from_u32(number).unwrap(),
+            ("amp", _) => '&',
+            ("lt", _) => '<',
+            ("gt", _) => '>',
+            ("quot", _) => '"',
+            ("apos", _) => '\'',
+            _ => panic!("an unknown reference &{name};"),
+        });
+        rest = &rest[end + 1..];
+    }
+    out + rest
+}
