@@ -192,7 +192,7 @@ def answer(login, session):
         artifact = idp.use_artifact(response)
         idp.artifact[artifact] = response
         info = idp.apply_binding(BINDING_HTTP_ARTIFACT, artifact, login["to"], login["relay_state"], response=True)
-        return redirect(dict(info["headers"])["Location"])
+        return redirect(info["url"])
     return sent(idp.apply_binding(BINDING_HTTP_POST, str(response), login["to"], login["relay_state"], response=True))
 
 
