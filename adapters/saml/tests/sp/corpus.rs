@@ -11,7 +11,7 @@ use fedbridge_saml_core::metadata::import::import;
 use crate::support::{IDP, NOW, Pending, World, failed_check, posted};
 
 /// A right response whose root is to be signed, and an assertion that somebody captured.
-fn good<'a>(world: &'a World, pending: &Pending) -> Good<'a> {
+pub fn good<'a>(world: &'a World, pending: &Pending) -> Good<'a> {
     let mut plan = world.plan(pending);
     plan.sign = Sign::Nothing;
     let captured = world.plan(pending).build(&world.idp).unwrap();
