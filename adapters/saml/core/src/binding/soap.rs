@@ -91,10 +91,11 @@ impl SoapMessage {
     }
 }
 
-/// Whether a body is `text/xml` (SOAP 1.1 section 6), parameters aside.
+/// Whether a body is `text/xml` (SOAP 1.1 section 6), parameters aside. pysaml2 says `application/soap+xml`,
+/// as SOAP 1.2 does. Pages of others can send neither type across sites unasked.
 pub fn is_xml(content_type: Option<&str>) -> bool {
     let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("text/xml")
+    ["text/xml", "application/soap+xml"].iter().any(|known| essence.eq_ignore_ascii_case(known))
 }
 
 fn message(root: &Element) -> Result<&Element, BindingError> {
