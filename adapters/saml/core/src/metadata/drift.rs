@@ -255,7 +255,8 @@ mod tests {
             sp
         };
         let read = |sp: &ScriptedSp| import_sp(sp.metadata().as_bytes(), None, NOW).map_err(|_| "refused").unwrap();
-        let rows: [(fn(&mut ScriptedSp), &[DriftEffect]); 9] = [
+        type Row = (fn(&mut ScriptedSp), &'static [DriftEffect]);
+        let rows: [Row; 9] = [
             (|_| {}, &[]),
             (|sp| sp.more_acs.push("https://app.example/other".into()), &[Adds]),
             (|sp| sp.more_acs.push("https://evil.example/acs".into()), &[Weakens]),
