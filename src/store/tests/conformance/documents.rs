@@ -5,8 +5,8 @@ use fedbridge_contract::logout::Party;
 use std::time::Duration;
 
 use fedbridge_hub::ports::{ConfigStore as _, DocumentStore as _, HeldDocument, Look, NewDocument, StoredDocument};
-use fedbridge_store::{Store, SystemStore};
 use fedbridge_hub::spec::ConfigChange;
+use fedbridge_store::{Store, SystemStore};
 
 use crate::support::{Database, World, at};
 
@@ -60,13 +60,8 @@ pub async fn documents_come_with_the_configuration(database: Database) {
 async fn fetched(store: &Store) -> (World, SystemStore) {
     let world = World::new(store, "acme").await;
     let system = store.system();
-    let current = NewDocument {
-        xml: "<first/>".into(),
-        etag: None,
-        valid_until: None,
-        fetched: at(1),
-        next_look: at(600),
-    };
+    let current =
+        NewDocument { xml: "<first/>".into(), etag: None, valid_until: None, fetched: at(1), next_look: at(600) };
     let document = StoredDocument {
         tenant: world.tenant,
         party: Party::Connection(world.connection),
