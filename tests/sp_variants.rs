@@ -174,6 +174,12 @@ async fn simplesamlphp_answers_by_artifact() {
 }
 
 #[tokio::test]
+async fn pysaml2_answers_by_artifact() {
+    let company = Company::start("pysaml2-idp", &[], "        response_binding: artifact").await;
+    assert_eq!(company.login().await["email"], "alice@acme.example");
+}
+
+#[tokio::test]
 async fn simplesamlphp_logs_out_from_both_ends() {
     let company = Company::start("simplesamlphp", &[], "").await;
     company.logs_out_from_here().await;
@@ -186,7 +192,7 @@ async fn pysaml2_logs_out_from_both_ends() {
     let company = Company::start("pysaml2-idp", &[], "").await;
     company.logs_out_from_here().await;
     let start = company.idp.url.replace("/metadata", "/logout");
-    for way in ["redirect", "post"] {
+    for way in ["redirect", "post", "soap"] {
         company.idp.turn_knobs(&json!({ "IDP_LOGOUT_BY": way }));
         company.logs_out_from_there(&start).await;
     }
