@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fedbridge_saml_core::names;
+use fedbridge_saml_core::testkit::hostile::{Good, MessageKind};
 use fedbridge_saml_core::testkit::{
     ContextPlan, Encryption, KeyPlace, LogoutRequestPlan, LogoutResponsePlan, NameIdPlan, NameIdPolicyPlan, Person,
     ResponsePlan, ScriptedSp, Sign, Way, hostile, soap, wrapped_assertions, wrapped_messages, wrapped_responses,
@@ -55,7 +56,23 @@ pub fn responses() -> Vec<Vec<u8>> {
     found.push(assertion_of(&found[2]));
     found.extend(wrapped_assertions(&found[2], NAME, "mallory").into_iter().map(|attack| attack.xml));
     found.extend(wrapped_responses(&found[4], NAME, "mallory").into_iter().map(|attack| attack.xml));
-    found.into_iter().map(String::into_bytes).collect()
+    let hostile = hostile::corpus(&good(world)).expect("a corpus").into_iter().map(|hostile| hostile.octets);
+    found.into_iter().map(String::into_bytes).chain(hostile.filter(|octets| octets.len() < 8_192)).collect()
+}
+
+/// A right response for the corpus to be made from. Its key is no RSA key, as the corpus would have it, so
+/// some forgeries are refused for another reason: good enough to start from.
+fn good(world: &World) -> Good<'_> {
+    let mut plan = plan(world);
+    plan.sign = Sign::Nothing;
+    Good {
+        kind: MessageKind::Response,
+        xml: plan.build(&world.idp).expect("a plan can be built"),
+        id: plan.id.clone(),
+        key: &world.idp.key,
+        victim: NAME,
+        captured: "<saml:Assertion xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\"/>".into(),
+    }
 }
 
 /// The files of `fixtures/metadata`, and what the scripted provider publishes.
@@ -68,6 +85,7 @@ pub fn metadata() -> Vec<Vec<u8>> {
     let mut found: Vec<_> = files.iter().map(|path| std::fs::read(path).expect("a fixture can be read")).collect();
     let idp = &WORLD.idp;
     found.push(idp.metadata().into_bytes());
+    found.extend(hostile::metadata(&idp.metadata()).into_iter().map(|hostile| hostile.octets));
     let mut sp =
         ScriptedSp::new("https://wiki.example", "https://wiki.example/acs").with_slo("https://wiki.example/slo");
     found.push(sp.metadata_with(&[&idp.key]).into_bytes());

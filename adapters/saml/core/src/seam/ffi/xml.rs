@@ -100,7 +100,8 @@ unsafe fn install(context: *mut c::_xmlParserCtxt, guard: &mut Guard) {
     }
 }
 
-/// Notes the first reason and stops the parser.
+/// Notes the first reason and stops the parser. Stopping frees the octets that are being read: a callback
+/// must return without another look at its arguments.
 unsafe fn refuse(context: *mut c_void, reason: ParseRefusal) {
     unsafe {
         if let Some(guard) = guard(context) {
@@ -190,10 +191,20 @@ unsafe extern "C" fn on_end(
 }
 
 /// Whatever libxml2 complains about is a refusal, warnings included.
+///
+/// It complains in the middle of its work, and reads on in the octets afterwards: of an `xml:id` that is no
+/// name, for one, before it copies the attributes behind it. So nothing may be freed here; from now on it
+/// calls none of the callbacks that build a tree, and comes to an end by itself.
 unsafe extern "C" fn on_error(context: *mut c_void, error: c::xmlErrorPtr) {
     unsafe {
         let code = error.as_ref().map_or(0, |error| error.code);
-        refuse(context, refusal_of(c_uint::try_from(code).unwrap_or(0)));
+        let reason = refusal_of(c_uint::try_from(code).unwrap_or(0));
+        if let Some(guard) = guard(context) {
+            guard.refusal.get_or_insert(reason);
+        }
+        if let Some(parser) = context.cast::<c::_xmlParserCtxt>().as_mut() {
+            parser.disableSAX = 1;
+        }
     }
 }
 

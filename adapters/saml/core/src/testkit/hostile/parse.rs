@@ -70,6 +70,7 @@ pub fn refused(signed: &str) -> Vec<Hostile> {
             "ID appears twice",
             last(signed, &format!("<x Id=\"{first_id}\"/>")).into(),
         ),
+        ("xml:id that is no name (109)", "well-formed", in_root(signed, "xml:id=\"1\"").into()),
         ("xml:id (109)", "in a namespace", in_root(signed, "xml:id=\"_x\"").into()),
     ];
     rows.into_iter().map(|(name, reason, octets)| Hostile::new(name, reason, octets)).collect()
