@@ -43,7 +43,7 @@ tenants:
       - client_id: third
         client_secret: { stored: clients/third/client_secret/0 }
         claims: { tier: { cel: "'gold' +" }, sub: { value: x } }
-    service_providers: []
+    service_providers: [{ slug: wiki, encript: true }]
     ldap_directory: {}
   - slug: system
     domains: [acme.example]
@@ -98,7 +98,8 @@ fn a_terrible_file_is_refused_whole() {
             "40: tenants[Acme].clients[third].client_secret: the store has no secret",
             "41: tenants[Acme].clients[third].claims.sub",
             "41: tenants[Acme].clients[third].claims.tier.cel",
-            "42: tenants[Acme].service_providers:",
+            "42: tenants[Acme].service_providers[wiki].encript: unknown key; the nearest known one is `encrypt`",
+            "42: tenants[Acme].service_providers[wiki].sp_metadata: is missing",
             "43: tenants[Acme].ldap_directory:",
             "44: tenants[system].slug:",
             "45: tenants[system].domains:",

@@ -547,7 +547,7 @@ mod tests {
             "login_hint_parameter": "RelayState",
         }));
         for wanted in [
-            "sign_request: unknown; did you mean sign_requests?",
+            "sign_request: unknown key; the nearest known one is `sign_requests`",
             "idp_metadata: is missing",
             "subject.from: is empty",
             "require_signed: must be one of either, assertion, response, both",

@@ -28,8 +28,8 @@ impl Reader {
     pub fn only_keys(&mut self, object: &Map<String, Value>, path: &str, known: &[&str]) {
         for key in object.keys().filter(|key| !known.contains(&key.as_str())) {
             let message = match nearest(key, known.iter().copied()) {
-                Some(name) => format!("unknown; did you mean {name}?"),
-                None => format!("unknown; known are {}", known.join(", ")),
+                Some(name) => format!("unknown key; the nearest known one is `{name}`"),
+                None => format!("unknown key; known are {}", known.join(", ")),
             };
             self.complain(&join(path, key), message);
         }
