@@ -193,8 +193,8 @@ unsafe extern "C" fn on_end(
 /// Whatever libxml2 complains about is a refusal, warnings included.
 ///
 /// It complains in the middle of its work, and reads on in the octets afterwards: of an `xml:id` that is no
-/// name, for one, before it copies the attributes behind it. So nothing may be freed here; from now on it
-/// calls none of the callbacks that build a tree, and comes to an end by itself.
+/// name, for one, before it copies the attributes behind it. So nothing may be freed here, as `xmlStopParser`
+/// does; it is only told that it is at the end, and calls none of the callbacks that build a tree.
 unsafe extern "C" fn on_error(context: *mut c_void, error: c::xmlErrorPtr) {
     unsafe {
         let code = error.as_ref().map_or(0, |error| error.code);
@@ -204,6 +204,7 @@ unsafe extern "C" fn on_error(context: *mut c_void, error: c::xmlErrorPtr) {
         }
         if let Some(parser) = context.cast::<c::_xmlParserCtxt>().as_mut() {
             parser.disableSAX = 1;
+            parser.instate = c::xmlParserInputState_XML_PARSER_EOF;
         }
     }
 }
