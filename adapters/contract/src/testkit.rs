@@ -2,6 +2,8 @@
 
 #![allow(clippy::panic)] // A failed expectation is a failed test.
 
+mod unused;
+
 use crate::config::Tenant;
 use crate::http::HttpInput;
 use crate::ids::{ConnectionId, TransactionId};
@@ -9,6 +11,8 @@ use crate::proof::Minter;
 use crate::time::Timestamp;
 use crate::trace::{Step, TraceLog};
 use crate::upstream::{Answer, Begun, Challenge, Correlation, LoginOutcome, LoginWish, Start, UpstreamLogin};
+
+pub use unused::Unused;
 
 /// An ordinary handle: a ticket, below the 80 octets that RelayState may have (SAML bindings 3.4.3).
 const HANDLE: &str = "handle-of-this-very-login-0123456789-and-of-no-other-A";

@@ -6,16 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use fedbridge_contract::config::{App, Tenant};
-use fedbridge_contract::error::StoreError;
-use fedbridge_contract::grant::{Grant, Redeemed, Rotated};
-use fedbridge_contract::ids::{GrantId, TenantId};
+use fedbridge_contract::grant::Grant;
+use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{
-    Clock, Closed, Counters, Egress, EgressError, EgressLimits, EgressPost, Fetched, Gate, GateRefusal, Grants,
-    RefreshLifetimes, Rng, Rotation, Services, Throttle, TokenSecrets, TraceEvent, TraceSink,
+    Clock, Closed, Counters, Gate, GateRefusal, Rng, Services, Throttle, TokenSecrets, TraceEvent, TraceSink,
 };
+use fedbridge_contract::testkit::Unused;
 use fedbridge_contract::time::Timestamp;
 
 use crate::world::NOW;
@@ -25,8 +23,8 @@ pub fn services() -> Services {
     Services {
         clock: nothing.clone(),
         rng: Arc::new(Counting::default()),
-        egress: nothing.clone(),
-        grants: nothing.clone(),
+        egress: Arc::new(Unused),
+        grants: Arc::new(Unused),
         gate: nothing.clone(),
         tokens: nothing.clone(),
         traces: nothing.clone(),
@@ -58,62 +56,6 @@ const UNUSED: &str = "reading a message does not use this";
 impl Clock for Nothing {
     fn now(&self) -> Timestamp {
         NOW
-    }
-}
-
-#[async_trait]
-impl Egress for Nothing {
-    async fn get(&self, _: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
-        panic!("{UNUSED}")
-    }
-
-    async fn get_if_changed(&self, _: &str, _: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
-        panic!("{UNUSED}")
-    }
-
-    async fn post(&self, _: &EgressPost, _: EgressLimits) -> Result<Fetched, EgressError> {
-        panic!("{UNUSED}")
-    }
-}
-
-#[async_trait]
-impl Grants for Nothing {
-    async fn by_code(&self, _: TenantId, _: GrantId, _: &[u8; 32], _: Timestamp) -> Result<Option<Grant>, StoreError> {
-        panic!("{UNUSED}")
-    }
-
-    async fn find(&self, _: TenantId, _: GrantId, _: Option<&str>, _: Timestamp) -> Result<Option<Grant>, StoreError> {
-        panic!("{UNUSED}")
-    }
-
-    async fn redeem(
-        &self,
-        _: TenantId,
-        _: GrantId,
-        _: Option<RefreshLifetimes>,
-        _: Timestamp,
-    ) -> Result<Redeemed, StoreError> {
-        panic!("{UNUSED}")
-    }
-
-    async fn rotate(&self, _: TenantId, _: Rotation) -> Result<Rotated, StoreError> {
-        panic!("{UNUSED}")
-    }
-
-    async fn revoke(&self, _: TenantId, _: GrantId, _: Timestamp) -> Result<(), StoreError> {
-        panic!("{UNUSED}")
-    }
-
-    async fn revoke_token(&self, _: TenantId, _: &str, _: Timestamp) -> Result<(), StoreError> {
-        panic!("{UNUSED}")
-    }
-
-    async fn token_revoked(&self, _: TenantId, _: &str) -> Result<bool, StoreError> {
-        panic!("{UNUSED}")
-    }
-
-    async fn remember_once(&self, _: TenantId, _: &str, _: &str, _: Timestamp) -> Result<bool, StoreError> {
-        panic!("{UNUSED}")
     }
 }
 

@@ -9,19 +9,20 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fedbridge_contract::config::{App, Tenant};
-use fedbridge_contract::error::{Complaint, StoreError};
+use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::{AdapterFactory, Open};
-use fedbridge_contract::grant::{Grant, Redeemed, Rotated};
+use fedbridge_contract::grant::Grant;
 use fedbridge_contract::http::{HttpInput, Method};
 use fedbridge_contract::identity::AuthenticatedIdentity;
-use fedbridge_contract::ids::{ConnectionId, GrantId, TenantId, TransactionId};
+use fedbridge_contract::ids::{ConnectionId, TenantId, TransactionId};
 use fedbridge_contract::keys::{DecryptionKey, KeyRing, KeyState, SigningKey};
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::proof::{Minter, Permit};
 use fedbridge_contract::services::{
-    Clock, Closed, Counters, Egress, EgressError, EgressLimits, EgressPost, Fetched, Gate, GateRefusal, Grants,
-    RefreshLifetimes, Rng, Rotation, Services, Sighting, Sightings, TokenSecrets, TraceEvent, TraceSink,
+    Clock, Closed, Counters, Egress, EgressError, EgressLimits, EgressPost, Fetched, Gate, GateRefusal, Rng, Services,
+    Sighting, Sightings, TokenSecrets, TraceEvent, TraceSink,
 };
+use fedbridge_contract::testkit::Unused;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Step, TraceLog};
 use fedbridge_contract::upstream::{
@@ -269,8 +270,8 @@ fn services() -> Services {
     Services {
         clock: nothing.clone(),
         rng: Arc::new(Random),
-        egress: nothing.clone(),
-        grants: nothing.clone(),
+        egress: Arc::new(Unused),
+        grants: Arc::new(Unused),
         gate: nothing.clone(),
         tokens: nothing.clone(),
         traces: nothing.clone(),
@@ -341,55 +342,6 @@ const UNUSED: &str = "the SAML adapter does not use this";
 impl Clock for Nothing {
     fn now(&self) -> Timestamp {
         NOW
-    }
-}
-
-#[async_trait]
-impl Egress for Nothing {
-    async fn get(&self, _: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
-        panic!("{UNUSED}")
-    }
-
-    async fn get_if_changed(&self, _: &str, _: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
-        panic!("{UNUSED}")
-    }
-
-    async fn post(&self, _: &EgressPost, _: EgressLimits) -> Result<Fetched, EgressError> {
-        panic!("{UNUSED}")
-    }
-}
-
-#[async_trait]
-impl Grants for Nothing {
-    async fn by_code(&self, _: TenantId, _: GrantId, _: &[u8; 32], _: Timestamp) -> Result<Option<Grant>, StoreError> {
-        panic!("{UNUSED}")
-    }
-    async fn find(&self, _: TenantId, _: GrantId, _: Option<&str>, _: Timestamp) -> Result<Option<Grant>, StoreError> {
-        panic!("{UNUSED}")
-    }
-    async fn redeem(
-        &self,
-        _: TenantId,
-        _: GrantId,
-        _: Option<RefreshLifetimes>,
-        _: Timestamp,
-    ) -> Result<Redeemed, StoreError> {
-        panic!("{UNUSED}")
-    }
-    async fn rotate(&self, _: TenantId, _: Rotation) -> Result<Rotated, StoreError> {
-        panic!("{UNUSED}")
-    }
-    async fn revoke(&self, _: TenantId, _: GrantId, _: Timestamp) -> Result<(), StoreError> {
-        panic!("{UNUSED}")
-    }
-    async fn revoke_token(&self, _: TenantId, _: &str, _: Timestamp) -> Result<(), StoreError> {
-        panic!("{UNUSED}")
-    }
-    async fn token_revoked(&self, _: TenantId, _: &str) -> Result<bool, StoreError> {
-        panic!("{UNUSED}")
-    }
-    async fn remember_once(&self, _: TenantId, _: &str, _: &str, _: Timestamp) -> Result<bool, StoreError> {
-        panic!("{UNUSED}")
     }
 }
 

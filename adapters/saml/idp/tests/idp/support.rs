@@ -15,18 +15,18 @@ use fedbridge_contract::downstream::{
     Accepted, Downstream, Finish, Finished, IssuedIdentity, LoginRequest, Refusal, Request,
 };
 use fedbridge_contract::error::StoreError;
-use fedbridge_contract::grant::{Grant, Redeemed, Rotated};
+use fedbridge_contract::grant::Grant;
 use fedbridge_contract::http::{HttpInput, Method, Reply, ReplyKind};
-use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, PersonId, SessionId, TenantId, TraceId};
+use fedbridge_contract::ids::{AppId, ConnectionId, PersonId, SessionId, TenantId, TraceId};
 use fedbridge_contract::keys::{DecryptionKey, KeyRing, KeyState, SigningKey};
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::page::Page;
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{
-    Clock, Counters, Egress, EgressError, EgressLimits, EgressPost, Fetched, Gate, GateRefusal, Grants, Handles,
-    NameIds, RefreshLifetimes, Rng, Rotation, Services, Sighting, Sightings, Throttle, TokenSecrets, TraceEvent,
-    TraceSink,
+    Clock, Counters, Gate, GateRefusal, Handles, NameIds, Rng, Services, Sighting, Sightings, Throttle, TokenSecrets,
+    TraceEvent, TraceSink,
 };
+use fedbridge_contract::testkit::Unused;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_saml_core::binding::{Parameter, redirect};
@@ -505,8 +505,8 @@ fn services(doubles: &Arc<Doubles>) -> Services {
     Services {
         clock: Arc::new(FixedClock),
         rng: Arc::new(Random),
-        egress: Arc::new(NoWorld),
-        grants: Arc::new(NoWorld),
+        egress: Arc::new(Unused),
+        grants: Arc::new(Unused),
         gate: Arc::clone(doubles) as _,
         tokens: Arc::new(Secrets),
         traces: Arc::clone(doubles) as _,
@@ -633,61 +633,5 @@ impl Counters for NoWorld {
 impl Throttle for NoWorld {
     fn failed(&self, _: TenantId, _: &str, _: IpAddr, _: Timestamp) -> Option<Duration> {
         panic!("no secrets are checked here")
-    }
-}
-
-#[async_trait]
-impl Egress for NoWorld {
-    async fn get(&self, url: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
-        panic!("no login needs the network: {url}")
-    }
-
-    async fn get_if_changed(&self, url: &str, _: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
-        panic!("no login needs the network: {url}")
-    }
-
-    async fn post(&self, request: &EgressPost, _: EgressLimits) -> Result<Fetched, EgressError> {
-        panic!("no login needs the network: {}", request.url)
-    }
-}
-
-#[async_trait]
-impl Grants for NoWorld {
-    async fn by_code(&self, _: TenantId, _: GrantId, _: &[u8; 32], _: Timestamp) -> Result<Option<Grant>, StoreError> {
-        panic!("no grants")
-    }
-
-    async fn find(&self, _: TenantId, _: GrantId, _: Option<&str>, _: Timestamp) -> Result<Option<Grant>, StoreError> {
-        panic!("no grants")
-    }
-
-    async fn redeem(
-        &self,
-        _: TenantId,
-        _: GrantId,
-        _: Option<RefreshLifetimes>,
-        _: Timestamp,
-    ) -> Result<Redeemed, StoreError> {
-        panic!("no grants")
-    }
-
-    async fn rotate(&self, _: TenantId, _: Rotation) -> Result<Rotated, StoreError> {
-        panic!("no grants")
-    }
-
-    async fn revoke(&self, _: TenantId, _: GrantId, _: Timestamp) -> Result<(), StoreError> {
-        panic!("no grants")
-    }
-
-    async fn revoke_token(&self, _: TenantId, _: &str, _: Timestamp) -> Result<(), StoreError> {
-        panic!("no grants")
-    }
-
-    async fn token_revoked(&self, _: TenantId, _: &str) -> Result<bool, StoreError> {
-        panic!("no grants")
-    }
-
-    async fn remember_once(&self, _: TenantId, _: &str, _: &str, _: Timestamp) -> Result<bool, StoreError> {
-        panic!("no grants")
     }
 }
