@@ -16,7 +16,7 @@ use fedbridge_saml_core::binding::redirect::RedirectMessage;
 use fedbridge_saml_core::binding::{BindingError, Parameter};
 use fedbridge_saml_core::turns::in_turn;
 
-use crate::answer;
+use crate::answer::{self, Answering};
 use crate::asked::{Asked, hints};
 use crate::page::{Exchange, PageError};
 use crate::provider::{SamlIdentityProvider, sso_address};
@@ -212,7 +212,8 @@ fn login(exchange: Exchange<'_>, verified: Verified, again: String) -> Accepted 
 async fn refused(exchange: Exchange<'_>, asked: &Asked, settings: Arc<SpSettings>, status: Status) -> Accepted {
     let cause = status.public.clone();
     exchange.trace.decide("request", cause.clone(), false);
-    let reply = answer::status(exchange.services, exchange.tenant, asked, settings, status, exchange.now).await;
+    let answering = Answering { services: exchange.services, tenant: exchange.tenant, trace: exchange.trace_id };
+    let reply = answer::status(&answering, asked, settings, status, exchange.now).await;
     match reply {
         Ok(reply) => {
             exchange.record("status", Outcome::Refused, cause);

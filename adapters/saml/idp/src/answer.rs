@@ -11,11 +11,13 @@ use fedbridge_contract::page::{ErrorPage, Page};
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{Rng, Services};
 use fedbridge_contract::time::Timestamp;
+use fedbridge_saml_core::metadata::AcsBinding;
 use fedbridge_saml_core::name_id::OwnedNameId;
 use fedbridge_saml_core::random::message_id;
 use fedbridge_saml_core::turns::in_turn;
 use serde_json::json;
 
+use crate::artifact;
 use crate::asked::Asked;
 use crate::assertion::AssertionParts;
 use crate::attributes::attributes;
@@ -70,7 +72,8 @@ pub(crate) async fn finish(services: &Services, finish: &Finish<'_>, _permit: &P
     };
     let content = Content::Assertion(Box::new(parts));
     let unsigned = |_| ours("The answer to the app could not be signed here. Please tell an administrator.");
-    let reply = made(finish.tenant, settings, frame, content).await.map_err(unsigned)?;
+    let answering = Answering { services, tenant: finish.tenant, trace: identity.trace };
+    let reply = made(&answering, &asked, settings, frame, content).await.map_err(unsigned)?;
     Ok(Finished { reply, grant: None, participant, name_id: new_name })
 }
 
@@ -90,7 +93,8 @@ pub(crate) async fn refuse(
     });
     if let Some((asked, settings)) = known {
         let public = format!("{} (trace {trace})", refusal.public);
-        let told = status(services, tenant, &asked, settings, Status::of(refusal.kind, &public), now).await;
+        let answering = Answering { services, tenant, trace };
+        let told = status(&answering, &asked, settings, Status::of(refusal.kind, &public), now).await;
         if let Ok(reply) = told {
             return reply;
         }
@@ -115,27 +119,38 @@ pub(crate) async fn refuse(
 /// # Errors
 /// It could not be signed; the text is for the trace.
 pub(crate) async fn status(
-    services: &Services,
-    tenant: &Arc<Tenant>,
+    answering: &Answering<'_>,
     asked: &Asked,
     settings: Arc<SpSettings>,
     status: Status,
     now: Timestamp,
 ) -> Result<Reply, String> {
-    let frame = frame(tenant, asked, services.rng.as_ref(), now);
-    made(tenant, settings, frame, Content::Status(status)).await
+    let frame = frame(answering.tenant, asked, answering.services.rng.as_ref(), now);
+    made(answering, asked, settings, frame, Content::Status(status)).await
+}
+
+/// Who answers, and under which trace.
+pub(crate) struct Answering<'a> {
+    pub(crate) services: &'a Services,
+    pub(crate) tenant: &'a Arc<Tenant>,
+    pub(crate) trace: TraceId,
 }
 
 async fn made(
-    tenant: &Arc<Tenant>,
+    answering: &Answering<'_>,
+    asked: &Asked,
     settings: Arc<SpSettings>,
     frame: ResponseParts,
     content: Content,
 ) -> Result<Reply, String> {
-    let keys = Arc::clone(&tenant.keys);
+    let keys = Arc::clone(&answering.tenant.keys);
     let turns = Arc::clone(&settings.turns);
-    let work = move || build(&frame, &content, &settings, &keys).map(|xml| frame.post(&xml));
-    in_turn(turns, work).await.map_err(|error| error.to_string())?
+    let work = move || build(&frame, &content, &settings, &keys).map(|xml| (frame, xml));
+    let (frame, xml) = in_turn(turns, work).await.map_err(|error| error.to_string())??;
+    match asked.by {
+        AcsBinding::Post => Ok(frame.post(&xml)),
+        AcsBinding::Artifact => artifact::send(answering, asked, &xml, frame.now).await,
+    }
 }
 
 fn frame(tenant: &Tenant, asked: &Asked, rng: &dyn Rng, now: Timestamp) -> ResponseParts {

@@ -7,8 +7,10 @@ use fedbridge_contract::identity::OneTimeKey;
 use fedbridge_contract::ids::AppId;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::LoginWish;
+use fedbridge_saml_core::metadata::AcsBinding;
 use serde::{Deserialize, Serialize};
 
+use crate::acs;
 use crate::settings::SpSettings;
 
 /// A login that a service provider asked for, every check passed, or one that begins without a request.
@@ -17,6 +19,8 @@ pub(crate) struct Asked {
     pub(crate) app: AppId,
     /// A registered address: the answer goes there and nowhere else.
     pub(crate) acs: String,
+    #[serde(default)]
+    pub(crate) by: AcsBinding,
     /// ID of the AuthnRequest; `None` where there was none (SAML profiles 4.1.5).
     pub(crate) request: Option<String>,
     pub(crate) relay_state: Option<String>,
@@ -61,7 +65,7 @@ impl Asked {
     /// Whether the answer may still go there. A login takes a while, and an administrator may have taken
     /// the address away meanwhile.
     pub(crate) fn is_registered(&self, settings: &SpSettings) -> bool {
-        settings.sp.acs.iter().any(|acs| acs.text == self.acs)
+        acs::usable(&settings.sp, settings.trust.is_some()).any(|acs| acs.text == self.acs && acs.binding == self.by)
     }
 
     /// In the words that every protocol has. `again` is the address that leads here once more.

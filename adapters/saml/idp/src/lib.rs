@@ -7,6 +7,7 @@
 mod accept;
 mod acs;
 mod answer;
+mod artifact;
 mod asked;
 mod assertion;
 mod attributes;
@@ -19,6 +20,7 @@ mod name_id;
 mod page;
 mod provider;
 mod request;
+mod resolve;
 mod response;
 pub mod settings;
 mod start;

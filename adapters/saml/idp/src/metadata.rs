@@ -13,9 +13,10 @@ use fedbridge_saml_core::names;
 use fedbridge_saml_core::random::message_id;
 use fedbridge_saml_core::writer::XmlWriter;
 
+use crate::artifact::ENDPOINT_INDEX;
 use crate::logout::slo_address;
 use crate::page::Exchange;
-use crate::provider::{entity_id, sso_address};
+use crate::provider::{artifact_address, entity_id, sso_address};
 
 /// The document is the same for everybody. Who asks with `?sp=SLUG` is noted as having seen its keys.
 pub(crate) fn reply(exchange: &Exchange<'_>) -> Reply {
@@ -60,6 +61,12 @@ pub(crate) fn document(tenant: &Tenant, id: &str, now: Timestamp) -> String {
     for certificate in decryption_certificates(&tenant.keys) {
         key(&mut xml, "encryption", certificate, ENCRYPTION_METHODS);
     }
+    xml.open("md:ArtifactResolutionService")
+        .attr("Binding", names::BINDING_SOAP)
+        .attr("Location", &artifact_address(tenant))
+        .attr("index", &ENDPOINT_INDEX.to_string())
+        .attr("isDefault", "true")
+        .close();
     logout_services(&mut xml, &slo_address(tenant));
     for format in [names::FORMAT_PERSISTENT, names::FORMAT_TRANSIENT, names::FORMAT_EMAIL, names::FORMAT_UNSPECIFIED] {
         xml.leaf("md:NameIDFormat", format);

@@ -21,6 +21,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) trace: &'a mut TraceLog,
     /// For the record of a refusal; set as soon as it is known.
     pub(crate) app: Option<AppId>,
+    /// What is under way, for records and metrics.
+    pub(crate) kind: &'static str,
 }
 
 /// A failure that only a page can tell: nobody has vouched for the request, or no address is known to
@@ -72,7 +74,12 @@ impl Exchange<'_> {
 
     /// Counts and records a refusal.
     pub(crate) fn record(self, code: &'static str, outcome: Outcome, cause: String) {
-        self.services.counters.refused("sso", code);
+        self.services.counters.refused(self.kind, code);
+        self.keep(outcome, cause);
+    }
+
+    /// Records how it ended.
+    pub(crate) fn keep(self, outcome: Outcome, cause: String) {
         let cause = clip(cause);
         self.trace.push(Step::Result { at: self.now, outcome, cause: cause.clone() });
         let app = self.app.and_then(|id| self.tenant.app_by_id(id)).map(|app| app.name.clone());
@@ -80,7 +87,7 @@ impl Exchange<'_> {
             tenant: self.tenant.id,
             id: self.trace_id,
             at: self.now,
-            kind: "sso",
+            kind: self.kind,
             app,
             connection: None,
             person: None,

@@ -10,6 +10,7 @@ use fedbridge_contract::downstream::{Accepted, Downstream, Finish, Finished, Ref
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::http::{Method, Reply, Route};
 use fedbridge_contract::ids::{TenantId, TraceId};
+use fedbridge_contract::keys::KeyPurpose;
 use fedbridge_contract::logout::DownstreamLogout;
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::Services;
@@ -22,9 +23,10 @@ use tokio::sync::Semaphore;
 
 use crate::page::Exchange;
 use crate::settings::{self, SpSettings};
-use crate::{accept, answer, check, logout, metadata, start};
+use crate::{accept, answer, check, logout, metadata, resolve, start};
 
 const GET: &[Method] = &[Method::Get];
+const POST: &[Method] = &[Method::Post];
 const BOTH: &[Method] = &[Method::Get, Method::Post];
 
 const ROUTES: &[Route] = &[
@@ -32,6 +34,7 @@ const ROUTES: &[Route] = &[
     Route { path: names::IDP_SSO_ROUTE, methods: BOTH, cors: false },
     Route { path: names::IDP_START_ROUTE, methods: GET, cors: false },
     Route { path: names::SLO_ROUTE, methods: BOTH, cors: false },
+    Route { path: names::ARTIFACT_ROUTE, methods: POST, cors: false },
 ];
 
 /// SAML's side of the apps.
@@ -63,6 +66,11 @@ pub(crate) fn sso_address(tenant: &Tenant) -> String {
     format!("{}/{}", tenant.issuer, names::IDP_SSO_ROUTE)
 }
 
+/// Where apps fetch what is behind an artifact.
+pub(crate) fn artifact_address(tenant: &Tenant) -> String {
+    format!("{}/{}", tenant.issuer, names::ARTIFACT_ROUTE)
+}
+
 #[async_trait]
 impl Downstream for SamlIdentityProvider {
     fn kind(&self) -> AppKind {
@@ -92,12 +100,14 @@ impl Downstream for SamlIdentityProvider {
 
     async fn accept(&self, request: Request<'_>, trace: &mut TraceLog) -> Accepted {
         let Request { tenant, input, now, trace_id } = request;
-        let exchange = Exchange { services: &self.services, tenant, input, now, trace_id, trace, app: None };
+        let kind = if input.route == names::ARTIFACT_ROUTE { "artifact" } else { "sso" };
+        let exchange = Exchange { services: &self.services, tenant, input, now, trace_id, trace, app: None, kind };
         match input.route {
             names::IDP_METADATA_ROUTE => Accepted::Reply(metadata::reply(&exchange)),
             names::IDP_SSO_ROUTE => accept::handle(self, exchange).await,
             names::IDP_START_ROUTE => start::handle(exchange),
             names::SLO_ROUTE => logout::handle(self, exchange).await,
+            names::ARTIFACT_ROUTE => resolve::handle(self, exchange).await,
             _ => Accepted::Reply(Reply::body(404, "text/plain", "There is nothing at this address.")),
         }
     }
@@ -120,6 +130,17 @@ impl Downstream for SamlIdentityProvider {
 
     fn documents(&self) -> Option<&dyn PartnerDocuments> {
         Some(self)
+    }
+
+    /// Every answer is signed. Only a logout request brings something that was encrypted to us: a name.
+    fn uses_key(&self, app: &App, purpose: KeyPurpose) -> bool {
+        match purpose {
+            KeyPurpose::Oidc => false,
+            KeyPurpose::SamlSigning => true,
+            KeyPurpose::SamlDecryption => {
+                SpSettings::of(app, self.services.clock.now()).is_ok_and(|settings| !settings.sp.slo.is_empty())
+            }
+        }
     }
 
     fn check(&self, tenant: &Tenant, app: &App, now: Timestamp) -> Vec<Finding> {

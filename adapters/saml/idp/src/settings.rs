@@ -134,10 +134,12 @@ impl SpSettings {
         let Some(sp) = description else {
             return Err(reader.finish(()).err().unwrap_or_default());
         };
-        if acs::default(&sp).is_none() {
-            reader.complain(METADATA, "has no address for answers by post, and answers by artifact are not offered");
-        }
         let trust = trust::trust(&mut reader, &sp, &distrusted, sha1_until);
+        if acs::default(&sp, trust.is_some()).is_none() {
+            let why =
+                "has only addresses for answers by artifact, and no signing key that the app could fetch them with";
+            reader.complain(METADATA, why);
+        }
         let require_signed_requests = signed.unwrap_or(sp.authn_requests_signed && trust.is_some());
         if require_signed_requests && trust.is_none() {
             reader.complain(

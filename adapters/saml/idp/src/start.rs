@@ -49,15 +49,17 @@ fn examine(exchange: &mut Exchange<'_>) -> Result<Start, PageError> {
     let bad = PageError::new(400, "The page that should be opened after the login is not registered for this app.");
     let actual = target.map_or("none", String::as_str);
     require(exchange.trace, ("Target", "SAML bindings 3.5.3"), "one of the app's list", actual, fits, bad)?;
-    let acs = acs::default(&settings.sp).map(|acs| acs.text.clone());
+    let acs = acs::default(&settings.sp, settings.trust.is_some());
     let nowhere = PageError::new(400, "This app has no address that a login could be sent to.");
     let name = ("Address for the answer", "SAML metadata 2.4.4");
-    let actual = acs.clone().unwrap_or_else(|| "none".into());
-    require(exchange.trace, name, "one for answers by post", actual, acs.is_some(), nowhere.clone())?;
+    let actual = acs.map_or("none", |acs| &acs.text);
+    require(exchange.trace, name, "one for answers", actual, acs.is_some(), nowhere.clone())?;
+    let acs = acs.ok_or(nowhere)?;
     let classes = classes(None, &settings).unwrap_or_default();
     let asked = Asked {
         app: app.id,
-        acs: acs.ok_or(nowhere)?,
+        acs: acs.text.clone(),
+        by: acs.binding,
         request: None,
         relay_state: target.cloned().or_else(|| settings.default_relay_state.clone()),
         at: exchange.now,

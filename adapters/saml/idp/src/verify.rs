@@ -13,6 +13,7 @@ use fedbridge_saml_core::binding::Parameter;
 use fedbridge_saml_core::binding::redirect::SignedQuery;
 use fedbridge_saml_core::grammar::GrammarError;
 use fedbridge_saml_core::instant::parse_instant;
+use fedbridge_saml_core::metadata::AcsBinding;
 use fedbridge_saml_core::names;
 use fedbridge_saml_core::seam::{Element, Limits, UnverifiedDocument, VerifiedElement};
 use fedbridge_saml_core::trust::Distrust;
@@ -101,35 +102,10 @@ impl Work {
     }
 
     /// Whose request it says it is. Nothing vouches for that yet: it finds the keys to check with.
-    #[allow(clippy::type_complexity)] // One caller, right above.
-    fn sender(
-        &self,
-        root: &Element,
-        trace: &mut TraceLog,
-    ) -> Result<(Arc<App>, Arc<SpSettings>), (Option<Arc<App>>, PageError)> {
-        let bad = |error| (None, error);
-        let request = read(root, trace).map_err(bad)?;
+    fn sender(&self, root: &Element, trace: &mut TraceLog) -> Sender {
+        let request = read(root, trace).map_err(|error| (None, error))?;
         trace.received(self.now, "AuthnRequest", false, facts(&request, &self.message));
-        let app = self.tenant.app_by_protocol_name(AppKind::SamlSp, request.issuer).cloned();
-        let unknown = PageError::new(400, "This app is not registered here, so the login can't start.");
-        let name = ("Issuer", "SAML core 3.2.1");
-        require(trace, name, "a service provider of this tenant", request.issuer, app.is_some(), unknown.clone())
-            .map_err(bad)?;
-        let app = app.ok_or((None, unknown))?;
-        let some = |error: PageError| (Some(Arc::clone(&app)), error);
-        let enabled = app.enabled && self.tenant.enabled;
-        let actual = if enabled { "enabled" } else { "disabled" };
-        require(trace, ("Service provider", ""), "enabled", actual, enabled, NOT_USABLE).map_err(some)?;
-        let settings = SpSettings::of(&app, self.now).map_err(|complaints| {
-            let texts: Vec<_> = complaints.iter().map(ToString::to_string).collect();
-            trace.check("Settings", "", "readable", texts.join("; "), false);
-            some(NOT_USABLE)
-        })?;
-        let until = settings.sp.valid_until.map_or_else(|| "no limit".into(), |until| until.rfc3339());
-        let name = ("Service provider metadata is valid", "SAML metadata 2.3.2");
-        let valid = !settings.expired(self.now);
-        require(trace, name, format!("before {until}"), self.now.rfc3339(), valid, NOT_USABLE).map_err(some)?;
-        Ok((app, settings))
+        known_sender(&self.tenant, request.issuer, self.now, trace)
     }
 
     /// A signature that is there must hold; one that is required must be there. Gives the element that
@@ -196,9 +172,12 @@ impl Work {
         let actual = if fits { request.destination.unwrap_or("none") } else { actual };
         require(trace, ("Destination", "SAML bindings 3.4.5.2 and 3.5.5.2"), &address, actual, fits, bad())?;
         self.fresh(request.issue_instant, trace)?;
-        let acs = chosen(&settings.sp, &request.acs);
+        let acs = chosen(&settings.sp, settings.trust.is_some(), &request.acs);
         let expected = "a registered address, octet by octet";
-        let actual = acs.as_ref().map_or_else(Clone::clone, |acs| acs.text.clone());
+        let actual = acs.as_ref().map_or_else(Clone::clone, |acs| match acs.binding {
+            AcsBinding::Post => acs.text.clone(),
+            AcsBinding::Artifact => format!("{}, by artifact", acs.text),
+        });
         let unregistered = PageError::new(400, "The app asked to return to an address that is not registered for it.");
         let name = ("Address for the answer", "SAML profiles 4.1.4.1");
         require(trace, name, expected, actual, acs.is_ok(), unregistered.clone())?;
@@ -207,6 +186,7 @@ impl Work {
         let mut asked = Asked {
             app: app.id,
             acs: acs.text.clone(),
+            by: acs.binding,
             request: Some(request.id.to_owned()),
             relay_state: self.message.relay_state.clone(),
             at: self.now,
@@ -239,6 +219,33 @@ impl Work {
     }
 }
 
+/// The app that a message names, with its settings; or the error, with the app where there is one.
+pub(crate) type Sender = Result<(Arc<App>, Arc<SpSettings>), (Option<Arc<App>>, PageError)>;
+
+/// Whether an app of this name may speak with us at all: registered, enabled, its metadata valid.
+pub(crate) fn known_sender(tenant: &Tenant, issuer: &str, now: Timestamp, trace: &mut TraceLog) -> Sender {
+    let app = tenant.app_by_protocol_name(AppKind::SamlSp, issuer).cloned();
+    let unknown = PageError::new(400, "This app is not registered here, so the login can't start.");
+    let name = ("Issuer", "SAML core 3.2.1");
+    require(trace, name, "a service provider of this tenant", issuer, app.is_some(), unknown.clone())
+        .map_err(|error| (None, error))?;
+    let app = app.ok_or((None, unknown))?;
+    let some = |error: PageError| (Some(Arc::clone(&app)), error);
+    let enabled = app.enabled && tenant.enabled;
+    let actual = if enabled { "enabled" } else { "disabled" };
+    require(trace, ("Service provider", ""), "enabled", actual, enabled, NOT_USABLE).map_err(some)?;
+    let settings = SpSettings::of(&app, now).map_err(|complaints| {
+        let texts: Vec<_> = complaints.iter().map(ToString::to_string).collect();
+        trace.check("Settings", "", "readable", texts.join("; "), false);
+        some(NOT_USABLE)
+    })?;
+    let until = settings.sp.valid_until.map_or_else(|| "no limit".into(), |until| until.rfc3339());
+    let name = ("Service provider metadata is valid", "SAML metadata 2.3.2");
+    let valid = !settings.expired(now);
+    require(trace, name, format!("before {until}"), now.rfc3339(), valid, NOT_USABLE).map_err(some)?;
+    Ok((app, settings))
+}
+
 fn read<'a>(element: &'a Element, trace: &mut TraceLog) -> Result<AuthnRequest<'a>, PageError> {
     AuthnRequest::read(element).map_err(|GrammarError(why)| {
         trace.check("Form of the request", "SAML core 3.4.1", "an AuthnRequest of the schema", why, false);
@@ -259,6 +266,7 @@ fn facts(request: &AuthnRequest<'_>, message: &Message) -> Vec<(&'static str, St
         ("destination", text(request.destination)),
         ("acs_url", text(request.acs.url)),
         ("acs_index", text(request.acs.index)),
+        ("answer_binding", text(request.acs.binding)),
         ("signature_inside", request.has_signature.to_string()),
         ("force_authn", request.force_authn.to_string()),
         ("is_passive", request.is_passive.to_string()),

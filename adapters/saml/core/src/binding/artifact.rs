@@ -5,7 +5,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fedbridge_contract::http::{HttpInput, Method};
 use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::upstream::Challenge;
 use openssl::sha::sha1;
+use url::Url;
+use url::form_urlencoded::byte_serialize;
 
 use super::post::Fields;
 use super::{BindingError, base64_octets, form_octets, form_text, pairs};
@@ -53,6 +56,28 @@ impl Artifact {
     pub fn source_of(entity_id: &str) -> [u8; 20] {
         sha1(entity_id.as_bytes())
     }
+}
+
+/// The longest RelayState, in octets, that goes into an address: some servers take no request line
+/// above 8 KB, and each octet may need three.
+const LONGEST_IN_ADDRESS: usize = 2048;
+
+/// Carries an artifact by way of the browser: by redirect, and by a form where the RelayState is long
+/// (SAML bindings 3.6.3).
+pub fn send(target: &Url, artifact: &Artifact, relay_state: Option<&str>) -> Challenge {
+    let relay_state = relay_state.filter(|relay_state| !relay_state.is_empty());
+    if let Some(long) = relay_state.filter(|relay_state| relay_state.len() > LONGEST_IN_ADDRESS) {
+        let fields = vec![("SAMLart".to_owned(), artifact.text()), ("RelayState".to_owned(), long.to_owned())];
+        return Challenge::AutoPost { action: target.to_string(), fields };
+    }
+    let separator = if target.query().is_some_and(|query| !query.is_empty()) { "&" } else { "?" };
+    let mut location = format!("{}{separator}SAMLart=", target.as_str().trim_end_matches('?'));
+    location.extend(byte_serialize(artifact.text().as_bytes()));
+    if let Some(relay_state) = relay_state {
+        location.push_str("&RelayState=");
+        location.extend(byte_serialize(relay_state.as_bytes()));
+    }
+    Challenge::Redirect(location)
 }
 
 /// An artifact as the browser brings it, with its RelayState.

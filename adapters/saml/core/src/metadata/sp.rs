@@ -6,6 +6,7 @@ use fedbridge_contract::error::Complaint;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::Finding;
 use samael::metadata::{IndexedEndpoint, SpSsoDescriptor};
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::entities::{Candidate, candidates, pick, read};
@@ -37,8 +38,10 @@ pub struct SpDescription {
 }
 
 /// How an answer goes out (SAML profiles 4.1.2: never by redirect).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AcsBinding {
+    #[default]
     Post,
     Artifact,
 }

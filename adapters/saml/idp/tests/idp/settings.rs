@@ -106,8 +106,10 @@ fn metadata_must_be_there_and_usable() {
     let over = Sp { valid_until: Some(NOW), ..Sp::default() };
     assert!(complaints(json!({ "sp_metadata": { "xml": over.metadata() } }))[0].contains("expired"));
     let artifacts = Sp { endpoints: Sp::default().endpoints.replace("HTTP-POST", "HTTP-Artifact"), ..Sp::default() };
-    let found = complaints(json!({ "sp_metadata": { "xml": artifacts.metadata() } }));
-    assert!(found[0].contains("no address for answers by post"), "{found:?}");
+    assert!(complaints(json!({ "sp_metadata": { "xml": artifacts.metadata() } })).is_empty());
+    let unable = Sp { signing: Vec::new(), ..artifacts };
+    let found = complaints(json!({ "sp_metadata": { "xml": unable.metadata() } }));
+    assert!(found[0].contains("only addresses for answers by artifact"), "{found:?}");
     let keyless = Sp { signing: Vec::new(), ..Sp::default() };
     let found = complaints(json!({ "sp_metadata": { "xml": keyless.metadata() }, "require_signed_requests": true }));
     assert!(found[0].starts_with("require_signed_requests: can't be met"), "{found:?}");
