@@ -1,0 +1,74 @@
+//! The pure part of a login's last step: which claims this app may see. What it was given is kept for the
+//! replay.
+
+use std::sync::Arc;
+
+use fedbridge_contract::claims::Claims;
+use fedbridge_contract::downstream::RefusalKind;
+use fedbridge_contract::error::Complaint;
+
+use super::Finishing;
+use crate::decide::{
+    ClientFacts, ConnectionFacts, DecideInput, DenialKind, Facts, ReplayInput, RequestFacts, Verdict, decide,
+};
+use crate::run::Hub;
+use crate::run::ending::{NOT_ALLOWED, Stop};
+
+impl Hub {
+    pub(super) fn claims(&self, last: &mut Finishing<'_>, replay: &mut Option<ReplayInput>) -> Result<Claims, Stop> {
+        let ready =
+            last.connection.state.as_ref().map_err(|_| Stop::broken("the connection's configuration is broken"))?;
+        let app = last.login.app.as_ref().map(|(open, _)| Arc::clone(open));
+        let rules = match app.as_deref().map(|open| open.rules.as_ref()) {
+            Some(Ok(rules)) => rules,
+            Some(Err(complaints)) => {
+                return Err(Stop::broken(format!("the app's own claim rules are broken: {}", all(complaints))));
+            }
+            None => &self.no_app,
+        };
+        let registered = app.as_deref().and_then(|open| {
+            let downstream = self.downstream(open.view.kind)?;
+            Some(downstream.registered_scopes(&open.view))
+        });
+        let facts = facts(last, registered.unwrap_or_default());
+        let input = DecideInput { facts: &facts, mapping: &ready.mapping, app: rules };
+        let decision = decide(&input);
+        *replay = Some(ReplayInput::of(&input));
+        last.login.trace.extend(decision.trace);
+        match decision.verdict {
+            Verdict::Allowed { released } => Ok(released),
+            Verdict::Denied(denial) => {
+                let cause = match denial.kind {
+                    DenialKind::Policy => format!("deny_when: {}", denial.reason),
+                    DenialKind::Membership => format!("the app's groups: {}", denial.reason),
+                    DenialKind::RuleFailed => format!("a rule failed: {}", denial.reason),
+                };
+                Err(Stop::new(RefusalKind::AccessDenied, NOT_ALLOWED, cause))
+            }
+        }
+    }
+}
+
+/// Everything that a rule may see of this login.
+fn facts(last: &Finishing<'_>, registered_scopes: Vec<String>) -> Facts {
+    let (record, view) = (&last.who.record, &last.connection.view);
+    let asked = last.login.app.as_ref();
+    Facts {
+        attributes: record.attributes.clone(),
+        subject: record.subject.clone(),
+        connection: ConnectionFacts { slug: view.slug.clone(), domains: view.domains.clone() },
+        client: asked.map(|(open, _)| ClientFacts { name: open.view.name.clone(), scopes: registered_scopes }),
+        user: None,
+        request: RequestFacts {
+            ip: Some(last.login.peer.to_string()),
+            time: last.now,
+            scopes: asked.map(|(_, asked)| asked.scope.clone()).unwrap_or_default(),
+            acr: record.authn.acr.clone(),
+            claims: asked.map(|(_, asked)| asked.requested_claims.clone()).unwrap_or_default(),
+        },
+    }
+}
+
+fn all(complaints: &[Complaint]) -> String {
+    complaints.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}

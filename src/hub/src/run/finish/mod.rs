@@ -1,0 +1,155 @@
+//! The one step that every login passes, whichever two protocols stand at its
+//! ends: identity -> mapping -> policy -> release -> the app's answer, stored as
+//! one durable unit before anything leaves.
+//!
+//! [`claims`] decides what the app may see, [`answer`] has its adapter say it, [`unit`] is what is stored.
+
+mod answer;
+mod claims;
+mod unit;
+
+use std::sync::Arc;
+
+use fedbridge_contract::downstream::RefusalKind;
+use fedbridge_contract::http::Reply;
+use fedbridge_contract::identity::OneTimeKey;
+use fedbridge_contract::ids::{PersonId, TransactionId};
+use fedbridge_contract::proof::Permit;
+use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::Outcome;
+
+use super::Hub;
+use super::ending::{NOT_ALLOWED, Stop, Told};
+use super::gate::HubGate;
+use super::record::{AskedOnce, PriorSession, SessionRecord};
+use super::snapshot::OpenConnection;
+use super::start::{Login, spent};
+use super::trace::Ending;
+use crate::decide::ReplayInput;
+use crate::ports::{Command, GuardFailed, LinkedPerson, StoredSession, Unit, UnitError};
+use unit::SessionPlan;
+
+pub(super) use unit::lost;
+
+/// The person, as the upstream described them.
+pub(super) struct Who {
+    pub record: SessionRecord,
+    pub once: Vec<OneTimeKey>,
+}
+
+/// What the login rests on.
+pub(super) enum Basis {
+    /// An answer of the upstream that was verified just now.
+    /// Without a transaction: no request of ours asked for it.
+    Fresh { transaction: Option<TransactionId>, prior: Option<PriorSession> },
+    /// A session of this browser.
+    Session(StoredSession),
+}
+
+/// A login at its last step.
+struct Finishing<'a> {
+    login: &'a mut Login,
+    connection: &'a Arc<OpenConnection>,
+    who: &'a Who,
+    basis: &'a Basis,
+    now: Timestamp,
+}
+
+/// Two logins of one new person at the same moment: the loser of the race finds the winner's person.
+const LINK_ATTEMPTS: usize = 3;
+
+impl Hub {
+    pub(super) async fn finish(
+        &self,
+        mut login: Login,
+        connection: Arc<OpenConnection>,
+        who: Who,
+        basis: Basis,
+    ) -> Reply {
+        let now = self.services.clock.now();
+        let mut replay = None;
+        let last = Finishing { login: &mut login, connection: &connection, who: &who, basis: &basis, now };
+        let ended = self.try_finish(last, &mut replay).await;
+        let person = Some(who.record.subject.display.clone());
+        match (ended, basis) {
+            (Ok(reply), _) => {
+                self.record(login, replay, Ending { outcome: Outcome::Success, cause: String::new(), person });
+                reply
+            }
+            (Err(stop), Basis::Fresh { transaction: Some(transaction), .. }) if stop.told != Told::Replayer => {
+                let stop = self.closed(&mut login, transaction, who.once, stop).await;
+                self.stop(login, stop, replay, person).await
+            }
+            (Err(stop), _) => self.stop(login, stop, replay, person).await,
+        }
+    }
+
+    /// Finishes a refused login in the store, with what it has used up, so that nothing of it can be tried
+    /// again. Gives back why the login ends.
+    pub(super) async fn closed(
+        &self,
+        login: &mut Login,
+        transaction: TransactionId,
+        once: Vec<OneTimeKey>,
+        stop: Stop,
+    ) -> Stop {
+        let mut commands = vec![Command::FinishTransaction(transaction)];
+        commands.extend(once.into_iter().map(AskedOnce::from).map(spent));
+        commands.extend(login.spend());
+        let unit = Unit { commands, now: self.services.clock.now() };
+        match self.store.commit(login.tenant.view.id, unit).await {
+            Ok(()) => stop,
+            Err(UnitError::Guard(_)) => Stop::replayed(format!("{}; and this login was answered before", stop.cause)),
+            Err(UnitError::Store(error)) => error.into(),
+        }
+    }
+
+    async fn try_finish(&self, mut last: Finishing<'_>, replay: &mut Option<ReplayInput>) -> Result<Reply, Stop> {
+        answer::may_go_onward(&mut last)?;
+        let claims = self.claims(&mut last, replay)?;
+        for _ in 0..LINK_ATTEMPTS {
+            let (person, known) = self.person(&mut last).await?;
+            let permit = may_issue(&mut last, &person)?;
+            let plan = SessionPlan::of(&last, person.person, self.services.rng.as_ref());
+            let finished = self.answer_app(&mut last, &claims, person.person, &plan, &permit).await?;
+            let (unit, reply) = self.unit(&last, person.person, known, &plan, finished)?;
+            match self.store.commit(last.login.tenant.view.id, unit).await {
+                Ok(()) => return Ok(reply),
+                Err(UnitError::Guard(GuardFailed::LinkExists | GuardFailed::NameIdExists)) => continue,
+                Err(error) => return Err(lost(last.login, error)),
+            }
+        }
+        Err(Stop::unavailable("the person's link kept changing"))
+    }
+
+    /// The person behind the identity, and whether they were here before: the link is (connection, upstream
+    /// subject), never an e-mail address.
+    async fn person(&self, last: &mut Finishing<'_>) -> Result<(LinkedPerson, bool), Stop> {
+        if let Basis::Session(stored) = last.basis {
+            return Ok((LinkedPerson { person: stored.person, disabled: stored.person_disabled }, true));
+        }
+        let (tenant, connection) = (last.login.tenant.view.id, last.connection.view.id);
+        let trace = &mut last.login.trace;
+        match self.store.linked_person(tenant, connection, &last.who.record.subject.key).await {
+            Ok(Some(linked)) => {
+                trace.decide("person", "known here by this upstream subject", true);
+                Ok((linked, true))
+            }
+            Ok(None) => {
+                trace.decide("person", "seen for the first time: a new subject identifier", true);
+                let person = PersonId::random(self.services.rng.as_ref());
+                Ok((LinkedPerson { person, disabled: false }, false))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn may_issue(last: &mut Finishing<'_>, person: &LinkedPerson) -> Result<Permit, Stop> {
+    let login = &mut *last.login;
+    let app = login.app.as_ref().map(|(open, _)| open.view.as_ref());
+    HubGate::login(&login.tenant.view, app, &last.connection.view, person.disabled).map_err(|refusal| {
+        login.trace.decide("gate", refusal.to_string(), false);
+        Stop::new(RefusalKind::AccessDenied, NOT_ALLOWED, refusal.to_string())
+    })
+}
