@@ -10,6 +10,7 @@ mod m0001_configuration;
 mod m0002_logins;
 mod m0003_admins;
 mod m0004_federation;
+mod m0005_rollovers;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, SqliteTransactionMode};
@@ -79,6 +80,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_logins::Migration),
             Box::new(m0003_admins::Migration),
             Box::new(m0004_federation::Migration),
+            Box::new(m0005_rollovers::Migration),
         ]
     }
 }

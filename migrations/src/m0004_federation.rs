@@ -174,7 +174,7 @@ fn sightings() -> TableCreateStatement {
         .take()
 }
 
-fn rollovers() -> TableCreateStatement {
+pub fn rollovers() -> TableCreateStatement {
     Table::create()
         .table("rollovers")
         .col(uuid(TENANT))

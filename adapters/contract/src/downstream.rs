@@ -13,6 +13,7 @@ use crate::grant::NewGrant;
 use crate::http::{HttpInput, Reply, Route};
 use crate::identity::OneTimeKey;
 use crate::ids::{AppId, PersonId, SessionId, TraceId};
+use crate::keys::KeyPurpose;
 use crate::logout::{DownstreamLogout, NoticeId, Participant, PeerLogout, Told};
 use crate::proof::Permit;
 use crate::services::Rng;
@@ -77,6 +78,12 @@ pub trait Downstream: Send + Sync {
     /// The documents of its apps, where they publish any.
     fn documents(&self) -> Option<&dyn PartnerDocuments> {
         None
+    }
+
+    /// Whether the app has a use for SAML keys of ours of this purpose: a rollover waits until it knows the
+    /// next one.
+    fn uses_key(&self, _app: &App, _purpose: KeyPurpose) -> bool {
+        false
     }
 
     /// Looks at an app's settings and dates, for `fedbridge check`.

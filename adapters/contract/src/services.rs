@@ -128,6 +128,8 @@ pub enum Sighting {
     EncryptedTo,
     /// It answered a message that the key had signed.
     Verified,
+    /// Somebody who administers this installation said that it has the key.
+    Confirmed,
 }
 
 /// Services for whoever opens adapters and logs nobody in: `check`, `plan`, tests.

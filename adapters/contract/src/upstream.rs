@@ -10,6 +10,7 @@ use crate::identity::AuthenticatedIdentity;
 use crate::ids::TransactionId;
 use crate::logout::UpstreamLogout;
 use crate::proof::Minter;
+use crate::keys::KeyPurpose;
 use crate::time::Timestamp;
 use crate::trace::TraceLog;
 
@@ -93,6 +94,10 @@ pub trait PublishedMetadata: Send + Sync {
 
 /// Looks at the other side without changing it, for `fedbridge check`.
 #[async_trait]
+
+    /// Whether the other side has a use for our keys of this purpose: a rollover waits until it knows the
+    /// next one.
+    fn uses_key(&self, purpose: KeyPurpose) -> bool;
 pub trait SelfCheck: Send + Sync {
     async fn run(&self, tenant: &Tenant, now: Timestamp) -> Vec<Finding>;
 }

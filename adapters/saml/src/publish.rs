@@ -3,7 +3,7 @@
 use fedbridge_contract::config::Tenant;
 use fedbridge_contract::error::ProtocolError;
 use fedbridge_contract::http::{Method, Reply, Route};
-use fedbridge_contract::keys::{KeyRing, KeyState};
+use fedbridge_contract::keys::{KeyPurpose, KeyRing, KeyState};
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::services::Sighting;
 use fedbridge_contract::time::Timestamp;
@@ -38,6 +38,22 @@ impl PublishedMetadata for SharedProvider {
         };
         self.published(tenant, now);
         Ok(Reply::body(200, names::METADATA_TYPE, xml).with_header("cache-control", "public, max-age=300"))
+    }
+
+    /// A provider that gets nothing signed from us has no use for our signing key. Whether it encrypts is
+    /// its own choice, which no document tells.
+    fn uses_key(&self, purpose: KeyPurpose) -> bool {
+        let sp = &*self.0;
+        match purpose {
+            KeyPurpose::Oidc => false,
+            KeyPurpose::SamlDecryption => true,
+            KeyPurpose::SamlSigning => {
+                sp.signs_requests()
+                    || sp.settings.sign_metadata
+                    || sp.settings.response_binding == ResponseBinding::Artifact
+                    || !sp.idp.slo.is_empty()
+            }
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use fedbridge_contract::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::ports::StoredDocument;
+use crate::ports::{Rollover, StoredDocument};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TenantSpec {
@@ -231,5 +231,11 @@ pub enum ConfigChange {
     DeleteDocument {
         tenant: TenantId,
         party: Party,
+    },
+    /// Starts a rollover or moves it on, together with the keys that change with it.
+    PutRollover(Rollover),
+    EndRollover {
+        tenant: TenantId,
+        purpose: KeyPurpose,
     },
 }

@@ -12,6 +12,7 @@ mod hmac;
 mod jwk;
 mod master;
 mod ring;
+pub mod rollover;
 mod rotation;
 mod sealer;
 mod signer;

@@ -1,4 +1,5 @@
-//! Rotation: `next -> active -> retiring -> retired`, never back.
+//! Rotation: `next -> active -> retiring -> retired`. Only a rollover goes back, and only while both sides of
+//! the step are still published: see [`crate::rollover`].
 //!
 //! A key is published before it signs and after it has signed, so that no app
 //! with a cached key set ever meets a signature that it can't check. Planning is
@@ -17,8 +18,20 @@ use crate::generate::{GenerateError, TenantName, generate_key};
 /// One change that a plan asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyChange {
-    Move { kid: String, to: KeyState },
-    Make { purpose: KeyPurpose, algorithm: SignatureAlgorithm, state: KeyState },
+    Move {
+        kid: String,
+        to: KeyState,
+    },
+    /// A step back, which only a rollover plans.
+    Back {
+        kid: String,
+        to: KeyState,
+    },
+    Make {
+        purpose: KeyPurpose,
+        algorithm: SignatureAlgorithm,
+        state: KeyState,
+    },
 }
 
 /// The life of a key goes one way, one step at a time.
@@ -65,6 +78,10 @@ pub fn carry_out(
                 let key = keys.iter().find(|key| key.kid == *kid);
                 out.extend(key.and_then(|key| advance(key, *to, now).ok()));
             }
+            KeyChange::Back { kid, to } => {
+                let key = keys.iter().find(|key| key.kid == *kid);
+                out.extend(key.and_then(|key| go_back(key, *to, now).ok()));
+            }
             KeyChange::Make { purpose, algorithm, state } => {
                 out.push(generate_key(tenant, *purpose, *algorithm, *state, now, sealer)?);
             }
@@ -82,6 +99,20 @@ pub fn advance(key: &StoredKey, to: KeyState, now: Timestamp) -> Result<StoredKe
         (KeyState::Next, KeyState::Active)
         | (KeyState::Active, KeyState::Retiring)
         | (KeyState::Retiring, KeyState::Retired) => Ok(StoredKey { state: to, changed: now, ..key.clone() }),
+        (from, to) => Err(BadTransition { from, to }),
+    }
+}
+
+/// The key in the state that a rollover takes it back to. A decryption key that was announced in vain goes to
+/// retiring: partners may have encrypted to it.
+///
+/// # Errors
+/// [`BadTransition`], where the step is not one of a rollover.
+pub(crate) fn go_back(key: &StoredKey, to: KeyState, now: Timestamp) -> Result<StoredKey, BadTransition> {
+    match (key.state, to) {
+        (KeyState::Active, KeyState::Next)
+        | (KeyState::Retiring, KeyState::Active)
+        | (KeyState::Next, KeyState::Retiring) => Ok(StoredKey { state: to, changed: now, ..key.clone() }),
         (from, to) => Err(BadTransition { from, to }),
     }
 }

@@ -22,6 +22,7 @@ mod logouts;
 mod open;
 mod people;
 mod postgres;
+mod rollovers;
 mod row;
 mod sqlite;
 mod stats;

@@ -69,5 +69,7 @@ pub fn carry_out(configuration: &mut Configuration, change: ConfigChange) {
                 tenant.documents.retain(|there| there.party != party);
             }
         }
+        // A bridge file says nothing of rollovers.
+        ConfigChange::PutRollover(_) | ConfigChange::EndRollover { .. } => {}
     }
 }

@@ -84,10 +84,6 @@ pub trait RolloverStore: Send + Sync {
     async fn sightings(&self, tenant: TenantId) -> Result<Vec<StoredSighting>, StoreError>;
 
     async fn rollovers(&self, tenant: Option<TenantId>) -> Result<Vec<Rollover>, StoreError>;
-
-    async fn put_rollover(&self, rollover: &Rollover) -> Result<(), StoreError>;
-
-    async fn end_rollover(&self, tenant: TenantId, purpose: KeyPurpose) -> Result<(), StoreError>;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +95,8 @@ pub struct NewSighting {
     pub at: Timestamp,
 }
 
+    /// The rollovers under way, of one tenant or of all. They change with the configuration: see
+    /// [`crate::spec::ConfigChange`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSighting {
     pub party: Party,
@@ -129,3 +127,5 @@ pub enum RolloverPhase {
     /// The next key is used, the old one is still published, or still decrypts.
     Switched,
 }
+    /// Its dates count even where partners lag.
+    pub forced: bool,

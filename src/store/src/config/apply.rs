@@ -16,6 +16,7 @@ use sea_orm::{
 use crate::config::{delete, documents, put};
 use crate::entity::{installation, tenant};
 use crate::error::{Fault, fault_of, store_error};
+use crate::rollovers;
 
 pub async fn apply(
     db: &DatabaseConnection,
@@ -91,6 +92,8 @@ async fn carry_out(
         ConfigChange::PutKey(it) => put::key(db, it).await,
         ConfigChange::PutDocument(it) => documents::put(db, it).await,
         ConfigChange::DeleteDocument { tenant, party } => documents::delete(db, *tenant, *party).await,
+        ConfigChange::PutRollover(it) => rollovers::put(db, it).await,
+        ConfigChange::EndRollover { tenant, purpose } => rollovers::end(db, *tenant, *purpose).await,
         ConfigChange::DeleteTenant { id, with_people } => delete::tenant(db, *id, *with_people).await,
         ConfigChange::DeleteConnection { tenant, id, with_people } => {
             delete::connection(db, *tenant, *id, *with_people).await
@@ -102,7 +105,7 @@ async fn carry_out(
 
 fn rank(change: &ConfigChange) -> u8 {
     match change {
-        ConfigChange::DeleteSecret { .. } | ConfigChange::DeleteDocument { .. } => 0,
+        ConfigChange::DeleteSecret { .. } | ConfigChange::DeleteDocument { .. } | ConfigChange::EndRollover { .. } => 0,
         ConfigChange::DeleteApp { .. } => 1,
         ConfigChange::DeleteConnection { .. } => 2,
         ConfigChange::DeleteTenant { .. } => 3,
@@ -112,6 +115,7 @@ fn rank(change: &ConfigChange) -> u8 {
         ConfigChange::PutSecret(_) => 7,
         ConfigChange::PutKey(_) => 8,
         ConfigChange::PutDocument(_) => 9,
+        ConfigChange::PutRollover(_) => 10,
     }
 }
 
@@ -124,9 +128,11 @@ fn tenant_of(change: &ConfigChange) -> TenantId {
         ConfigChange::PutSecret(it) => it.tenant,
         ConfigChange::PutKey(it) => it.tenant,
         ConfigChange::PutDocument(it) => it.tenant,
+        ConfigChange::PutRollover(it) => it.tenant,
         ConfigChange::DeleteConnection { tenant, .. }
         | ConfigChange::DeleteApp { tenant, .. }
         | ConfigChange::DeleteDocument { tenant, .. }
+        | ConfigChange::EndRollover { tenant, .. }
         | ConfigChange::DeleteSecret { tenant, .. } => *tenant,
     }
 }

@@ -1,7 +1,7 @@
 //! The port of the configuration: reading it whole or in part, and changing it
 //! in one transaction.
 
-mod apply;
+pub mod apply;
 mod delete;
 pub mod documents;
 mod load;

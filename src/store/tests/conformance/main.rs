@@ -14,6 +14,7 @@ mod janitor;
 mod login;
 mod logouts;
 mod opening;
+mod rollovers;
 mod sealing;
 mod support;
 mod traces;
@@ -60,6 +61,8 @@ mod run {
         a_document_is_put_in_force_once, what_waits_stays_beside);
     on_both!(logouts: sessions_are_found_by_what_peers_call_them, a_logout_tells_everybody_but_its_asker_once,
         the_outbox_leases_and_gives_up);
+    on_both!(rollovers: sightings_keep_the_first_and_the_last_time, a_partner_that_is_gone_is_left_out,
+        rollovers_change_with_the_configuration);
     on_both!(handles: a_handle_is_taken_once, a_persistent_identifier_stays);
     on_both!(traces: traces_are_listed_and_found, traces_are_forgotten);
     on_both!(opening: many_open_a_new_database_together, an_existing_database_is_found_again);

@@ -25,10 +25,13 @@ pub const ENCRYPTION_METHODS: &[(&str, Option<&str>)] = &[
     ("http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p", None),
 ];
 
-/// The key in use first, then the one that comes next. A retiring key signs nothing
-/// any more.
+/// The key in use first, then the one that comes next. Between a rollover's switch and its end there is no
+/// next one, and the one that signed before takes its place: a message of it may still be under way. So there
+/// are never more than two, which is what some partners hold.
 pub fn signing_certificates(keys: &KeyRing) -> impl Iterator<Item = &[u8]> {
-    [KeyState::Active, KeyState::Next].into_iter().flat_map(|state| {
+    let next = keys.saml_signing.iter().any(|key| key.state == KeyState::Next);
+    let other = if next { KeyState::Next } else { KeyState::Retiring };
+    [KeyState::Active, other].into_iter().flat_map(|state| {
         keys.saml_signing.iter().filter(move |key| key.state == state).filter_map(|key| key.certificate.as_deref())
     })
 }
