@@ -186,12 +186,12 @@ pub fn response(id: &str, in_response_to: &str, issuer: &str, message: Option<&s
     let mut xml = XmlWriter::new();
     xml.open("samlp:ArtifactResponse")
         .attr("xmlns:samlp", names::PROTOCOL)
-        .attr("xmlns:saml", names::ASSERTION)
         .attr("ID", id)
         .attr("InResponseTo", in_response_to)
         .attr("Version", "2.0")
         .attr("IssueInstant", &now.rfc3339_seconds());
-    xml.leaf("saml:Issuer", issuer);
+    // Declared here and not above: an assertion in the message keeps its own declaration in canonical form.
+    xml.open("saml:Issuer").attr("xmlns:saml", names::ASSERTION).text(issuer).close();
     xml.open("samlp:Status").open("samlp:StatusCode").attr("Value", names::STATUS_SUCCESS).close().close();
     if let Some(message) = message {
         xml.raw(message);

@@ -5,6 +5,7 @@
 //! signature wrapping (101), parsers that disagree (102, 103, 110), odd signatures (104, 105, 107,
 //! 109, 114), truncation (106), captured assertions (108), keys in messages (111), DTDs (113).
 
+mod envelope;
 mod metadata;
 mod parse;
 mod query;
@@ -13,6 +14,7 @@ mod signature;
 
 use super::{NameIdPlan, ScriptError, TestKey, sign_message};
 
+pub use envelope::{calls, valid_calls};
 pub use metadata::{metadata, valid_metadata};
 pub use query::{queries, valid_queries};
 
@@ -23,6 +25,7 @@ pub enum MessageKind {
     AuthnRequest,
     LogoutRequest,
     LogoutResponse,
+    ArtifactResolve,
 }
 
 impl MessageKind {
@@ -33,6 +36,7 @@ impl MessageKind {
             Self::AuthnRequest => "AuthnRequest",
             Self::LogoutRequest => "LogoutRequest",
             Self::LogoutResponse => "LogoutResponse",
+            Self::ArtifactResolve => "ArtifactResolve",
         }
     }
 }

@@ -20,6 +20,7 @@ mod keys;
 mod logout;
 mod plan;
 mod request;
+mod resolve;
 mod sp;
 mod wrapping;
 
@@ -39,6 +40,7 @@ pub use plan::{
     AssertionPlan, AttributePlan, AuthnPlan, ConditionsPlan, ConfirmationPlan, NameIdPlan, ResponsePlan, Sign,
 };
 pub use request::ReceivedRequest;
+pub use resolve::ArtifactResolvePlan;
 pub use sp::{AuthnRequestPlan, ContextPlan, NameIdPolicyPlan, ScriptedSp};
 pub use wrapping::{Attack, wrapped_assertions, wrapped_messages, wrapped_responses};
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use fedbridge_saml_core::testkit::TestKey;
 
 const ASSERTION: &str = "urn:oasis:names:tc:SAML:2.0:assertion:Assertion";
+const ARTIFACT_RESPONSE: &str = "urn:oasis:names:tc:SAML:2.0:protocol:ArtifactResponse";
 const RESPONSE: &str = "urn:oasis:names:tc:SAML:2.0:protocol:Response";
 
 /// The first signature below an element with this ID is good, under this certificate.
@@ -32,6 +33,8 @@ fn verify(xml: &str, id: &str, key: &TestKey) -> (bool, String) {
         ASSERTION,
         "--id-attr:ID",
         RESPONSE,
+        "--id-attr:ID",
+        ARTIFACT_RESPONSE,
         "--node-xpath",
         &xpath,
         &document,
