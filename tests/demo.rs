@@ -1,4 +1,5 @@
-//! What `make demo` runs: a login's claims, addresses that answer, commands that work, and a clean end.
+//! What `make demo` runs: a login through two tenants, a logout up the same road, addresses that answer,
+//! commands that work, and a clean end.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -9,6 +10,7 @@ use serde_json::Value;
 
 use crate::support::bridge::Setup;
 use crate::support::browser::Browser;
+use crate::support::scripted::{bridge_file, idp};
 use crate::support::{Scratch, free_port};
 
 #[tokio::test]
@@ -21,22 +23,80 @@ async fn the_demo_keeps_what_it_prints() {
     assert_eq!(claims["admin"], true);
     assert_eq!(claims["iss"], format!("{}/t/demo", setup.base_url));
     assert_eq!(demo.claims["userinfo"]["sub"], claims["sub"]);
+    // The company gives away what its service provider is to have, and no more.
+    assert_eq!(claims["department"], "engineering");
+    assert_eq!(claims["name"], Value::Null);
 
     let mut browser = Browser::new();
-    for (what, expected) in [("log in with a browser", 303), ("OpenID configuration", 200), ("SAML SP metadata", 200)] {
+    for what in ["OpenID configuration", "SAML SP metadata", "SAML IdP metadata"] {
         let address = demo.word_after(what);
-        assert_eq!(browser.get(&address).await.status, expected, "{what}: {address}");
+        assert_eq!(browser.get(&address).await.status, 200, "{what}: {address}");
     }
-    let id = demo.word_after("trace show");
-    assert!(setup.ok(&["trace", "show", &id]).contains("memberOf"), "the printed trace is not this login's");
-    assert!(setup.ok(&["trace", "replay", &id]).contains("allowed"));
-    let sub = claims["sub"].clone();
-    assert!(demo.stop("INT").success());
+    let shown = browser.visit(&demo.word_after("log in with a browser")).await.json();
+    assert_eq!(shown["id_token"]["sub"], claims["sub"], "{shown:#}");
+    let out = browser.visit(&demo.word_after("and out again")).await;
+    assert_eq!((out.status, &out.json()["logged_out"]), (200, &Value::Bool(true)), "{}", out.body);
 
+    let commands = demo.commands();
+    let said: Vec<String> = commands.iter().map(|command| demo.run(&setup, command)).collect();
+    let [corp, own, logout, corp_logout, corp_again, own_again, list] = said.as_slice() else {
+        panic!("other commands are printed: {commands:#?}");
+    };
+    for (said, tenant, kind) in [
+        (corp, "demo-corp", "login"),
+        (own, "demo", "login"),
+        (logout, "demo", "logout"),
+        (corp_logout, "demo-corp", "logout"),
+    ] {
+        assert!(said.starts_with(kind) && said.contains(": success"), "{said}");
+        assert!(said.contains(&format!("  tenant      {tenant}\n")), "{said}");
+    }
+    assert!(corp.contains("memberOf") && corp.contains("Query signature"), "{corp}");
+    assert!(own.contains("✓ Decryption") && own.contains("response and assertion"), "{own}");
+    assert!(logout.contains("told: Demo Corp by") && logout.contains(": done"), "{logout}");
+    assert!(
+        corp_logout.contains("told: The company's directory by") && corp_logout.contains(": done"),
+        "{corp_logout}"
+    );
+    assert!(corp_again.contains("allowed") && corp_again.contains("\"department\": \"engineering\""), "{corp_again}");
+    assert!(own_again.contains("allowed") && own_again.contains("\"admin\": true"), "{own_again}");
+    assert_eq!(list.matches("  login  ").count(), 4, "the visitor's and the browser's, at both tenants: {list}");
+    assert!(demo.stop("INT").success());
+}
+
+#[tokio::test]
+async fn the_demo_runs_again_beside_other_tenants() {
+    let scratch = Scratch::new("demo-again");
+    let setup = Setup::sqlite(scratch.path());
+    let idp = idp();
+    setup.apply(&scratch, &bridge_file(&scratch, &idp));
+    let demo = Demo::start(&setup, free_port());
+    let (sub, commands) = (demo.claims["id_token"]["sub"].clone(), demo.commands());
+    assert!(demo.stop("TERM").success());
+
+    // Elsewhere: its directory has another name and other keys.
     let again = Demo::start(&setup, free_port());
     assert_eq!(again.claims["id_token"]["sub"], sub, "the same person in the same store");
-    assert_ne!(again.word_after("trace show"), id, "the second run prints its own login");
+    assert!(again.commands().iter().zip(&commands).take(6).all(|(now, before)| now != before), "they are of this run");
     assert!(again.stop("TERM").success());
+    let file = scratch.path().join("bridge.yaml");
+    assert!(setup.ok(&["plan", "--exit-code", "-f", file.to_str().unwrap()]).contains("nothing to change"));
+}
+
+#[test]
+fn a_tenant_of_a_bridge_file_is_not_the_demos() {
+    let scratch = Scratch::new("demo-theirs");
+    let setup = Setup::sqlite(scratch.path());
+    setup.apply(&scratch, "version: 1\ntenants:\n  - slug: demo\n    display_name: Ours\n");
+    let output = setup.run(&["demo", "--port", &free_port().to_string()]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("the tenant `demo` is of a bridge file") && said.contains("FEDBRIDGE_DATABASE_URL"),
+        "{said}"
+    );
+    let export = setup.ok(&["export"]);
+    assert!(export.contains("Ours") && !export.contains("demo-corp"), "{export}");
 }
 
 #[test]
@@ -64,6 +124,7 @@ impl Demo {
         let mut child = Command::new(env!("CARGO_BIN_EXE_fedbridge"))
             .args(["demo", "--port", &port.to_string()])
             .envs(setup.settings.iter().map(|(name, value)| (name, value)))
+            .env("FEDBRIDGE_EGRESS_ALLOW_LOOPBACK", "false") // The default: nobody has to know of it.
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -91,6 +152,22 @@ impl Demo {
     fn word_after(&self, label: &str) -> String {
         let rest = self.text.split_once(label).unwrap_or_else(|| panic!("no `{label}` in\n{}", self.text)).1;
         rest.split_whitespace().next().unwrap().to_owned()
+    }
+
+    /// The commands that it printed, each as a line.
+    fn commands(&self) -> Vec<String> {
+        let program = env!("CARGO_BIN_EXE_fedbridge");
+        let lines = self.text.lines().map(str::trim).filter(|line| line.starts_with(program));
+        lines.map(str::to_owned).collect()
+    }
+
+    /// Runs a command as it stands, in the folder that was printed.
+    fn run(&self, setup: &Setup, command: &str) -> String {
+        let folder = self.text.split_once("in another terminal, in ").unwrap().1.split_once(":\n").unwrap().0;
+        let settings = setup.settings.iter().map(|(name, value)| (name, value));
+        let output = Command::new("sh").args(["-c", command]).current_dir(folder).envs(settings).output().unwrap();
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     fn stop(mut self, signal: &str) -> ExitStatus {

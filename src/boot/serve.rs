@@ -19,6 +19,7 @@ use url::Url;
 use super::foundation::Foundation;
 use super::front::Front;
 use super::metrics::Metrics;
+use super::reload::Follower;
 use super::settings::Settings;
 use super::wiring::{Wired, wire};
 use super::{logging, metrics, radar, registry};
@@ -63,6 +64,7 @@ pub struct Server {
     hub: Arc<Hub>,
     foundation: Foundation,
     recorder: Recorder,
+    follower: Arc<Follower>,
     prometheus: PrometheusHandle,
     public: TcpListener,
     management: TcpListener,
@@ -90,17 +92,22 @@ impl Server {
         let mut background = JoinSet::new();
         let (downstreams, clock) = (hub.downstreams.clone(), Arc::clone(&foundation.clock));
         background.spawn(radar::watch(snapshots, Arc::clone(&system) as _, downstreams, clock));
-        background.spawn(follower.follow());
+        background.spawn(Arc::clone(&follower).follow());
         background.spawn(keeper.run());
         background.spawn(upkeep(prometheus.clone()));
         background.spawn(outbox(Arc::clone(&hub), Arc::clone(&system)));
         background.spawn(janitor(system, Arc::clone(&foundation.clock), settings.traces_keep));
-        Ok(Self { settings, hub, foundation, recorder, prometheus, public, management, background })
+        Ok(Self { settings, hub, foundation, recorder, follower, prometheus, public, management, background })
     }
 
     /// What records logins, and the store to read them from.
     pub fn traces(&self) -> (Recorder, Arc<SystemStore>) {
         (self.recorder.clone(), Arc::clone(&self.foundation.system))
+    }
+
+    /// What takes changes of the configuration over.
+    pub fn follower(&self) -> Arc<Follower> {
+        Arc::clone(&self.follower)
     }
 
     /// Serves until `stopped` turns true, then lets requests finish and writes what is waiting.

@@ -96,29 +96,40 @@ pub async fn before_serving(settings: &Settings, schema: Schema, file: &Path) ->
 }
 
 /// What `demo` does: the file's tenants stand beside what is there. Nothing else is deleted, and no
-/// bridge file owns them afterwards.
+/// bridge file owns them afterwards; one that owns such a tenant already keeps it.
 pub async fn beside(settings: &Settings, file: &Path) -> Result<(), CliError> {
     let foundation = Foundation::open(settings).await?;
-    let mut current = foundation.system.load().await?;
-    let desired = load(&foundation, settings, file, &current).await?;
-    current.tenants.retain(|_, tenant| desired.tenants.iter().any(|wanted| wanted.slug == tenant.tenant.spec.slug));
     let new_keys = |id, slug: &str, wish| make_keys(&foundation, TenantName { id, slug }, wish);
     let store: &dyn ConfigStore = foundation.system.as_ref();
     let rng = foundation.rng.as_ref();
-    let Outcome { mut plan, .. } =
-        plan::plan(&desired, &current, store, Options::default(), rng, foundation.clock.now(), &new_keys).await?;
-    for change in &mut plan.changes {
-        match change {
-            ConfigChange::PutTenant(tenant) => tenant.managed = Managed::Elsewhere,
-            ConfigChange::PutConnection(connection) => connection.managed = Managed::Elsewhere,
-            ConfigChange::PutApp(app) => app.managed = Managed::Elsewhere,
-            _ => {}
+    for attempt in 1.. {
+        let mut current = foundation.system.load().await?;
+        let desired = load(&foundation, settings, file, &current).await?;
+        current.tenants.retain(|_, tenant| desired.tenants.iter().any(|wanted| wanted.slug == tenant.tenant.spec.slug));
+        if let Some(theirs) = current.tenants.values().find(|tenant| tenant.tenant.managed == Managed::File) {
+            let slug = &theirs.tenant.spec.slug;
+            let sentence = format!("the tenant `{slug}` is of a bridge file already; nothing was changed");
+            return Err(CliError::refused(sentence, Vec::new())
+                .advise("use another store for this, for example FEDBRIDGE_DATABASE_URL=sqlite://data/demo.db"));
         }
-    }
-    match foundation.system.apply(plan.version, &plan.changes).await {
-        Ok(_) => {}
-        Err(ApplyError::Store(error)) => return Err(error.into()),
-        Err(error) => return Err(CliError::failed("the sample tenant could not be made; nothing was changed", error)),
+        let Outcome { mut plan, .. } =
+            plan::plan(&desired, &current, store, Options::default(), rng, foundation.clock.now(), &new_keys).await?;
+        for change in &mut plan.changes {
+            match change {
+                ConfigChange::PutTenant(tenant) => tenant.managed = Managed::Elsewhere,
+                ConfigChange::PutConnection(connection) => connection.managed = Managed::Elsewhere,
+                ConfigChange::PutApp(app) => app.managed = Managed::Elsewhere,
+                _ => {}
+            }
+        }
+        match foundation.system.apply(plan.version, &plan.changes).await {
+            Ok(_) => break,
+            Err(ApplyError::Conflict) if attempt < ATTEMPTS => {}
+            Err(ApplyError::Store(error)) => return Err(error.into()),
+            Err(error) => {
+                return Err(CliError::failed("the sample tenant could not be made; nothing was changed", error));
+            }
+        }
     }
     foundation.store.close().await?;
     Ok(())

@@ -9,39 +9,12 @@ use serde_json::Value;
 use url::Url;
 
 /// Steps after which the visitor gives up.
-const PATIENCE: usize = 12;
+const PATIENCE: usize = 20;
 
-/// Opens an address and goes on until a JSON document is there.
-pub async fn log_in(start: &str) -> anyhow::Result<Value> {
-    let http = Client::builder().redirect(Policy::none()).no_proxy().build()?;
-    let mut cookies: BTreeMap<String, String> = BTreeMap::new();
-    let mut next = Step::Get(start.to_owned());
-    for _ in 0..PATIENCE {
-        let header: Vec<_> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let (url, request) = match &next {
-            Step::Get(url) => (url.clone(), http.get(url)),
-            Step::Post(url, body) => {
-                let request = http.post(url).header("content-type", "application/x-www-form-urlencoded");
-                (url.clone(), request.body(body.clone()))
-            }
-        };
-        let response = request.header("cookie", header.join("; ")).send().await?;
-        keep(&mut cookies, &response);
-        let status = response.status().as_u16();
-        if let Some(location) = response.headers().get("location") {
-            next = Step::Get(Url::parse(&url)?.join(location.to_str()?)?.into());
-            continue;
-        }
-        let body = response.text().await?;
-        if status != 200 {
-            bail!("{url} answered {status}: {body}");
-        }
-        if let Ok(json) = serde_json::from_str(&body) {
-            return Ok(json);
-        }
-        next = form(&body).with_context(|| format!("{url} shows a page without a form"))?;
-    }
-    bail!("no end after {PATIENCE} steps")
+pub struct Visitor {
+    http: Client,
+    /// By name alone: every address of the demo is on one host, as browsers see it.
+    cookies: BTreeMap<String, String>,
 }
 
 enum Step {
@@ -49,11 +22,51 @@ enum Step {
     Post(String, String),
 }
 
-fn keep(cookies: &mut BTreeMap<String, String>, response: &Response) {
-    for set in response.headers().get_all("set-cookie") {
-        let pair = set.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
-        if let Some((name, value)) = pair.split_once('=') {
-            cookies.insert(name.to_owned(), value.to_owned());
+impl Visitor {
+    pub fn new() -> anyhow::Result<Self> {
+        let http = Client::builder().redirect(Policy::none()).no_proxy().build()?;
+        Ok(Self { http, cookies: BTreeMap::new() })
+    }
+
+    /// Opens an address and goes on until a JSON document is there.
+    pub async fn open(&mut self, start: &str) -> anyhow::Result<Value> {
+        let mut next = Step::Get(start.to_owned());
+        for _ in 0..PATIENCE {
+            let (url, request) = match &next {
+                Step::Get(url) => (url.clone(), self.http.get(url)),
+                Step::Post(url, body) => {
+                    let request = self.http.post(url).header("content-type", "application/x-www-form-urlencoded");
+                    (url.clone(), request.body(body.clone()))
+                }
+            };
+            let header: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let response = request.header("cookie", header.join("; ")).send().await?;
+            self.keep_cookies(&response);
+            let status = response.status().as_u16();
+            if let Some(location) = response.headers().get("location") {
+                next = Step::Get(Url::parse(&url)?.join(location.to_str()?)?.into());
+                continue;
+            }
+            let body = response.text().await?;
+            if status != 200 {
+                bail!("{url} answered {status}: {body}");
+            }
+            if let Ok(json) = serde_json::from_str(&body) {
+                return Ok(json);
+            }
+            next = form(&body).with_context(|| format!("{url} shows a page without a form"))?;
+        }
+        bail!("no end after {PATIENCE} steps")
+    }
+
+    fn keep_cookies(&mut self, response: &Response) {
+        for set in response.headers().get_all("set-cookie") {
+            let pair = set.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+            match pair.split_once('=') {
+                Some((name, "")) => drop(self.cookies.remove(name)),
+                Some((name, value)) => drop(self.cookies.insert(name.to_owned(), value.to_owned())),
+                None => {}
+            }
         }
     }
 }
