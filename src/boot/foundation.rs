@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use fedbridge_contract::factory::Registry;
-use fedbridge_contract::services::{Clock, Closed, Counters, Egress, Rng, Services, TraceEvent, TraceSink};
+use fedbridge_contract::services::{Clock, Closed, Counters, Egress, Rng, Services, Sightings, TraceEvent, TraceSink};
 use fedbridge_hub::ports::{ConfigStore as _, KeyOpener, Sealer};
 use fedbridge_hub::run::{Builder, HubGate};
 use fedbridge_hub::throttle::{FailureLimits, Limit};
@@ -25,6 +25,8 @@ pub struct Foundation {
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
     pub egress: Arc<dyn Egress>,
+    /// Nobody notes anything in a command that ends.
+    pub sightings: Arc<dyn Sightings>,
     tokens: Arc<HmacTokenSecrets>,
     throttle: Arc<FailureLimits>,
     base_url: String,
@@ -70,6 +72,7 @@ impl Foundation {
             clock: Arc::new(SystemClock),
             rng: Arc::new(rng),
             egress: Arc::new(egress::Client::new(settings.egress_allow_loopback)?),
+            sightings: Arc::new(Closed),
             tokens,
             throttle: Arc::new(FailureLimits::new(
                 limit(settings.failures_per_ip),
@@ -94,7 +97,7 @@ impl Foundation {
             throttle: Arc::clone(&self.throttle) as _,
             handles: Arc::clone(&self.store) as _,
             name_ids: Arc::clone(&self.store) as _,
-            sightings: Arc::new(Closed),
+            sightings: Arc::clone(&self.sightings),
         }
     }
 

@@ -34,6 +34,14 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     describe_histogram!("fedbridge_http_request_seconds", "Time to answer, by route, method and status class");
     describe_counter!("fedbridge_traces_total", "Traces, by fate: written, shrunk to a count, or failed");
     describe_counter!("fedbridge_store_units_total", "Units of work, by result; a refused one failed a guard");
+    describe_gauge!(
+        "fedbridge_rollover_laggards",
+        "Partners that have yet to know the new key of a rollover; 0 once it is over"
+    );
+    describe_counter!(
+        "fedbridge_sightings_dropped_total",
+        "Times that a partner was seen with a key of ours and nobody had time to note it"
+    );
     describe_counter!("fedbridge_store_unit_microseconds_total", "Time that units of work took, waiting included");
     describe_counter!("fedbridge_store_commits_total", "Durable commits; one may serve many units");
     describe_gauge!("fedbridge_store_queue", "Units of work that wait now");

@@ -15,8 +15,10 @@ mod metrics;
 mod radar;
 pub mod registry;
 mod reload;
+mod rollover;
 pub mod serve;
 pub mod settings;
+mod sightings;
 mod survey;
 pub mod wiring;
 

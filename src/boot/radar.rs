@@ -9,11 +9,13 @@ use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::services::Clock;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::admin::{ApiKey, ApiKeyState, Reach};
-use fedbridge_hub::ports::ApiKeyStore;
+use fedbridge_hub::ports::{ApiKeyStore as _, RolloverStore as _};
 use fedbridge_hub::run::Snapshots;
 use fedbridge_hub::spec::Configuration;
+use fedbridge_store::SystemStore;
 use metrics::gauge;
 
+use super::rollover;
 use super::survey::{Expiry, Survey};
 
 /// How often the dates are looked at again. They move with the configuration and with documents.
@@ -22,7 +24,7 @@ const EVERY: Duration = Duration::from_secs(60);
 /// Keeps the gauges up to date for ever.
 pub async fn watch(
     snapshots: Arc<Snapshots>,
-    keys: Arc<dyn ApiKeyStore>,
+    store: Arc<SystemStore>,
     downstreams: Vec<Arc<dyn Downstream>>,
     clock: Arc<dyn Clock>,
 ) {
@@ -34,12 +36,21 @@ pub async fn watch(
         for tenant in snapshot.by_slug.values() {
             survey.add_tenant(tenant, &downstreams, now).await;
         }
-        match keys.api_keys().await {
+        match store.api_keys().await {
             Ok(keys) => {
                 let slug = |id| snapshot.by_slug.values().find(|open| open.view.id == id).map(|o| o.view.slug.clone());
                 survey.expiries.extend(keys.iter().filter_map(|key| expiry(key, now, slug)));
             }
             Err(error) => tracing::warn!(%error, "the API keys' dates could not be read; the last ones are shown"),
+        }
+        match store.rollovers(None).await {
+            Ok(rollovers) => survey.expiries.extend(rollovers.iter().filter_map(|rollover| {
+                let open = snapshot.by_slug.values().find(|open| open.view.id == rollover.tenant)?;
+                let (what, at) = rollover::next_date(rollover)?;
+                let (tenant, object) = (open.view.slug.clone(), rollover::object(rollover));
+                Some(Expiry { at, tenant, object, what: what.to_owned() })
+            })),
+            Err(error) => tracing::warn!(%error, "the rollovers' dates could not be read; they are shown later"),
         }
         show(&survey.expiries, &mut shown);
         tokio::time::sleep(EVERY).await;

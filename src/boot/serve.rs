@@ -22,7 +22,8 @@ use super::metrics::Metrics;
 use super::reload::Follower;
 use super::settings::Settings;
 use super::wiring::{Wired, wire};
-use super::{logging, metrics, radar, registry};
+use super::sightings::Notes;
+use super::{logging, metrics, radar, registry, rollover};
 
 /// How often expired rows are deleted, and the pause while there are more.
 const JANITOR: Duration = Duration::from_secs(60);
@@ -66,6 +67,7 @@ pub struct Server {
     recorder: Recorder,
     follower: Arc<Follower>,
     prometheus: PrometheusHandle,
+    notes: Notes,
     public: TcpListener,
     management: TcpListener,
     /// What runs beside the listeners; it ends with them.
@@ -79,17 +81,29 @@ impl Server {
     /// When any of these fails; nothing listens then.
     pub async fn open(settings: Settings, schema: Schema) -> anyhow::Result<Self> {
         registry::init().map_err(anyhow::Error::msg).context("the XML security library is not safe to use")?;
-        let foundation = match schema {
+        let mut foundation = match schema {
             Schema::UpToDate => Foundation::open(&settings).await?,
             Schema::AsItIs => Foundation::open_as_is(&settings).await?,
         };
         let prometheus = metrics::install().context("the metrics can't be recorded")?;
+        let notes = Notes::start(Arc::clone(&foundation.system) as _);
+        foundation.sightings = Arc::new(notes.clone());
         let Wired { hub, snapshots, recorder, follower, keeper, .. } =
             wire(&foundation, registry::upstreams(), Arc::new(Metrics)).await?;
         let system = Arc::clone(&foundation.system);
         let public = bind("http.listen", settings.http.listen)?;
         let management = bind("management.listen", settings.management_listen)?;
         let mut background = JoinSet::new();
+        let rollovers = rollover::Worker {
+            config: Arc::clone(&system) as _,
+            store: Arc::clone(&system) as _,
+            sealer: Arc::clone(&foundation.sealer),
+            clock: Arc::clone(&foundation.clock),
+            snapshots: Arc::clone(&snapshots),
+            downstreams: hub.downstreams.clone(),
+            reminded: Default::default(),
+            shown: Default::default(),
+        };
         let (downstreams, clock) = (hub.downstreams.clone(), Arc::clone(&foundation.clock));
         background.spawn(radar::watch(snapshots, Arc::clone(&system) as _, downstreams, clock));
         background.spawn(Arc::clone(&follower).follow());
@@ -97,7 +111,8 @@ impl Server {
         background.spawn(upkeep(prometheus.clone()));
         background.spawn(outbox(Arc::clone(&hub), Arc::clone(&system)));
         background.spawn(janitor(system, Arc::clone(&foundation.clock), settings.traces_keep));
-        Ok(Self { settings, hub, foundation, recorder, follower, prometheus, public, management, background })
+        background.spawn(rollovers.run());
+        Ok(Self { settings, hub, foundation, recorder, follower, notes, prometheus, public, management, background })
     }
 
     /// What records logins, and the store to read them from.
@@ -145,6 +160,7 @@ impl Server {
             self.foundation.store.close().await?;
             let _ = end_management.send(true);
             anyhow::Ok(())
+            self.notes.flush().await;
         };
         let beside = async {
             serve_management(self.management, management, until(management_ended))

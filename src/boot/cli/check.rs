@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::{Finding, Level};
-use fedbridge_hub::ports::{ApiKeyStore as _, ConfigStore as _};
+use fedbridge_hub::ports::{ApiKeyStore as _, ConfigStore as _, RolloverStore as _};
 use fedbridge_hub::spec::Configuration;
 use fedbridge_keys::TenantName;
+use fedbridge_keys::rollover::Watched;
 use openssl::x509::X509;
 use serde_json::json;
 
 use crate::bridge::plan::{Options, plan};
 use crate::foundation::Foundation;
+use crate::rollover::{self, laggards, named_standings};
 use crate::settings::{Settings, TlsFiles};
 use crate::survey::{Expiry, Survey, dated, fine, problem};
 use crate::{radar, registry};
@@ -66,6 +68,7 @@ pub async fn run(settings: Settings, args: Args) -> Result<ExitCode, CliError> {
     let services = foundation.quiet_services();
     let builder = foundation.builder(registry::upstreams(), services.clone());
     let downstreams = registry::downstreams(&services);
+    let rollovers = foundation.system.rollovers(None).await?;
     let mut tenants: Vec<_> = configuration.tenants.values().collect();
     tenants.sort_by(|a, b| a.tenant.spec.slug.cmp(&b.tenant.spec.slug));
     for tenant in tenants {
@@ -74,7 +77,18 @@ pub async fn run(settings: Settings, args: Args) -> Result<ExitCode, CliError> {
             Err(cause) => {
                 survey.add(slug, "tenant", slug, vec![problem(format!("the tenant can't be opened: {cause}"))]);
             }
-            Ok(open) => survey.add_tenant(&open, &downstreams, now).await,
+            Ok(open) => {
+                survey.add_tenant(&open, &downstreams, now).await;
+                for rollover in rollovers.iter().filter(|rollover| rollover.tenant == tenant.tenant.id) {
+                    let sightings = foundation.system.sightings(rollover.tenant).await?;
+                    let partners = rollover::partners(&open, &downstreams, rollover.purpose);
+                    let watched = Watched::of(&tenant.keys, rollover.purpose, rollover.phase);
+                    let standings = watched.map(|watched| named_standings(&watched, &sightings, &partners));
+                    let standings = standings.unwrap_or_default();
+                    let finding = rollover::finding(rollover, slug, &laggards(&standings));
+                    survey.add(slug, &rollover::object(rollover), slug, vec![finding]);
+                }
+            }
         }
         survey.add_documents(tenant);
     }

@@ -1,0 +1,126 @@
+//! `keys rotate`: every key one step on, where nobody has to be waited for.
+
+use std::time::Duration;
+
+use fedbridge_contract::keys::{KeyPurpose, KeyState};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_hub::ports::{ApplyError, ConfigStore as _, RolloverStore as _};
+use fedbridge_hub::spec::{ConfigChange, Configuration, StoredKey, TenantConfiguration};
+use fedbridge_keys::{TenantName, carry_out, plan_rotation, retire_due};
+
+use crate::cli::CliError;
+use crate::cli::output::{note, print};
+use crate::foundation::Foundation;
+use crate::rollover::{laggards, purpose_word};
+use crate::settings::Settings;
+
+use super::desk::Desk;
+use super::{Which, state, tenants};
+
+/// A retiring key stays published this long: an access token lives a day at most, and key sets are
+/// cached for hours.
+const HORIZON: Duration = Duration::from_secs(7 * 86_400);
+
+/// A key that was published for less may be missing in the key sets that apps have cached.
+const SETTLED: Duration = Duration::from_secs(3600);
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    which: Which,
+    /// Change the SAML signing key even where partners don't know the next one; their logins fail then
+    #[arg(long)]
+    force: bool,
+}
+
+pub async fn run(settings: &Settings, args: &Args) -> Result<(), CliError> {
+    let foundation = Foundation::open(settings).await?;
+    let configuration = foundation.system.load().await?;
+    rotate(&foundation, &configuration, &tenants(&configuration, &args.which)?, args.force).await?;
+    foundation.store.close().await?;
+    Ok(())
+}
+
+async fn rotate(
+    foundation: &Foundation,
+    configuration: &Configuration,
+    tenants: &[&TenantConfiguration],
+    force: bool,
+) -> Result<(), CliError> {
+    let now = foundation.clock.now();
+    let mut changes = Vec::new();
+    let mut text = String::new();
+    for tenant in tenants {
+        let slug = tenant.tenant.spec.slug.as_str();
+        warn_about_young_keys(tenant, now);
+        let keys = free(foundation, configuration.version, tenant, force).await?;
+        // A key that was retired in the same step would have been published for too short a time.
+        let mut plan = retire_due(&keys, now, HORIZON);
+        plan.extend(plan_rotation(&keys));
+        let name = TenantName { id: tenant.tenant.id, slug };
+        let keys = carry_out(&plan, &keys, name, now, foundation.sealer.as_ref())
+            .map_err(|error| CliError::failed("new keys could not be made; nothing was changed", error))?;
+        for key in keys {
+            let line = format!(
+                "{slug}: {} {} is {}: {}\n",
+                purpose_word(key.purpose),
+                key.algorithm.name(),
+                state(key.state),
+                key.kid
+            );
+            text.push_str(&line);
+            changes.push(ConfigChange::PutKey(key));
+        }
+    }
+    match foundation.system.apply(configuration.version, &changes).await {
+        Ok(_) => print(&text),
+        Err(ApplyError::Store(error)) => Err(error.into()),
+        Err(error) => Err(CliError::failed("the keys were not rotated; nothing was changed", error)),
+    }
+}
+
+/// The tenant's keys without those that a rotation has to leave alone.
+async fn free(
+    foundation: &Foundation,
+    version: i64,
+    tenant: &TenantConfiguration,
+    force: bool,
+) -> Result<Vec<StoredKey>, CliError> {
+    let slug = &tenant.tenant.spec.slug;
+    let mut kept = Vec::new();
+    for rollover in foundation.system.rollovers(Some(tenant.tenant.id)).await? {
+        let purpose = purpose_word(rollover.purpose);
+        note(&format!(
+            "{slug}: {purpose} is left alone: a rollover is under way; see `fedbridge keys rollover status --tenant {slug}`"
+        ));
+        kept.push(rollover.purpose);
+    }
+    let signing = KeyPurpose::SamlSigning;
+    if !force && !kept.contains(&signing) {
+        let desk = Desk::open(foundation, version, tenant, signing).await?;
+        let standings = desk.standings();
+        let names: Vec<_> = laggards(&standings).into_iter().map(|(name, _)| name).collect();
+        if !names.is_empty() {
+            note(&format!(
+                "{slug}: {} is left alone: not known to have the next key: {}; run `fedbridge keys rollover start --tenant {slug}`, which waits for them, or `fedbridge keys rotate --force`",
+                purpose_word(signing),
+                names.join(", ")
+            ));
+            kept.push(signing);
+        }
+    }
+    Ok(tenant.keys.iter().filter(|key| !kept.contains(&key.purpose)).cloned().collect())
+}
+
+/// The key that becomes active should have been published long enough for every app to have seen it.
+fn warn_about_young_keys(tenant: &TenantConfiguration, now: Timestamp) {
+    let young = |key: &&StoredKey| {
+        key.state == KeyState::Next && key.purpose == KeyPurpose::Oidc && now.since(key.changed) < SETTLED
+    };
+    if tenant.keys.iter().any(|key| young(&key)) {
+        let slug = &tenant.tenant.spec.slug;
+        note(&format!(
+            "warning: the next keys of {slug} were published less than an hour ago; apps that don't fetch a key set again for an unknown key may refuse tokens for a while"
+        ));
+    }
+}
