@@ -15,6 +15,7 @@ use fedbridge_contract::config::AppKind;
 use fedbridge_contract::factory::Registry;
 use fedbridge_contract::http::{HttpInput, Method, Reply, ReplyKind};
 use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
+use fedbridge_contract::logout::{Channel, Told};
 use fedbridge_contract::services::{Clock, Counters, Egress};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_fake::{FakeDownstream, FakeFactory};
@@ -44,6 +45,7 @@ impl Counters for Silent {
 
 impl Observer for Silent {
     fn login(&self, _: &str, _: &str, _: &'static str, _: f64) {}
+    fn logout_notice(&self, _: Channel, _: Told) {}
 }
 
 struct TestClock(AtomicI64);

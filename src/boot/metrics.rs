@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use fedbridge_contract::logout::{Channel, Told};
 use fedbridge_contract::services::Counters;
 use fedbridge_hub::run::{Observer, RecorderStats};
 use fedbridge_store::StoreStats;
@@ -28,12 +29,11 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         "fedbridge_login_seconds",
         "From the app's request to the answer, the person's own time included"
     );
+    describe_counter!("fedbridge_logout_notices_total", "Parties told of a logout, by channel and by what came of it");
     describe_counter!("fedbridge_tokens_issued_total", "Access tokens issued, by grant type");
     describe_counter!("fedbridge_refused_total", "OAuth requests refused, by endpoint and error");
     describe_counter!("fedbridge_refresh_reused_total", "Refresh tokens that came back after their grace");
     describe_histogram!("fedbridge_http_request_seconds", "Time to answer, by route, method and status class");
-    describe_counter!("fedbridge_traces_total", "Traces, by fate: written, shrunk to a count, or failed");
-    describe_counter!("fedbridge_store_units_total", "Units of work, by result; a refused one failed a guard");
     describe_gauge!(
         "fedbridge_rollover_laggards",
         "Partners that have yet to know the new key of a rollover; 0 once it is over"
@@ -42,6 +42,8 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         "fedbridge_sightings_dropped_total",
         "Times that a partner was seen with a key of ours and nobody had time to note it"
     );
+    describe_counter!("fedbridge_traces_total", "Traces, by fate: written, shrunk to a count, or failed");
+    describe_counter!("fedbridge_store_units_total", "Units of work, by result; a refused one failed a guard");
     describe_counter!("fedbridge_store_unit_microseconds_total", "Time that units of work took, waiting included");
     describe_counter!("fedbridge_store_commits_total", "Durable commits; one may serve many units");
     describe_gauge!("fedbridge_store_queue", "Units of work that wait now");
@@ -50,6 +52,12 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         "fedbridge_expiry_timestamp_seconds",
         "When a certificate, a document or an API key ends, in seconds since 1970; NaN once it is gone"
     );
+    describe_gauge!(
+        "fedbridge_metadata_age_seconds",
+        "Since a partner's metadata was last fetched or confirmed at its address; NaN once it is gone"
+    );
+    describe_gauge!("fedbridge_metadata_failures", "Looks at a partner's metadata that failed since the last good one");
+    describe_gauge!("fedbridge_metadata_held", "1 where changed metadata of a partner waits for approval, else 0");
     Ok(handle)
 }
 
@@ -77,6 +85,20 @@ impl Observer for Metrics {
         counter!("fedbridge_logins_total", "tenant" => tenant, "connection" => connection, "result" => result)
             .increment(1);
         histogram!("fedbridge_login_seconds", "result" => result).record(seconds);
+    }
+
+    fn logout_notice(&self, channel: Channel, told: Told) {
+        let channel = match channel {
+            Channel::Front => "front",
+            Channel::Back => "back",
+        };
+        let told = match told {
+            Told::Done => "done",
+            Told::Partial => "partial",
+            Told::Refused => "refused",
+            Told::Silent => "silent",
+        };
+        counter!("fedbridge_logout_notices_total", "channel" => channel, "told" => told).increment(1);
     }
 }
 

@@ -16,13 +16,14 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use url::Url;
 
+use super::documents::gauges;
 use super::foundation::Foundation;
 use super::front::Front;
 use super::metrics::Metrics;
 use super::reload::Follower;
 use super::settings::Settings;
-use super::wiring::{Wired, wire};
 use super::sightings::Notes;
+use super::wiring::{Wired, wire};
 use super::{logging, metrics, radar, registry, rollover};
 
 /// How often expired rows are deleted, and the pause while there are more.
@@ -66,8 +67,8 @@ pub struct Server {
     foundation: Foundation,
     recorder: Recorder,
     follower: Arc<Follower>,
-    prometheus: PrometheusHandle,
     notes: Notes,
+    prometheus: PrometheusHandle,
     public: TcpListener,
     management: TcpListener,
     /// What runs beside the listeners; it ends with them.
@@ -85,15 +86,14 @@ impl Server {
             Schema::UpToDate => Foundation::open(&settings).await?,
             Schema::AsItIs => Foundation::open_as_is(&settings).await?,
         };
-        let prometheus = metrics::install().context("the metrics can't be recorded")?;
         let notes = Notes::start(Arc::clone(&foundation.system) as _);
         foundation.sightings = Arc::new(notes.clone());
+        let prometheus = metrics::install().context("the metrics can't be recorded")?;
         let Wired { hub, snapshots, recorder, follower, keeper, .. } =
             wire(&foundation, registry::upstreams(), Arc::new(Metrics)).await?;
         let system = Arc::clone(&foundation.system);
         let public = bind("http.listen", settings.http.listen)?;
         let management = bind("management.listen", settings.management_listen)?;
-        let mut background = JoinSet::new();
         let rollovers = rollover::Worker {
             config: Arc::clone(&system) as _,
             store: Arc::clone(&system) as _,
@@ -104,14 +104,17 @@ impl Server {
             reminded: Default::default(),
             shown: Default::default(),
         };
+        let mut background = JoinSet::new();
         let (downstreams, clock) = (hub.downstreams.clone(), Arc::clone(&foundation.clock));
+        let documents = Arc::clone(&system) as _;
+        background.spawn(gauges::watch(documents, Arc::clone(&snapshots), Arc::clone(&foundation.clock)));
         background.spawn(radar::watch(snapshots, Arc::clone(&system) as _, downstreams, clock));
         background.spawn(Arc::clone(&follower).follow());
         background.spawn(keeper.run());
+        background.spawn(rollovers.run());
         background.spawn(upkeep(prometheus.clone()));
         background.spawn(outbox(Arc::clone(&hub), Arc::clone(&system)));
         background.spawn(janitor(system, Arc::clone(&foundation.clock), settings.traces_keep));
-        background.spawn(rollovers.run());
         Ok(Self { settings, hub, foundation, recorder, follower, notes, prometheus, public, management, background })
     }
 
@@ -157,10 +160,10 @@ impl Server {
             // Nothing comes in any more: what is recorded until now is all there will be.
             self.background.shutdown().await;
             self.recorder.flush().await;
+            self.notes.flush().await;
             self.foundation.store.close().await?;
             let _ = end_management.send(true);
             anyhow::Ok(())
-            self.notes.flush().await;
         };
         let beside = async {
             serve_management(self.management, management, until(management_ended))

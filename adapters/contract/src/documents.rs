@@ -1,5 +1,6 @@
 //! Documents that a partner publishes about itself, and how they change over time.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -53,14 +54,51 @@ pub struct Drift {
     pub effect: DriftEffect,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// In the order of their weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DriftEffect {
+    Neutral,
     /// A key or an address is there besides those known.
     Adds,
     /// Something known is gone, and enough is left.
     Removes,
-    Neutral,
     /// Waits for approval: another entity ID or host, a lost signing flag, no known key left.
     Weakens,
+}
+
+/// One line: a sign for the effect, what it is, what it was and what it is now.
+impl fmt::Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, before, after, effect } = self;
+        let (sign, why) = match effect {
+            DriftEffect::Adds => ("+", ""),
+            DriftEffect::Removes => ("-", ""),
+            DriftEffect::Neutral => ("~", ""),
+            DriftEffect::Weakens => ("!", " (needs approval)"),
+        };
+        match (before, after) {
+            (None, None) => write!(f, "{sign} {what}{why}"),
+            (None, Some(after)) => write!(f, "{sign} {what}: {after}{why}"),
+            (Some(before), None) => write!(f, "{sign} {what}: {before} is gone{why}"),
+            (Some(before), Some(after)) => write!(f, "{sign} {what}: {before} becomes {after}{why}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_read_as_sentences() {
+        let drift = |before: Option<&str>, after: Option<&str>, effect| {
+            let (before, after) = (before.map(str::to_owned), after.map(str::to_owned));
+            Drift { what: "signing key 3f".into(), before, after, effect }.to_string()
+        };
+        assert_eq!(drift(None, None, DriftEffect::Adds), "+ signing key 3f");
+        assert_eq!(drift(None, Some("b"), DriftEffect::Adds), "+ signing key 3f: b");
+        assert_eq!(drift(Some("a"), None, DriftEffect::Removes), "- signing key 3f: a is gone");
+        assert_eq!(drift(Some("a"), Some("b"), DriftEffect::Weakens), "! signing key 3f: a becomes b (needs approval)");
+    }
 }

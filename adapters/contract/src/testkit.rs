@@ -52,7 +52,17 @@ pub async fn upstream_login(
         async move {
             let minter = Minter::for_transaction(tenant.id, connection, transaction);
             let mut trace = TraceLog::new();
-            let answer = Answer { tenant, input: &input, transaction, state: &state, wish, started: now, now };
+            let fetched = Default::default();
+            let answer = Answer {
+                tenant,
+                input: &input,
+                transaction,
+                state: &state,
+                wish,
+                started: now,
+                fetched: &fetched,
+                now,
+            };
             (adapter.complete(answer, minter, &mut trace).await, trace)
         }
     };

@@ -1,10 +1,11 @@
-//! The steps of a login, as an admin reads them afterwards.
+//! The steps of a login, or of a look at a partner's document, as an admin reads them afterwards.
 //!
 //! Adapters and the hub add steps while they work. A step never holds a
 //! password, a secret, a token, a signature value or a key.
 
 use serde::{Deserialize, Serialize};
 
+use crate::documents::{Drift, DriftEffect};
 use crate::time::Timestamp;
 
 /// The longest text that one field of a step keeps, in characters.
@@ -26,6 +27,8 @@ pub enum Step {
     Rule(RuleStep),
     /// A decision: connection choice, person, policy, release.
     Decision { what: String, outcome: String, allowed: bool },
+    /// A difference in meaning between a partner's new document and the one before it.
+    Change { what: String, before: Option<String>, after: Option<String>, effect: DriftEffect },
     /// How it ended.
     Result { at: Timestamp, outcome: Outcome, cause: String },
 }
@@ -144,6 +147,13 @@ impl TraceLog {
     pub fn decide(&mut self, what: &str, outcome: impl Into<String>, allowed: bool) -> bool {
         self.push(Step::Decision { what: what.to_owned(), outcome: clip(outcome.into()), allowed });
         allowed
+    }
+
+    /// Records what is different about a partner's document.
+    pub fn change(&mut self, drift: &Drift) {
+        let Drift { what, before, after, effect } = drift.clone();
+        let (before, after) = (before.map(clip), after.map(clip));
+        self.push(Step::Change { what: clip(what), before, after, effect });
     }
 
     /// The last step that said no, as one line.

@@ -1,5 +1,7 @@
 //! The upstream side: how an adapter logs a person in.
 
+use std::sync::OnceLock;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -8,9 +10,9 @@ use crate::error::ProtocolError;
 use crate::http::{HttpInput, Reply, Route};
 use crate::identity::AuthenticatedIdentity;
 use crate::ids::TransactionId;
+use crate::keys::KeyPurpose;
 use crate::logout::UpstreamLogout;
 use crate::proof::Minter;
-use crate::keys::KeyPurpose;
 use crate::time::Timestamp;
 use crate::trace::TraceLog;
 
@@ -83,6 +85,8 @@ pub struct UnsolicitedAnswer<'a> {
     pub input: &'a HttpInput,
     /// Made for this answer alone; the proof covers it.
     pub transaction: TransactionId,
+    /// As in [`Answer::fetched`].
+    pub fetched: &'a OnceLock<Vec<u8>>,
     pub now: Timestamp,
 }
 
@@ -90,14 +94,14 @@ pub struct UnsolicitedAnswer<'a> {
 pub trait PublishedMetadata: Send + Sync {
     fn route(&self) -> Route;
     fn document(&self, tenant: &Tenant, now: Timestamp) -> Result<Reply, ProtocolError>;
-}
-
-/// Looks at the other side without changing it, for `fedbridge check`.
-#[async_trait]
 
     /// Whether the other side has a use for our keys of this purpose: a rollover waits until it knows the
     /// next one.
     fn uses_key(&self, purpose: KeyPurpose) -> bool;
+}
+
+/// Looks at the other side without changing it, for `fedbridge check`.
+#[async_trait]
 pub trait SelfCheck: Send + Sync {
     async fn run(&self, tenant: &Tenant, now: Timestamp) -> Vec<Finding>;
 }
@@ -203,6 +207,9 @@ pub struct Answer<'a> {
     pub wish: &'a LoginWish,
     /// When the request went out.
     pub started: Timestamp,
+    /// Where the adapter keeps what it fetched for this answer and can't fetch twice, in its own form:
+    /// after [`LoginOutcome::KeyUnknown`] it may be asked once more.
+    pub fetched: &'a OnceLock<Vec<u8>>,
     pub now: Timestamp,
 }
 

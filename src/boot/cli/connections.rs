@@ -5,13 +5,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use fedbridge_contract::config::AppKind;
-use fedbridge_contract::documents::{Drift, DriftEffect};
 use fedbridge_contract::logout::Party;
-use fedbridge_hub::ports::{ConfigStore as _, DocumentStore as _, HeldDocument, StoredDocument};
+use fedbridge_hub::ports::{ConfigStore as _, HeldDocument, StoredDocument};
 use fedbridge_hub::spec::{Configuration, TenantConfiguration};
 use openssl::sha::sha256;
 
-use crate::documents::{Keeper, Seen};
+use crate::documents::{Keeper, Seen, Trigger};
 use crate::foundation::Foundation;
 use crate::metrics::Metrics;
 use crate::registry;
@@ -70,48 +69,82 @@ pub enum Side {
     Providers,
 }
 
+impl Side {
+    /// What stands in traces about who asked.
+    fn trigger(self, command: &Command) -> Trigger {
+        Trigger::Command(match (self, command) {
+            (Self::Connections, Command::Approve(_)) => "connections approve",
+            (Self::Connections, Command::Reject(_)) => "connections reject",
+            (Self::Connections, _) => "connections refresh",
+            (Self::Providers, Command::Approve(_)) => "providers approve",
+            (Self::Providers, Command::Reject(_)) => "providers reject",
+            (Self::Providers, _) => "providers refresh",
+        })
+    }
+}
+
 pub async fn run(settings: Settings, side: Side, args: Args) -> Result<ExitCode, CliError> {
     let foundation = Foundation::open(&settings).await?;
     let configuration = foundation.system.load().await?;
+    let trigger = side.trigger(&args.command);
     let text = match &args.command {
-        Command::List => list(&configuration, side),
-        Command::Show(which) => show(find(&configuration, side, &which.name)?, &which.name),
+        Command::List => Ok(list(&configuration, side)),
+        Command::Show(which) => Ok(show(find(&configuration, side, &which.name)?, &which.name)),
         Command::Refresh(which) => {
             let document = find(&configuration, side, &which.name)?;
-            match keeper(&foundation).await?.look(document).await {
-                Seen::Unchanged => format!("{}: nothing is new\n", which.name),
-                Seen::Adopted => format!("{}: a new document is in force\n", which.name),
-                Seen::Held => format!("{}: a new document waits for approval\n", which.name),
-                Seen::Failed(cause) => {
-                    let sentence = format!("the document of {} can't be used; the last one stays in force", which.name);
-                    return Err(CliError::failed(&sentence, cause));
-                }
-            }
+            with_keeper(&foundation, async |keeper| refresh(keeper, document, trigger, &which.name).await).await
         }
-        Command::Approve(args) => approve(&foundation, find(&configuration, side, &args.which.name)?, args).await?,
+        Command::Approve(args) => {
+            let document = find(&configuration, side, &args.which.name)?;
+            with_keeper(&foundation, async |keeper| approve(keeper, document, trigger, args).await).await
+        }
         Command::Reject(which) => {
             let document = find(&configuration, side, &which.name)?;
-            let there = foundation.system.release(document.tenant, document.party).await?;
-            if !there {
-                return Err(nothing_waits(&which.name));
-            }
-            format!("{}: the document that waited is forgotten\n", which.name)
+            with_keeper(&foundation, async |keeper| reject(keeper, document, trigger, &which.name).await).await
         }
     };
     foundation.store.close().await?;
-    print(&text)?;
+    print(&text?)?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn approve(foundation: &Foundation, document: &StoredDocument, args: &Approve) -> Result<String, CliError> {
+/// Does it with a keeper, and waits until its traces are written.
+async fn with_keeper(
+    foundation: &Foundation,
+    act: impl AsyncFnOnce(&Keeper) -> Result<String, CliError>,
+) -> Result<String, CliError> {
+    registry::init().map_err(|cause| CliError::failed("the XML security library is not safe to use", cause))?;
+    let wired = wire(foundation, registry::upstreams(), Arc::new(Metrics)).await?;
+    let done = act(&wired.keeper).await;
+    wired.recorder.flush().await;
+    done
+}
+
+async fn refresh(keeper: &Keeper, document: &StoredDocument, trigger: Trigger, name: &str) -> Result<String, CliError> {
+    match keeper.look(document, trigger).await {
+        Seen::Unchanged => Ok(format!("{name}: nothing is new\n")),
+        Seen::Adopted => Ok(format!("{name}: a new document is in force\n")),
+        Seen::Held => Ok(format!("{name}: a new document waits for approval\n")),
+        Seen::Failed(cause) => {
+            let sentence = format!("the document of {name} can't be used; the last one stays in force");
+            Err(CliError::failed(&sentence, cause))
+        }
+    }
+}
+
+async fn approve(
+    keeper: &Keeper,
+    document: &StoredDocument,
+    trigger: Trigger,
+    args: &Approve,
+) -> Result<String, CliError> {
     let name = &args.which.name;
     let held = document.held.as_ref().ok_or_else(|| nothing_waits(name))?;
     if args.diff.as_deref().is_some_and(|diff| diff != short(held)) {
         let cause = format!("what waits is {}; look at it with `show`", short(held));
         return Err(CliError::refused("another document waits by now; nothing was changed", vec![cause]));
     }
-    let adopted = keeper(foundation).await?.approve(document, held).await;
-    match adopted {
+    match keeper.approve(document, held, trigger).await {
         Ok(true) => {}
         Ok(false) => {
             let cause = "another document came in force meanwhile".to_owned();
@@ -126,9 +159,11 @@ async fn approve(foundation: &Foundation, document: &StoredDocument, args: &Appr
     Ok(text)
 }
 
-async fn keeper(foundation: &Foundation) -> Result<Arc<Keeper>, CliError> {
-    registry::init().map_err(|cause| CliError::failed("the XML security library is not safe to use", cause))?;
-    Ok(wire(foundation, registry::upstreams(), Arc::new(Metrics)).await?.keeper)
+async fn reject(keeper: &Keeper, document: &StoredDocument, trigger: Trigger, name: &str) -> Result<String, CliError> {
+    match keeper.reject(document, trigger).await? {
+        true => Ok(format!("{name}: the document that waited is forgotten\n")),
+        false => Err(nothing_waits(name)),
+    }
 }
 
 fn nothing_waits(name: &str) -> CliError {
@@ -149,7 +184,7 @@ fn list(configuration: &Configuration, side: Side) -> String {
         })
         .collect();
     rows.sort();
-    table(&["NAME", "STATE", "IN FORCE SINCE", "LAST LOOK", "NEXT LOOK", "ADDRESS"], &rows)
+    table(&["NAME", "STATE", "IN FORCE SINCE", "LAST GOOD LOOK", "NEXT LOOK", "ADDRESS"], &rows)
 }
 
 fn state(document: &StoredDocument) -> String {
@@ -168,7 +203,7 @@ fn show(document: &StoredDocument, name: &str) -> String {
     if let Some(until) = document.current.valid_until {
         line("valid until", until.rfc3339_seconds());
     }
-    line("last look", document.last_look.rfc3339_seconds());
+    line("last good look", document.last_look.rfc3339_seconds());
     line("next look", document.next_look.rfc3339_seconds());
     if let Some(failure) = &document.last_failure {
         line("last failure", failure.clone());
@@ -177,27 +212,10 @@ fn show(document: &StoredDocument, name: &str) -> String {
         line("waits since", held.since.rfc3339_seconds());
         line("diff", short(held));
         for drift in &held.drift {
-            text.push_str(&format!("    {}\n", difference(drift)));
+            text.push_str(&format!("    {drift}\n"));
         }
     }
     text
-}
-
-fn difference(drift: &Drift) -> String {
-    let Drift { what, before, after, effect } = drift;
-    let change = match (before, after) {
-        (None, None) => String::new(),
-        (None, Some(after)) => format!(": {after}"),
-        (Some(before), None) => format!(": {before} is gone"),
-        (Some(before), Some(after)) => format!(": {before} becomes {after}"),
-    };
-    let (sign, why) = match effect {
-        DriftEffect::Adds => ("+", ""),
-        DriftEffect::Removes => ("-", ""),
-        DriftEffect::Neutral => ("~", ""),
-        DriftEffect::Weakens => ("!", " (needs approval)"),
-    };
-    format!("{sign} {what}{change}{why}")
 }
 
 /// What tells one waiting document from another.
@@ -239,24 +257,4 @@ fn find<'a>(configuration: &'a Configuration, side: Side, wanted: &str) -> Resul
     let hint = hint.map_or_else(String::new, |near| format!("; the nearest is `{near}`"));
     let sentence = format!("there is no {what} `{wanted}` whose metadata is fetched from an address{hint}");
     Err(CliError::refused(sentence, Vec::new()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn differences_read_as_sentences() {
-        let drift = |before: Option<&str>, after: Option<&str>, effect| {
-            difference(&Drift {
-                what: "signing key 3f".into(),
-                before: before.map(str::to_owned),
-                after: after.map(str::to_owned),
-                effect,
-            })
-        };
-        assert_eq!(drift(None, None, DriftEffect::Adds), "+ signing key 3f");
-        assert_eq!(drift(Some("a"), None, DriftEffect::Removes), "- signing key 3f: a is gone");
-        assert_eq!(drift(Some("a"), Some("b"), DriftEffect::Weakens), "! signing key 3f: a becomes b (needs approval)");
-    }
 }

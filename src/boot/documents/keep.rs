@@ -1,6 +1,7 @@
 //! Looking at a document, and what comes of it.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use serde_json::Value;
 use crate::reload::Follower;
 
 use super::due;
+use super::record::{Fate, Trigger};
 
 /// Federations publish aggregates of many megabytes; a single provider needs far less.
 const LIMITS: EgressLimits = EgressLimits { max_body: 32 * 1024 * 1024, timeout: Duration::from_secs(10) };
@@ -67,7 +69,7 @@ impl Keeper {
             match self.store.claim_due(self.services.clock.now(), LEASE, AT_ONCE).await {
                 Ok(due) => {
                     for document in due {
-                        self.look(&document).await;
+                        self.look(&document, Trigger::Schedule).await;
                     }
                 }
                 Err(error) => tracing::warn!(%error, "documents of partners could not be read; trying again"),
@@ -77,15 +79,24 @@ impl Keeper {
     }
 
     /// Fetches a document and does what follows. A failure is noted, and the last good one stays.
-    pub async fn look(&self, document: &StoredDocument) -> Seen {
-        let seen = match self.seen(document).await {
+    pub async fn look(&self, document: &StoredDocument, trigger: Trigger) -> Seen {
+        let seen = match self.seen(document, trigger).await {
             Ok(seen) => seen,
             Err(failure) => {
                 let now = self.services.clock.now();
                 let pause = due::pause_after_failure(document.failures.saturating_add(1));
                 let next = due::after(now, pause, self.services.rng.as_ref());
-                self.note(document, Look { at: now, next, result: Err(failure.clone()) }).await;
-                Seen::Failed(failure)
+                let sentence = failure.to_string();
+                // The same failure again is nothing new.
+                if document.last_failure.as_ref() != Some(&sentence) {
+                    let fate = match &failure {
+                        Failure::Unusable { complaints, .. } => Fate::Refused(complaints),
+                        Failure::Missing(_) => Fate::Missing(&sentence),
+                    };
+                    self.record(document, trigger, failure.xml(), &[], fate);
+                }
+                self.note(document, Look { at: now, next, result: Err(sentence.clone()) }).await;
+                Seen::Failed(sentence)
             }
         };
         let (url, party) = (&document.url, document.party);
@@ -100,7 +111,7 @@ impl Keeper {
         seen
     }
 
-    async fn seen(&self, document: &StoredDocument) -> Result<Seen, String> {
+    async fn seen(&self, document: &StoredDocument, trigger: Trigger) -> Result<Seen, Failure> {
         let snapshot = self.snapshots.current();
         let open = snapshot.by_slug.values().find(|open| open.view.id == document.tenant);
         let (reader, settings) = open.and_then(|open| self.reader(open, document.party)).ok_or(NOBODY)?;
@@ -122,22 +133,26 @@ impl Keeper {
             return unchanged(document.current.etag.clone(), None).await;
         }
         if fetched.status != 200 {
-            return Err(format!("{} answered with status {}", document.url, fetched.status));
+            return Err(format!("{} answered with status {}", document.url, fetched.status).into());
         }
-        let xml = String::from_utf8(fetched.body.to_vec()).map_err(|_| "the document is not UTF-8 text".to_owned())?;
+        let xml = String::from_utf8(fetched.body.to_vec()).map_err(|_| "the document is not UTF-8 text")?;
         let before = document.current.xml.as_str();
-        let examined = reader.examine(settings, Some(before), &xml, now).map_err(|found| sentences(&found))?;
+        let examined = match reader.examine(settings, Some(before), &xml, now) {
+            Ok(examined) => examined,
+            Err(complaints) => return Err(Failure::Unusable { xml, complaints }),
+        };
         if xml == before {
             return unchanged(fetched.etag, examined.cache).await;
         }
         if examined.needs_approval() {
+            let next = next(examined.cache);
             if document.held.as_ref().is_none_or(|held| held.xml != xml) {
                 let held = HeldDocument { xml, drift: examined.drift, since: now };
                 self.store.hold(document.tenant, document.party, &held).await.map_err(sentence)?;
+                self.record(document, trigger, Some(&held.xml), &held.drift, Fate::Held);
             }
             // Without its tag: the same document is fetched again, and held or adopted, as long as it waits.
-            let look = Look { at: now, next: next(examined.cache), result: Ok(None) };
-            self.note(document, look).await;
+            self.note(document, Look { at: now, next, result: Ok(None) }).await;
             return Ok(Seen::Held);
         }
         let new = NewDocument {
@@ -149,24 +164,58 @@ impl Keeper {
         };
         let expected = sha256(before.as_bytes());
         let adopted = self.store.adopt(document.tenant, document.party, &expected, &new).await.map_err(sentence)?;
-        // Somebody else was faster: what he put in force is at least as new.
-        Ok(if adopted { Seen::Adopted } else { Seen::Unchanged })
+        if !adopted {
+            // Somebody else was faster: what he put in force is at least as new.
+            return Ok(Seen::Unchanged);
+        }
+        // A document that was only written anew, with a later end, is nothing to tell.
+        if !examined.drift.is_empty() {
+            self.record(document, trigger, Some(&new.xml), &examined.drift, Fate::Adopted);
+        }
+        Ok(Seen::Adopted)
     }
 
     /// Puts a document that waited in force. False: another one came in force meanwhile.
     ///
     /// # Errors
     /// It can't be used any more, or the store does not answer.
-    pub async fn approve(&self, document: &StoredDocument, held: &HeldDocument) -> Result<bool, String> {
+    pub async fn approve(
+        &self,
+        document: &StoredDocument,
+        held: &HeldDocument,
+        trigger: Trigger,
+    ) -> Result<bool, String> {
         let snapshot = self.snapshots.current();
         let open = snapshot.by_slug.values().find(|open| open.view.id == document.tenant);
         let (reader, settings) = open.and_then(|open| self.reader(open, document.party)).ok_or(NOBODY)?;
         let now = self.services.clock.now();
-        let examined = reader.examine(settings, None, &held.xml, now).map_err(|found| sentences(&found))?;
+        let examined = match reader.examine(settings, Some(&document.current.xml), &held.xml, now) {
+            Ok(examined) => examined,
+            Err(complaints) => {
+                self.record(document, trigger, Some(&held.xml), &held.drift, Fate::Refused(&complaints));
+                return Err(sentences(&complaints));
+            }
+        };
         let valid_until = examined.valid_until;
         let new = NewDocument { xml: held.xml.clone(), etag: None, valid_until, fetched: now, next_look: now };
         let expected = sha256(document.current.xml.as_bytes());
-        self.store.adopt(document.tenant, document.party, &expected, &new).await.map_err(sentence)
+        let adopted = self.store.adopt(document.tenant, document.party, &expected, &new).await.map_err(sentence)?;
+        if adopted {
+            self.record(document, trigger, Some(&held.xml), &examined.drift, Fate::Approved);
+        }
+        Ok(adopted)
+    }
+
+    /// Forgets a document that waited. False: none does.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn reject(&self, document: &StoredDocument, trigger: Trigger) -> Result<bool, StoreError> {
+        let there = self.store.release(document.tenant, document.party).await?;
+        if let Some(held) = document.held.as_ref().filter(|_| there) {
+            self.record(document, trigger, Some(&held.xml), &held.drift, Fate::Rejected);
+        }
+        Ok(there)
     }
 
     /// Who reads the documents of this partner, and its settings.
@@ -211,7 +260,7 @@ impl Refresher for Keeper {
             return Refreshed::Limited;
         }
         match self.store.document(tenant, party).await {
-            Ok(Some(document)) if self.look(&document).await == Seen::Adopted => {
+            Ok(Some(document)) if self.look(&document, Trigger::UnknownKey).await == Seen::Adopted => {
                 if let Err(error) = self.follower.step().await {
                     tracing::warn!(%error, "a new document will be taken over a moment later");
                     return Refreshed::Unchanged;
@@ -229,6 +278,46 @@ impl Refresher for Keeper {
     }
 }
 
+/// Why a look came to nothing.
+enum Failure {
+    /// There was no document to be had.
+    Missing(String),
+    Unusable {
+        xml: String,
+        complaints: Vec<Complaint>,
+    },
+}
+
+impl Failure {
+    fn xml(&self) -> Option<&str> {
+        match self {
+            Self::Missing(_) => None,
+            Self::Unusable { xml, .. } => Some(xml),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(cause) => f.write_str(cause),
+            Self::Unusable { complaints, .. } => f.write_str(&sentences(complaints)),
+        }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(cause: String) -> Self {
+        Self::Missing(cause)
+    }
+}
+
+impl From<&str> for Failure {
+    fn from(cause: &str) -> Self {
+        Self::Missing(cause.to_owned())
+    }
+}
+
 fn sentences(found: &[Complaint]) -> String {
     found.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
@@ -239,4 +328,4 @@ fn sentence(error: StoreError) -> String {
 
 #[cfg(test)]
 #[path = "tests.rs"]
-mod tests;
+pub(super) mod tests;

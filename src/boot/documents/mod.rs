@@ -2,6 +2,9 @@
 //! where nothing gets weaker, held for approval otherwise. Whatever fails, the last good document stays.
 
 pub mod due;
+pub mod gauges;
 mod keep;
+mod record;
 
 pub use keep::{Keeper, Seen};
+pub use record::Trigger;

@@ -9,9 +9,10 @@ use fedbridge_contract::documents::{Drift, DriftEffect, Examined};
 use fedbridge_contract::factory::{AdapterFactory, Field, Open};
 use fedbridge_contract::ids::ConnectionId;
 use fedbridge_contract::keys::KeyRing;
-use fedbridge_contract::services::{Clock, Egress, EgressError, EgressPost, Fetched, Rng};
+use fedbridge_contract::services::{Clock, Egress, EgressError, EgressPost, Fetched, Rng, TraceEvent, TraceSink};
+use fedbridge_contract::trace::{Outcome, Step};
 use fedbridge_contract::upstream::Adapter;
-use fedbridge_hub::ports::{ApplyError, ConfigStore, KeyOpener};
+use fedbridge_hub::ports::{ApplyError, ConfigStore, DocumentStanding, KeyOpener};
 use fedbridge_hub::run::{Builder, OpenConnection, Snapshot};
 use fedbridge_hub::spec::{ConfigChange, Configuration, StoredKey, TenantConfiguration};
 use serde_json::json;
@@ -43,6 +44,7 @@ impl PartnerDocuments for Reader {
         let drift = |effect| Drift { what: "key".into(), before: None, after: None, effect };
         let drift = match before {
             Some(before) if before == fetched => Vec::new(),
+            Some(before) if fetched.strip_suffix(", same") == Some(before) => Vec::new(),
             _ if fetched.contains("weaker") => vec![drift(DriftEffect::Weakens)],
             _ => vec![drift(DriftEffect::Adds)],
         };
@@ -123,15 +125,20 @@ impl DocumentStore for Memory {
         Ok(Vec::new())
     }
 
+    async fn standings(&self) -> Result<Vec<DocumentStanding>, StoreError> {
+        Ok(Vec::new())
+    }
+
     async fn document(&self, _: TenantId, party: Party) -> Result<Option<StoredDocument>, StoreError> {
         Ok(Some(self.now()).filter(|document| document.party == party))
     }
 
     async fn looked(&self, _: TenantId, _: Party, look: Look) -> Result<(), StoreError> {
         let mut document = self.0.lock().unwrap();
-        (document.last_look, document.next_look) = (look.at, look.next);
+        document.next_look = look.next;
         match look.result {
             Ok(etag) => {
+                document.last_look = look.at;
                 (document.failures, document.last_failure) = (0, None);
                 document.current.etag = etag;
             }
@@ -213,7 +220,18 @@ impl Rng for Middle {
     }
 }
 
+/// Keeps what is recorded.
+#[derive(Default)]
+struct Traces(Mutex<Vec<TraceEvent>>);
+
+impl TraceSink for Traces {
+    fn record(&self, event: TraceEvent) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
 struct World {
+    traces: Arc<Traces>,
     keeper: Keeper,
     partner: Arc<Partner>,
     store: Arc<Memory>,
@@ -223,7 +241,9 @@ struct World {
 impl World {
     fn new() -> Self {
         let (partner, clock) = (Arc::new(Partner::default()), Arc::new(Still::default()));
+        let traces = Arc::new(Traces::default());
         let services = offline::services(Arc::clone(&clock) as _, Arc::new(Middle), Arc::clone(&partner) as _);
+        let services = Services { traces: Arc::clone(&traces) as _, ..services };
         let party = Party::Connection(ConnectionId::from_uuid(Uuid::nil()));
         let start = Timestamp::from_seconds(0);
         let current =
@@ -265,15 +285,25 @@ impl World {
             unbounded: false,
             asked: Default::default(),
         };
-        Self { keeper, partner, store, clock }
+        Self { traces, keeper, partner, store, clock }
     }
 
     async fn look(&self) -> Seen {
-        self.keeper.look(&self.store.now()).await
+        self.keeper.look(&self.store.now(), Trigger::Schedule).await
+    }
+
+    /// What was recorded since the last question: how it ended, its one line, and its steps.
+    fn told(&self) -> Vec<(Outcome, String, Vec<Step>)> {
+        let events = std::mem::take(&mut *self.traces.0.lock().unwrap());
+        let of = |event: TraceEvent| {
+            assert_eq!((event.kind, event.connection.as_deref()), ("metadata", Some("okta")));
+            (event.outcome, event.cause, event.steps.into_steps())
+        };
+        events.into_iter().map(of).collect()
     }
 }
 
-fn snapshot() -> Snapshot {
+pub fn snapshot() -> Snapshot {
     let id = ConnectionId::from_uuid(Uuid::nil());
     let view = Arc::new(Connection {
         id,
@@ -365,6 +395,7 @@ async fn an_unknown_key_makes_us_look_but_not_often() {
     let ask = async || world.keeper.refresh(document.tenant, document.party).await;
     world.partner.says(200, None, "second");
     assert_eq!(ask().await, Refreshed::Changed);
+    assert_eq!(story(&world.told()[0].2).0, because("a message signed with a key that is not known"));
     assert_eq!(ask().await, Refreshed::Limited);
     *world.clock.0.lock().unwrap() = 299;
     assert_eq!(ask().await, Refreshed::Limited);
@@ -372,4 +403,95 @@ async fn an_unknown_key_makes_us_look_but_not_often() {
     world.partner.says(200, None, "second");
     assert_eq!(ask().await, Refreshed::Unchanged);
     assert_eq!(world.partner.tags.lock().unwrap().len(), 2);
+}
+
+/// The address and the reason that the first step of a trace names, and the changes behind it.
+fn story(steps: &[Step]) -> (Vec<(String, String)>, Vec<DriftEffect>) {
+    let Some(Step::Received { facts, .. }) = steps.first() else { panic!("{steps:?}") };
+    let changes = steps.iter().filter_map(|step| match step {
+        Step::Change { effect, .. } => Some(*effect),
+        _ => None,
+    });
+    (facts.iter().take(2).cloned().collect(), changes.collect())
+}
+
+fn because(text: &str) -> Vec<(String, String)> {
+    vec![("address".into(), URL.into()), ("because of".into(), text.into())]
+}
+
+#[tokio::test]
+async fn what_is_new_leaves_a_trace_with_its_differences_and_what_is_not_leaves_none() {
+    let world = World::new();
+    world.partner.says(200, None, "second");
+    world.look().await;
+    let told = world.told();
+    let [(Outcome::Success, cause, steps)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(cause, "in force, because nothing in it is weaker: + key");
+    assert_eq!(story(steps), (because("the schedule"), vec![DriftEffect::Adds]));
+    world.partner.says(200, None, "second");
+    world.partner.says(304, None, "");
+    for _ in 0..2 {
+        assert_eq!(world.look().await, Seen::Unchanged);
+    }
+    assert_eq!(world.told(), []);
+    // Only written anew: the text is another one, and the meaning is the same.
+    world.partner.says(200, None, "second, same");
+    assert_eq!(world.look().await, Seen::Adopted);
+    assert_eq!(world.told(), []);
+}
+
+#[tokio::test]
+async fn what_waits_and_what_comes_of_it_is_told_once_each() {
+    let world = World::new();
+    let command = |name| Trigger::Command(name);
+    for _ in 0..2 {
+        world.partner.says(200, None, "weaker");
+        assert_eq!(world.look().await, Seen::Held);
+    }
+    let told = world.told();
+    let [(Outcome::Refused, cause, steps)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(cause, "waits for approval; the last one stays in force: ! key (needs approval)");
+    assert_eq!(story(steps).1, [DriftEffect::Weakens]);
+
+    assert!(world.keeper.reject(&world.store.now(), command("connections reject")).await.unwrap());
+    assert!(!world.keeper.reject(&world.store.now(), command("connections reject")).await.unwrap());
+    let told = world.told();
+    let [(Outcome::Refused, cause, steps)] = told.as_slice() else { panic!("{told:?}") };
+    assert!(cause.starts_with("rejected; the last one stays in force"), "{cause}");
+    let rejected = (because("the command `fedbridge connections reject`"), vec![DriftEffect::Weakens]);
+    assert_eq!(story(steps), rejected);
+
+    world.partner.says(200, None, "weaker");
+    world.look().await;
+    let document = world.store.now();
+    let held = document.held.clone().unwrap();
+    assert_eq!(world.keeper.approve(&document, &held, command("connections approve")).await, Ok(true));
+    assert_eq!(world.keeper.approve(&document, &held, command("connections approve")).await, Ok(false));
+    let told = world.told();
+    let [(Outcome::Refused, ..), (Outcome::Success, cause, _)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(cause, "approved, and in force: ! key (needs approval)");
+}
+
+#[tokio::test]
+async fn a_failure_is_told_once_with_its_reason() {
+    let world = World::new();
+    for _ in 0..2 {
+        world.partner.says(200, None, "broken");
+        world.look().await;
+    }
+    let told = world.told();
+    let [(Outcome::Refused, cause, steps)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(cause, "can't be used; the last one stays in force: idp_metadata: is broken");
+    let said = |step: &Step| {
+        matches!(step, Step::Decision { what, outcome, allowed: false }
+            if what == "idp_metadata" && outcome == "is broken")
+    };
+    assert!(steps.iter().any(said), "{steps:?}");
+    assert!(matches!(steps[0], Step::Received { verified: false, .. }));
+    for _ in 0..2 {
+        world.look().await;
+    }
+    let told = world.told();
+    let [(Outcome::Error, cause, _)] = told.as_slice() else { panic!("{told:?}") };
+    assert!(cause.contains("no answer"), "{cause}");
 }

@@ -8,15 +8,16 @@ use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{
-    ApplyError, ConfigStore as _, DocumentStore, HeldDocument, Look, NewDocument, StoredDocument,
+    ApplyError, ConfigStore as _, DocumentStanding, DocumentStore, HeldDocument, Look, NewDocument, StoredDocument,
 };
 use fedbridge_hub::spec::ConfigChange;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use uuid::Uuid;
 
-use crate::config::documents::{hash_of, stored};
+use crate::config::documents::{hash_of, party, stored};
 use crate::config::words::json;
 use crate::entity::document;
-use crate::error::store_error;
+use crate::error::{damaged, store_error};
 use crate::system::SystemStore;
 use crate::unit::{millis, uuid};
 use crate::work::{Arg, Change};
@@ -58,19 +59,36 @@ impl DocumentStore for SystemStore {
         row.map_err(|cause| store_error(&cause))?.map(stored).transpose()
     }
 
+    async fn standings(&self) -> Result<Vec<DocumentStanding>, StoreError> {
+        use document::Column::{Failures, HeldSince, LastLookAt, PartyId, PartyKind, TenantId as Tenant};
+        let query = document::Entity::find().select_only();
+        let query = query.columns([Tenant, PartyId, PartyKind, LastLookAt, Failures, HeldSince]);
+        let rows = query.into_tuple::<(Uuid, Uuid, String, i64, i64, Option<i64>)>().all(&self.0.inner.orm).await;
+        let rows = rows.map_err(|cause| store_error(&cause))?.into_iter();
+        rows.map(|(tenant, id, kind, confirmed, failures, held)| {
+            Ok(DocumentStanding {
+                tenant: TenantId::from_uuid(tenant),
+                party: party(&kind, id)?,
+                confirmed: Timestamp::from_millis(confirmed),
+                failures: u32::try_from(failures).map_err(|_| damaged("a document"))?,
+                held: held.is_some(),
+            })
+        })
+        .collect()
+    }
+
     async fn looked(&self, tenant: TenantId, party: Party, look: Look) -> Result<(), StoreError> {
         let key = [uuid(tenant), Arg::Uuid(party.uuid())];
-        let times = [millis(look.at), millis(look.next)];
         let change = match look.result {
             Ok(etag) => Change::new(
                 "UPDATE documents SET last_look_at = ?, next_look_at = ?, failures = 0, last_failure = NULL, etag = ? \
                  WHERE tenant_id = ? AND party_id = ?",
-                times.into_iter().chain([Arg::OptText(etag)]).chain(key).collect(),
+                [millis(look.at), millis(look.next), Arg::OptText(etag)].into_iter().chain(key).collect(),
             ),
             Err(failure) => Change::new(
-                "UPDATE documents SET last_look_at = ?, next_look_at = ?, failures = failures + 1, last_failure = ? \
+                "UPDATE documents SET next_look_at = ?, failures = failures + 1, last_failure = ? \
                  WHERE tenant_id = ? AND party_id = ?",
-                times.into_iter().chain([Arg::Text(failure)]).chain(key).collect(),
+                [millis(look.next), Arg::Text(failure)].into_iter().chain(key).collect(),
             ),
         };
         self.0.change(change).await.map(drop)

@@ -55,6 +55,7 @@ fn post(world: &World, xml: &[u8]) -> Option<String> {
     let login = world.adapter.login.as_ref()?;
     assert!(matches!(login.correlate(&input), Correlation::Handle(_) | Correlation::Malformed(_)));
     let transaction = TransactionId::random(&Counting::default());
+    let fetched = Default::default();
     let answer = Answer {
         tenant: &world.tenant,
         input: &input,
@@ -62,6 +63,7 @@ fn post(world: &World, xml: &[u8]) -> Option<String> {
         state: &world.state,
         wish: &world.wish,
         started: NOW,
+        fetched: &fetched,
         now: NOW,
     };
     let minter = Minter::for_transaction(world.tenant.id, world.connection, transaction);

@@ -1,7 +1,7 @@
 //! Answers by reference: the browser brings an artifact, and the answer itself is fetched from the
 //! provider (SAML bindings 3.6, SAML core 3.5).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -52,11 +52,13 @@ pub(super) fn correlate(input: &HttpInput) -> Correlation {
     }
 }
 
-/// Sends the artifact to the provider that it must be of, and gives what came back.
+/// Sends the artifact to the provider that it must be of, and gives what came back. What an earlier try
+/// fetched is taken again: the provider gives it out once.
 pub(super) async fn resolve(
     sp: &Arc<ServiceProvider>,
     tenant: &Tenant,
     input: &HttpInput,
+    fetched: &OnceLock<Vec<u8>>,
     now: Timestamp,
     trace: &mut TraceLog,
 ) -> Checked<Resolved> {
@@ -65,8 +67,14 @@ pub(super) async fn resolve(
         Stop::Rejected
     })?;
     let address = address(sp, &artifact, trace)?;
-    let id = message_id(&*sp.services.rng);
     let text = artifact.text();
+    let key = URL_SAFE_NO_PAD.encode(sha256(text.as_bytes()));
+    let once = OneTimeKey { purpose: "saml.artifact", key, expires: now + REMEMBERED };
+    if let Some((request, envelope)) = fetched.get().and_then(|octets| unpacked(octets)) {
+        trace.decide("Artifact resolution", "what came before is checked again", true);
+        return Ok(Resolved { envelope: envelope.to_vec(), request: request.to_owned(), once });
+    }
+    let id = message_id(&*sp.services.rng);
     let xml = resolve_request(&id, &sp.entity_id, address.as_str(), &text, now);
     let (keys, signed_id) = (Arc::clone(&tenant.keys), id.clone());
     let signed = in_turn(Arc::clone(&sp.turns), move || sign_message(&xml, &signed_id, &keys)).await;
@@ -79,18 +87,24 @@ pub(super) async fn resolve(
         Stop::Rejected
     })?;
     trace.sent(now, "ArtifactResolve", vec![("id", id.clone()), ("destination", address.to_string())]);
-    let fetched = sp.services.egress.post(&soap::send(address.as_str(), &signed), LIMITS).await;
-    let fetched = fetched.map_err(|error| {
+    let came = sp.services.egress.post(&soap::send(address.as_str(), &signed), LIMITS).await;
+    let came = came.map_err(|error| {
         trace.check("Artifact resolution", SOURCE, "an answer within 5 s", error.to_string(), false);
         Stop::Rejected
     })?;
-    let status = fetched.status;
+    let status = came.status;
     // A fault comes with 500 and says why (SOAP 1.1 section 6.2).
     let usable = matches!(status, 200 | 500);
     require(trace, "Artifact resolution", SOURCE, "status 200", format!("status {status}"), usable)?;
-    let key = URL_SAFE_NO_PAD.encode(sha256(text.as_bytes()));
-    let once = OneTimeKey { purpose: "saml.artifact", key, expires: now + REMEMBERED };
-    Ok(Resolved { envelope: fetched.body.to_vec(), request: id, once })
+    let _ = fetched.set([id.as_bytes(), b"\n", &came.body].concat());
+    Ok(Resolved { envelope: came.body.to_vec(), request: id, once })
+}
+
+/// The ID of our request, which holds no line feed, and the envelope behind it.
+fn unpacked(fetched: &[u8]) -> Option<(&str, &[u8])> {
+    let end = fetched.iter().position(|&octet| octet == b'\n')?;
+    let (request, envelope) = fetched.split_at(end);
+    Some((std::str::from_utf8(request).ok()?, envelope.get(1..)?))
 }
 
 /// Where the artifact is resolved: its source must be the provider of this connection, and its index

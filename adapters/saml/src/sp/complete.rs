@@ -1,6 +1,6 @@
 //! From an answer to the identity: what came by either binding is checked in one way.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use fedbridge_contract::config::Tenant;
@@ -38,7 +38,8 @@ pub(super) async fn complete(
     minter: Minter,
     trace: &mut TraceLog,
 ) -> LoginOutcome {
-    let incoming = Incoming { sp, tenant: answer.tenant, input: answer.input, now: answer.now };
+    let Answer { tenant, input, fetched, now, .. } = answer;
+    let incoming = Incoming { sp, tenant, input, fetched, now };
     let checked = match outstanding(sp, &answer, trace) {
         Ok(asked) => incoming.check(Some(asked), trace).await,
         Err(stop) => Err(stop),
@@ -57,7 +58,8 @@ pub(super) async fn complete_unsolicited(
     let accepted = mode == Some(UnsolicitedMode::Accept);
     let expected = "allow_idp_initiated with mode: accept";
     let actual = if accepted { expected } else { "another setting" };
-    let incoming = Incoming { sp, tenant: answer.tenant, input: answer.input, now: answer.now };
+    let UnsolicitedAnswer { tenant, input, fetched, now, .. } = answer;
+    let incoming = Incoming { sp, tenant, input, fetched, now };
     let checked = match require(trace, "Unsolicited answer", "SAML profiles 4.1.5", expected, actual, accepted) {
         Ok(()) => incoming.check(None, trace).await,
         Err(stop) => Err(stop),
@@ -115,6 +117,8 @@ struct Incoming<'a> {
     sp: &'a Arc<ServiceProvider>,
     tenant: &'a Tenant,
     input: &'a HttpInput,
+    /// What an artifact was worth, once it is known.
+    fetched: &'a OnceLock<Vec<u8>>,
     now: Timestamp,
 }
 
@@ -126,7 +130,7 @@ impl Incoming<'_> {
         require(trace, "Provider metadata is valid", "SAML metadata 2.3.2", expected, now.rfc3339(), valid)?;
         let message = match self.input.route {
             names::ARTIFACT_ROUTE => {
-                Message::Resolved(artifact::resolve(sp, self.tenant, self.input, now, trace).await?)
+                Message::Resolved(artifact::resolve(sp, self.tenant, self.input, self.fetched, now, trace).await?)
             }
             _ => Message::Posted(acs::octets(self.input, trace)?),
         };

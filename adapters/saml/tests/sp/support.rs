@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -117,6 +117,17 @@ impl World {
     }
 
     pub fn complete_input(&self, pending: &Pending, input: &HttpInput, now: Timestamp) -> (LoginOutcome, TraceLog) {
+        self.complete_with(pending, input, &OnceLock::new(), now)
+    }
+
+    /// With what an earlier try fetched.
+    pub fn complete_with(
+        &self,
+        pending: &Pending,
+        input: &HttpInput,
+        fetched: &OnceLock<Vec<u8>>,
+        now: Timestamp,
+    ) -> (LoginOutcome, TraceLog) {
         let login = self.adapter.login.as_ref().unwrap();
         assert!(matches!(login.correlate(input), Correlation::Handle(_) | Correlation::Malformed(_)));
         let transaction = TransactionId::random(&Random);
@@ -127,6 +138,7 @@ impl World {
             state: &pending.state,
             wish: &pending.wish,
             started: NOW,
+            fetched,
             now,
         };
         let minter = Minter::for_transaction(self.tenant.id, self.connection, transaction);
@@ -143,7 +155,8 @@ impl World {
         let login = self.adapter.login.as_ref().unwrap();
         assert!(matches!(login.correlate(input), Correlation::Unsolicited { .. }));
         let transaction = TransactionId::random(&Random);
-        let answer = UnsolicitedAnswer { tenant: &self.tenant, input, transaction, now: NOW };
+        let fetched = OnceLock::new();
+        let answer = UnsolicitedAnswer { tenant: &self.tenant, input, transaction, fetched: &fetched, now: NOW };
         let minter = Minter::for_transaction(self.tenant.id, self.connection, transaction);
         let mut trace = TraceLog::new();
         let outcome = RUNTIME.block_on(login.complete_unsolicited(answer, minter, &mut trace));

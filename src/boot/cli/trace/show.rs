@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use fedbridge_contract::documents::{Drift, DriftEffect};
 use fedbridge_contract::ids::TraceId;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Outcome, RuleResult, RuleStep, Step};
@@ -80,7 +81,7 @@ fn render(summary: &TraceSummary, tenant: &str, steps: &[Step], paint: Paint) ->
     let mut last_check = false;
     for step in steps {
         // Checks stand together; everything else is a paragraph.
-        let check = matches!(step, Step::Check { .. } | Step::Rule(_));
+        let check = matches!(step, Step::Check { .. } | Step::Rule(_) | Step::Change { .. });
         let together = check && last_check;
         if !together && !out.ends_with("\n\n") {
             out.push('\n');
@@ -118,6 +119,12 @@ pub fn write_step(out: &mut String, step: &Step, start: Timestamp, paint: Paint)
         Step::Rule(rule) => write_rule(out, rule, paint),
         Step::Decision { what, outcome, allowed } => {
             let _ = writeln!(out, "  {} {}: {}", mark(*allowed, paint), safe(what), safe(outcome));
+        }
+        Step::Change { what, before, after, effect } => {
+            let text = |side: &Option<String>| side.as_deref().map(safe);
+            let line = Drift { what: safe(what), before: text(before), after: text(after), effect: *effect };
+            let line = format!("  {line}");
+            let _ = writeln!(out, "{}", if *effect == DriftEffect::Weakens { paint.yellow(&line) } else { line });
         }
         Step::Result { at, outcome, cause } => {
             let word = outcome_word(*outcome);

@@ -16,8 +16,8 @@ pub use login::{
 };
 pub use logouts::{LogoutOutbox, LogoutStore, NewLogout, StoredLogout, StoredNotice};
 pub use partners::{
-    DocumentStore, HeldDocument, Look, NewDocument, NewSighting, Rollover, RolloverPhase, RolloverStore,
-    StoredDocument, StoredSighting,
+    DocumentStanding, DocumentStore, HeldDocument, Look, NewDocument, NewSighting, Rollover, RolloverPhase,
+    RolloverStore, StoredDocument, StoredSighting,
 };
 pub use seal::{SealError, Sealer};
 pub use traces::{RecordedTrace, TraceFilter, TraceStore, TraceSummary};

@@ -18,6 +18,9 @@ pub trait DocumentStore: Send + Sync {
 
     async fn document(&self, tenant: TenantId, party: Party) -> Result<Option<StoredDocument>, StoreError>;
 
+    /// How every document stands, without its text: for the metrics.
+    async fn standings(&self) -> Result<Vec<DocumentStanding>, StoreError>;
+
     /// Notes a look that changed nothing that counts: the time, the tag, or the failure. It raises no version.
     async fn looked(&self, tenant: TenantId, party: Party, look: Look) -> Result<(), StoreError>;
 
@@ -44,12 +47,25 @@ pub struct StoredDocument {
     pub party: Party,
     pub url: String,
     pub current: NewDocument,
+    /// The last good one.
     pub last_look: Timestamp,
     pub next_look: Timestamp,
     /// Since the last good look.
     pub failures: u32,
     pub last_failure: Option<String>,
     pub held: Option<HeldDocument>,
+}
+
+/// A document as the metrics see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DocumentStanding {
+    pub tenant: TenantId,
+    pub party: Party,
+    /// The last good look.
+    pub confirmed: Timestamp,
+    /// Since the last good look.
+    pub failures: u32,
+    pub held: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -83,6 +99,8 @@ pub trait RolloverStore: Send + Sync {
 
     async fn sightings(&self, tenant: TenantId) -> Result<Vec<StoredSighting>, StoreError>;
 
+    /// The rollovers under way, of one tenant or of all. They change with the configuration: see
+    /// [`crate::spec::ConfigChange`].
     async fn rollovers(&self, tenant: Option<TenantId>) -> Result<Vec<Rollover>, StoreError>;
 }
 
@@ -95,8 +113,6 @@ pub struct NewSighting {
     pub at: Timestamp,
 }
 
-    /// The rollovers under way, of one tenant or of all. They change with the configuration: see
-    /// [`crate::spec::ConfigChange`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSighting {
     pub party: Party,
@@ -118,6 +134,8 @@ pub struct Rollover {
     pub switched: Option<Timestamp>,
     /// Retire the old key by itself then.
     pub retire_at: Option<Timestamp>,
+    /// Its dates count even where partners lag.
+    pub forced: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,5 +145,3 @@ pub enum RolloverPhase {
     /// The next key is used, the old one is still published, or still decrypts.
     Switched,
 }
-    /// Its dates count even where partners lag.
-    pub forced: bool,

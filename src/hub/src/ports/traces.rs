@@ -23,7 +23,7 @@ pub struct TraceSummary {
     pub tenant: TenantId,
     pub id: TraceId,
     pub at: Timestamp,
-    /// `login`, `token`, `userinfo`, `introspect`, `revoke`, `logout`.
+    /// `login`, `token`, `userinfo`, `introspect`, `revoke`, `logout`, `metadata`.
     pub kind: String,
     pub connection: Option<String>,
     pub app: Option<String>,

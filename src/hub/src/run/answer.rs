@@ -4,7 +4,7 @@
 //! Whatever the adapter then says, the login is over: it is finished in the store
 //! and recorded once, under the id that its pages show.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use fedbridge_contract::downstream::{Refusal, RefusalKind};
@@ -151,6 +151,7 @@ impl Hub {
             return self.give_up(login, id, Stop::not_accepted("the app is gone")).await.with_cookie(removal);
         }
         let minter = || Minter::for_transaction(tenant.view.id, connection.view.id, id);
+        let fetched = OnceLock::new();
         let answer = || Answer {
             tenant: &tenant.view,
             input,
@@ -158,6 +159,7 @@ impl Hub {
             state: &record.state,
             wish: &record.wish,
             started: record.started,
+            fetched: &fetched,
             now: self.services.clock.now(),
         };
         let mut outcome = adapter.complete(answer(), minter(), &mut login.trace).await;
@@ -202,8 +204,14 @@ impl Hub {
         let tenant = Arc::clone(&login.tenant);
         let id = TransactionId::at(login.started, self.services.rng.as_ref());
         let minter = || Minter::for_transaction(tenant.view.id, connection.view.id, id);
-        let answer =
-            || UnsolicitedAnswer { tenant: &tenant.view, input, transaction: id, now: self.services.clock.now() };
+        let fetched = OnceLock::new();
+        let answer = || UnsolicitedAnswer {
+            tenant: &tenant.view,
+            input,
+            transaction: id,
+            fetched: &fetched,
+            now: self.services.clock.now(),
+        };
         let mut outcome = adapter.complete_unsolicited(answer(), minter(), &mut login.trace).await;
         if matches!(outcome, LoginOutcome::KeyUnknown(_))
             && let Some(renewed) = self.looked_again(login, connection).await

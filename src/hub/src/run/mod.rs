@@ -25,7 +25,7 @@ use fedbridge_contract::config::AppKind;
 use fedbridge_contract::downstream::Downstream;
 use fedbridge_contract::http::Reply;
 use fedbridge_contract::ids::{TenantId, TraceId};
-use fedbridge_contract::logout::Party;
+use fedbridge_contract::logout::{Channel, Party, Told};
 use fedbridge_contract::page::{ErrorPage, Page, WayBack};
 use fedbridge_contract::services::Services;
 
@@ -56,6 +56,9 @@ pub struct Hub {
 pub trait Observer: Send + Sync {
     /// `result` is `success`, `refused` or `error`; `seconds` run from the app's request to our answer.
     fn login(&self, tenant: &str, connection: &str, result: &'static str, seconds: f64);
+
+    /// One party was told of a logout, or could not be.
+    fn logout_notice(&self, channel: Channel, told: Told);
 }
 
 /// Looks at a partner's document now, because a key of it is not known. It limits its own rate.

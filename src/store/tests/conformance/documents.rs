@@ -4,7 +4,9 @@ use fedbridge_contract::documents::{Drift, DriftEffect};
 use fedbridge_contract::logout::Party;
 use std::time::Duration;
 
-use fedbridge_hub::ports::{ConfigStore as _, DocumentStore as _, HeldDocument, Look, NewDocument, StoredDocument};
+use fedbridge_hub::ports::{
+    ConfigStore as _, DocumentStanding, DocumentStore as _, HeldDocument, Look, NewDocument, StoredDocument,
+};
 use fedbridge_hub::spec::ConfigChange;
 use fedbridge_store::{Store, SystemStore};
 
@@ -96,9 +98,18 @@ pub async fn one_of_two_nodes_looks(database: Database) {
     let seen = system.document(world.tenant, party).await.unwrap().unwrap();
     assert_eq!((seen.failures, seen.last_failure.as_deref(), seen.next_look), (2, Some("no answer"), at(800)));
     assert_eq!(seen.current.xml, "<first/>", "the last good one stays");
+    assert_eq!(seen.last_look, at(1), "a failed look confirms nothing");
+    let standing = DocumentStanding { tenant: world.tenant, party, confirmed: at(1), failures: 2, held: false };
+    assert_eq!(system.standings().await.unwrap(), [standing]);
     system.looked(world.tenant, party, look(Ok(Some("tag".into())))).await.unwrap();
     let seen = system.document(world.tenant, party).await.unwrap().unwrap();
     assert_eq!((seen.failures, seen.last_failure, seen.current.etag.as_deref()), (0, None, Some("tag")));
+    let drift = Drift { what: "host".into(), before: None, after: None, effect: DriftEffect::Weakens };
+    let held = HeldDocument { xml: "<other/>".into(), drift: vec![drift], since: at(740) };
+    system.hold(world.tenant, party, &held).await.unwrap();
+    let standing = DocumentStanding { confirmed: at(730), failures: 0, held: true, ..standing };
+    assert_eq!(system.standings().await.unwrap(), [standing]);
+    assert!(system.release(world.tenant, party).await.unwrap());
     assert_eq!(system.version().await.unwrap(), version, "a look changes nothing that counts");
 }
 

@@ -44,17 +44,17 @@ impl Hub {
         let (mut done, mut left) = (Vec::new(), Vec::new());
         for (mut notice, way, millis) in ways.await {
             let who = name_of(&run.tenant, &notice);
-            let told = match way {
-                Way::Settled(told) => Some(told),
+            let (channel, told) = match way {
+                Way::Settled(told) => (Channel::Back, Some(told)),
                 // No browser is at hand that could.
-                Way::Browser if run.channel == Channel::Back => Some(Told::Silent),
+                Way::Browser if run.channel == Channel::Back => (Channel::Front, Some(Told::Silent)),
                 Way::Browser => {
                     left.push(notice);
                     continue;
                 }
-                Way::Again => None,
+                Way::Again => (Channel::Back, None),
             };
-            self.keep(run, &notice, told).await?;
+            self.keep(run, &notice, channel, told).await?;
             run.note(&who, &format!("our server's call, {millis} ms"), told);
             notice.told = told;
             done.push(notice);
@@ -102,11 +102,22 @@ impl Hub {
     }
 
     /// Settles a notice, or leaves it to the outbox.
-    async fn keep(&self, run: &Run, notice: &StoredNotice, told: Option<Told>) -> Result<(), StoreError> {
+    async fn keep(
+        &self,
+        run: &Run,
+        notice: &StoredNotice,
+        channel: Channel,
+        told: Option<Told>,
+    ) -> Result<(), StoreError> {
         let (tenant, app) = (run.tenant.view.id, notice.participant.app);
         let now = self.services.clock.now();
         match told {
-            Some(told) => self.logouts.settle(tenant, notice.logout, app, told, now).await.map(drop),
+            Some(told) => {
+                if self.logouts.settle(tenant, notice.logout, app, told, now).await? {
+                    self.observer.logout_notice(channel, told);
+                }
+                Ok(())
+            }
             None => self.logouts.put_off(tenant, notice.logout, app, now + AGAIN).await,
         }
     }

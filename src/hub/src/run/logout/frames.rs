@@ -144,7 +144,12 @@ impl Hub {
             Ok(Notice::Frame(location)) => {
                 // Nobody answers: that the browser goes there is all that can be known.
                 match self.logouts.settle(tenant.view.id, notice.logout, open.view.id, Told::Done, now).await {
-                    Ok(_) => Reply::redirect(location),
+                    Ok(settled) => {
+                        if settled {
+                            self.observer.logout_notice(Channel::Front, Told::Done);
+                        }
+                        Reply::redirect(location)
+                    }
                     Err(error) => away(tenant, error),
                 }
             }

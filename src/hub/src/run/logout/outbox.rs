@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fedbridge_contract::error::StoreError;
-use fedbridge_contract::logout::Told;
+use fedbridge_contract::logout::{Channel, Told};
 use fedbridge_contract::services::{TraceEvent, TraceSink as _};
 use fedbridge_contract::trace::{Outcome, TraceLog};
 use futures_util::future::join_all;
@@ -59,6 +59,8 @@ impl Hub {
         };
         let now = self.services.clock.now();
         let (logout, app) = (notice.logout, notice.participant.app);
+        let channel = if matches!(way, Way::Browser) { Channel::Front } else { Channel::Back };
+        let given_up = matches!(way, Way::Again);
         let told = match way {
             Way::Settled(told) => told,
             // The browser that could have carried it did not.
@@ -73,7 +75,10 @@ impl Hub {
                 Told::Silent
             }
         };
-        self.logouts.settle(notice.tenant, logout, app, told, now).await?;
+        let settled = self.logouts.settle(notice.tenant, logout, app, told, now).await?;
+        if settled || given_up {
+            self.observer.logout_notice(channel, told);
+        }
         if let Some(tenant) = tenant {
             self.record_delivery(&tenant, &notice, told);
         }

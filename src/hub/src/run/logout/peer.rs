@@ -98,6 +98,7 @@ impl Hub {
         };
         let (outcome, cause) = match settled {
             Ok(true) => {
+                self.observer.logout_notice(Channel::Front, told);
                 steps.decide("told", super::word(Some(told)), told == Told::Done);
                 (Outcome::Success, String::new())
             }

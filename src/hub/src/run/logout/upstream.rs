@@ -81,11 +81,15 @@ impl Hub {
             now: self.services.clock.now(),
         };
         let begun = self.services.clock.now();
+        let mut channel = Channel::Back;
         let told = match side.notice(start, &mut run.steps).await {
             Ok(Notice::Nothing) => return Err(None),
             Ok(Notice::Front(challenge)) if browser => return Ok(sent(challenge)),
             Ok(Notice::Frame(location)) if browser => return Ok(Reply::redirect(location)),
-            Ok(Notice::Front(_) | Notice::Frame(_)) => Told::Silent,
+            Ok(Notice::Front(_) | Notice::Frame(_)) => {
+                channel = Channel::Front;
+                Told::Silent
+            }
             Ok(Notice::Back(post)) => {
                 let call = async {
                     match self.services.egress.post(&post, CALL).await {
@@ -103,6 +107,7 @@ impl Hub {
                 Told::Silent
             }
         };
+        self.observer.logout_notice(channel, told);
         let millis = self.services.clock.now().since(begun).as_millis();
         run.note(&open.view.display_name, &format!("our server's call, {millis} ms"), Some(told));
         Err(Some(told))
@@ -166,6 +171,7 @@ impl Hub {
         run.steps.extend(heard.trace);
         let name = tenant.view.connections.iter().find(|view| Party::Connection(view.id) == id.party);
         let name = name.map_or_else(|| "the upstream".to_owned(), |view| view.display_name.clone());
+        self.observer.logout_notice(Channel::Front, told);
         run.note(&name, "the browser", Some(told));
         match self.notices(&run).await {
             Ok(notices) => self.conclude(run, &notices, Some(told)).await,
