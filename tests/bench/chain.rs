@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use fedbridge_contract::services::{Clock as _, random_text};
-use fedbridge_keys::{OpensslRng, SystemClock};
-use fedbridge_saml::testkit::{Person, ReceivedRequest, ScriptedIdp};
+use fedbridge_contract::services::random_text;
+use fedbridge_keys::OpensslRng;
+use fedbridge_saml::testkit::Person;
 use openssl::sha::sha256;
 use serde_json::Value;
 use url::Url;
@@ -17,34 +17,14 @@ use url::form_urlencoded::byte_serialize;
 
 use crate::http::{self, Connection};
 use crate::numbers::{Latencies, nanos};
+use crate::upstream::Provider;
 
 pub const TENANT: &str = "bench";
 pub const APP: &str = "app";
 pub const SERVICE: &str = "service";
 /// A secret of this run's own tenant, which is gone at its end.
 pub const SECRET: &str = "bench-secret-bench-secret-bench-secret";
-const REDIRECT_URI: &str = "https://app.example/callback";
-
-/// The two connections; they differ in `sign_requests`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Requests {
-    Unsigned,
-    Signed,
-}
-
-impl Requests {
-    pub fn slug(self) -> &'static str {
-        match self {
-            Self::Unsigned => "unsigned",
-            Self::Signed => "signed",
-        }
-    }
-
-    pub fn idp(self) -> ScriptedIdp {
-        let host = format!("https://{}.idp.example", self.slug());
-        ScriptedIdp::new(host.clone(), format!("{host}/sso"))
-    }
-}
+pub const REDIRECT_URI: &str = "https://app.example/callback";
 
 /// Where logins go.
 pub struct Company {
@@ -78,39 +58,11 @@ impl Steps {
     }
 }
 
-/// Somebody with the attributes that companies send.
-pub fn person(number: usize) -> Person {
-    Person::new(format!("person-{number}"))
-        .with("mail", &[&format!("person-{number}@bench.example")])
-        .with("givenName", &["Pat"])
-        .with("sn", &[&format!("Person {number}")])
-        .with("displayName", &[&format!("Pat Person {number}")])
-        .with(
-            "memberOf",
-            &[
-                "cn=employees,ou=groups,dc=bench,dc=example",
-                "cn=engineering,ou=groups,dc=bench,dc=example",
-                "cn=on-call,ou=groups,dc=bench,dc=example",
-            ],
-        )
-}
-
-/// The same with attributes until there are this many.
-pub fn person_with(number: usize, attributes: usize) -> Person {
-    let mut person = person(number);
-    let value = "a value as long as those that directories hold for the people of a company: 0123456789";
-    for at in person.attributes.len()..attributes {
-        person = person.with(format!("urn:oid:1.3.6.1.4.1.99999.1.{at}"), &[value]);
-    }
-    person
-}
-
 impl Company {
     pub fn login(
         &self,
         connection: &mut Connection,
-        requests: Requests,
-        idp: &ScriptedIdp,
+        provider: &Provider,
         person: &Person,
         steps: &Steps,
     ) -> anyhow::Result<LoggedIn> {
@@ -118,13 +70,11 @@ impl Company {
         let mut waited = [Duration::ZERO; 4];
         connection.take_waited();
 
-        let answer = connection.call(&self.authorize(requests, &flow))?.expect(303).context("authorize")?;
+        let answer = connection.call(&self.authorize(provider, &flow))?.expect(303).context("authorize")?;
         let (location, cookies) = (answer.location()?, answer.cookies());
         waited[0] = connection.take_waited();
 
-        let form = response_form(idp, &location, person)?;
-        let path = format!("/t/{TENANT}/connections/{}/saml/acs", requests.slug());
-        let request = http::post(&self.host, &path, &format!("cookie: {cookies}\r\n"), &form);
+        let request = provider.answer(&self.host, &location, &cookies, person)?;
         let answer = connection.call(&request)?.expect(303).context("ACS")?;
         let code = flow.code(&answer.location()?)?;
         waited[1] = connection.take_waited();
@@ -145,7 +95,7 @@ impl Company {
         Ok(logged_in)
     }
 
-    fn authorize(&self, requests: Requests, flow: &Flow) -> Vec<u8> {
+    fn authorize(&self, provider: &Provider, flow: &Flow) -> Vec<u8> {
         let challenge = URL_SAFE_NO_PAD.encode(sha256(flow.verifier.as_bytes()));
         let path = format!(
             "/t/{TENANT}/authorize?client_id={APP}&response_type=code&redirect_uri={}\
@@ -154,7 +104,7 @@ impl Company {
             encoded(REDIRECT_URI),
             flow.state,
             flow.nonce,
-            requests.slug(),
+            provider.variety.slug(),
         );
         http::get(&self.host, &path, "")
     }
@@ -216,27 +166,6 @@ fn id_token_claims(token: &str) -> anyhow::Result<Value> {
     Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload)?)?)
 }
 
-/// The identity provider's part: reads the request and signs an answer.
-fn response_form(idp: &ScriptedIdp, location: &str, person: &Person) -> anyhow::Result<String> {
-    let request = ReceivedRequest::from_redirect(location)?;
-    let fields = idp.answer(&request, person, SystemClock.now()).form(idp, request.relay_state.as_deref())?;
-    let pairs: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-    Ok(pairs.join("&"))
-}
-
-/// A Response of the same shape as those of the logins.
-pub fn sample_response(host: &str, person: &Person) -> anyhow::Result<String> {
-    let base = format!("http://{host}/t/{TENANT}/connections/unsigned/saml");
-    let request = ReceivedRequest {
-        id: format!("_{}", "0".repeat(32)),
-        issuer: format!("{base}/metadata"),
-        acs: Some(format!("{base}/acs")),
-        ..ReceivedRequest::default()
-    };
-    let idp = Requests::Unsigned.idp();
-    Ok(idp.answer(&request, person, SystemClock.now()).build(&idp)?)
-}
-
 /// The header line of a client that authenticates with its secret (RFC 6749 section 2.3.1).
 pub fn basic(client: &str) -> String {
     format!("authorization: Basic {}\r\n", STANDARD.encode(format!("{client}:{SECRET}")))
@@ -244,43 +173,4 @@ pub fn basic(client: &str) -> String {
 
 pub fn encoded(text: &str) -> String {
     byte_serialize(text.as_bytes()).collect()
-}
-
-/// The bridge file; the metadata files lie beside it.
-pub fn bridge_file() -> String {
-    let connection = |requests: Requests| {
-        format!(
-            "      - slug: {slug}
-        protocol: saml
-        idp_metadata: {{ file: {slug}.xml }}
-        sign_requests: {signed}
-        mapping:
-          claims:
-            groups: {{ from: [memberOf] }}
-",
-            slug = requests.slug(),
-            signed = requests == Requests::Signed,
-        )
-    };
-    format!(
-        "version: 1
-tenants:
-  - slug: {TENANT}
-    display_name: Bench
-    domains: [bench.example]
-    connections:
-{}{}    clients:
-      - client_id: {APP}
-        client_secret: {{ value: {SECRET} }}
-        redirect_uris: [\"{REDIRECT_URI}\"]
-        grant_types: [authorization_code, refresh_token]
-        scopes: [openid, profile, email, groups, offline_access]
-      - client_id: {SERVICE}
-        client_secret: {{ value: {SECRET} }}
-        grant_types: [client_credentials]
-        scopes: [api]
-",
-        connection(Requests::Unsigned),
-        connection(Requests::Signed),
-    )
 }

@@ -1,9 +1,8 @@
-//! The floor: the same cryptography alone, in this process, and one durable commit. No login can
-//! cost less than this. It is measured on one thread with nothing beside it, and again on every core
+//! The floor: the same cryptography alone, in this process, and one durable commit. No login and no
+//! single sign-on can cost less than this. It is measured on one thread with nothing beside it, and again on every core
 //! at once: cores that share caches are slower then, and so are they while logins run.
 
 use std::hint::black_box;
-use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,19 +12,21 @@ use fedbridge_saml::seam::{Limits, UnverifiedDocument, VerifyKey, VerifyPolicy};
 use fedbridge_saml::testkit::TestKey;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::ecdsa::EcdsaSig;
+use openssl::encrypt::{Decrypter, Encrypter};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
-use openssl::rsa::Rsa;
+use openssl::rsa::{Padding, Rsa};
 use openssl::sha::sha256;
-use openssl::sign::Signer;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use openssl::sign::{Signer, Verifier};
+use openssl::symm::{Cipher, decrypt_aead, encrypt_aead};
 
-use crate::chain::{person, person_with, sample_response};
-use crate::load::Meter;
+use crate::commit::{self, CommitAt};
 use crate::numbers::each;
 use crate::proc;
+use crate::run::OCTETS;
+use crate::sso::Asks;
+use crate::upstream::{Variety, person, person_of, person_with, sample_response};
 
 /// How long each operation is repeated.
 const BUDGET: Duration = Duration::from_millis(600);
@@ -44,9 +45,10 @@ pub struct Floor {
     pub busy: Crypto,
     /// One durable commit, the database's processes included.
     pub commit: Cost,
-    /// Octets of the two Responses.
+    /// Octets of the three Responses.
     pub response: usize,
     pub response_500: usize,
+    pub response_100k: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -55,8 +57,16 @@ pub struct Crypto {
     pub verify: Cost,
     /// The same with 500 attributes.
     pub verify_500: Cost,
-    /// One RSA-2048 signature, for signed requests.
+    /// The same with 100,000 octets.
+    pub verify_100k: Cost,
+    /// One RSA-2048 signature, for signed requests, and for what the IdP side says.
     pub rsa_sign: Cost,
+    /// Checking one, of a request to the IdP side.
+    pub rsa_verify: Cost,
+    /// Unwrapping one content key: RSA-2048 with OAEP.
+    pub unwrap: Cost,
+    /// Decrypting the assertion of a login with it: AES-256-GCM.
+    pub decrypt: Cost,
     /// One ES256 signature, its hash included; a login has two.
     pub es256: Cost,
     /// The hashes of a login.
@@ -65,29 +75,43 @@ pub struct Crypto {
 
 impl Floor {
     /// CPU of a login that does nothing else.
-    pub fn login(&self, crypto: &Crypto, signed_request: bool) -> Duration {
-        let request = if signed_request { crypto.rsa_sign.cpu } else { Duration::ZERO };
-        crypto.verify.cpu + request + 2 * crypto.es256.cpu + crypto.hashes.cpu + self.commit.cpu
+    pub fn login(&self, crypto: &Crypto, variety: Variety) -> Duration {
+        let more = match variety {
+            Variety::Unsigned => Duration::ZERO,
+            Variety::Signed => crypto.rsa_sign.cpu,
+            Variety::Encrypted => crypto.unwrap.cpu + crypto.decrypt.cpu,
+        };
+        crypto.verify.cpu + more + 2 * crypto.es256.cpu + crypto.hashes.cpu + self.commit.cpu
     }
-}
 
-/// Where commits are measured.
-pub enum CommitAt<'a> {
-    Sqlite(&'a Path),
-    Postgres(&'a str, Meter),
+    /// CPU of a single sign-on that does nothing else: response and assertion are both signed.
+    pub fn sso(&self, crypto: &Crypto, asks: Asks) -> Duration {
+        let request = match asks {
+            Asks::Unsigned => Duration::ZERO,
+            Asks::Signed => crypto.rsa_verify.cpu,
+        };
+        2 * crypto.rsa_sign.cpu + request + self.commit.cpu
+    }
 }
 
 pub fn measure(host: &str, commits: &CommitAt<'_>) -> anyhow::Result<Floor> {
     let small = sample_response(host, &person(0))?;
-    let large = sample_response(host, &person_with(0, 500))?;
+    let with_500 = sample_response(host, &person_with(0, 500))?;
+    let with_100k = sample_response(host, &person_of(host, OCTETS)?(0))?;
     let key = VerifyKey::from_certificate_der(&TestKey::shared().certificate)?;
     let rsa = PKey::from_rsa(Rsa::generate(2048)?)?;
+    let signature = Signer::new(MessageDigest::sha256(), &rsa)?.sign_oneshot_to_vec(&QUERY)?;
+    let sealed = Sealed::of(assertion(&small)?, &rsa)?;
     let ec = EcKey::generate(EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?.as_ref())?;
     let crypto = |threads| {
         anyhow::Ok(Crypto {
             verify: repeat(threads, || verify(small.as_bytes(), &key))?,
-            verify_500: repeat(threads, || verify(large.as_bytes(), &key))?,
+            verify_500: repeat(threads, || verify(with_500.as_bytes(), &key))?,
+            verify_100k: repeat(threads, || verify(with_100k.as_bytes(), &key))?,
             rsa_sign: repeat(threads, || rsa_sign(&rsa))?,
+            rsa_verify: repeat(threads, || rsa_verify(&rsa, &signature))?,
+            unwrap: repeat(threads, || sealed.unwrap(&rsa).map(|key| drop(black_box(key))))?,
+            decrypt: repeat(threads, || sealed.decrypt())?,
             es256: repeat(threads, || es256(&ec))?,
             hashes: repeat(threads, hashes)?,
         })
@@ -95,9 +119,10 @@ pub fn measure(host: &str, commits: &CommitAt<'_>) -> anyhow::Result<Floor> {
     Ok(Floor {
         alone: crypto(1)?,
         busy: crypto(thread::available_parallelism()?.get())?,
-        commit: commit(commits)?,
+        commit: commit::measure(commits)?,
         response: small.len(),
-        response_500: large.len(),
+        response_500: with_500.len(),
+        response_100k: with_100k.len(),
     })
 }
 
@@ -136,11 +161,61 @@ fn verify(response: &[u8], key: &VerifyKey) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// As long as the signed part of a redirect.
+const QUERY: [u8; 700] = [b'q'; 700];
+
 fn rsa_sign(key: &PKey<Private>) -> anyhow::Result<()> {
-    let query = [b'q'; 700];
     let mut signer = Signer::new(MessageDigest::sha256(), key)?;
-    black_box(signer.sign_oneshot_to_vec(&query)?);
+    black_box(signer.sign_oneshot_to_vec(&QUERY)?);
     Ok(())
+}
+
+fn rsa_verify(key: &PKey<Private>, signature: &[u8]) -> anyhow::Result<()> {
+    ensure!(Verifier::new(MessageDigest::sha256(), key)?.verify_oneshot(signature, &QUERY)?, "the signature is wrong");
+    Ok(())
+}
+
+/// The assertion in a Response.
+fn assertion(response: &str) -> anyhow::Result<&str> {
+    let (from, end) = (response.find("<saml:Assertion"), response.find("</saml:Assertion>"));
+    from.zip(end).and_then(|(from, end)| response.get(from..end)).context("the sample has no assertion")
+}
+
+/// An assertion under a content key, and that under an RSA key.
+struct Sealed {
+    wrapped: Vec<u8>,
+    key: [u8; 32],
+    iv: [u8; 12],
+    tag: [u8; 16],
+    octets: Vec<u8>,
+}
+
+impl Sealed {
+    fn of(assertion: &str, rsa: &PKey<Private>) -> anyhow::Result<Self> {
+        let (key, iv, mut tag) = ([7; 32], [7; 12], [0; 16]);
+        let octets = encrypt_aead(Cipher::aes_256_gcm(), &key, Some(&iv), &[], assertion.as_bytes(), &mut tag)?;
+        let mut encrypter = Encrypter::new(rsa)?;
+        encrypter.set_rsa_padding(Padding::PKCS1_OAEP)?;
+        let mut wrapped = vec![0; encrypter.encrypt_len(&key)?];
+        let length = encrypter.encrypt(&key, &mut wrapped)?;
+        wrapped.truncate(length);
+        Ok(Self { wrapped, key, iv, tag, octets })
+    }
+
+    fn unwrap(&self, rsa: &PKey<Private>) -> anyhow::Result<Vec<u8>> {
+        let mut decrypter = Decrypter::new(rsa)?;
+        decrypter.set_rsa_padding(Padding::PKCS1_OAEP)?;
+        let mut key = vec![0; decrypter.decrypt_len(&self.wrapped)?];
+        let length = decrypter.decrypt(&self.wrapped, &mut key)?;
+        ensure!(key.get(..length) == Some(&self.key[..]), "another key was unwrapped");
+        Ok(key)
+    }
+
+    fn decrypt(&self) -> anyhow::Result<()> {
+        let plain = decrypt_aead(Cipher::aes_256_gcm(), &self.key, Some(&self.iv), &[], &self.octets, &self.tag)?;
+        black_box(plain);
+        Ok(())
+    }
 }
 
 fn es256(key: &EcKey<Private>) -> anyhow::Result<()> {
@@ -156,60 +231,4 @@ fn hashes() -> anyhow::Result<()> {
         black_box(sha256(&vec![b'h'; length]));
     }
     Ok(())
-}
-
-// ---- one durable commit ----
-
-const COMMITS: usize = 1_000;
-const MOST: Duration = Duration::from_secs(6);
-
-/// About what the rows of a login hold.
-const ROW: usize = 2_048;
-
-fn commit(at: &CommitAt<'_>) -> anyhow::Result<Cost> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        match at {
-            CommitAt::Sqlite(folder) => sqlite(folder).await,
-            CommitAt::Postgres(url, meter) => postgres(url, meter).await,
-        }
-    })
-}
-
-async fn sqlite(folder: &Path) -> anyhow::Result<Cost> {
-    let options = SqliteConnectOptions::new()
-        .filename(folder.join("floor.db"))
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full);
-    let mut connection = SqliteConnection::connect_with(&options).await?;
-    sqlx::query("CREATE TABLE floor (id INTEGER PRIMARY KEY, body BLOB NOT NULL)").execute(&mut connection).await?;
-    let (cpu, start) = (proc::own_cpu()?, Instant::now());
-    let mut count = 0;
-    while count < COMMITS && start.elapsed() < MOST {
-        let insert = sqlx::query("INSERT INTO floor (body) VALUES (?)").bind(vec![7_u8; ROW]);
-        insert.execute(&mut connection).await?;
-        count += 1;
-    }
-    let cost = Cost { cpu: each(proc::own_cpu()? - cpu, count), wall: each(start.elapsed(), count) };
-    connection.close().await?;
-    Ok(cost)
-}
-
-async fn postgres(url: &str, meter: &Meter) -> anyhow::Result<Cost> {
-    let mut connection = PgConnection::connect(url).await?;
-    sqlx::query("CREATE TABLE floor (id BIGSERIAL PRIMARY KEY, body BYTEA NOT NULL)").execute(&mut connection).await?;
-    let before = meter.read()?;
-    let start = Instant::now();
-    let mut count = 0;
-    while count < COMMITS && start.elapsed() < MOST {
-        let insert = sqlx::query("INSERT INTO floor (body) VALUES ($1)").bind(vec![7_u8; ROW]);
-        let done = insert.execute(&mut connection).await?;
-        ensure!(done.rows_affected() == 1, "the floor's row was not written");
-        count += 1;
-    }
-    let wall = start.elapsed();
-    let cpu = meter.read()?.since(before);
-    connection.close().await?;
-    Ok(Cost { cpu: each(cpu.load + cpu.database, count), wall: each(wall, count) })
 }

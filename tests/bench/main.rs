@@ -1,6 +1,6 @@
-//! `make bench`: complete logins and single requests against the release binary on
-//! loopback, beside the floor of the same run: the same cryptography alone, and one
-//! durable commit. Nothing here asserts a time; a wrong answer ends the run.
+//! `make bench`: complete logins, single sign-on and single requests against the release
+//! binary on loopback, beside the floor of the same run: the same cryptography alone, and
+//! one durable commit. Nothing here asserts a time; a wrong answer ends the run.
 //!
 //! The load comes from threads with one keep-alive connection each. CPU is read from
 //! /proc: the server and the database's processes, never the load's own.
@@ -8,6 +8,8 @@
 #![allow(clippy::disallowed_methods)] // A measurement asks the clock itself.
 
 mod chain;
+mod commit;
+mod configuration;
 mod floor;
 mod http;
 mod load;
@@ -19,7 +21,9 @@ mod report;
 mod requests;
 mod run;
 mod server;
+mod sso;
 mod targets;
+mod upstream;
 
 use std::path::{Path, PathBuf};
 

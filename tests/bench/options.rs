@@ -21,13 +21,13 @@ impl Database {
 
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Complete logins on each database, half of them with signed requests (`BENCH_LOGINS`).
+    /// Complete logins on each database, a third of each variety (`BENCH_LOGINS`).
     pub logins: usize,
-    /// Logins under way at a time (`BENCH_FLOWS`).
+    /// Logins or browsers at single sign-on at a time (`BENCH_FLOWS`).
     pub flows: usize,
     /// Keep-alive connections of the request loads (`BENCH_CONNECTIONS`).
     pub connections: usize,
-    /// Time of each request load (`BENCH_SECONDS`).
+    /// Time of each request load, single sign-on included (`BENCH_SECONDS`).
     pub lasting: Duration,
     /// `BENCH_DATABASES`: `sqlite`, `postgres`, or both with a comma.
     pub databases: Vec<Database>,

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::chain::{Requests, STEPS};
+use crate::chain::STEPS;
 use crate::floor::{Cost, Crypto};
 use crate::load::Load;
 use crate::numbers::{Latencies, micros, ratio};
 use crate::options::Options;
 use crate::run::{Logins, Run};
-use crate::targets::{Target, busy_floor, floor, megabytes, milliseconds, own_cpu, to_floor};
+use crate::sso::Asks;
+use crate::targets::{Target, busy_floor, floor, megabytes, milliseconds, own_cpu, sso_floor, to_floor};
+use crate::upstream::Variety;
 
 pub fn print_machine(options: &Options) {
     println!("fedbridge bench: {} cores, loopback, load and server on the same cores", cores());
@@ -32,6 +34,7 @@ pub fn print_run(run: &Run) {
     println!("\n=== {}", run.database.name());
     print_floor(run);
     print_logins(run);
+    print_sso(run);
     print_requests(run);
     print_rest(run);
 }
@@ -45,7 +48,11 @@ fn print_floor(run: &Run) {
     };
     line(format!("verify the Response of a login ({} octets)", floor.response), |crypto| crypto.verify);
     line(format!("verify one with 500 attributes ({})", floor.response_500), |crypto| crypto.verify_500);
-    line("RSA-2048 signature, for a signed request".into(), |crypto| crypto.rsa_sign);
+    line(format!("verify one of 100 KB ({})", floor.response_100k), |crypto| crypto.verify_100k);
+    line("RSA-2048 signature".into(), |crypto| crypto.rsa_sign);
+    line("checking one".into(), |crypto| crypto.rsa_verify);
+    line("unwrapping a content key, RSA-2048 OAEP".into(), |crypto| crypto.unwrap);
+    line("decrypting a login's assertion with it".into(), |crypto| crypto.decrypt);
     line("ES256 signature (a login has two)".into(), |crypto| crypto.es256);
     line("hashes of a login".into(), |crypto| crypto.hashes);
     let commit = floor.commit;
@@ -54,13 +61,13 @@ fn print_floor(run: &Run) {
 
 fn print_logins(run: &Run) {
     println!(
-        "\ncomplete logins        /s   CPU us  server  database   floor  ratio  own us  to busy floor   p50 ms   p99 ms   load us"
+        "\ncomplete logins         /s   CPU us  server  database   floor  ratio  own us  to busy floor   p50 ms   p99 ms   load us"
     );
     for logins in &run.logins {
         let (load, cpu) = (&logins.load, logins.load.cpu_each());
         println!(
-            "  {:<16}{:>8.1} {:>8.0} {:>7.0} {:>9.0} {:>7.0} {:>6.2} {:>7.0} {:>14.2} {:>8.2} {:>8.2} {:>9.0}",
-            format!("{} requests", logins.requests.slug()),
+            "  {:<17}{:>8.1} {:>8.0} {:>7.0} {:>9.0} {:>7.0} {:>6.2} {:>7.0} {:>14.2} {:>8.2} {:>8.2} {:>9.0}",
+            logins.variety.name(),
             load.rate(),
             micros(cpu.product()),
             micros(cpu.server),
@@ -80,7 +87,30 @@ fn print_logins(run: &Run) {
             .zip(&logins.steps)
             .map(|(name, step)| format!("{name} {:.2} / {:.2}", millis(step.p50()), millis(step.p99())));
         let steps: Vec<_> = steps.collect();
-        println!("  {:<9} p50 / p99 ms of each request: {}", logins.requests.slug(), steps.join(", "));
+        println!("  {:<9} p50 / p99 ms of each request: {}", logins.variety.slug(), steps.join(", "));
+    }
+}
+
+fn print_sso(run: &Run) {
+    println!(
+        "\nsingle sign-on          /s   CPU us  server  database   floor  ratio   p50 ms   p99 ms   load us   (RSA signatures on response and assertion)"
+    );
+    for (asks, load) in &run.sso {
+        let cpu = load.cpu_each();
+        let floor = sso_floor(run, *asks);
+        println!(
+            "  {:<17}{:>8.1} {:>8.0} {:>7.0} {:>9.0} {:>7.0} {:>6.2} {:>8.2} {:>8.2} {:>9.0}",
+            asks.name(),
+            load.rate(),
+            micros(cpu.product()),
+            micros(cpu.server),
+            micros(cpu.database),
+            micros(floor),
+            ratio(cpu.product(), floor),
+            millis(load.latencies.p50()),
+            millis(load.latencies.p99()),
+            micros(cpu.load),
+        );
     }
 }
 
@@ -127,12 +157,16 @@ fn print_request(name: &str, load: &Load) {
 
 fn print_rest(run: &Run) {
     let memory = &run.memory;
-    println!(
-        "\n500 attributes: ACS p50 {}, p99 {}; the whole login takes {} of CPU",
-        milliseconds(run.large.acs.p50()),
-        milliseconds(run.large.acs.p99()),
-        milliseconds(run.large.load.cpu_each().product()),
-    );
+    println!();
+    for (kind, large) in &run.large {
+        println!(
+            "{}: ACS p50 {}, p99 {}; the whole login takes {} of CPU",
+            kind.name(),
+            milliseconds(large.acs.p50()),
+            milliseconds(large.acs.p99()),
+            milliseconds(large.load.cpu_each().product()),
+        );
+    }
     println!(
         "resident memory: idle {} (fresh store) and {} (this store), after {} logins {}, at the end {} (peak {})",
         megabytes(memory.idle.resident),
@@ -199,7 +233,10 @@ fn run_json(run: &Run) -> Value {
         "requests": run.requests.iter().map(|(kind, load)| (kind.name().to_owned(), load_json(load)))
             .collect::<serde_json::Map<_, _>>(),
         "half_load": half_load.collect::<serde_json::Map<_, _>>(),
-        "login_with_500_attributes": { "all": load_json(&run.large.load), "acs": latencies_json(&run.large.acs) },
+        "single_sign_on": run.sso.iter().map(|(asks, load)| sso_json(run, *asks, load)).collect::<Vec<_>>(),
+        "large_responses": run.large.iter().map(|(kind, large)| {
+            (kind.name().to_owned(), json!({ "login": load_json(&large.load), "acs": latencies_json(&large.acs) }))
+        }).collect::<serde_json::Map<_, _>>(),
         "memory": {
             "idle": run.memory.idle.resident,
             "logins": run.memory.logins,
@@ -215,13 +252,24 @@ fn run_json(run: &Run) -> Value {
 fn logins_json(run: &Run, logins: &Logins) -> Value {
     let steps = STEPS.iter().zip(&logins.steps).map(|(name, step)| ((*name).to_owned(), latencies_json(step)));
     json!({
-        "requests_signed": logins.requests == Requests::Signed,
+        "requests_signed": logins.variety == Variety::Signed,
+        "assertions_encrypted": logins.variety == Variety::Encrypted,
         "load": load_json(&logins.load),
         "steps": steps.collect::<serde_json::Map<_, _>>(),
         "floor_cpu": micros(floor(run, logins)),
         "cpu_to_floor": to_floor(run, logins),
         "busy_floor_cpu": micros(busy_floor(run, logins)),
         "own_cpu": micros(own_cpu(run, logins)),
+    })
+}
+
+fn sso_json(run: &Run, asks: Asks, load: &Load) -> Value {
+    let floor = sso_floor(run, asks);
+    json!({
+        "requests_signed": asks == Asks::Signed,
+        "load": load_json(load),
+        "floor_cpu": micros(floor),
+        "cpu_to_floor": ratio(load.cpu_each().product(), floor),
     })
 }
 
@@ -249,7 +297,11 @@ fn crypto_json(crypto: &Crypto) -> Value {
     json!({
         "verify": cost_json(crypto.verify),
         "verify_500_attributes": cost_json(crypto.verify_500),
+        "verify_100_kb": cost_json(crypto.verify_100k),
         "rsa_sign": cost_json(crypto.rsa_sign),
+        "rsa_verify": cost_json(crypto.rsa_verify),
+        "rsa_oaep_unwrap": cost_json(crypto.unwrap),
+        "content_decryption": cost_json(crypto.decrypt),
         "es256_sign": cost_json(crypto.es256),
         "hashes": cost_json(crypto.hashes),
     })

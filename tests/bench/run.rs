@@ -8,9 +8,12 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use fedbridge_saml::testkit::Person;
 
-use crate::chain::{Company, LoggedIn, Requests, Steps, bridge_file, person, person_with};
-use crate::floor::{self, CommitAt, Floor};
+use crate::chain::{Company, LoggedIn, Steps};
+use crate::commit::CommitAt;
+use crate::configuration::configure;
+use crate::floor::{self, Floor};
 use crate::load::{Call, Lines, Load, Meter, Until};
 use crate::numbers::Latencies;
 use crate::options::{Database, Options};
@@ -18,14 +21,18 @@ use crate::postgres::Postgres;
 use crate::proc::{self, Memory};
 use crate::requests::Kind;
 use crate::server::{Server, Setup};
+use crate::sso::{Asks, IdpSide};
+use crate::upstream::{Provider, Variety, person, person_of, person_with};
 
 /// Traces are written in the background; a moment later they are there.
 const SETTLE: Duration = Duration::from_millis(1_500);
 const WARM_UP: Duration = Duration::from_millis(500);
 const WARM_UP_LOGINS: usize = 100;
 const STARTS: usize = 5;
-/// Logins whose Response has 500 attributes.
+/// Logins with each kind of large Response.
 const LARGE: usize = 50;
+/// Of the Responses of 100 KB.
+pub const OCTETS: usize = 100_000;
 
 pub struct Run {
     pub database: Database,
@@ -34,18 +41,41 @@ pub struct Run {
     pub requests: Vec<(Kind, Load)>,
     /// At half of the rate that was measured, and that rate.
     pub half_load: Vec<(Kind, f64, Load)>,
-    /// The whole login with 500 attributes: CPU of the server, and the time that the ACS took.
-    pub large: Large,
+    pub sso: Vec<(Asks, Load)>,
+    pub large: Vec<(LargeKind, Large)>,
     pub starts: Vec<Duration>,
     pub memory: MemoryRun,
 }
 
 pub struct Logins {
-    pub requests: Requests,
+    pub variety: Variety,
     pub load: Load,
     pub steps: [Latencies; 4],
 }
 
+/// What makes a Response large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LargeKind {
+    Attributes500,
+    /// 100,000 octets of many attributes.
+    Octets100K,
+    /// The same, and encrypted.
+    Encrypted100K,
+}
+
+impl LargeKind {
+    pub const ALL: [Self; 3] = [Self::Attributes500, Self::Octets100K, Self::Encrypted100K];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Attributes500 => "500 attributes",
+            Self::Octets100K => "100 KB",
+            Self::Encrypted100K => "100 KB, encrypted",
+        }
+    }
+}
+
+/// The whole login with such a Response, and the time that the ACS took.
 pub struct Large {
     pub load: Load,
     pub acs: Latencies,
@@ -84,16 +114,6 @@ pub fn run(database: Database, folder: &Path, options: &Options) -> anyhow::Resu
     measured.with_context(|| format!("the server's last words: {}", site.setup.log_tail()))
 }
 
-fn configure(setup: &Setup, folder: &Path) -> anyhow::Result<()> {
-    for requests in [Requests::Unsigned, Requests::Signed] {
-        let file = folder.join(format!("{}.xml", requests.slug()));
-        std::fs::write(file, requests.idp().metadata())?;
-    }
-    let file = folder.join("bridge.yaml");
-    std::fs::write(&file, bridge_file())?;
-    setup.apply(&file)
-}
-
 struct Site {
     setup: Setup,
     company: Arc<Company>,
@@ -110,12 +130,13 @@ impl Site {
 
         let mut logins = Vec::new();
         let sessions = Sessions::default();
-        let half = options.logins / 2;
-        for (requests, count) in [(Requests::Unsigned, half), (Requests::Signed, options.logins - half)] {
-            self.logins(&server, requests, Until::Count(WARM_UP_LOGINS), options, &sessions)?;
-            logins.push(self.logins(&server, requests, Until::Count(count), options, &sessions)?);
+        let third = options.logins / 3;
+        let rest = options.logins - 2 * third;
+        for (variety, count) in Variety::ALL.into_iter().zip([rest, third, third]) {
+            self.logins(&server, variety, Until::Count(WARM_UP_LOGINS), options, &sessions)?;
+            logins.push(self.logins(&server, variety, Until::Count(count), options, &sessions)?);
         }
-        let total = options.logins + 2 * WARM_UP_LOGINS;
+        let total = options.logins + Variety::ALL.len() * WARM_UP_LOGINS;
         let found = sessions.subs();
         ensure!(found == total, "{total} different people logged in, and they got {found} subjects");
         let after_logins = proc::memory(server.pid())?;
@@ -139,6 +160,7 @@ impl Site {
             }
             requests.push((kind, load));
         }
+        let sso = self.sso(&server, options)?;
         let large = self.large(&server)?;
         let at_the_end = proc::memory(server.pid())?;
         let meter = self.meter(&server);
@@ -150,7 +172,7 @@ impl Site {
         server.stop()?;
         let (starts, restarted) = self.starts()?;
         let memory = MemoryRun { idle, after_logins, logins: total, at_the_end, restarted };
-        Ok(Run { database, floor, logins, requests, half_load, large, starts, memory })
+        Ok(Run { database, floor, logins, requests, half_load, sso, large, starts, memory })
     }
 
     fn meter(&self, server: &Server) -> Meter {
@@ -160,45 +182,72 @@ impl Site {
     fn logins(
         &self,
         server: &Server,
-        requests: Requests,
+        variety: Variety,
         until: Until,
         options: &Options,
         sessions: &Sessions,
     ) -> anyhow::Result<Logins> {
         let steps = Arc::new(Steps::default());
-        let calls = (0..options.flows).map(|_| self.login_call(requests, person, &steps, sessions)).collect();
+        let call = |_| self.login_call(variety, person, &steps, sessions);
+        let calls = (0..options.flows).map(call).collect::<anyhow::Result<_>>()?;
         let mut lines = Lines::open(self.setup.address, calls)?;
         let load = lines.closed(until, SETTLE, &self.meter(server)).context("login")?;
         drop(lines);
-        Ok(Logins { requests, load, steps: unshared(steps)? })
+        Ok(Logins { variety, load, steps: unshared(steps)? })
     }
 
-    fn large(&self, server: &Server) -> anyhow::Result<Large> {
-        let steps = Arc::new(Steps::default());
-        let with_500 = |number| person_with(number, 500);
-        let call = self.login_call(Requests::Unsigned, with_500, &steps, &Sessions::default());
-        let mut lines = Lines::open(self.setup.address, vec![call])?;
-        let load = lines.closed(Until::Count(LARGE), SETTLE, &self.meter(server)).context("500 attributes")?;
-        drop(lines);
-        let [_, acs, _, _] = unshared(steps)?;
-        Ok(Large { load, acs })
+    /// Each browser logs in as the load warms up.
+    fn sso(&self, server: &Server, options: &Options) -> anyhow::Result<Vec<(Asks, Load)>> {
+        let side = Arc::new(IdpSide::of(self.setup.address)?);
+        let load = |asks: Asks| {
+            let somebody = || person(self.people.fetch_add(1, Ordering::Relaxed));
+            let calls = (0..options.flows).map(|_| side.call(asks, somebody())).collect();
+            let mut lines = Lines::open(self.setup.address, calls)?;
+            let meter = self.meter(server);
+            lines.closed(Until::Time(WARM_UP), SETTLE, &meter)?;
+            anyhow::Ok((asks, lines.closed(Until::Time(options.lasting), SETTLE, &meter)?))
+        };
+        Asks::ALL
+            .into_iter()
+            .map(|asks| load(asks).with_context(|| format!("single sign-on, {}", asks.name())))
+            .collect()
+    }
+
+    fn large(&self, server: &Server) -> anyhow::Result<Vec<(LargeKind, Large)>> {
+        let mut large = Vec::new();
+        for kind in LargeKind::ALL {
+            let steps = Arc::new(Steps::default());
+            let of_100k = person_of(&self.company.host, OCTETS)?;
+            let somebody = move |number| match kind {
+                LargeKind::Attributes500 => person_with(number, 500),
+                LargeKind::Octets100K | LargeKind::Encrypted100K => of_100k(number),
+            };
+            let variety = if kind == LargeKind::Encrypted100K { Variety::Encrypted } else { Variety::Unsigned };
+            let call = self.login_call(variety, somebody, &steps, &Sessions::default())?;
+            let mut lines = Lines::open(self.setup.address, vec![call])?;
+            let load = lines.closed(Until::Count(LARGE), SETTLE, &self.meter(server)).context(kind.name())?;
+            drop(lines);
+            let [_, acs, _, _] = unshared(steps)?;
+            large.push((kind, Large { load, acs }));
+        }
+        Ok(large)
     }
 
     fn login_call(
         &self,
-        requests: Requests,
-        person: impl Fn(usize) -> fedbridge_saml::testkit::Person + Send + 'static,
+        variety: Variety,
+        person: impl Fn(usize) -> Person + Send + 'static,
         steps: &Arc<Steps>,
         sessions: &Sessions,
-    ) -> Call {
+    ) -> anyhow::Result<Call> {
         let (company, people) = (Arc::clone(&self.company), Arc::clone(&self.people));
         let (steps, sessions) = (Arc::clone(steps), sessions.clone());
-        let idp = requests.idp();
-        Box::new(move |connection| {
+        let provider = Provider::of(variety, self.setup.address)?;
+        Ok(Box::new(move |connection| {
             let person = person(people.fetch_add(1, Ordering::Relaxed));
-            sessions.add(company.login(connection, requests, &idp, &person, &steps)?);
+            sessions.add(company.login(connection, &provider, &person, &steps)?);
             Ok(())
-        })
+        }))
     }
 
     /// Starts on the store as it is now.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::chain::Requests;
 use crate::numbers::{micros, ratio};
 use crate::options::Options;
 use crate::requests::Kind;
-use crate::run::{Logins, Run};
+use crate::run::{LargeKind, Logins, Run};
+use crate::sso::Asks;
 
 pub struct Target {
     pub database: &'static str,
@@ -26,14 +26,16 @@ fn of_run(run: &Run, options: &Options) -> Vec<Target> {
         targets.push(Target { database: run.database.name(), what, wanted: wanted.to_owned(), measured, reached });
     };
     for logins in &run.logins {
-        let name = match logins.requests {
-            Requests::Unsigned => "unsigned requests",
-            Requests::Signed => "signed requests",
-        };
+        let name = logins.variety.name();
         let (to_floor, own) = (to_floor(run, logins), own_cpu(run, logins));
         add(format!("login CPU / floor, {name}"), "<= 2.00", format!("{to_floor:.2}"), to_floor <= 2.0);
         let reached = own < Duration::from_millis(1);
         add(format!("login's own CPU, {name}"), "< 1000 us", format!("{:.0} us", micros(own)), reached);
+    }
+    for (asks, load) in &run.sso {
+        let to_floor = ratio(load.cpu_each().product(), sso_floor(run, *asks));
+        let what = format!("single sign-on CPU / floor, {}", asks.name());
+        add(what, "<= 2.00", format!("{to_floor:.2}"), to_floor <= 2.0);
     }
     for (kind, load) in &run.requests {
         if *kind == Kind::ClientCredentials {
@@ -50,11 +52,20 @@ fn of_run(run: &Run, options: &Options) -> Vec<Target> {
         let reached = p99 < Duration::from_millis(1);
         add(format!("{} p99 at half load", kind.name()), "< 1000 us", format!("{:.0} us", micros(p99)), reached);
     }
-    let verify = run.floor.alone.verify_500.cpu;
-    let large = Duration::from_millis(10);
-    add("500 attributes, verification".into(), "< 10 ms", milliseconds(verify), verify < large);
-    let acs = run.large.acs.p50();
-    add("500 attributes, answer of the ACS (p50)".into(), "< 10 ms", milliseconds(acs), acs < large);
+    for (kind, large) in &run.large {
+        // What is encrypted is verified after it was decrypted, and the floor has that apart.
+        let (limit, verify) = match kind {
+            LargeKind::Attributes500 => (Duration::from_millis(10), Some(run.floor.alone.verify_500.cpu)),
+            LargeKind::Octets100K => (Duration::from_millis(20), Some(run.floor.alone.verify_100k.cpu)),
+            LargeKind::Encrypted100K => (Duration::from_millis(20), None),
+        };
+        let wanted = format!("< {} ms", limit.as_millis());
+        if let Some(verify) = verify {
+            add(format!("{}, verification", kind.name()), &wanted, milliseconds(verify), verify < limit);
+        }
+        let acs = large.acs.p50();
+        add(format!("{}, answer of the ACS (p50)", kind.name()), &wanted, milliseconds(acs), acs < limit);
+    }
     let resident = run.memory.idle.resident.max(run.memory.restarted.resident);
     add("resident memory, idle".into(), "< 40 MB", megabytes(resident), resident < 40_000_000);
     let resident = run.memory.after_logins.resident;
@@ -77,12 +88,16 @@ pub fn own_cpu(run: &Run, logins: &Logins) -> Duration {
 }
 
 pub fn floor(run: &Run, logins: &Logins) -> Duration {
-    run.floor.login(&run.floor.alone, logins.requests == Requests::Signed)
+    run.floor.login(&run.floor.alone, logins.variety)
 }
 
 /// The floor with every core busy, as the logins keep them.
 pub fn busy_floor(run: &Run, logins: &Logins) -> Duration {
-    run.floor.login(&run.floor.busy, logins.requests == Requests::Signed)
+    run.floor.login(&run.floor.busy, logins.variety)
+}
+
+pub fn sso_floor(run: &Run, asks: Asks) -> Duration {
+    run.floor.sso(&run.floor.alone, asks)
 }
 
 pub fn milliseconds(duration: Duration) -> String {
