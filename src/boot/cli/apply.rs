@@ -127,7 +127,7 @@ pub async fn beside(settings: &Settings, file: &Path) -> Result<(), CliError> {
             Err(ApplyError::Conflict) if attempt < ATTEMPTS => {}
             Err(ApplyError::Store(error)) => return Err(error.into()),
             Err(error) => {
-                return Err(CliError::failed("the sample tenant could not be made; nothing was changed", error));
+                return Err(CliError::failed("the sample tenants could not be made; nothing was changed", error));
             }
         }
     }

@@ -52,7 +52,7 @@ enum Command {
     Export(export::Args),
     /// Open every connection without changing it, and say what is wrong
     Check(check::Args),
-    /// Run a sample tenant with one whole login, and stay up
+    /// Run two sample tenants with one whole login and logout, and stay up
     Demo(demo::Args),
     /// Administrators and API keys
     Admin(admin::Args),
