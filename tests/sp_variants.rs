@@ -2,32 +2,39 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Scratch;
 use crate::support::bridge::{Bridge, Setup};
 use crate::support::browser::{Answer, Browser};
 use crate::support::peers::Peer;
 use crate::support::scripted::{App, LOGGED_OUT, REDIRECT, SECRET, claims};
+use crate::support::{Scratch, free_port};
 
 const START: &str = "http://127.0.0.1:9/start";
 
 /// A company with one real identity provider.
 struct Company {
-    _scratch: Scratch,
+    scratch: Scratch,
     setup: Setup,
     bridge: Bridge,
     idp: Peer,
     app: App,
+    /// The bridge file without further apps.
+    file: String,
 }
 
 impl Company {
     async fn start(peer: &str, settings: &[(&str, &str)], connection: &str) -> Self {
+        Self::having(peer, settings, connection, "").await
+    }
+
+    /// `apps`: further clients as YAML in their list, and what may follow it.
+    async fn having(peer: &str, settings: &[(&str, &str)], connection: &str, apps: &str) -> Self {
         let scratch = Scratch::new("variant");
         let setup = Setup::sqlite(scratch.path());
         let sp_metadata = format!("{}/t/acme/connections/idp/saml/metadata", setup.base_url);
         let mut settings = settings.to_vec();
         settings.push(("SP_METADATA_URL", &sp_metadata));
         let idp = Peer::start(peer, scratch.path(), &settings);
-        let yaml = format!(
+        let file = format!(
             "version: 1
 tenants:
   - slug: acme
@@ -52,10 +59,18 @@ tenants:
 ",
             idp.dir.join("idp-metadata.xml").display()
         );
-        setup.apply(&scratch, &yaml);
+        setup.apply(&scratch, &(file.clone() + apps));
         let bridge = setup.serve(&scratch).await;
         let app = App::of(&bridge);
-        Self { _scratch: scratch, setup, bridge, idp, app }
+        Self { scratch, setup, bridge, idp, app, file }
+    }
+
+    /// Puts another bridge file in force, with `more` at its end, and waits until the server has it.
+    async fn change(&self, from: &str, to: &str, more: &str) {
+        assert!(self.file.contains(from));
+        self.setup.apply(&self.scratch, &(self.file.replacen(from, to, 1) + more));
+        // It looks every second.
+        tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
     }
 
     /// A login of Alice by a fresh browser, up to the claims that the app learns.
@@ -121,6 +136,22 @@ tenants:
         // The session is there: the app gets its code at once.
         let back = browser.visit(&self.app.authorize_url("")).await;
         assert_eq!(self.claims_of(&back).await["email"], "alice@acme.example");
+    }
+
+    /// A login that begins at the identity provider, up to a real app's own page; its answer was accepted, and
+    /// the identity provider was not asked again.
+    async fn accepts(&self, browser: &mut Browser, start: &str) -> Answer {
+        let page = browser.visit(start).await;
+        let back = browser.log_in(&page, "alice").await;
+        let why = self.why().await;
+        assert_eq!(back.status, 200, "{} {:?}: {}\n{why}", back.url, back.location, back.body);
+        let list = self.setup.ok(&["trace", "list", "--json"]);
+        let list: Value = serde_json::from_str(&list).unwrap();
+        let shown: Vec<_> = list.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap()).collect();
+        let shown: String = shown.iter().map(|id| self.setup.ok(&["trace", "show", id])).collect();
+        assert!(shown.contains("Age of the unsolicited answer"), "{shown}");
+        assert!(!shown.contains("AuthnRequest  "), "{shown}");
+        back
     }
 
     /// The app's logout reaches the identity provider, and comes back to the app.
@@ -229,14 +260,92 @@ async fn pysaml2_encrypts() {
 #[tokio::test]
 async fn simplesamlphp_begins_a_login() {
     let company = Company::start("simplesamlphp", &[], BOUNCE).await;
-    let sso = company.idp.url.replace("metadata.php", "SSOService.php");
-    let sp = format!("{}/connections/idp/saml/metadata", company.app.at);
-    company.bounces(&format!("{sso}?spentityid={sp}")).await;
+    company.bounces(&at_simplesamlphp(&company)).await;
 }
 
 #[tokio::test]
 async fn pysaml2_begins_a_login() {
     let company = Company::start("pysaml2-idp", &[], BOUNCE).await;
-    let start = company.idp.url.replace("/metadata", "/start");
-    company.bounces(&start).await;
+    company.bounces(&at_pysaml2(&company)).await;
+}
+
+/// An answer that nobody asked for is accepted, and the client starts its own login at its
+/// `initiate_login_uri`; the session is there.
+async fn ends_in_a_client(peer: &str, start: impl Fn(&Company) -> String) {
+    let port = free_port();
+    let origin = format!("http://127.0.0.1:{port}");
+    let client = format!(
+        "      - client_id: desk
+        client_secret: {{ value: {SECRET} }}
+        redirect_uris: [\"{origin}/callback\"]
+        initiate_login_uri: {origin}/login
+        scopes: [openid, profile, email]
+"
+    );
+    let accept = "        allow_idp_initiated: { client: desk, mode: accept }";
+    let company = Company::having(peer, &[], accept, &client).await;
+    let port = port.to_string();
+    let settings = [
+        ("PEER_PORT", port.as_str()),
+        ("OIDC_ISSUER", &company.app.at),
+        ("OIDC_CLIENT_ID", "desk"),
+        ("OIDC_CLIENT_SECRET", SECRET),
+        ("OIDC_SCOPES", "openid profile email"),
+    ];
+    let _desk = Peer::start("openid-client", company.scratch.path(), &settings);
+    let back = company.accepts(&mut Browser::new(), &start(&company)).await;
+    assert!(back.url.starts_with(&origin), "{}", back.url);
+    assert_eq!(back.json()["id_token"]["email"], "alice@acme.example", "{}", back.body);
+}
+
+/// The same, where the app speaks SAML: it gets a response that it did not ask for either.
+async fn ends_in_a_service_provider(peer: &str, start: impl Fn(&Company) -> String) {
+    let accept = "        allow_idp_initiated: { service_provider: wiki, mode: accept }";
+    let company = Company::start(peer, &[], "").await;
+    let metadata = format!("{}/saml/metadata", company.app.at);
+    let wiki = Peer::start("apache-mellon", company.scratch.path(), &[("IDP_METADATA_URL", &metadata)]);
+    let provider = format!(
+        "    service_providers:
+      - slug: wiki
+        sp_metadata: {{ file: {} }}
+        attributes: {{ mail: email }}
+        unsolicited: true
+        default_relay_state: \"{}\"
+",
+        wiki.dir.join("sp-metadata.xml").display(),
+        wiki.url
+    );
+    company.change("    clients:\n", &format!("{accept}\n    clients:\n"), &provider).await;
+    let back = company.accepts(&mut Browser::new(), &start(&company)).await;
+    assert_eq!(back.url, wiki.url);
+    assert_eq!(back.json()["attributes"]["mail"][0], "alice@acme.example", "{}", back.body);
+}
+
+fn at_simplesamlphp(company: &Company) -> String {
+    let sso = company.idp.url.replace("metadata.php", "SSOService.php");
+    format!("{sso}?spentityid={}/connections/idp/saml/metadata", company.app.at)
+}
+
+fn at_pysaml2(company: &Company) -> String {
+    company.idp.url.replace("/metadata", "/start")
+}
+
+#[tokio::test]
+async fn simplesamlphp_begins_a_login_at_a_client() {
+    ends_in_a_client("simplesamlphp", at_simplesamlphp).await;
+}
+
+#[tokio::test]
+async fn pysaml2_begins_a_login_at_a_client() {
+    ends_in_a_client("pysaml2-idp", at_pysaml2).await;
+}
+
+#[tokio::test]
+async fn simplesamlphp_begins_a_login_at_a_service_provider() {
+    ends_in_a_service_provider("simplesamlphp", at_simplesamlphp).await;
+}
+
+#[tokio::test]
+async fn pysaml2_begins_a_login_at_a_service_provider() {
+    ends_in_a_service_provider("pysaml2-idp", at_pysaml2).await;
 }

@@ -1,6 +1,7 @@
 //! Apache's mod_auth_mellon (Lasso) and mod_shib (OpenSAML), each in a server of its own.
 
-use super::world::{Name, Wanted, World};
+use super::world::{Name, Wanted, World, at};
+use crate::support::browser::Browser;
 
 const PERSISTENT: &str = "        name_id: { format: persistent }";
 
@@ -22,4 +23,51 @@ async fn mod_shib_decrypts() {
     let yaml = format!("{PERSISTENT}\n        encrypt: true");
     let wanted = Wanted { slug: "shib", peer: "apache-shib", settings: &[], yaml: &yaml };
     World::start(&[wanted]).await.logs_in_and_out(Name::Kept).await;
+}
+
+/// The browser brings an artifact, and shibd fetches the answer behind it.
+#[tokio::test]
+async fn mod_shib_fetches_its_answers() {
+    for encrypt in ["false", "true"] {
+        let yaml = format!("{PERSISTENT}\n        encrypt: {encrypt}");
+        let asks: &[_] = &[("SP_RESPONSE_BINDING", "artifact")];
+        let wanted = Wanted { slug: "shib", peer: "apache-shib", settings: asks, yaml: &yaml };
+        let world = World::start(&[wanted]).await;
+        world.logs_in_and_out(Name::Kept).await;
+        let fetched = world.traces("artifact", 2).await;
+        assert_eq!(fetched.len(), 2, "both logins: {fetched:#?}");
+        for trace in fetched {
+            assert_eq!((&trace["result"], &trace["client"]), (&"success".into(), &"shib".into()), "{trace:#}");
+        }
+    }
+}
+
+/// A login that begins at the bridge ends at the page that its settings name.
+async fn begins_at_the_bridge(slug: &str, peer: &str) {
+    let yaml = format!("{PERSISTENT}\n        unsolicited: true\n        default_relay_state: \"{{url}}\"");
+    let world = World::start(&[Wanted { slug, peer, settings: &[], yaml: &yaml }]).await;
+    let provider = &world.providers[0];
+    let mut browser = Browser::new();
+    let page = world.open(&mut browser, &format!("{}/saml/start/{slug}", world.app.at)).await;
+    if page.status != 200 || page.url != provider.url {
+        world.fail("no login", provider, &page).await;
+    }
+    let told = page.json();
+    assert_eq!(told["attributes"]["mail"][0], "alice@acme.example", "{told:#}");
+    // It is a session as any other: the app can end it everywhere.
+    let out = browser.visit(&at(provider, "/logout")).await;
+    if out.status != 200 || out.json()["logged_out"] != true {
+        world.fail("no logout", provider, &out).await;
+    }
+    assert!(!world.has_session(&mut browser).await, "the bridge keeps the session");
+}
+
+#[tokio::test]
+async fn mod_shib_takes_a_login_that_it_did_not_ask_for() {
+    begins_at_the_bridge("shib", "apache-shib").await;
+}
+
+#[tokio::test]
+async fn mod_auth_mellon_takes_a_login_that_it_did_not_ask_for() {
+    begins_at_the_bridge("mellon", "apache-mellon").await;
 }

@@ -3,6 +3,7 @@
 
 mod apache;
 mod node_saml;
+mod partial;
 mod python;
 mod simplesamlphp;
 mod six;

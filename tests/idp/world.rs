@@ -19,7 +19,8 @@ pub struct Wanted<'a> {
     /// The folder in tests/peers.
     pub peer: &'a str,
     pub settings: &'a [(&'a str, &'a str)],
-    /// Its settings in the bridge file, besides slug, metadata and attributes.
+    /// Its settings in the bridge file, besides slug, metadata and attributes. `{url}` stands for the address
+    /// of its page that needs a login.
     pub yaml: &'a str,
 }
 
@@ -85,7 +86,7 @@ impl World {
             settings.push(("IDP_METADATA_URL", &metadata));
             let folder = scratch.path().join(one.slug);
             let peer = Peer::start(one.peer, &folder, &settings);
-            yaml += &provider(one, &peer.dir);
+            yaml += &provider(one, &peer);
             providers.push(peer);
         }
         setup.apply(&scratch, &(bridge_file_with(&scratch, &idp, MAPPING, clients) + &yaml));
@@ -193,8 +194,21 @@ impl World {
         }
     }
 
+    /// The newest traces of this kind, as `trace list` has them, once there are so many.
+    pub async fn traces(&self, kind: &str, number: usize) -> Vec<Value> {
+        let until = Instant::now() + Duration::from_secs(5);
+        loop {
+            let list: Value = serde_json::from_str(&self.setup.ok(&["trace", "list", "--json"])).unwrap();
+            let found: Vec<_> = list.as_array().unwrap().iter().filter(|row| row["kind"] == kind).cloned().collect();
+            if found.len() >= number || Instant::now() > until {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
     /// Panics with all that helps: the page, the newest trace, the peer's log.
-    async fn fail(&self, what: &str, peer: &Peer, answer: &Answer) -> ! {
+    pub async fn fail(&self, what: &str, peer: &Peer, answer: &Answer) -> ! {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let list: Value = serde_json::from_str(&self.setup.ok(&["trace", "list", "--json"])).unwrap();
         let trace = list[0]["id"].as_str().map(|id| self.setup.ok(&["trace", "show", id])).unwrap_or_default();
@@ -215,7 +229,7 @@ pub fn at(peer: &Peer, path: &str) -> String {
     Url::parse(&peer.url).unwrap().join(path).unwrap().to_string()
 }
 
-fn provider(wanted: &Wanted<'_>, dir: &Path) -> String {
+fn provider(wanted: &Wanted<'_>, peer: &Peer) -> String {
     format!(
         "      - slug: {}
         sp_metadata: {{ file: {} }}
@@ -223,8 +237,8 @@ fn provider(wanted: &Wanted<'_>, dir: &Path) -> String {
 {}
 ",
         wanted.slug,
-        dir.join("sp-metadata.xml").display(),
-        wanted.yaml
+        peer.dir.join("sp-metadata.xml").display(),
+        wanted.yaml.replace("{url}", &peer.url)
     )
 }
 

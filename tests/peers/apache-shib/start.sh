@@ -13,6 +13,12 @@ if [ ${#PEER_DIR} -gt 90 ]; then
 fi
 session_lua 'name = "mod_shib", issuer = "Shib-Identity-Provider", name_id = "name-id", session_index = "Shib-Session-Index", prefix = "", numbered = false'
 
+# The index that it gives to its address for artifacts; it fetches what is behind one over plain http then.
+case "${SP_RESPONSE_BINDING:-post}" in
+  post) asks='' ;;
+  artifact) asks=' acsIndex="3"' ;;
+  *) echo "SP_RESPONSE_BINDING is neither post nor artifact" >&2; exit 2 ;;
+esac
 idp=$(sed -n 's/.*entityID="\([^"]*\)".*/\1/p' "$PEER_DIR/idp-metadata.xml" | head -n 1)
 mkdir -p "$PEER_DIR/shib"
 logger() { # logger NAME: everything of one of the two programs into one file
@@ -40,10 +46,10 @@ cat >"$PEER_DIR/shib/shibboleth2.xml" <<CONF
   <OutOfProcess logger="$PEER_DIR/shib/shibd.logger"/>
   <InProcess logger="$PEER_DIR/shib/native.logger"/>
   <UnixListener address="$PEER_DIR/shib/socket"/>
-  <ApplicationDefaults entityID="$origin/shibboleth" REMOTE_USER="name-id" signing="true">
+  <ApplicationDefaults entityID="$origin/shibboleth" REMOTE_USER="name-id" signing="true" requireConfidentiality="false">
     <Sessions lifetime="28800" timeout="3600" relayState="ss:mem" checkAddress="false" handlerSSL="false"
               cookieProps="; path=/; HttpOnly" redirectLimit="exact">
-      <SSO entityID="$idp">SAML2</SSO>
+      <SSO entityID="$idp"$asks>SAML2</SSO>
       <Logout asynchronous="${SP_ASYNCHRONOUS_LOGOUT:-false}">SAML2 Local</Logout>
       <Handler type="MetadataGenerator" Location="/Metadata" signing="false"/>
       <Handler type="Status" Location="/Status" acl="127.0.0.1"/>
