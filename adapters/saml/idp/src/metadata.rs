@@ -54,6 +54,7 @@ pub(crate) fn document(tenant: &Tenant, id: &str, now: Timestamp) -> String {
         .attr("validUntil", &(now + VALIDITY).rfc3339_seconds())
         .attr("cacheDuration", CACHE_DURATION);
     xml.open("md:IDPSSODescriptor").attr("protocolSupportEnumeration", names::PROTOCOL);
+    algorithms(&mut xml);
     for certificate in signing_certificates(&tenant.keys) {
         key(&mut xml, "signing", certificate, &[]);
     }
@@ -76,4 +77,19 @@ pub(crate) fn document(tenant: &Tenant, id: &str, now: Timestamp) -> String {
         xml.open("md:SingleSignOnService").attr("Binding", binding).attr("Location", &sso).close();
     }
     xml.finish()
+}
+
+/// What a signature may be made with (SAML metadata profile for algorithm support 2.2), the most wanted first.
+/// Without it OpenSAML signs with SHA-1 what it sends by SOAP.
+fn algorithms(xml: &mut XmlWriter) {
+    const SUPPORT: &str = "urn:oasis:names:tc:SAML:metadata:algsupport";
+    const MORE: &str = "http://www.w3.org/2001/04/xmldsig-more#";
+    xml.open("md:Extensions").attr("xmlns:alg", SUPPORT);
+    for digest in ["http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2001/04/xmlenc#sha512"] {
+        xml.open("alg:DigestMethod").attr("Algorithm", digest).close();
+    }
+    for method in ["rsa-sha256", "rsa-sha512", "ecdsa-sha256", "ecdsa-sha512"] {
+        xml.open("alg:SigningMethod").attr("Algorithm", &format!("{MORE}{method}")).close();
+    }
+    xml.close();
 }

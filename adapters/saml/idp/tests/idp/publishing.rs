@@ -42,6 +42,9 @@ fn the_document_is_valid_and_says_what_there_is() {
     assert_eq!(keys, expected, "the key in use first, then the one that comes");
     assert!(xml.contains(&STANDARD.encode(&KEYS[2].certificate)), "and the one to encrypt to");
     assert!(idp.valid_until.unwrap() > NOW);
+    let first = xml.split("<alg:SigningMethod ").nth(1).unwrap();
+    assert!(first.starts_with("Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256\""), "{first}");
+    assert!(!xml.contains("sha1"), "nobody is invited to sign with SHA-1");
 }
 
 #[test]
