@@ -71,11 +71,11 @@ fn commands(recorded: &Recorded) -> String {
     let (corp, demo) = (&recorded.corp, &recorded.demo);
     let all = [
         (
-            format!("the login at {CORP}: what the directory said, what of it counts, what goes on to {DEMO}"),
+            format!("the login at {CORP}: what the directory said, how it was checked, what was released to {DEMO}"),
             show(&corp.login),
         ),
         (
-            format!("the same login at {DEMO}: the answer of {CORP} checked and decrypted, the rule behind each claim"),
+            format!("the same login at {DEMO}: the answer of {CORP} decrypted and checked, the rule behind each claim"),
             show(&demo.login),
         ),
         (format!("the logout at {DEMO}, which the app asked for"), show(&demo.logout)),
