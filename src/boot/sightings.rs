@@ -143,5 +143,4 @@ impl Memory {
 }
 
 #[cfg(test)]
-#[path = "sightings_tests.rs"]
 mod tests;

@@ -22,6 +22,9 @@ use crate::survey::app_word;
 
 pub use worker::Worker;
 
+#[cfg(test)]
+mod tests;
+
 /// A partner by the name that the command line takes: `connection/okta`, `service_provider/wiki`.
 #[derive(Debug, Clone)]
 pub struct NamedPartner {

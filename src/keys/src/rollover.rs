@@ -219,3 +219,6 @@ fn forward(key: &StoredKey, to: KeyState) -> KeyChange {
 fn back(key: &StoredKey, to: KeyState) -> KeyChange {
     KeyChange::Back { kid: key.kid.clone(), to }
 }
+
+#[cfg(test)]
+mod tests;

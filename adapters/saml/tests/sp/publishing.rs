@@ -93,6 +93,37 @@ fn the_next_decryption_key_takes_the_place_of_the_active_one() {
     assert!(seen.iter().all(|(_, _, how)| *how == Sighting::Published));
 }
 
+/// Between a rollover's switch and its end there is no next key: the one that signed before stays published,
+/// behind the one in use.
+#[test]
+fn the_old_signing_key_takes_the_place_of_the_next_one() {
+    let mut world = World::new();
+    let ring = (*world.tenant.keys).clone();
+    let mut signing = |states: &[KeyState]| -> Vec<usize> {
+        let mut ring = ring.clone();
+        let (first, second) = (ring.saml_signing[0].clone(), ring.saml_signing[1].clone());
+        ring.saml_signing = [first.clone(), second, first].into_iter().take(states.len()).collect();
+        for (key, state) in ring.saml_signing.iter_mut().zip(states) {
+            key.state = *state;
+        }
+        world.tenant.keys = std::sync::Arc::new(ring.clone());
+        let xml = published(&world);
+        let described = xml.split("<md:KeyDescriptor ").filter(|part| part.starts_with("use=\"signing\""));
+        let certificate = |part: &str| {
+            let text = part.split_once("<ds:X509Certificate>").unwrap().1.split_once('<').unwrap().0;
+            STANDARD.decode(text).unwrap()
+        };
+        let place = |certificate: Vec<u8>| {
+            ring.saml_signing.iter().position(|key| key.certificate.as_ref() == Some(&certificate)).unwrap()
+        };
+        described.map(|part| place(certificate(part))).collect()
+    };
+    use KeyState::{Active, Next, Retiring};
+    assert_eq!(signing(&[Active, Next]), [0, 1]);
+    assert_eq!(signing(&[Retiring, Active]), [1, 0], "a message that it signed may still be under way");
+    assert_eq!(signing(&[Active, Next, Retiring]).len(), 2, "some partners hold no more than two");
+}
+
 #[test]
 fn a_provider_that_resolves_artifacts_is_told_where_to_send_them() {
     for (settings, default) in [(json!({}), 0), (json!({ "response_binding": "artifact" }), 1)] {

@@ -257,7 +257,10 @@ async fn take(desk: &Desk<'_>, which: Step) -> Result<String, Fault> {
     desk.carry(&planned).await?;
     let done = match which {
         Step::Switch => "has switched: the next key is in use, and the old one stays for a while",
-        Step::RollBack => "is back: the old key is in use again, and the next one stays announced",
+        Step::RollBack if desk.purpose == KeyPurpose::SamlDecryption => {
+            "is back to announced: both keys decrypt, and metadata names the next one until `cancel`"
+        }
+        Step::RollBack => "is back to announced: the old key is in use again, the next one stays published",
         Step::Retire => "is over: the old key is retired",
         Step::Cancel => "is cancelled: the old key stays in use",
     };
@@ -322,7 +325,7 @@ fn check_date(desk: &Desk<'_>, option: &str, at: Option<Timestamp>) -> Result<()
 }
 
 fn refused(why: Refused) -> CliError {
-    CliError::refused("nothing was changed", vec![why.to_string()])
+    CliError::refused(why.to_string(), Vec::new())
 }
 
 /// What comes by itself.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use fedbridge_contract::keys::{KeyPurpose, KeyState};
+use fedbridge_contract::services::Sighting;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{ApplyError, ConfigStore as _, RolloverStore as _};
 use fedbridge_hub::spec::{ConfigChange, Configuration, StoredKey, TenantConfiguration};
-use fedbridge_keys::{TenantName, carry_out, plan_rotation, retire_due};
+use fedbridge_keys::{KeyChange, TenantName, carry_out, plan_rotation, retire_due};
 
 use crate::cli::CliError;
 use crate::cli::output::{note, print};
@@ -56,6 +57,8 @@ async fn rotate(
         let keys = free(foundation, configuration.version, tenant, force).await?;
         // A key that was retired in the same step would have been published for too short a time.
         let mut plan = retire_due(&keys, now, HORIZON);
+        let used = encrypted_to_lately(foundation, tenant, now).await?;
+        plan.retain(|change| !matches!(change, KeyChange::Move { kid, .. } if used.contains(kid)));
         plan.extend(plan_rotation(&keys));
         let name = TenantName { id: tenant.tenant.id, slug };
         let keys = carry_out(&plan, &keys, name, now, foundation.sealer.as_ref())
@@ -110,6 +113,17 @@ async fn free(
         }
     }
     Ok(tenant.keys.iter().filter(|key| !kept.contains(&key.purpose)).cloned().collect())
+}
+
+/// Keys that somebody has encrypted to within the time that an old one is kept: it decrypts until nobody does.
+async fn encrypted_to_lately(
+    foundation: &Foundation,
+    tenant: &TenantConfiguration,
+    now: Timestamp,
+) -> Result<Vec<String>, CliError> {
+    let sightings = foundation.system.sightings(tenant.tenant.id).await?;
+    let used = sightings.into_iter().filter(|seen| seen.how == Sighting::EncryptedTo && now.since(seen.last) < HORIZON);
+    Ok(used.map(|seen| seen.kid).collect())
 }
 
 /// The key that becomes active should have been published long enough for every app to have seen it.
