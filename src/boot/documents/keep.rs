@@ -29,6 +29,7 @@ const LIMITS: EgressLimits = EgressLimits { max_body: 32 * 1024 * 1024, timeout:
 
 /// How often the store is asked for what is due, and how long a node has for what it took.
 const TICK: Duration = Duration::from_secs(30);
+const UNBOUNDED_TICK: Duration = Duration::from_secs(1);
 const LEASE: Duration = Duration::from_secs(120);
 const AT_ONCE: u32 = 16;
 
@@ -48,8 +49,11 @@ pub struct Keeper {
     /// Whether a setting may ask for less than an hour: see [`due::pause`].
     pub unbounded: bool,
     /// When a message of a partner made us look last.
-    pub asked: Mutex<HashMap<(TenantId, Party), Timestamp>>,
+    pub asked: Mutex<HashMap<(TenantId, Party), Turn>>,
 }
+
+/// Held while we look because of a message, so that whoever has the same question waits for the answer.
+type Turn = Arc<tokio::sync::Mutex<Option<Timestamp>>>;
 
 /// What a look showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +69,7 @@ pub enum Seen {
 impl Keeper {
     /// Looks at what is due, for ever.
     pub async fn run(self: Arc<Self>) {
+        let tick = if self.unbounded { UNBOUNDED_TICK } else { TICK };
         loop {
             match self.store.claim_due(self.services.clock.now(), LEASE, AT_ONCE).await {
                 Ok(due) => {
@@ -74,7 +79,7 @@ impl Keeper {
                 }
                 Err(error) => tracing::warn!(%error, "documents of partners could not be read; trying again"),
             }
-            tokio::time::sleep(TICK).await;
+            tokio::time::sleep(tick).await;
         }
     }
 
@@ -240,34 +245,43 @@ impl Keeper {
         }
     }
 
-    /// False where this partner's messages made us look a short time ago.
-    fn may_ask(&self, tenant: TenantId, party: Party) -> bool {
+    /// The turn of this partner's messages. Those of others that limit nothing any more are forgotten.
+    fn turn(&self, tenant: TenantId, party: Party) -> Turn {
         let now = self.services.clock.now();
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.retain(|_, at| now.since(*at) < UNKNOWN_KEY);
-        let free = !asked.contains_key(&(tenant, party));
-        if free {
-            asked.insert((tenant, party), now);
-        }
-        free
+        asked.retain(|_, turn| {
+            let idle = Arc::strong_count(turn) == 1;
+            !idle || turn.try_lock().is_ok_and(|last| limits(*last, now))
+        });
+        Arc::clone(asked.entry((tenant, party)).or_default())
     }
+}
+
+/// Whether a look at that time is too short ago for another one.
+fn limits(last: Option<Timestamp>, now: Timestamp) -> bool {
+    last.is_some_and(|last| now.since(last) < UNKNOWN_KEY)
 }
 
 #[async_trait]
 impl Refresher for Keeper {
     async fn refresh(&self, tenant: TenantId, party: Party) -> Refreshed {
-        if !self.may_ask(tenant, party) {
+        let turn = self.turn(tenant, party);
+        let mut last = turn.lock().await;
+        let now = self.services.clock.now();
+        if limits(*last, now) {
             return Refreshed::Limited;
         }
+        *last = Some(now);
         match self.store.document(tenant, party).await {
-            Ok(Some(document)) if self.look(&document, Trigger::UnknownKey).await == Seen::Adopted => {
+            Ok(Some(document)) => {
+                let seen = self.look(&document, Trigger::UnknownKey).await;
+                // Also where nothing was new: another node may have adopted the document a moment ago.
                 if let Err(error) = self.follower.step().await {
                     tracing::warn!(%error, "a new document will be taken over a moment later");
                     return Refreshed::Unchanged;
                 }
-                Refreshed::Changed
+                if seen == Seen::Adopted { Refreshed::Changed } else { Refreshed::Unchanged }
             }
-            Ok(Some(_)) => Refreshed::Unchanged,
             // It was given as a file: there is nowhere to look.
             Ok(None) => Refreshed::Limited,
             Err(error) => {

@@ -238,18 +238,23 @@ impl Hub {
     }
 
     /// The upstream may sign with a key that its metadata names since our last look. `None`: nothing new.
-    async fn looked_again(&self, login: &mut Login, connection: &OpenConnection) -> Option<Arc<OpenConnection>> {
+    /// Where somebody else has looked since this login took its snapshot, what he found is new to it too.
+    async fn looked_again(&self, login: &mut Login, connection: &Arc<OpenConnection>) -> Option<Arc<OpenConnection>> {
         let tenant = &login.tenant.view;
         let look = self.refresher.refresh(tenant.id, Party::Connection(connection.view.id));
-        let (outcome, changed) = match tokio::time::timeout(LOOK, look).await {
-            Ok(Refreshed::Changed) => ("fetched again because the key is unknown, and it has changed", true),
-            Ok(Refreshed::Unchanged) => ("fetched again because the key is unknown, and nothing is new", false),
-            Ok(Refreshed::Limited) => ("not fetched again: that was done a short time ago", false),
-            Err(_) => ("fetched again because the key is unknown, and there was no answer in time", false),
+        let refreshed = tokio::time::timeout(LOOK, look).await;
+        let current = self.tenant(&tenant.slug);
+        let renewed = current.and_then(|tenant| tenant.connections.get(&connection.view.id).cloned());
+        let renewed = renewed.filter(|renewed| !Arc::ptr_eq(renewed, connection));
+        let outcome = match (refreshed, &renewed) {
+            (Ok(Refreshed::Changed), _) => "fetched again because the key is unknown, and it has changed",
+            (_, Some(_)) => "the key is unknown, but newer metadata has come in force",
+            (Ok(Refreshed::Unchanged), None) => "fetched again because the key is unknown, and nothing is new",
+            (Ok(Refreshed::Limited), None) => "not fetched again: that was done a short time ago",
+            (Err(_), None) => "fetched again because the key is unknown, and there was no answer in time",
         };
-        let renewed = if changed { self.tenant(&tenant.slug) } else { None };
         login.trace.decide("the upstream's metadata", outcome, true);
-        renewed?.connections.get(&connection.view.id).cloned()
+        renewed
     }
 
     /// Finishes a login in the store that has failed: it can't be answered a second time.
