@@ -13,6 +13,7 @@ mod oauth;
 mod once;
 mod operation;
 mod road;
+mod rollover;
 mod rotation;
 mod sp_variants;
 mod support;

@@ -3,6 +3,7 @@
 mod admin;
 mod bridge_file;
 mod keys;
+mod rollover;
 mod round_trip;
 mod settings;
 mod trace;

@@ -5,6 +5,7 @@ pub mod bridge;
 pub mod browser;
 pub mod html;
 pub mod peers;
+pub mod publisher;
 pub mod scripted;
 
 use std::net::TcpListener;

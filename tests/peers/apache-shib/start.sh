@@ -19,6 +19,11 @@ case "${SP_RESPONSE_BINDING:-post}" in
   artifact) asks=' acsIndex="3"' ;;
   *) echo "SP_RESPONSE_BINDING is neither post nor artifact" >&2; exit 2 ;;
 esac
+# What was fetched for this start, or what shibd fetches by itself each second.
+metadata="path=\"$PEER_DIR/idp-metadata.xml\""
+if [ -n "${SP_REFRESH:-}" ]; then
+  metadata="url=\"$IDP_METADATA_URL?$SP_REFRESH\" backingFilePath=\"$PEER_DIR/shib/idp-metadata.xml\" minRefreshDelay=\"1\" maxRefreshDelay=\"1\""
+fi
 idp=$(sed -n 's/.*entityID="\([^"]*\)".*/\1/p' "$PEER_DIR/idp-metadata.xml" | head -n 1)
 mkdir -p "$PEER_DIR/shib"
 logger() { # logger NAME: everything of one of the two programs into one file
@@ -55,7 +60,7 @@ cat >"$PEER_DIR/shib/shibboleth2.xml" <<CONF
       <Handler type="Status" Location="/Status" acl="127.0.0.1"/>
     </Sessions>
     <Errors supportContact="root@localhost"/>
-    <MetadataProvider type="XML" validate="true" path="$PEER_DIR/idp-metadata.xml"/>
+    <MetadataProvider type="XML" validate="true" $metadata/>
     <AttributeExtractor type="XML" validate="true" path="$PEER_DIR/shib/attribute-map.xml"/>
     <CredentialResolver type="File" key="$PEER_DIR/keys/sp.key" certificate="$PEER_DIR/keys/sp.crt"/>
   </ApplicationDefaults>

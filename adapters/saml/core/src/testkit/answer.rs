@@ -10,7 +10,7 @@ use fedbridge_contract::keys::Decrypter;
 use super::{NameIdPlan, ScriptError, ScriptedSp, Sign, TestDecrypter};
 use crate::names;
 use crate::seam::{
-    Cbc, DecryptPolicy, Element, Limits, UnverifiedDocument, VerifiedElement, VerifyKey, VerifyPolicy, decrypt,
+    Cbc, DecryptPolicy, Element, Fingerprint, Limits, UnverifiedDocument, VerifyKey, VerifyPolicy, decrypt,
 };
 
 /// A response that was verified, where it was signed.
@@ -24,6 +24,8 @@ pub struct ReceivedAnswer {
     pub status: (String, Option<String>),
     /// What carried a good signature.
     pub signed: Sign,
+    /// The keys of these signatures, the response's before the assertion's.
+    pub signed_by: Vec<Fingerprint>,
     pub encrypted: bool,
     pub assertion: Option<ReceivedAssertion>,
     pub relay_state: Option<String>,
@@ -76,8 +78,8 @@ impl ScriptedSp {
         if !root.is(names::PROTOCOL, "Response") {
             return Err(ScriptError(format!("{} is no Response", root.name())));
         }
-        let response_signed = verified(&document, root, keys)?.is_some();
-        let (assertion, assertion_signed, encrypted) = self.assertion(&document, root, keys)?;
+        let of_response = verified(&document, root, keys)?;
+        let (assertion, of_assertion, encrypted) = self.assertion(&document, root, keys)?;
         let code = root.child(names::PROTOCOL, "Status").and_then(|status| status.child(names::PROTOCOL, "StatusCode"));
         let code = code.ok_or_else(|| ScriptError("the response has no status".into()))?;
         let second = code.child(names::PROTOCOL, "StatusCode");
@@ -88,7 +90,8 @@ impl ScriptedSp {
             destination: owned(root, "Destination"),
             in_response_to: owned(root, "InResponseTo"),
             status: (value(code), second.map(value)),
-            signed: match (response_signed, assertion_signed) {
+            signed_by: of_response.iter().chain(&of_assertion).copied().collect(),
+            signed: match (of_response.is_some(), of_assertion.is_some()) {
                 (true, true) => Sign::Both,
                 (true, false) => Sign::Response,
                 (false, true) => Sign::Assertion,
@@ -101,40 +104,41 @@ impl ScriptedSp {
         })
     }
 
-    /// The assertion, whether it was signed itself, and whether it was encrypted.
+    /// The assertion, who signed it itself, and whether it was encrypted.
     fn assertion(
         &self,
         document: &UnverifiedDocument,
         root: &Element,
         keys: &[VerifyKey],
-    ) -> Result<(Option<ReceivedAssertion>, bool, bool), ScriptError> {
+    ) -> Result<(Option<ReceivedAssertion>, Option<Fingerprint>, bool), ScriptError> {
         if let Some(plain) = root.child(names::ASSERTION, "Assertion") {
-            let signed = verified(document, plain, keys)?.is_some();
+            let signed = verified(document, plain, keys)?;
             return Ok((Some(read_assertion(plain)), signed, false));
         }
         let Some(sealed) = root.child(names::ASSERTION, "EncryptedAssertion") else {
-            return Ok((None, false, false));
+            return Ok((None, None, false));
         };
         let key = self.encryption.as_ref().ok_or_else(|| ScriptError("the sp has no key to decrypt with".into()))?;
         let decrypter = TestDecrypter(Arc::clone(key));
         let keys_of_sp: [&dyn Decrypter; 1] = [&decrypter];
         let policy = DecryptPolicy { cbc: Cbc::Accepted };
         let inner = decrypt(sealed, &keys_of_sp, &policy).map_err(ScriptError::of)?;
-        let signed = verified(&inner, inner.unverified_root(), keys)?.is_some();
+        let signed = verified(&inner, inner.unverified_root(), keys)?;
         Ok((Some(read_assertion(inner.unverified_root())), signed, true))
     }
 }
 
-/// Checks the element's own signature, where there is one.
+/// Checks the element's own signature, where there is one, and gives its key.
 fn verified(
     document: &UnverifiedDocument,
     element: &Element,
     keys: &[VerifyKey],
-) -> Result<Option<VerifiedElement>, ScriptError> {
+) -> Result<Option<Fingerprint>, ScriptError> {
     if element.child(names::DSIG, "Signature").is_none() {
         return Ok(None);
     }
-    document.verify_enveloped(element, keys, &VerifyPolicy::default()).map(Some).map_err(ScriptError::of)
+    let verified = document.verify_enveloped(element, keys, &VerifyPolicy::default()).map_err(ScriptError::of)?;
+    Ok(Some(*verified.signed_by()))
 }
 
 fn read_assertion(assertion: &Element) -> ReceivedAssertion {

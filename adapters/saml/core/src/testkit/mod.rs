@@ -19,6 +19,7 @@ pub mod hostile;
 mod keys;
 mod logout;
 mod plan;
+mod published;
 mod request;
 mod resolve;
 mod sp;
@@ -39,6 +40,7 @@ pub use logout::{LogoutRequestPlan, LogoutResponsePlan, ReceivedLogout};
 pub use plan::{
     AssertionPlan, AttributePlan, AuthnPlan, ConditionsPlan, ConfirmationPlan, NameIdPlan, ResponsePlan, Sign,
 };
+pub use published::PublishedKeys;
 pub use request::ReceivedRequest;
 pub use resolve::ArtifactResolvePlan;
 pub use sp::{AuthnRequestPlan, ContextPlan, NameIdPolicyPlan, ScriptedSp};

@@ -1,0 +1,55 @@
+//! `fedbridge keys rollover`, as an admin types it.
+
+use std::time::{Duration, Instant};
+
+use crate::support::bridge::Setup;
+
+/// The rollover of one kind of key of the tenant.
+#[derive(Clone, Copy)]
+pub struct Conductor<'a> {
+    pub setup: &'a Setup,
+    pub purpose: &'static str,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Said {
+    pub code: i32,
+    pub text: String,
+}
+
+impl Conductor<'_> {
+    pub fn say(&self, word: &str, more: &[&str]) -> Said {
+        let mut arguments = vec!["keys", "rollover", word, "--tenant", "acme", "--purpose", self.purpose];
+        arguments.extend(more);
+        let output = tokio::task::block_in_place(|| self.setup.run(&arguments));
+        let text = [output.stdout, output.stderr].concat();
+        Said { code: output.status.code().unwrap(), text: String::from_utf8(text).unwrap() }
+    }
+
+    pub fn ok(&self, word: &str, more: &[&str]) -> String {
+        let said = self.say(word, more);
+        assert_eq!(said.code, 0, "keys rollover {word}: {}", said.text);
+        said.text
+    }
+
+    /// A switch that must be refused because of this partner.
+    pub fn switch_is_refused_for(&self, partner: &str) {
+        let said = self.say("switch", &[]);
+        assert_eq!(said.code, 2, "{}", said.text);
+        assert!(said.text.contains(partner), "{partner} is not named: {}", said.text);
+    }
+
+    /// Switches as soon as every partner has the key; that somebody fetched it is known a moment later.
+    pub async fn switch(&self) {
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            let said = self.say("switch", &[]);
+            if said.code == 0 {
+                return;
+            }
+            assert!(Instant::now() < until, "{}", said.text);
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+}
