@@ -108,7 +108,7 @@ impl Server {
         let (downstreams, clock) = (hub.downstreams.clone(), Arc::clone(&foundation.clock));
         let documents = Arc::clone(&system) as _;
         background.spawn(gauges::watch(documents, Arc::clone(&snapshots), Arc::clone(&foundation.clock)));
-        background.spawn(radar::watch(snapshots, Arc::clone(&system) as _, downstreams, clock));
+        background.spawn(radar::watch(snapshots, Arc::clone(&system), downstreams, clock));
         background.spawn(Arc::clone(&follower).follow());
         background.spawn(keeper.run());
         background.spawn(rollovers.run());

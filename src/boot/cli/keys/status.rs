@@ -29,6 +29,10 @@ pub struct Args {
     json: bool,
 }
 
+/// Fetches are not authenticated.
+const FETCHED: &str = "\n`fetched our metadata` says only that somebody asked for it at this partner's address. \
+                       If that was you, make sure that the partner has it before the switch.\n";
+
 /// What the command prints.
 pub async fn text(foundation: &Foundation, args: &Args) -> Result<String, CliError> {
     let configuration = foundation.system.load().await?;
@@ -98,7 +102,14 @@ fn render(shown: &Shown<'_>) -> String {
     let rows: Vec<_> = shown.partners.iter().map(row).collect();
     text.push('\n');
     text.push_str(&table(&["PARTNER", "KNOWS", "SINCE", "WHY NOT"], &rows));
+    if shown.partners.iter().any(|(_, standing)| only_fetched(standing)) {
+        text.push_str(FETCHED);
+    }
     text
+}
+
+fn only_fetched(standing: &Standing) -> bool {
+    matches!(standing.knowledge, Knowledge::Knows { how: Sighting::Published, .. })
 }
 
 fn as_json(shown: &Shown<'_>) -> Value {

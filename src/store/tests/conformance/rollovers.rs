@@ -100,7 +100,7 @@ pub async fn rollovers_change_with_the_configuration(database: Database) {
     let raised = system.apply(version, &put).await.unwrap();
     assert!(raised > version);
     assert_eq!(system.rollovers(Some(ours.tenant)).await.unwrap(), [other.clone(), announced.clone()]);
-    assert_eq!(system.rollovers(Some(theirs.tenant)).await.unwrap(), [foreign.clone()]);
+    assert_eq!(system.rollovers(Some(theirs.tenant)).await.unwrap(), std::slice::from_ref(&foreign));
     assert_eq!(system.rollovers(None).await.unwrap().len(), 3);
     let (_, changed, _) = system.load_since(version).await.unwrap();
     assert_eq!(changed.len(), 2, "other nodes hear of it");
