@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::error::Complaint;
 use crate::time::Timestamp;
+use crate::trace::visible;
 
 /// Reads the documents of one kind of partner. Pure: fetching and keeping them is boot's.
 pub trait PartnerDocuments: Send + Sync {
@@ -67,17 +68,20 @@ pub enum DriftEffect {
     Weakens,
 }
 
-/// One line: a sign for the effect, what it is, what it was and what it is now.
+/// One line: a sign for the effect, what it is, what it was and what it is now. Partners write these texts,
+/// and somebody approves what this line shows: so it is one line, and in the order that it has.
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, before, after, effect } = self;
+        let harmless = |text: &Option<String>| text.clone().map(visible);
+        let (what, effect) = (visible(self.what.clone()), self.effect);
+        let (before, after) = (harmless(&self.before), harmless(&self.after));
         let (sign, why) = match effect {
             DriftEffect::Adds => ("+", ""),
             DriftEffect::Removes => ("-", ""),
             DriftEffect::Neutral => ("~", ""),
             DriftEffect::Weakens => ("!", " (needs approval)"),
         };
-        match (before, after) {
+        match (&before, &after) {
             (None, None) => write!(f, "{sign} {what}{why}"),
             (None, Some(after)) => write!(f, "{sign} {what}: {after}{why}"),
             (Some(before), None) => write!(f, "{sign} {what}: {before} is gone{why}"),
@@ -99,6 +103,8 @@ mod tests {
         assert_eq!(drift(None, None, DriftEffect::Adds), "+ signing key 3f");
         assert_eq!(drift(None, Some("b"), DriftEffect::Adds), "+ signing key 3f: b");
         assert_eq!(drift(Some("a"), None, DriftEffect::Removes), "- signing key 3f: a is gone");
+        let forged = drift(None, Some("a\n    ~ nothing\u{9b}2J\u{202e}"), DriftEffect::Adds);
+        assert_eq!(forged, "+ signing key 3f: a\u{fffd}    ~ nothing\u{fffd}2J\u{fffd}");
         assert_eq!(drift(Some("a"), Some("b"), DriftEffect::Weakens), "! signing key 3f: a becomes b (needs approval)");
     }
 }

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::trace::visible;
+
 /// The store could not answer. The cause names no secret.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the store did not answer: {0}")]
@@ -44,8 +46,9 @@ pub struct Complaint {
 }
 
 impl Complaint {
+    /// What a partner wrote may stand in `message`; it is made harmless for terminals and logs.
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into() }
+        Self { path: path.into(), message: visible(message.into()) }
     }
 }
 

@@ -175,18 +175,34 @@ fn clip_all(facts: Vec<(&str, String)>) -> Vec<(String, String)> {
     facts.into_iter().take(MAX_FACTS).map(|(name, value)| (name.to_owned(), clip(value))).collect()
 }
 
-/// Cuts a text at [`MAX_FIELD`] characters and makes control characters visible,
-/// so that a message can't forge lines in a terminal or a log.
+/// Cuts a text at [`MAX_FIELD`] characters and makes visible what would deceive a reader: see [`visible`].
 pub fn clip(text: String) -> String {
-    let printable = |octet: u8| matches!(octet, b' '..=b'~');
-    if text.len() <= MAX_FIELD && (text.bytes().all(printable) || !text.chars().any(char::is_control)) {
-        return text;
+    if text.len() <= MAX_FIELD {
+        return visible(text);
     }
-    let mut out: String = text.chars().take(MAX_FIELD).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if text.chars().count() > MAX_FIELD {
+    let long = text.chars().nth(MAX_FIELD).is_some();
+    let mut out = visible(text.chars().take(MAX_FIELD).collect());
+    if long {
         out.push('…');
     }
     out
+}
+
+/// The whole text, with a sign in the place of each character that would let a message forge lines in a
+/// terminal or a log, or show its text in another order than it has.
+pub fn visible(text: String) -> String {
+    let printable = |octet: u8| matches!(octet, b' '..=b'~');
+    if text.bytes().all(printable) || !text.chars().any(deceives) {
+        return text;
+    }
+    text.chars().map(|c| if deceives(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Control characters (C0 and C1), line and paragraph separators, and what turns the direction of text
+/// (Unicode's Bidi_Control).
+pub fn deceives(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -197,6 +213,12 @@ mod tests {
     fn clips_and_defuses() {
         assert_eq!(clip("a\u{1b}[31m\r\nb".into()), "a\u{fffd}[31m\u{fffd}\u{fffd}b");
         assert_eq!(clip("x".repeat(MAX_FIELD + 1)).chars().count(), MAX_FIELD + 1);
+        assert_eq!(clip("ü".repeat(MAX_FIELD)), "ü".repeat(MAX_FIELD));
+        assert_eq!(visible("x".repeat(MAX_FIELD + 1)).len(), MAX_FIELD + 1);
+        for c in ['\u{9b}', '\u{85}', '\u{2028}', '\u{2029}', '\u{202e}', '\u{2066}', '\u{200f}', '\u{61c}'] {
+            assert_eq!(clip(format!("a{c}b")), "a\u{fffd}b", "{c:?}");
+        }
+        assert_eq!(clip("Zoë “日本” אב".into()), "Zoë “日本” אב", "other languages stay");
     }
 
     #[test]

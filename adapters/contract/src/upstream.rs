@@ -14,7 +14,7 @@ use crate::keys::KeyPurpose;
 use crate::logout::UpstreamLogout;
 use crate::proof::Minter;
 use crate::time::Timestamp;
-use crate::trace::TraceLog;
+use crate::trace::{TraceLog, visible};
 
 /// An opened connection: a struct of optional capabilities. A missing one is `None`.
 #[derive(Default)]
@@ -124,13 +124,14 @@ pub struct Ending {
 }
 
 impl Finding {
+    /// What a partner wrote may stand in `text`; it is made harmless for terminals and logs.
     pub fn new(level: Level, text: impl Into<String>) -> Self {
-        Self { level, text: text.into(), ends: None }
+        Self { level, text: visible(text.into()), ends: None }
     }
 
     #[must_use]
     pub fn ending(mut self, what: impl Into<String>, at: Timestamp) -> Self {
-        self.ends = Some(Ending { what: what.into(), at });
+        self.ends = Some(Ending { what: visible(what.into()), at });
         self
     }
 }
