@@ -12,7 +12,7 @@ use fedbridge_contract::http::{HttpInput, Method, Reply};
 use fedbridge_contract::services::random_text;
 use fedbridge_contract::trace::{Outcome, TraceLog};
 use fedbridge_saml_core::binding::post::PostMessage;
-use fedbridge_saml_core::binding::redirect::RedirectMessage;
+use fedbridge_saml_core::binding::redirect::{self, RedirectMessage};
 use fedbridge_saml_core::binding::{BindingError, Parameter};
 use fedbridge_saml_core::turns::in_turn;
 
@@ -30,6 +30,9 @@ const PARKED: Duration = Duration::from_secs(600);
 /// The longest RelayState. The standard's 80 octets (SAML bindings 3.4.3) are kept by few.
 const MAX_RELAY_STATE: usize = 4096;
 
+/// The largest request in octets, however it came. Signed ones have some 8 KB.
+const MAX_REQUEST: usize = redirect::MAX_INFLATED;
+
 /// The purpose of parked requests among the handles.
 const PURPOSE: &str = "saml.request";
 
@@ -39,7 +42,7 @@ pub(crate) async fn handle(provider: &SamlIdentityProvider, exchange: Exchange<'
     let parked = exchange.input.query_params().into_iter().find(|(name, _)| name == "request");
     match (exchange.input.method, parked) {
         (Method::Post, _) => by_post(provider, exchange).await,
-        (_, Some((_, handle))) => from_handle(exchange, &handle).await,
+        (_, Some((_, handle))) => from_handle(provider, exchange, &handle).await,
         _ => by_redirect(provider, exchange).await,
     }
 }
@@ -94,7 +97,7 @@ async fn by_post(provider: &SamlIdentityProvider, exchange: Exchange<'_>) -> Acc
 }
 
 /// The request was verified when it came; what may have changed since is looked at again.
-async fn from_handle(mut exchange: Exchange<'_>, handle: &str) -> Accepted {
+async fn from_handle(provider: &SamlIdentityProvider, mut exchange: Exchange<'_>, handle: &str) -> Accepted {
     let Exchange { services, tenant, now, .. } = exchange;
     let parked = match services.handles.peek(tenant.id, PURPOSE, handle, now).await {
         Ok(parked) => parked,
@@ -108,6 +111,12 @@ async fn from_handle(mut exchange: Exchange<'_>, handle: &str) -> Accepted {
         return exchange.on_page(&EXPIRED);
     };
     exchange.app = Some(asked.app);
+    // Each login that goes on from here is stored, and the address alone is enough to begin one.
+    let again = provider.visits.may_come(handle, now + PARKED, now);
+    exchange.trace.check("Visits of the parked request", "", "a few", if again { "a few" } else { "many" }, again);
+    if !again {
+        return exchange.on_page(&EXPIRED);
+    }
     let app = tenant.app_by_id(asked.app).cloned();
     let usable = match &app {
         Some(app) => usable(&exchange, app),
@@ -185,6 +194,7 @@ fn bounded(message: Message) -> Result<Message, BindingError> {
     match &message.relay_state {
         _ if message.parameter == Parameter::SamlResponse => Err(BindingError::Misplaced("SAMLResponse")),
         Some(state) if state.len() > MAX_RELAY_STATE => Err(BindingError::TooLarge(state.len())),
+        _ if message.xml.len() > MAX_REQUEST => Err(BindingError::TooLarge(message.xml.len())),
         _ => Ok(message),
     }
 }

@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::acs;
 use crate::settings::SpSettings;
 
+/// The most octets that wait for an answer. Whoever can send a request makes us store this much.
+const MAX_KEPT: usize = 16 * 1024;
+
 /// A login that a service provider asked for, every check passed, or one that begins without a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Asked {
@@ -60,6 +63,11 @@ impl Asked {
     /// It can't be written, which no value of this type causes.
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(self)
+    }
+
+    /// How much would be kept, where that is too much.
+    pub(crate) fn too_large(&self) -> Option<usize> {
+        self.to_bytes().ok().map(|bytes| bytes.len()).filter(|length| *length > MAX_KEPT)
     }
 
     /// Whether the answer may still go there. A login takes a while, and an administrator may have taken

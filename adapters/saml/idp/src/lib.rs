@@ -26,6 +26,7 @@ pub mod settings;
 mod start;
 mod status;
 mod verify;
+mod visits;
 mod wish;
 
 pub use provider::SamlIdentityProvider;

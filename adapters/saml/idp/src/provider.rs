@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 
 use crate::page::Exchange;
 use crate::settings::{self, SpSettings};
+use crate::visits::Visits;
 use crate::{accept, answer, check, logout, metadata, resolve, start};
 
 const GET: &[Method] = &[Method::Get];
@@ -42,11 +43,12 @@ pub struct SamlIdentityProvider {
     pub(crate) services: Services,
     /// Turns of each tenant for requests whose sender is not known yet.
     turns: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
+    pub(crate) visits: Visits,
 }
 
 impl SamlIdentityProvider {
     pub fn new(services: Services) -> Self {
-        Self { services, turns: Mutex::default() }
+        Self { services, turns: Mutex::default(), visits: Visits::default() }
     }
 
     /// Turns for what arrives before anybody knows from whom it is.

@@ -7,8 +7,14 @@ use fedbridge_saml_core::name_id::NameId;
 use fedbridge_saml_core::names;
 use fedbridge_saml_core::seam::Element;
 
-/// The most classes, requesters or entries of a list that are read.
+/// The most classes, or entries of a list, that are read.
 const MOST: usize = 32;
+
+/// The most requesters: each is a provider that stands between.
+const MOST_REQUESTERS: usize = 8;
+
+/// The longest name or value, in octets: what an entity ID may have (SAML core 8.3.6).
+const LONGEST: usize = 1024;
 
 /// An AuthnRequest as an element says it. Whether anybody vouches for the element is not known here.
 #[derive(Debug)]
@@ -97,8 +103,9 @@ impl<'a> AuthnRequest<'a> {
             return Err(GrammarError(format!("the message is {}, not AuthnRequest", element.name())));
         }
         only_attributes(element, ATTRIBUTES)?;
+        short_attributes(element)?;
         let mut children = Children::of(element)?;
-        let issuer = issuer(children.required(names::ASSERTION, "Issuer")?)?;
+        let issuer = short("Issuer", issuer(children.required(names::ASSERTION, "Issuer")?)?)?;
         let has_signature = children.optional(names::DSIG, "Signature").is_some();
         if let Some(extensions) = children.optional(names::PROTOCOL, "Extensions") {
             only_foreign(extensions)?;
@@ -141,7 +148,9 @@ fn subject(element: &Element) -> Result<Subject<'_>, GrammarError> {
     let Some(name) = children.optional(names::ASSERTION, "NameID") else {
         return Ok(Subject::Unsupported);
     };
+    short_attributes(name)?;
     let name = NameId::read(name)?;
+    short("NameID", name.value)?;
     match children.any() {
         None => Ok(Subject::Named(name)),
         Some(_) => Ok(Subject::Unsupported),
@@ -164,6 +173,7 @@ fn no_signatures(element: &Element) -> Result<(), GrammarError> {
 
 fn name_id_policy(element: &Element) -> Result<NameIdPolicy<'_>, GrammarError> {
     only_attributes(element, &["Format", "SPNameQualifier", "AllowCreate"])?;
+    short_attributes(element)?;
     Children::of(element)?.end()?;
     Ok(NameIdPolicy {
         format: element.attribute("Format"),
@@ -188,7 +198,7 @@ fn context(element: &Element) -> Result<RequestedContext<'_>, GrammarError> {
     if classes.is_empty() == declarations.is_empty() {
         return Err(GrammarError("RequestedAuthnContext must hold classes or declarations".into()));
     }
-    let classes = few(classes, "AuthnContextClassRef")?;
+    let classes = few(classes, MOST, "AuthnContextClassRef")?;
     Ok(RequestedContext { comparison, classes })
 }
 
@@ -208,7 +218,7 @@ fn scoping(element: &Element) -> Result<Scoping<'_>, GrammarError> {
     }
     let requesters = children.many(names::PROTOCOL, "RequesterID");
     children.end()?;
-    Ok(Scoping { proxy_count, requesters: few(requesters, "RequesterID")? })
+    Ok(Scoping { proxy_count, requesters: few(requesters, MOST_REQUESTERS, "RequesterID")? })
 }
 
 fn only_known(list: &Element) -> Result<(), GrammarError> {
@@ -220,9 +230,21 @@ fn only_known(list: &Element) -> Result<(), GrammarError> {
     children.end()
 }
 
-fn few<'a>(elements: Vec<&'a Element>, name: &str) -> Result<Vec<&'a str>, GrammarError> {
-    if elements.len() > MOST {
-        return Err(GrammarError(format!("there are more than {MOST} times {name}")));
+fn few<'a>(elements: Vec<&'a Element>, most: usize, name: &str) -> Result<Vec<&'a str>, GrammarError> {
+    if elements.len() > most {
+        return Err(GrammarError(format!("there are more than {most} times {name}")));
     }
-    elements.into_iter().map(value).collect()
+    elements.into_iter().map(|element| short(name, value(element)?)).collect()
+}
+
+/// What is kept until the answer must be small: anybody can send a request that nobody signed.
+fn short<'a>(name: &str, text: &'a str) -> Result<&'a str, GrammarError> {
+    if text.len() > LONGEST {
+        return Err(GrammarError(format!("{name} has {} octets, more than {LONGEST}", text.len())));
+    }
+    Ok(text)
+}
+
+fn short_attributes(element: &Element) -> Result<(), GrammarError> {
+    element.attributes().iter().try_for_each(|attribute| short(&attribute.name, &attribute.value).map(drop))
 }

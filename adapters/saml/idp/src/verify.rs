@@ -205,7 +205,14 @@ impl Work {
         match wishes(&request, settings) {
             Ok(wishes) => {
                 (asked.classes, asked.name, asked.proxy_count) = (wishes.classes, wishes.name, wishes.proxy_count);
-                Ok(asked)
+                match asked.too_large() {
+                    None => Ok(asked),
+                    Some(length) => {
+                        let actual = format!("{length} octets");
+                        trace.check("What is kept of the request", "", "at most 16 KiB", actual, false);
+                        Err(Stop::Page(bad()))
+                    }
+                }
             }
             Err(status) => Err(Stop::Status(Box::new(asked), status)),
         }

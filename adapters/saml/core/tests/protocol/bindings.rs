@@ -145,7 +145,7 @@ fn inflating_stops_at_the_limit_and_at_the_end() {
     assert_eq!(read(&bomb), Err(BindingError::InflatesTooFar));
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     // What is random does not shrink, and needs no growing room either.
-    let noise: Vec<u8> = (0..100_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let noise: Vec<u8> = (0..60_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     assert_eq!(read(&deflated(&noise)).unwrap().xml, noise);
     let good = deflated(b"<a>some text</a>");
     assert_eq!(read(&good[..good.len() - 1]), Err(BindingError::NotDeflate), "cut");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fedbridge_contract::downstream::Accepted;
-use fedbridge_contract::http::{HttpInput, ReplyKind};
+use fedbridge_contract::http::{HttpInput, Reply, ReplyKind};
 use fedbridge_saml_core::testkit::{KeyKind, TestKey};
 use serde_json::json;
 
@@ -389,6 +389,7 @@ fn bindings_carry_one_request_and_nothing_else() {
     let text = String::from_utf8(form.body.to_vec()).unwrap();
     let encoded: String = url::form_urlencoded::byte_serialize(STANDARD.encode(&Ask::new().xml).as_bytes()).collect();
     let long = "x".repeat(4097);
+    let large = Ask::having(&format!("<samlp:Extensions>{}</samlp:Extensions>", " ".repeat(64 * 1024)));
     let wrong = [
         ("nothing", query(String::new()), 400),
         ("a response", query(good.query.replacen("SAMLRequest", "SAMLResponse", 1)), 400),
@@ -405,6 +406,8 @@ fn bindings_carry_one_request_and_nothing_else() {
         ("posted with a query", HttpInput { query: good.query.clone(), ..form.clone() }, 400),
         ("posted with a long RelayState", body(format!("SAMLRequest={encoded}&RelayState={long}")), 413),
         ("too large", post(format!("SAMLRequest={}", "A".repeat(513 * 1024))), 413),
+        ("posted with much inside", large.by_post(), 413),
+        ("with much inside", large.by_redirect(), 413),
     ];
     for (what, input, expected) in wrong {
         let (status, cause) = world.refused_on_page(&input);
@@ -426,6 +429,65 @@ fn a_bomb_is_refused_before_it_is_large() {
     let (status, _) = world.refused_on_page(&input);
     assert_eq!(status, 413);
     assert!(before.elapsed() < Duration::from_millis(500), "{:?}", before.elapsed());
+}
+
+// ---- what is kept stays small ----
+
+/// Anybody can send a request that nobody signed, and each that is accepted is stored.
+#[test]
+fn a_small_message_makes_no_large_row() {
+    let world = World::new();
+    let text = |length: usize| "a".repeat(length);
+    let requesters = |number: usize, length: usize| {
+        let all = format!("<samlp:RequesterID>{}</samlp:RequesterID>", text(length)).repeat(number);
+        Ask::having(&format!("<samlp:Scoping>{all}</samlp:Scoping>"))
+    };
+    let classes = |number: usize, length: usize| {
+        let all: String = (0..number)
+            .map(|at| format!("<saml:AuthnContextClassRef>{at:02}{}</saml:AuthnContextClassRef>", text(length - 2)))
+            .collect();
+        Ask::having(&format!("<samlp:RequestedAuthnContext>{all}</samlp:RequestedAuthnContext>"))
+    };
+    let policy = |name: &str| Ask::having(&format!("<samlp:NameIDPolicy {name}=\"{}\"/>", text(1025)));
+    let attribute = |name: &str| Ask::new().replaced(" ID=", &format!(" {name}=\"{}\" ID=", text(1025)));
+    let subject = |length: usize| {
+        Ask::having(&format!("<saml:Subject><saml:NameID>{}</saml:NameID></saml:Subject>", text(length)))
+    };
+    for (ask, says) in [
+        (requesters(9, 8), "more than 8 times RequesterID"),
+        (requesters(1, 1025), "RequesterID has 1025 octets"),
+        (classes(1, 1025), "AuthnContextClassRef has 1025 octets"),
+        (classes(32, 1024), "What is kept of the request"),
+        (subject(1025), "NameID has 1025 octets"),
+        (policy("Format"), "Format has 1025 octets"),
+        (policy("SPNameQualifier"), "SPNameQualifier has 1025 octets"),
+        (attribute("ProviderName"), "ProviderName has 1025 octets"),
+        (attribute("ProtocolBinding"), "ProtocolBinding has 1025 octets"),
+        (Ask::new().replaced(SP, &text(1025)), "Issuer has 1025 octets"),
+    ] {
+        for input in [ask.by_redirect(), ask.by_post()] {
+            let (status, cause) = world.refused_on_page(&input);
+            assert!(status == 400 && cause.contains(says), "{says}: {cause}");
+        }
+    }
+    for ask in [requesters(8, 1024), classes(8, 1024), subject(1024)] {
+        let login = world.login(&ask.by_redirect());
+        assert!(login.continuation.len() <= 16 * 1024, "{}", login.continuation.len());
+    }
+}
+
+#[test]
+fn a_parked_request_begins_a_few_logins() {
+    let world = World::new();
+    let parked = || match world.accept(&Ask::new().by_post()).0 {
+        Accepted::Reply(Reply { kind: ReplyKind::Redirect(location), .. }) => get_address(&location),
+        _ => panic!("not parked"),
+    };
+    let (first, second) = (parked(), parked());
+    (0..16).for_each(|_| drop(world.login(&first)));
+    let (status, cause) = world.refused_on_page(&first);
+    assert!(status == 400 && cause.starts_with("Visits of the parked request"), "{cause}");
+    world.login(&second);
 }
 
 // ---- what is disabled or over ----
