@@ -1,4 +1,5 @@
-//! One request of a browser, and the page that it ends on when the app can't be told.
+//! One request of a browser or an app's server, and the page that a browser ends on when the app can't be
+//! told.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use fedbridge_contract::ids::{AppId, TraceId};
 use fedbridge_contract::page::{ErrorPage, Page};
 use fedbridge_contract::services::{Services, TraceEvent};
 use fedbridge_contract::time::Timestamp;
-use fedbridge_contract::trace::{Outcome, Step, TraceLog, clip};
+use fedbridge_contract::trace::{Outcome, TraceLog, clip};
 
 /// What a handler works with, and what it found out for the record.
 pub(crate) struct Exchange<'a> {
@@ -78,10 +79,9 @@ impl Exchange<'_> {
         self.keep(outcome, cause);
     }
 
-    /// Records how it ended.
+    /// Records how it ended. Whoever keeps the record adds that as its last step.
     pub(crate) fn keep(self, outcome: Outcome, cause: String) {
         let cause = clip(cause);
-        self.trace.push(Step::Result { at: self.now, outcome, cause: cause.clone() });
         let app = self.app.and_then(|id| self.tenant.app_by_id(id)).map(|app| app.name.clone());
         self.services.traces.record(TraceEvent {
             tenant: self.tenant.id,

@@ -116,15 +116,12 @@ async fn answer(exchange: &mut Exchange<'_>, asker: Asker) -> Result<(Reply, boo
     let signed = in_turn(Arc::clone(&asker.settings.turns), move || {
         sign_message(&xml, &id, &keys).map(|octets| soap::reply(&String::from_utf8_lossy(&octets)))
     });
-    let failed = |trace: &mut TraceLog, why: String| {
-        trace.decide("sign the answer", why, false);
+    let reply =
+        signed.await.map_err(|error| error.to_string()).and_then(|made| made.map_err(|error| error.to_string()));
+    let reply = reply.map_err(|why| {
+        exchange.trace.decide("sign the answer", why, false);
         OURS
-    };
-    let reply = match signed.await {
-        Ok(Ok(reply)) => reply,
-        Ok(Err(error)) => return Err(failed(exchange.trace, error.to_string())),
-        Err(error) => return Err(failed(exchange.trace, error.to_string())),
-    };
+    })?;
     let content = if there { "the response" } else { "nothing" };
     let mut facts = vec![("in_response_to", asker.id), ("content", content.to_owned())];
     facts.extend(login.map(|login| ("login", login.to_string())));
