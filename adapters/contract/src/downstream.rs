@@ -233,6 +233,8 @@ pub struct Refusal {
     pub kind: RefusalKind,
     /// One plain sentence that the app may show.
     pub public: String,
+    /// What went wrong inside, for the trace alone.
+    pub cause: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -254,6 +256,12 @@ pub enum RefusalKind {
 
 impl Refusal {
     pub fn new(kind: RefusalKind, public: impl Into<String>) -> Self {
-        Self { kind, public: public.into() }
+        Self { kind, public: public.into(), cause: None }
+    }
+
+    /// With what went wrong inside.
+    #[must_use]
+    pub fn because(self, cause: impl Into<String>) -> Self {
+        Self { cause: Some(cause.into()), ..self }
     }
 }

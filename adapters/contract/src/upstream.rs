@@ -139,6 +139,8 @@ impl Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     Fine,
+    /// Nothing is wrong, and a setting may do better.
+    Advice,
     Warning,
     Problem,
 }

@@ -8,6 +8,7 @@ use fedbridge_contract::keys::{KeyRing, KeyState};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::{Finding, Level, SelfCheck, UnsolicitedMode, UnsolicitedPolicy};
 
+use crate::advice;
 use crate::sp::{ServiceProvider, SharedProvider};
 use fedbridge_saml_core::metadata::TrustedKey;
 
@@ -31,19 +32,20 @@ fn findings(sp: &ServiceProvider, keys: &KeyRing, now: Timestamp) -> Vec<Finding
     // Dates of the certificates are looked at afresh here; the rest of the import's findings stays.
     found.extend(sp.idp.findings.iter().filter(|finding| !finding.text.contains(" expired on ")).cloned());
     found.extend(sp.idp.signing.iter().map(|key| match sp.settings.distrusts(key) {
-        true => warning(format!("signing certificate {} is in distrusted_keys: what it signs is refused", key.label)),
+        true => warning(format!("signing certificate {} is in distrusted_keys: what it signs is refused", key.name())),
         false => certificate(key, now),
     }));
     found.extend(sp.settings.unsolicited.as_ref().map(unsolicited));
     found.extend(sp.idp.valid_until.map(|until| validity(until, now)));
     found.extend(sp.settings.allow_sha1_until.map(|until| sha1(until, now)));
     found.extend(own_keys(sp, keys));
+    found.extend(advice::findings(sp));
     found
 }
 
 /// Expiry changes nothing for trust (MetaIOP), but it tells when the provider will probably roll over.
 fn certificate(key: &TrustedKey, now: Timestamp) -> Finding {
-    let label = &key.label;
+    let label = key.name();
     let finding = match (key.not_before, key.not_after) {
         (_, Some(end)) if now >= end => warning(format!(
             "signing certificate {label} expired on {}; it is still used, as SAML metadata asks",

@@ -3,6 +3,7 @@
 //! Start with [`factory`] (settings become an adapter) and [`sp`] (one login from
 //! the request to the identity). Received XML is read by `fedbridge-saml-core` alone.
 
+mod advice;
 pub mod check;
 mod documents;
 pub mod factory;

@@ -103,6 +103,7 @@ fn render(survey: &Survey, now: Timestamp, paint: Paint) -> String {
     let line = |(name, finding): &(String, Finding)| {
         let mark = match finding.level {
             Level::Fine => paint.green("✓"),
+            Level::Advice => paint.dim("·"),
             Level::Warning => paint.yellow("!"),
             Level::Problem => paint.red("✗"),
         };
@@ -129,6 +130,7 @@ fn row(expiry: &Expiry, now: Timestamp) -> Vec<String> {
 fn as_json(survey: &Survey) -> Result<String, CliError> {
     let level = |level| match level {
         Level::Fine => "fine",
+        Level::Advice => "advice",
         Level::Warning => "warning",
         Level::Problem => "problem",
     };

@@ -3,8 +3,8 @@
 //! [`seam`] is the one place that touches libxml2 and xmlsec: nothing else in the
 //! product reads received XML. [`binding`] takes messages out of requests, [`trust`]
 //! says who vouches for them, [`grammar`] takes their trees apart, [`writer`] and
-//! [`signing`] make what goes out, [`metadata`] reads what partners publish. The
-//! roles are crates of their own: `fedbridge-saml` and `fedbridge-saml-idp`.
+//! [`signing`] make what goes out, [`metadata`] reads what partners publish, [`vendor`]
+//! knows the products behind it. The roles are crates of their own: `fedbridge-saml` and `fedbridge-saml-idp`.
 
 pub mod binding;
 pub mod grammar;
@@ -21,6 +21,7 @@ pub mod signing;
 pub mod testkit;
 pub mod trust;
 pub mod turns;
+pub mod vendor;
 pub mod writer;
 
 use seam::SeamError;

@@ -67,7 +67,7 @@ impl OwnedNameId {
     /// peers do the same with other formats).
     pub fn key(&self, idp: &str, sp: &str) -> String {
         let format = match self.format.as_deref() {
-            None | Some(names::FORMAT_UNSPECIFIED_20) => names::FORMAT_UNSPECIFIED,
+            None | Some(names::FORMAT_UNSPECIFIED_20 | names::FORMAT_UNSPECIFIED_10) => names::FORMAT_UNSPECIFIED,
             Some(format) => format,
         };
         let qualifier = self.name_qualifier.as_deref().filter(|&qualifier| qualifier != idp);
@@ -112,6 +112,7 @@ mod tests {
         for same in [
             with(Some(names::FORMAT_UNSPECIFIED), None, None),
             with(Some(names::FORMAT_UNSPECIFIED_20), None, None),
+            with(Some(names::FORMAT_UNSPECIFIED_10), None, None),
             with(None, Some(IDP), None),
             with(None, Some(IDP), Some(SP)),
         ] {

@@ -30,6 +30,9 @@ pub const FORMAT_ENCRYPTED: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:en
 /// Never defined, and sent by some all the same: means [`FORMAT_UNSPECIFIED`].
 pub const FORMAT_UNSPECIFIED_20: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:unspecified";
 
+/// As little defined, and sent by JumpCloud and others.
+pub const FORMAT_UNSPECIFIED_10: &str = "urn:oasis:names:tc:SAML:1.0:nameid-format:unspecified";
+
 /// SAML core 8.2: formats of attribute names.
 pub const ATTRNAME_UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified";
 pub const ATTRNAME_URI: &str = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri";

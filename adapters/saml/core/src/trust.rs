@@ -19,6 +19,18 @@ pub struct TrustedKey {
     pub not_after: Option<Timestamp>,
 }
 
+impl TrustedKey {
+    /// The label with the beginning of the fingerprint: several certificates may have one subject.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.label, beginning(self.key.fingerprint().as_bytes()))
+    }
+}
+
+/// The first eight octets in hexadecimal, enough to tell a partner's keys apart.
+pub(crate) fn beginning(fingerprint: &[u8]) -> String {
+    fingerprint.iter().take(8).map(|octet| format!("{octet:02x}")).collect()
+}
+
 /// The other side's keys and what is accepted of their signatures. Without a key every signature is
 /// refused.
 #[derive(Clone)]

@@ -34,8 +34,10 @@ pub(crate) async fn finish(services: &Services, finish: &Finish<'_>, _permit: &P
     let broken = || Refusal::new(RefusalKind::ServerError, "Something went wrong here. Please start again at the app.");
     let asked = Asked::from_bytes(finish.continuation).filter(|asked| asked.app == finish.app.id).ok_or_else(broken)?;
     let ours = |public: &str| Refusal::new(RefusalKind::ServerError, public);
-    let settings = SpSettings::of(finish.app, finish.now)
-        .map_err(|_| ours("The app's settings can't be read here. Please tell an administrator."))?;
+    let settings = SpSettings::of(finish.app, finish.now).map_err(|complaints| {
+        let cause = complaints.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        ours("The app's settings can't be read here. Please tell an administrator.").because(cause)
+    })?;
     if settings.expired(finish.now) || !asked.is_registered(&settings) {
         return Err(ours("The app's registration was changed during the login. Please start again at the app."));
     }
@@ -71,7 +73,9 @@ pub(crate) async fn finish(services: &Services, finish: &Finish<'_>, _permit: &P
         attributes: attributes(&settings.attributes, &identity.claims),
     };
     let content = Content::Assertion(Box::new(parts));
-    let unsigned = |_| ours("The answer to the app could not be signed here. Please tell an administrator.");
+    let unsigned = |cause: String| {
+        ours("The answer to the app could not be signed here. Please tell an administrator.").because(cause)
+    };
     let answering = Answering { services, tenant: finish.tenant, trace: identity.trace };
     let reply = made(&answering, &asked, settings, frame, content).await.map_err(unsigned)?;
     Ok(Finished { reply, grant: None, participant, name_id: new_name })

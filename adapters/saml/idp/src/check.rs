@@ -37,20 +37,21 @@ pub(crate) fn findings(tenant: &Tenant, app: &App, now: Timestamp) -> Vec<Findin
         let consequence = "logins are refused from then on";
         found.push(dated("the metadata", "metadata", consequence, until, now, Level::Problem));
     }
-    let signing = sp.signing.iter().filter_map(|key| Some((&key.label, key.not_after?)));
-    let encryption = sp.encryption.iter().filter_map(|key| Some((&key.label, key.not_after?)));
+    let signing = sp.signing.iter().filter_map(|key| Some((key.name(), key.not_after?)));
+    let encryption = sp.encryption.iter().filter_map(|key| Some((key.name(), key.not_after?)));
     for (label, end) in signing {
         let consequence = "it is still used, as SAML metadata asks; expect the app to change it";
-        found.push(dated("signing certificate", label, consequence, end, now, Level::Warning));
+        found.push(dated("signing certificate", &label, consequence, end, now, Level::Warning));
     }
     for (label, end) in encryption {
         let consequence = "it is still used, as SAML metadata asks; expect the app to change it";
-        found.push(dated("encryption certificate", label, consequence, end, now, Level::Warning));
+        found.push(dated("encryption certificate", &label, consequence, end, now, Level::Warning));
     }
     if let Some(until) = settings.trust.as_ref().and_then(|trust| trust.sha1_until) {
         let text = format!("SHA-1 signatures of it are accepted until {}; they can be forged", until.rfc3339());
         found.push(Finding::new(Level::Warning, text));
     }
+    found.extend(missing(&settings));
     let cbc = |how: &Encryption| matches!(how.content, ContentMethod::Aes128Cbc | ContentMethod::Aes256Cbc);
     if settings.encryption.as_ref().is_some_and(cbc) {
         let text = "assertions are encrypted with AES-CBC, which does not protect what it encrypts from changes";
@@ -60,6 +61,17 @@ pub(crate) fn findings(tenant: &Tenant, app: &App, now: Timestamp) -> Vec<Findin
         found.push(Finding::new(Level::Problem, "the tenant has no active SAML signing key: nobody can log in"));
     }
     found
+}
+
+/// Attributes that the app says it can't do without, and that it does not get. What goes out is for whoever
+/// configures it to say, so this is advice.
+fn missing(settings: &SpSettings) -> impl Iterator<Item = Finding> {
+    let sent = |name: &str| settings.attributes.iter().any(|rule| rule.name == name);
+    settings.sp.required_attributes().filter(move |wanted| !sent(&wanted.name)).map(|wanted| {
+        let known_as = wanted.friendly_name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+        let text = format!("its metadata requires the attribute {}{known_as}, and `attributes` has none", wanted.name);
+        Finding::new(Level::Advice, text)
+    })
 }
 
 fn dated(what: &str, label: &str, consequence: &str, end: Timestamp, now: Timestamp, worst: Level) -> Finding {

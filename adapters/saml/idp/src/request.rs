@@ -32,6 +32,8 @@ pub(crate) struct AuthnRequest<'a> {
     pub(crate) force_authn: bool,
     pub(crate) is_passive: bool,
     pub(crate) acs: RequestedAcs<'a>,
+    /// Which of the app's lists of wanted attributes it means (SAML core 3.4.1).
+    pub(crate) attribute_service: Option<u16>,
 }
 
 /// Who the person must be.
@@ -137,8 +139,15 @@ impl<'a> AuthnRequest<'a> {
                 index: element.attribute("AssertionConsumerServiceIndex"),
                 binding: element.attribute("ProtocolBinding"),
             },
+            attribute_service: element.attribute("AttributeConsumingServiceIndex").map(small_number).transpose()?,
         })
     }
+}
+
+/// An xs:unsignedShort.
+fn small_number(text: &str) -> Result<u16, GrammarError> {
+    let number = text.trim().parse();
+    number.map_err(|_| GrammarError("AttributeConsumingServiceIndex is not a number from 0 to 65535".into()))
 }
 
 fn subject(element: &Element) -> Result<Subject<'_>, GrammarError> {

@@ -30,7 +30,8 @@ pub(crate) const METADATA: &str = "sp_metadata";
 /// How long an assertion may be used; also the most that can be set (saml2int).
 const ASSERTION_LIFETIME: Duration = Duration::from_secs(300);
 
-const KEYS: &[&str] = &[
+/// The name of every setting.
+pub const KEYS: &[&str] = &[
     METADATA,
     "entity_id",
     "name_id",

@@ -202,6 +202,9 @@ impl Work {
             used_until: self.now + REMEMBERED,
             once: Some(once(request.issuer, request.id)),
         };
+        if let Some(index) = request.attribute_service {
+            trace.decide("Attributes asked for", asked_for(index, settings), true);
+        }
         match wishes(&request, settings) {
             Ok(wishes) => {
                 (asked.classes, asked.name, asked.proxy_count) = (wishes.classes, wishes.name, wishes.proxy_count);
@@ -224,6 +227,20 @@ impl Work {
         let fresh = parse_instant(text).is_some_and(|at| at <= self.now + SKEW && self.now <= at + OLDEST + SKEW);
         require(trace, name, expected, text, fresh, EXPIRED)
     }
+}
+
+/// What a list of the metadata asks for. The setting alone says what goes out: a provider may, and need not,
+/// follow the app's wish (SAML core 3.4.1).
+fn asked_for(index: u16, settings: &SpSettings) -> String {
+    let Some(service) = settings.sp.requested_attributes.iter().find(|service| service.index == index) else {
+        return format!("list {index}, which the app's metadata does not have");
+    };
+    let sent = |name: &str| settings.attributes.iter().any(|rule| rule.name == name);
+    let names = service.attributes.iter().map(|wanted| match sent(&wanted.name) {
+        true => wanted.name.clone(),
+        false => format!("{} (not in `attributes`)", wanted.name),
+    });
+    format!("list {index}: {}", names.collect::<Vec<_>>().join(", "))
 }
 
 /// The app that a message names, with its settings; or the error, with the app where there is one.

@@ -1,5 +1,7 @@
 //! Answers that the browser brings by reference.
 
+use std::sync::OnceLock;
+
 use fedbridge_contract::http::{HttpInput, Method};
 use fedbridge_contract::services::{EgressError, Fetched};
 use fedbridge_contract::upstream::LoginOutcome;
@@ -20,13 +22,16 @@ const TAKES: &str = "https://bridge.example/t/acme/connections/okta/saml/artifac
 /// A world whose provider resolves artifacts.
 pub fn world(mut settings: Value) -> World {
     let provider = ScriptedIdp::new(IDP, "https://idp.example/sso");
+    settings["idp_metadata"] = json!({ "xml": resolving(&provider) });
+    World::of(provider, settings).unwrap()
+}
+
+fn resolving(provider: &ScriptedIdp) -> String {
     let service = format!(
         "<md:ArtifactResolutionService index=\"3\" Binding=\"{}\" Location=\"{RESOLVER}\"/><md:SingleSignOnService",
         names::BINDING_SOAP
     );
-    let metadata = provider.metadata().replacen("<md:SingleSignOnService", &service, 1);
-    settings["idp_metadata"] = json!({ "xml": metadata });
-    World::of(provider, settings).unwrap()
+    provider.metadata().replacen("<md:SingleSignOnService", &service, 1)
 }
 
 fn asking() -> World {
@@ -275,4 +280,27 @@ fn a_provider_without_the_service_can_not_be_asked_so() {
     let xml = World::new().idp.metadata();
     let document = UnverifiedDocument::parse(xml.as_bytes(), Limits::metadata()).unwrap();
     assert!(document.unverified_root().descendants().all(|element| element.name() != "ArtifactResolutionService"));
+}
+
+/// The provider signs with a key that is not known yet, and gives an artifact out once: what came is
+/// checked again under the metadata that was fetched meanwhile.
+#[test]
+fn an_unknown_key_behind_an_artifact_costs_no_login() {
+    let before = asking();
+    let pending = before.begin();
+    let new = TestKey::make(KeyKind::Rsa(2048)).unwrap();
+    let idp = ScriptedIdp::with_key(IDP, "https://idp.example/sso", new.clone());
+    let plan = before.plan(&pending).build(&idp).unwrap();
+    Script { message: Some(plan), signed_by: Some(new.clone()), ..Script::default() }.run(&before);
+    let fetched = OnceLock::new();
+    let (outcome, trace) = before.complete_with(&pending, &brought(&artifact()), &fetched, NOW);
+    assert!(matches!(outcome, LoginOutcome::KeyUnknown(_)), "{:?}", trace.cause());
+    let sent = before.wire.sent.lock().unwrap().len();
+
+    let metadata = json!({ "xml": resolving(&idp) });
+    let after = before.renewed(idp, json!({ "response_binding": "artifact", "idp_metadata": metadata }));
+    let (outcome, trace) = after.complete_with(&pending, &brought(&artifact()), &fetched, NOW);
+    let LoginOutcome::Authenticated(identity) = outcome else { panic!("{:?}", trace.cause()) };
+    assert_eq!(identity.once.iter().filter(|once| once.purpose == "saml.artifact").count(), 1);
+    assert_eq!((sent, after.wire.sent.lock().unwrap().len()), (1, 0), "it was fetched once");
 }

@@ -156,7 +156,7 @@ fn satisfies_the_oasis_schema() {
     schema::refuses("saml-schema-metadata-2.0.xsd", &broken);
 }
 
-fn findings(world: &World, now: fedbridge_contract::time::Timestamp) -> Vec<(Level, String)> {
+pub fn findings(world: &World, now: fedbridge_contract::time::Timestamp) -> Vec<(Level, String)> {
     let check = world.adapter.check.as_ref().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let found = runtime.block_on(check.run(&world.tenant, now));

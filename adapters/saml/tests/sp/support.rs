@@ -76,10 +76,18 @@ impl World {
         Self::of(ScriptedIdp::new(IDP, "https://idp.example/sso"), settings).unwrap()
     }
 
-    pub fn of(idp: ScriptedIdp, mut settings: Value) -> Result<Self, Vec<Complaint>> {
+    pub fn of(idp: ScriptedIdp, settings: Value) -> Result<Self, Vec<Complaint>> {
+        Self::opened(ConnectionId::random(&Random), idp, settings)
+    }
+
+    /// The same connection, opened anew.
+    pub fn renewed(&self, idp: ScriptedIdp, settings: Value) -> Self {
+        Self::opened(self.connection, idp, settings).unwrap()
+    }
+
+    fn opened(connection: ConnectionId, idp: ScriptedIdp, mut settings: Value) -> Result<Self, Vec<Complaint>> {
         let object = settings.as_object_mut().unwrap();
         object.entry("idp_metadata").or_insert_with(|| json!({ "xml": idp.metadata() }));
-        let connection = ConnectionId::random(&Random);
         let (wire, seen) = (Arc::new(Wire::default()), Arc::new(Seen::default()));
         let services = Services { egress: Arc::clone(&wire) as _, sightings: Arc::clone(&seen) as _, ..services() };
         let adapter = open(connection, &settings, &services)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fedbridge_contract::trace::TraceLog;
-use fedbridge_contract::upstream::Challenge;
+use fedbridge_contract::upstream::{Challenge, Level};
 use fedbridge_saml::testkit::{
     Encryption, ScriptedIdp, TestKey, Way, encrypted_assertion, post_fields, redirect_query, sign_message,
 };
@@ -226,6 +226,45 @@ fn onelogin() {
 #[test]
 fn jumpcloud() {
     logs_in("jumpcloud");
+}
+
+/// What `check` says of the product, and which settings it names: under those of the profile none is left.
+fn is_known(name: &str) {
+    let vendor = Vendor::of(name);
+    let advice = |settings: Value| {
+        let mut idp = ScriptedIdp::new(vendor.text("entity_id"), "unused");
+        idp.key = vendor.key.clone();
+        let mut settings = settings;
+        settings["idp_metadata"] = serde_json::json!({ "xml": vendor.metadata() });
+        let world = World::of(idp, settings).unwrap();
+        let found = crate::publishing::findings(&world, NOW);
+        let advice = found.into_iter().filter(|(level, _)| *level == Level::Advice);
+        advice.map(|(_, text)| text).collect::<Vec<_>>()
+    };
+    let product = vendor.text("name");
+    let notes: Vec<_> = vendor.texts("notes").into_iter().map(|note| format!("{product}: {note}")).collect();
+    assert_eq!(advice(vendor.profile["settings"].clone()), notes, "{name}");
+    let without = advice(serde_json::json!({}));
+    assert_eq!(without[..notes.len()], notes, "{name}");
+    // Each further line names a setting of the profile.
+    for line in &without[notes.len()..] {
+        let named = |setting: &&String| line.contains(&format!("`{setting}: "));
+        assert!(vendor.profile["settings"].as_object().unwrap().keys().any(|key| named(&key)), "{name}: {line}");
+    }
+    let expected = match name {
+        "entra" | "shibboleth" => 1,
+        _ => 0,
+    };
+    assert_eq!(without.len(), notes.len() + expected, "{name}: {without:?}");
+}
+
+#[test]
+fn check_knows_each_product_by_its_metadata() {
+    let names = ["okta", "entra", "adfs", "google", "keycloak", "pingfederate", "shibboleth", "onelogin", "jumpcloud"];
+    names.into_iter().for_each(is_known);
+    let nobody = World::new();
+    let found = crate::publishing::findings(&nobody, NOW);
+    assert!(found.iter().all(|(level, _)| *level != Level::Advice), "{found:?}");
 }
 
 /// A vendor without logout messages has no logout in its profile either.

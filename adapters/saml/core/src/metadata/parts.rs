@@ -13,7 +13,7 @@ use url::{Host, Url};
 
 use crate::names;
 use crate::seam::VerifyKey;
-use crate::trust::TrustedKey;
+use crate::trust::{TrustedKey, beginning};
 
 /// A key that the partner decrypts with: RSA.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,13 @@ pub struct EncryptionKey {
     /// The certificate's common name, for people.
     pub label: String,
     pub not_after: Option<Timestamp>,
+}
+
+impl EncryptionKey {
+    /// As [`TrustedKey::name`].
+    pub fn name(&self) -> String {
+        format!("{} {}", self.label, beginning(&openssl::sha::sha256(&self.certificate)))
+    }
 }
 
 /// How a message of logout goes out (SAML bindings 3.2, 3.4 and 3.5).

@@ -99,8 +99,33 @@ fn service_provider(writer: &mut XmlWriter, role: &Element) -> Result<(), Gramma
         writer.open("AssertionConsumerService").attr("Binding", "").attr("Location", "");
         writer.attr("index", &NO_INDEX.to_string()).close();
     }
+    for service in named(role, names::METADATA, "AttributeConsumingService") {
+        attribute_service(writer, service);
+    }
     writer.close();
     Ok(())
+}
+
+/// Without its names and descriptions, and without an attribute that has no name. It is advice, so what is
+/// written wrongly in it is no reason to refuse the rest.
+fn attribute_service(writer: &mut XmlWriter, service: &Element) {
+    let index = service.attribute("index").and_then(|index| index.trim().parse::<u16>().ok());
+    let default = service.attribute("isDefault").and_then(|_| boolean(service, "", "isDefault").ok());
+    writer
+        .open("AttributeConsumingService")
+        .attr("index", &index.map_or(NO_INDEX, usize::from).to_string())
+        .attr_if("isDefault", default.map(super::publish::truth));
+    for attribute in named(service, names::METADATA, "RequestedAttribute") {
+        let Some(name) = attribute.attribute("Name").map(str::trim).filter(|name| !name.is_empty()) else { continue };
+        let required = boolean(attribute, "", "isRequired").unwrap_or(false);
+        writer
+            .open("RequestedAttribute")
+            .attr("Name", name)
+            .attr_if("FriendlyName", attribute.attribute("FriendlyName").map(str::trim))
+            .attr("isRequired", super::publish::truth(required))
+            .close();
+    }
+    writer.close();
 }
 
 fn attributes(writer: &mut XmlWriter, role: &Element) {

@@ -12,6 +12,7 @@ use url::Url;
 use super::entities::{Candidate, candidates, pick, read};
 use super::import::{over, wrong_entity_id};
 use super::parts::{EncryptionKey, LogoutEndpoint, address, encryption_keys, logout_endpoints, signing_keys, warning};
+use super::requested::{AttributeService, RequestedAttribute, services};
 use crate::names;
 use crate::trust::TrustedKey;
 
@@ -29,6 +30,8 @@ pub struct SpDescription {
     pub authn_requests_signed: bool,
     pub want_assertions_signed: bool,
     pub name_id_formats: Vec<String>,
+    /// What it would like to learn; often none.
+    pub requested_attributes: Vec<AttributeService>,
     /// The earliest `validUntil` that applies. After it nothing here may be used.
     pub valid_until: Option<Timestamp>,
     /// The shortest `cacheDuration` that applies.
@@ -60,6 +63,12 @@ pub struct AcsEndpoint {
 impl SpDescription {
     pub fn expired(&self, now: Timestamp) -> bool {
         self.valid_until.is_some_and(|until| now >= until)
+    }
+
+    /// Attributes that it says it can't do without, by default.
+    pub fn required_attributes(&self) -> impl Iterator<Item = &RequestedAttribute> {
+        let default = self.requested_attributes.iter().filter(|service| service.default);
+        default.flat_map(|service| &service.attributes).filter(|attribute| attribute.required)
     }
 
     /// Where answers go that name no address.
@@ -109,6 +118,7 @@ fn describe(picked: &Candidate<'_, SpSsoDescriptor>, now: Timestamp) -> Result<S
         authn_requests_signed,
         want_assertions_signed: role.want_assertions_signed.unwrap_or(false),
         name_id_formats: role.name_id_formats.clone().unwrap_or_default(),
+        requested_attributes: services(role.attribute_consuming_services.as_deref().unwrap_or_default()),
         valid_until,
         cache: picked.cache,
         findings,

@@ -100,6 +100,9 @@ fn names_can_come_from_claims() {
     assert_eq!(mail.attribute("NameQualifier"), None);
     let user = name_of(&named(json!({ "claim": "preferred_username" })), &Ask::new());
     assert_eq!((value(&user).as_str(), user.attribute("Format")), ("alice", Some(names::FORMAT_UNSPECIFIED)));
+    for unspecified in [names::FORMAT_UNSPECIFIED, names::FORMAT_UNSPECIFIED_20, names::FORMAT_UNSPECIFIED_10] {
+        assert_eq!(value(&name_of(&named(json!({ "format": "email" })), &format(unspecified))), value(&mail));
+    }
     let own = named(json!({ "claim": "preferred_username", "format": "urn:acme:user" }));
     assert_eq!(name_of(&own, &format("urn:acme:user")).attribute("Format"), Some("urn:acme:user"));
     let opaque = name_of(&named(json!({ "format": "unspecified" })), &Ask::new());

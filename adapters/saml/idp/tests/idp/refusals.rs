@@ -91,6 +91,8 @@ fn without_a_key_to_sign_with_nothing_goes_out() {
     let refusal = keyless.finish_as(&login, &keyless.identity()).unwrap_err();
     assert_eq!(refusal.kind, RefusalKind::ServerError);
     assert!(refusal.public.contains("could not be signed"), "{}", refusal.public);
+    let cause = refusal.cause.clone().unwrap_or_default();
+    assert!(cause.contains("signing key"), "the trace says why: {cause}");
     let reply = keyless.refuse(&login, &refusal);
     assert!(matches!(reply.kind, ReplyKind::Page(_)), "not even a status: {reply:?}");
     let (status, cause) = keyless.refused_on_page(&Ask::having("<samlp:Scoping ProxyCount=\"0\"/>").by_redirect());

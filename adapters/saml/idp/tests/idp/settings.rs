@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use fedbridge_contract::downstream::Downstream as _;
+use fedbridge_contract::downstream::{Accepted, Downstream as _};
+use fedbridge_contract::trace::Step;
+use fedbridge_contract::upstream::Level;
 use fedbridge_saml_idp::settings::{AttributeSource, LogoutChannel, NameIdSource, Sign, SpSettings, released_claims};
 use serde_json::{Value, json};
 
-use crate::support::{MFA, NOW, PASSWORD, SP, Sp, World};
+use crate::support::{Ask, MFA, NOW, PASSWORD, SP, Sp, World};
 
 fn with(settings: Value) -> Value {
     let mut settings = settings;
@@ -155,4 +157,47 @@ fn a_new_document_is_looked_at_before_it_counts() {
     assert!(documents.examine(&settings, None, "<html/>", NOW).is_err());
     let pinned = json!({ "sp_metadata": { "url": "https://wiki.example/m", "signed_by": "no PEM" } });
     assert!(examine(&pinned, &Sp::default()).is_err());
+}
+
+fn wanting(attributes: &str) -> Sp {
+    let endpoints = format!("{}{attributes}", Sp::default().endpoints);
+    Sp { endpoints, ..Sp::default() }
+}
+
+/// What an app wishes is shown to whoever configures it, and never applied.
+#[test]
+fn attributes_that_the_app_requires_are_advice() {
+    let wanted =
+        |name: &str, required: &str| format!("<md:RequestedAttribute Name=\"{name}\" isRequired=\"{required}\"/>");
+    let list = |index: u8, rest: &str, inside: &str| {
+        let name = "<md:ServiceName xml:lang=\"en\">Wiki</md:ServiceName>";
+        format!("<md:AttributeConsumingService index=\"{index}\"{rest}>{name}{inside}</md:AttributeConsumingService>")
+    };
+    let one = [wanted("mail", "true"), wanted("urn:oid:2.5.4.42", "1"), wanted("nick", "false"), wanted("sn", "maybe")];
+    let lists = list(7, "", &wanted("other", "true")) + &list(3, " isDefault=\"true\"", &one.concat());
+    let world = World::of(&wanting(&lists), json!({}));
+    let findings = world.provider.check(&world.tenant, &world.app, NOW);
+    let advice: Vec<_> = findings.iter().filter(|finding| finding.level == Level::Advice).collect();
+    assert_eq!(advice.len(), 1, "{findings:?}");
+    assert!(advice[0].text.contains("urn:oid:2.5.4.42"), "{advice:?}");
+
+    // A request may name a list; what goes out stays what the setting says.
+    let asking = |index: &str| {
+        let number = format!(" Version=\"2.0\" AttributeConsumingServiceIndex=\"{index}\"");
+        Ask::new().replaced(" Version=\"2.0\"", &number)
+    };
+    let said = |index: &str| {
+        let (accepted, trace) = world.accept(&asking(index).by_redirect());
+        assert!(matches!(accepted, Accepted::Login(_)), "{:?}", trace.cause());
+        trace.steps().iter().find_map(|step| match step {
+            Step::Decision { what, outcome, .. } if what == "Attributes asked for" => Some(outcome.clone()),
+            _ => None,
+        })
+    };
+    assert_eq!(said("7").unwrap(), "list 7: other (not in `attributes`)");
+    assert!(said("3").unwrap().starts_with("list 3: mail, urn:oid:2.5.4.42 (not in"));
+    assert_eq!(said("1").unwrap(), "list 1, which the app's metadata does not have");
+    for bad in ["", "x", "-1", "65536"] {
+        world.refused_on_page(&asking(bad).by_redirect());
+    }
 }

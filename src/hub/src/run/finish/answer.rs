@@ -78,8 +78,8 @@ impl Hub {
         match downstream.finish(finish, permit).await {
             Ok(finished) => Ok(finished),
             Err(refusal) => {
-                login.trace.decide("the app's own demands", refusal.public.clone(), false);
-                let cause = refusal.public.clone();
+                let cause = refusal.cause.clone().unwrap_or_else(|| refusal.public.clone());
+                login.trace.decide("the app's own demands", cause.clone(), false);
                 Err(Stop::because(refusal, cause))
             }
         }
