@@ -90,7 +90,11 @@ async fn connection(
         app_resolves(&fields, apps, complaints);
         check_mapping(&fields, mapping.as_ref(), factory.kind(), scope, complaints);
         let found =
-            ask::everything(&settings, failed, |settings| open(factory, slug.as_deref(), settings, &secrets, scope));
+            ask::everything(&settings, failed, |settings| {
+                let now = scope.context.services.clock.now();
+                let found = open(factory, slug.as_deref(), settings, &secrets, scope);
+                if found.is_empty() { metadata::signed(factory.documents(), settings, now) } else { found }
+            });
         fields.node().locate(fields.own_path(), found, complaints);
     }
     Some(DesiredConnection {

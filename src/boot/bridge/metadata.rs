@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use fedbridge_contract::documents::PartnerDocuments;
+use fedbridge_contract::error::Complaint;
 use fedbridge_contract::services::EgressLimits;
+use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::spec::Configuration;
 use serde_json::{Value, json};
 
@@ -82,6 +85,18 @@ pub async fn read(node: &Node, path: &str, scope: &Scope<'_>, complaints: &mut C
         setting.insert("signed_by".into(), Value::String(pem));
     }
     Some(setting)
+}
+
+/// What stands against a document whose `signed_by` names who must have signed it. Later ones are judged
+/// when they are fetched; this is the first, which comes with the file.
+pub fn signed(documents: Option<&dyn PartnerDocuments>, settings: &Value, now: Timestamp) -> Vec<Complaint> {
+    let Some(documents) = documents else { return Vec::new() };
+    let setting = settings.get(documents.setting());
+    let text = |name| setting.and_then(|setting| setting.get(name)).and_then(Value::as_str);
+    match (text("signed_by"), text("xml")) {
+        (Some(_), Some(xml)) => documents.examine(settings, None, xml, now).err().unwrap_or_default(),
+        _ => Vec::new(),
+    }
 }
 
 /// Certificates whose keys must have signed the document: `{ file: PATH }`, or their PEM itself.

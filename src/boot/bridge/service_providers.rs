@@ -105,7 +105,11 @@ async fn provider(
     }
     let settings = Value::Object(settings);
     let known_as = slug.clone().unwrap_or_default();
-    let mut found = ask::everything(&settings, failed, |settings| downstream.check_app(&known_as, settings, 0));
+    let mut found = ask::everything(&settings, failed, |settings| {
+        let now = scope.context.services.clock.now();
+        let found = downstream.check_app(&known_as, settings, 0);
+        if found.is_empty() { metadata::signed(downstream.documents(), settings, now) } else { found }
+    });
     let provider = DesiredProvider {
         place: fields.node().place_of("slug").clone(),
         entity_id: downstream.protocol_name(&known_as, &settings),

@@ -1,21 +1,24 @@
 //! `plan` and `apply`: one engine, and the same print.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use fedbridge_contract::keys::{KeyPurpose, KeyState};
+use fedbridge_contract::upstream::Level;
 use fedbridge_hub::mapping::{AppRules, Mapping};
 use fedbridge_hub::ports::{ApplyError, ConfigStore};
 use fedbridge_hub::spec::{ConfigChange, Configuration, Managed, StoredKey};
 use fedbridge_keys::{TenantName, generate_key, initial_keys};
 
 use crate::bridge::desired::Desired;
-use crate::bridge::plan::{self, Effect, KeyWish, NewKeys, Options, Outcome};
+use crate::bridge::plan::{self, Effect, KeyWish, NewKeys, Options, Outcome, Plan};
 use crate::bridge::{self, Context};
 use crate::foundation::Foundation;
 use crate::registry;
 use crate::serve::Schema;
 use crate::settings::Settings;
+use crate::survey::Survey;
 
 use super::CliError;
 use super::output::{Paint, print};
@@ -70,10 +73,43 @@ pub async fn plan(settings: Settings, args: PlanArgs) -> Result<ExitCode, CliErr
     for refusal in &outcome.refusals {
         text.push_str(&format!("! {refusal}\n"));
     }
+    for (name, advice) in advice(&foundation, &outcome.plan).await? {
+        text.push_str(&Paint::stdout().dim(&format!("· {name}: {advice}\n")));
+    }
     print(&text)?;
     foundation.store.close().await?;
     let changes = !outcome.plan.is_empty();
     Ok(if args.exit_code && changes { ExitCode::from(3) } else { ExitCode::SUCCESS })
+}
+
+/// What the partners' metadata suggests about objects that the plan makes or changes. Never applied.
+async fn advice(foundation: &Foundation, plan: &Plan) -> Result<Vec<(String, String)>, CliError> {
+    let touched: BTreeSet<&str> = plan
+        .effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Add(object) | Effect::Change { object, .. } => Some(object.name.as_str()),
+            Effect::Delete { .. } | Effect::Unmanaged(_) => None,
+        })
+        .collect();
+    if touched.is_empty() {
+        return Ok(Vec::new());
+    }
+    let preview = plan.preview(&foundation.system.load().await?);
+    let services = foundation.quiet_services();
+    let builder = foundation.builder(registry::upstreams(), services.clone());
+    let (downstreams, now) = (registry::downstreams(&services), foundation.clock.now());
+    let mut survey = Survey::default();
+    for tenant in preview.tenants.values() {
+        let slug = tenant.tenant.spec.slug.as_str();
+        let concerned = touched.iter().any(|name| name.split_once('/').is_some_and(|(tenant, _)| tenant == slug));
+        if let (true, Ok(open)) = (concerned, builder.tenant(tenant)) {
+            survey.add_tenant(&open, &downstreams, now).await;
+        }
+    }
+    let lines = survey.lines.into_iter();
+    let lines = lines.filter(|(name, found)| found.level == Level::Advice && touched.contains(name.as_str()));
+    Ok(lines.map(|(name, found)| (name, found.text)).collect())
 }
 
 pub async fn apply(settings: Settings, args: ApplyArgs) -> Result<ExitCode, CliError> {

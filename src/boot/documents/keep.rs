@@ -23,6 +23,7 @@ use crate::reload::Follower;
 
 use super::due;
 use super::record::{Fate, Trigger};
+use super::seed::seed;
 
 /// Federations publish aggregates of many megabytes; a single provider needs far less.
 const LIMITS: EgressLimits = EgressLimits { max_body: 32 * 1024 * 1024, timeout: Duration::from_secs(10) };
@@ -69,6 +70,13 @@ pub enum Seen {
 impl Keeper {
     /// Looks at what is due, for ever.
     pub async fn run(self: Arc<Self>) {
+        match seed(self.follower.store.as_ref(), self.services.clock.now()).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "documents of an earlier version are renewed from now on"),
+            Err(error) => {
+                tracing::warn!(%error, "documents of an earlier version stay as they are until the next start")
+            }
+        }
         let tick = if self.unbounded { UNBOUNDED_TICK } else { TICK };
         loop {
             match self.store.claim_due(self.services.clock.now(), LEASE, AT_ONCE).await {

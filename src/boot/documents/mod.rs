@@ -5,6 +5,7 @@ pub mod due;
 pub mod gauges;
 mod keep;
 mod record;
+pub mod seed;
 
 pub use keep::{Keeper, Seen};
 pub use record::Trigger;
