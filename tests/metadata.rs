@@ -2,8 +2,12 @@
 
 use std::path::PathBuf;
 
+use fedbridge_saml::seam::{Limits, SignRequest, SignaturePlace, sign_enveloped};
+use fedbridge_saml::testkit::{KeyKind, TestKey};
+use openssl::x509::X509;
+
 use crate::support::bridge::Setup;
-use crate::support::{REPOSITORY, Scratch};
+use crate::support::{REPOSITORY, Scratch, scripted};
 
 fn fixtures() -> Vec<PathBuf> {
     let folder = PathBuf::from(REPOSITORY).join("fixtures/metadata");
@@ -50,4 +54,52 @@ fn vendor_files_are_taken_and_bad_ones_refused_with_file_and_line() {
         }
     }
     assert!(taken >= 9 && refused >= 15, "{taken} taken, {refused} refused");
+}
+
+/// The product at the other side is known by its metadata. What is said of it is advice: the plan is the same.
+#[test]
+fn a_plan_and_a_check_say_what_the_product_is_known_for() {
+    let scratch = Scratch::new("advice");
+    let setup = Setup::sqlite(scratch.path());
+    let metadata = PathBuf::from(REPOSITORY).join("fixtures/metadata/shibboleth.xml");
+    let file = scratch.write("bridge.yaml", &bridge_file(metadata.to_str().unwrap()));
+    let run = |command: &[&str]| {
+        let output = setup.run(&[command, &["-f", file.to_str().unwrap()]].concat());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let advised = |text: &str| text.lines().filter(|line| line.starts_with("· acme/idp: Shibboleth")).count();
+    let plan = run(&["plan"]);
+    assert!(plan.contains("\n· acme/idp: Shibboleth Identity Provider: `subject: { from: "), "{plan}");
+    assert_eq!(advised(&plan), 4, "{plan}");
+    assert_eq!(advised(&run(&["check"])), 4);
+    assert!(run(&["check", "--json"]).contains("\"advice\""));
+    assert_eq!(advised(&run(&["apply"])), 0);
+    assert_eq!(run(&["plan"]), "nothing to change\n");
+}
+
+/// Where the file says who must have signed a document, the very first one is held to it too.
+#[test]
+fn a_pinned_key_counts_from_the_first_document_on() {
+    let scratch = Scratch::new("pinned");
+    let setup = Setup::sqlite(scratch.path());
+    let [federation, stranger] = [(); 2].map(|()| TestKey::make(KeyKind::Rsa(2048)).unwrap());
+    let pem = X509::from_der(&federation.certificate).unwrap().to_pem().unwrap();
+    let pem = scratch.write("federation.pem", std::str::from_utf8(&pem).unwrap());
+    let xml = scripted::idp().metadata().replacen("entityID=", "ID=\"_m\" entityID=", 1);
+    let request =
+        SignRequest { target_id: "_m", place: SignaturePlace::First, certificate: None, limits: Limits::metadata() };
+    let signed = |key: &TestKey| String::from_utf8(sign_enveloped(xml.as_bytes(), &request, key).unwrap()).unwrap();
+    for (document, code) in [(xml.clone(), 2), (signed(&stranger), 2), (signed(&federation), 0)] {
+        let metadata = scratch.write("idp.xml", &document);
+        let text = bridge_file(metadata.to_str().unwrap());
+        let pinned = format!("{{ file: {}, signed_by: {{ file: {} }} }}", metadata.display(), pem.display());
+        let file = scratch.write("bridge.yaml", &text.replace(&format!("{{ file: {} }}", metadata.display()), &pinned));
+        for command in ["plan", "apply"] {
+            let output = setup.run(&[command, "-f", file.to_str().unwrap()]);
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(code), "{said}");
+            let refusal = "idp_metadata: the metadata is not signed by the key in signed_by";
+            assert!(code == 0 || said.contains(refusal), "{said}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The hub's road with the fake adapter: no HTTP, no XML, a clock that the test moves.
 
 mod logout;
+mod nodes;
 mod unsolicited;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -128,13 +129,20 @@ impl World {
         egress: Option<Arc<dyn Egress>>,
     ) -> Self {
         let scratch = Scratch::new("road");
-        let env = [
-            ("FEDBRIDGE_DATABASE_URL", format!("sqlite://{}", scratch.path().join("road.db").display())),
-            ("FEDBRIDGE_MASTER_KEY_FILE", scratch.path().join("master.key").display().to_string()),
-        ];
-        let env = env.map(|(name, value)| (name.to_owned(), value));
-        let settings = Settings::read(None, env, &[]).unwrap();
-        let mut foundation = Foundation::open(&settings).await.unwrap();
+        let database = format!("sqlite://{}", scratch.path().join("road.db").display());
+        Self::on(scratch, &database, connections, subject_type, change, egress).await
+    }
+
+    /// On a database that is there; the master key stands in `scratch`.
+    async fn on(
+        scratch: Scratch,
+        database: &str,
+        connections: Vec<ConfigChange>,
+        subject_type: SubjectType,
+        change: impl FnOnce(&mut Hub),
+        egress: Option<Arc<dyn Egress>>,
+    ) -> Self {
+        let mut foundation = foundation(&scratch, database).await;
         let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000_000)));
         foundation.clock = Arc::clone(&clock) as _;
         if let Some(egress) = egress {
@@ -180,13 +188,8 @@ impl World {
         changes.extend(keys.unwrap().into_iter().map(ConfigChange::PutKey));
         let version = foundation.system.version().await.unwrap();
         foundation.system.apply(version, &changes).await.unwrap();
-        let registry = Registry::default().with(Arc::new(FakeFactory));
-        let Wired { mut hub, builder, snapshots, recorder, .. } =
-            wire(&foundation, registry, Arc::new(Silent)).await.unwrap();
-        let own = Arc::get_mut(&mut hub).unwrap();
-        own.downstreams.retain(|downstream| downstream.kind() == AppKind::OidcClient);
-        own.downstreams.push(Arc::new(FakeDownstream));
-        change(own);
+        let Wired { mut hub, builder, snapshots, recorder, .. } = scripted(&foundation).await;
+        change(Arc::get_mut(&mut hub).unwrap());
         let wired = Rewired { builder, snapshots };
         Self { hub, recorder, foundation, clock, cookies: Vec::new(), wired, _scratch: scratch }
     }
@@ -278,6 +281,25 @@ impl World {
         let newest = self.foundation.system.list(&filter).await.unwrap().remove(0);
         (format!("{:?}", newest.outcome), newest.cause)
     }
+}
+
+async fn foundation(scratch: &Scratch, database: &str) -> Foundation {
+    let env = [
+        ("FEDBRIDGE_DATABASE_URL", database.to_owned()),
+        ("FEDBRIDGE_MASTER_KEY_FILE", scratch.path().join("master.key").display().to_string()),
+    ];
+    let env = env.map(|(name, value)| (name.to_owned(), value));
+    Foundation::open(&Settings::read(None, env, &[]).unwrap()).await.unwrap()
+}
+
+/// A hub whose SAML sides are the fakes.
+async fn scripted(foundation: &Foundation) -> Wired {
+    let registry = Registry::default().with(Arc::new(FakeFactory));
+    let mut wired = wire(foundation, registry, Arc::new(Silent)).await.unwrap();
+    let own = Arc::get_mut(&mut wired.hub).unwrap();
+    own.downstreams.retain(|downstream| downstream.kind() == AppKind::OidcClient);
+    own.downstreams.push(Arc::new(FakeDownstream));
+    wired
 }
 
 fn param(reply: &Reply, name: &str) -> Option<String> {

@@ -1,6 +1,10 @@
 //! plan, apply, export: one engine on a real store.
 
+use fedbridge_saml::testkit::{ScriptedSp, TestKey};
+use serde_json::{Value, json};
+
 use super::Desk;
+use crate::support::scripted;
 
 #[test]
 fn plan_apply_export_and_apply_again() {
@@ -90,4 +94,103 @@ fn the_same_on_postgresql() {
     let changed = rich.replace("lifetime: 10m", "lifetime: 5m");
     assert_eq!(desk.run(&["apply"], &changed).out, "~ client acme/app: access_token\n");
     assert_eq!(desk.run(&["check"], &changed).code, 0);
+}
+
+/// Every setting that a connection or a service provider has comes out of `export` as it went in. A new
+/// one has to be added here.
+#[test]
+fn every_setting_survives_the_round_trip() {
+    let mut desk = Desk::new("every-setting");
+    let mut app =
+        ScriptedSp::new("https://wiki.example/sp", "https://wiki.example/acs").with_slo("https://wiki.example/slo");
+    app.encryption = Some(TestKey::shared());
+    let metadata = desk.scratch.write("sp.xml", &app.metadata());
+    let other = format!("sha256:{}", "ab".repeat(32));
+    let connection: Vec<(&str, Value)> = vec![
+        ("entity_id", json!("https://idp.example/metadata")),
+        ("sp_entity_id", json!("urn:bridge")),
+        ("subject", json!({ "from": ["mail", "NAME_ID"] })),
+        ("require_signed", json!("assertion")),
+        ("sign_requests", json!(false)),
+        ("sign_metadata", json!(true)),
+        ("allow_cbc", json!(true)),
+        ("allow_sha1_until", json!("2099-03-31")),
+        ("allow_idp_initiated", json!({ "client": "app", "mode": "accept", "targets": ["https://a.example/"] })),
+        ("clock_skew", json!("2m")),
+        ("request_binding", json!("redirect")),
+        ("name_id_policy", json!({ "format": "persistent", "allow_create": true, "sp_name_qualifier": "urn:q" })),
+        (
+            "requested_authn_context",
+            json!({ "classes": ["urn:a"], "comparison": "exact", "required": true, "accepted": ["urn:b"] }),
+        ),
+        ("force_authn", json!(true)),
+        ("assertion_consumer_service_index", json!(0)),
+        ("login_hint_parameter", json!("login_hint")),
+        ("response_binding", json!("post")),
+        ("logout", json!(false)),
+        ("distrusted_keys", json!([other])),
+        ("issuers", json!(["https://idp.example/other"])),
+        ("scoping", json!(true)),
+        ("pass_authn_context", json!(true)),
+    ];
+    let provider: Vec<(&str, Value)> = vec![
+        ("sp_metadata", json!({ "file": metadata.to_str().unwrap() })),
+        ("entity_id", json!("https://wiki.example/sp")),
+        ("name_id", json!({ "format": "email" })),
+        (
+            "attributes",
+            json!({
+                "mail": "email",
+                "urn:oid:2.5.4.42": { "claim": "given_name", "friendly_name": "givenName", "name_format": "uri" },
+                "tier": { "value": "gold" },
+            }),
+        ),
+        ("sign", json!("assertion")),
+        ("encrypt", json!(true)),
+        ("encryption", json!({ "content": "aes128-gcm" })),
+        ("require_signed_requests", json!(true)),
+        ("allow_sha1_until", json!("2099-03-31")),
+        ("distrusted_keys", json!([other])),
+        ("audiences", json!(["urn:audience"])),
+        ("assertion_lifetime", json!("2m")),
+        ("session_lifetime", json!("8h")),
+        ("unsolicited", json!({ "targets": ["https://wiki.example/start"] })),
+        ("default_relay_state", json!("home")),
+        ("authn_contexts", json!(["urn:a", "urn:b"])),
+        ("minimum_acr", json!("urn:b")),
+        ("logout", json!("frame")),
+    ];
+    let names = |settings: &[(&str, Value)], more: &[&str]| {
+        let mut names: Vec<String> = settings.iter().map(|(name, _)| (*name).to_owned()).collect();
+        names.extend(more.iter().map(|&name| name.to_owned()));
+        names.sort();
+        names
+    };
+    let sorted = |all: &[&str]| {
+        let mut all: Vec<String> = all.iter().map(|&name| name.to_owned()).collect();
+        all.sort();
+        all
+    };
+    let fields: Vec<&str> = fedbridge_saml::settings::FIELDS.iter().map(|field| field.name).collect();
+    assert_eq!(names(&connection, &["idp_metadata"]), sorted(&fields), "a setting of connections is missing here");
+    let keys = fedbridge_saml_idp::settings::KEYS;
+    assert_eq!(names(&provider, &[]), sorted(keys), "a setting of service providers is missing here");
+
+    // JSON is YAML too.
+    let lines = |settings: &[(&str, Value)]| {
+        settings.iter().map(|(name, value)| format!("        {name}: {value}\n")).collect::<String>()
+    };
+    let good = scripted::bridge_file_with(&desk.scratch, &scripted::idp(), &lines(&connection), "");
+    let common = "      - slug: wiki\n        name: Wiki\n        connections: [idp]\n        groups: [staff]\n        \
+                  claims: { given_name: { cel: \"'Ada'\" } }\n";
+    desk.good = format!("{good}    service_providers:\n{common}{}", lines(&provider));
+    let applied = desk.run(&["apply"], &desk.good);
+    assert_eq!(applied.code, 0, "{applied:?}\n{}", desk.good);
+    assert_eq!(desk.run(&["plan"], &desk.good).out, "nothing to change\n");
+    let exported = desk.plain(&["export"]).out;
+    for (name, _) in connection.iter().chain(&provider) {
+        assert!(exported.contains(&format!("{name}:")), "{name} is not in\n{exported}");
+    }
+    let again = desk.run(&["plan", "--exit-code"], &exported);
+    assert_eq!((again.code, again.out.as_str()), (0, "nothing to change\n"), "{again:?}\n{exported}");
 }

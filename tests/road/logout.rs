@@ -17,7 +17,7 @@ use super::{BASE, TestClock, World, app, connection, id, param};
 
 /// Calls that were made. Hosts that begin with `dead` never answer, `flaky` ones answer the second time.
 #[derive(Default)]
-struct Calls {
+pub struct Calls {
     made: Mutex<Vec<EgressPost>>,
     flaky: AtomicU32,
     upstream_is_dead: AtomicBool,
@@ -25,7 +25,7 @@ struct Calls {
 }
 
 impl Calls {
-    fn hosts(&self) -> Vec<String> {
+    pub fn hosts(&self) -> Vec<String> {
         let made = self.made.lock().unwrap();
         let mut hosts: Vec<_> = made.iter().map(|post| post.url.split('/').nth(2).unwrap().to_owned()).collect();
         hosts.sort();
@@ -62,7 +62,7 @@ impl Egress for Calls {
 }
 
 /// Who logs in at connection `one`, with how that connection hears of a logout.
-fn upstream(logout: &str) -> ConfigChange {
+pub fn upstream(logout: &str) -> ConfigChange {
     connection(2, "one", json!({ "subject": "alice", "logout": logout }), json!({}))
 }
 
@@ -76,7 +76,7 @@ async fn world(mut changes: Vec<ConfigChange>, apps: &[(&str, Value)]) -> (World
     (world, calls)
 }
 
-fn by(notice: &str) -> Value {
+pub fn by(notice: &str) -> Value {
     json!({ "notice": notice })
 }
 
@@ -87,11 +87,11 @@ impl World {
         param(&reply, "sub").unwrap()
     }
 
-    fn has_session(&self) -> bool {
+    pub fn has_session(&self) -> bool {
         self.cookies.iter().any(|(name, _)| name.ends_with("-s"))
     }
 
-    fn wait(&self, time: Duration) {
+    pub fn wait(&self, time: Duration) {
         self.clock.0.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);
     }
 
@@ -103,7 +103,7 @@ impl World {
     }
 }
 
-fn goes_to(reply: &Reply) -> &str {
+pub fn goes_to(reply: &Reply) -> &str {
     let ReplyKind::Redirect(location) = &reply.kind else { panic!("no redirect: {reply:?}") };
     location
 }
