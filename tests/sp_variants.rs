@@ -10,6 +10,10 @@ use crate::support::{Scratch, free_port};
 
 const START: &str = "http://127.0.0.1:9/start";
 
+/// What traces say where an answer that nobody asked for was verified, and where we asked for one.
+const ACCEPTED: &str = "Age of the unsolicited answer";
+const ASKED: &str = "sent AuthnRequest";
+
 /// A company with one real identity provider.
 struct Company {
     scratch: Scratch,
@@ -133,6 +137,8 @@ tenants:
         };
         assert!(location.starts_with(START), "{location}");
         assert_eq!(back.redirect_param("iss"), self.app.at);
+        let traces = self.all_traces().await;
+        assert!(traces.contains(ASKED) && !traces.contains(ACCEPTED), "{traces}");
         // The session is there: the app gets its code at once.
         let back = browser.visit(&self.app.authorize_url("")).await;
         assert_eq!(self.claims_of(&back).await["email"], "alice@acme.example");
@@ -143,15 +149,17 @@ tenants:
     async fn accepts(&self, browser: &mut Browser, start: &str) -> Answer {
         let page = browser.visit(start).await;
         let back = browser.log_in(&page, "alice").await;
-        let why = self.why().await;
-        assert_eq!(back.status, 200, "{} {:?}: {}\n{why}", back.url, back.location, back.body);
-        let list = self.setup.ok(&["trace", "list", "--json"]);
-        let list: Value = serde_json::from_str(&list).unwrap();
-        let shown: Vec<_> = list.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap()).collect();
-        let shown: String = shown.iter().map(|id| self.setup.ok(&["trace", "show", id])).collect();
-        assert!(shown.contains("Age of the unsolicited answer"), "{shown}");
-        assert!(!shown.contains("AuthnRequest  "), "{shown}");
+        let traces = self.all_traces().await;
+        assert_eq!(back.status, 200, "{} {:?}: {}\n{traces}", back.url, back.location, back.body);
+        assert!(traces.contains(ACCEPTED) && !traces.contains(ASKED), "{traces}");
         back
+    }
+
+    async fn all_traces(&self) -> String {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        let list: Value = serde_json::from_str(&self.setup.ok(&["trace", "list", "--json"])).unwrap();
+        let ids = list.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap());
+        ids.map(|id| self.setup.ok(&["trace", "show", id])).collect()
     }
 
     /// The app's logout reaches the identity provider, and comes back to the app.
