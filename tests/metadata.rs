@@ -1,6 +1,9 @@
 //! Every vendor's metadata file through the bridge file, as an admin would bring it in.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use fedbridge_saml::seam::{Limits, SignRequest, SignaturePlace, sign_enveloped};
 use fedbridge_saml::testkit::{KeyKind, TestKey};
@@ -102,4 +105,70 @@ fn a_pinned_key_counts_from_the_first_document_on() {
             assert!(code == 0 || said.contains(refusal), "{said}");
         }
     }
+}
+
+/// A partner that publishes a text; the text can be changed.
+fn publishing(text: String) -> (String, Arc<Mutex<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/metadata", listener.local_addr().unwrap());
+    let text = Arc::new(Mutex::new(text));
+    let published = Arc::clone(&text);
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let mut socket = socket.unwrap();
+            let _ = socket.read(&mut [0; 4096]);
+            let body = published.lock().unwrap().clone();
+            let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            let _ = socket.write_all((head + &body).as_bytes());
+        }
+    });
+    (address, text)
+}
+
+/// What became of a partner's document can be read afterwards, with every difference and who asked.
+#[test]
+fn a_changed_document_leaves_traces_that_an_operator_can_read() {
+    let scratch = Scratch::new("document-traces");
+    let setup = Setup::sqlite(scratch.path());
+    let first = scripted::idp().metadata();
+    let (address, text) = publishing(first.clone());
+    let yaml = bridge_file("x").replace("{ file: x }", &format!("{{ url: \"{address}\" }}"));
+    let file = scratch.write("bridge.yaml", &yaml);
+    let run = |arguments: &[&str]| {
+        let output = setup.run(arguments);
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    };
+    let traces = || {
+        let all: Vec<serde_json::Value> = serde_json::from_str(&run(&["trace", "list", "--json"])).unwrap();
+        assert!(all.iter().all(|trace| trace["kind"] == "metadata" && trace["connection"] == "idp"), "{all:?}");
+        all.iter().map(|trace| (trace["id"].as_str().unwrap().to_owned(), trace["result"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(run(&["apply", "-f", file.to_str().unwrap()]), "+ tenant acme\n+ connection acme/idp\n");
+    assert!(run(&["connections", "refresh", "acme/idp"]).contains("nothing is new"));
+    assert_eq!(traces(), [], "nothing new, so nothing to read");
+
+    *text.lock().unwrap() = first.replace("https://idp.example/sso", "https://elsewhere.example/sso");
+    for _ in 0..2 {
+        assert!(run(&["connections", "refresh", "acme/idp"]).contains("waits for approval"));
+    }
+    let [(held, refused)] = traces().try_into().unwrap();
+    assert_eq!(refused, "refused");
+    let shown = run(&["trace", "show", &held]);
+    for line in [
+        "the command `fedbridge connections refresh`",
+        "  ! single sign-on address (redirect): https://idp.example/sso becomes https://elsewhere.example/sso",
+        "✗ the new document: waits for approval",
+    ] {
+        assert!(shown.contains(line), "{line} is not in\n{shown}");
+    }
+    assert!(run(&["connections", "approve", "acme/idp"]).contains("is in force"));
+    let all = traces();
+    assert_eq!((all.len(), &all[0].1), (2, &serde_json::Value::from("success")), "the newest first");
+    assert!(run(&["trace", "show", &all[0].0]).contains("the command `fedbridge connections approve`"));
+
+    *text.lock().unwrap() = "<html/>".into();
+    run(&["connections", "refresh", "acme/idp"]);
+    let all = traces();
+    assert_eq!((all.len(), &all[0].1), (3, &serde_json::Value::from("refused")));
+    assert!(run(&["trace", "show", &all[0].0]).contains("✗ idp_metadata: "));
 }
