@@ -1,5 +1,6 @@
 //! What a forced switch costs: shows that the partners of these tests are as strict as they say.
 
+use super::conductor::taken_over;
 use super::upstream::{Company, IDP};
 use crate::support::Database;
 
@@ -17,7 +18,7 @@ async fn a_forced_switch_fails_logins_of_a_partner_that_has_not_fetched() {
     company.login().await.unwrap();
 
     conductor.ok("switch", &["--force"]);
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    taken_over().await;
     for _ in 0..3 {
         let refused = company.login().await.unwrap_err();
         assert!(refused.starts_with("the provider refuses"), "{refused}");

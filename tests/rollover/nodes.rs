@@ -1,7 +1,10 @@
 //! Two servers on one database roll together.
 
+use super::conductor::taken_over;
+use super::crowd::Crowd;
 use super::upstream::Company;
 use crate::support::Database;
+use crate::support::scripted::now;
 
 /// Each login begins at one node and ends at the other; the provider fetches from both in turn.
 #[tokio::test(flavor = "multi_thread")]
@@ -21,13 +24,29 @@ async fn one_command_switches_both_nodes_and_fails_no_login() {
     conductor.switch().await;
     idp.until("the new key first", |keys| keys.prints()[0] != old).await;
     crowd.more(4).await;
-    // The interface promises that a node follows within a second.
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    taken_over().await;
     let (before, new) = (idp.verified(old), idp.first_signer());
     crowd.more(8).await;
     assert!(idp.verified(old) <= before + 2, "a node still signs with the old key");
     assert!(idp.verified(new) > 8);
+    idp.be_away(true);
     conductor.ok("retire", &[]);
     crowd.more(8).await;
+    a_date_switches(&company, &crowd).await;
     crowd.all_were_let_in().await;
+}
+
+/// The workers of both nodes look at the date, which is past at once. It counts from when the provider has
+/// fetched the key, and one of them switches for both.
+async fn a_date_switches(company: &Company, crowd: &Crowd) {
+    let (idp, conductor) = (&company.idp.partner, company.conductor("saml-signing"));
+    let stale = idp.believed().prints();
+    conductor.ok("start", &["--switch-at", &now().rfc3339_seconds()]);
+    crowd.more(4).await;
+    idp.be_away(false);
+    idp.until("a next key", |keys| keys.prints() != stale).await;
+    let next = idp.believed().prints()[1];
+    idp.until("the next key first", |keys| keys.prints()[0] == next).await;
+    crowd.more(4).await;
+    assert!(idp.verified(next) > 0, "the next key never signed");
 }

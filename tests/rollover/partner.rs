@@ -96,9 +96,9 @@ impl Partner {
         self.believed().prints()[0]
     }
 
-    /// Waits until what was fetched is as wished.
+    /// Waits until what was fetched is as wished. Dates are looked at every 30 s.
     pub async fn until(&self, what: &str, wished: impl Fn(&PublishedKeys) -> bool) {
-        let until = Instant::now() + Duration::from_secs(20);
+        let until = Instant::now() + Duration::from_secs(45);
         while !wished(&self.believed()) {
             assert!(Instant::now() < until, "the bridge's metadata never showed {what}");
             tokio::time::sleep(Duration::from_millis(50)).await;

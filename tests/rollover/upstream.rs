@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fedbridge_saml::testkit::{Encryption, ReceivedRequest, ScriptedIdp};
 
-use super::conductor::Conductor;
+use super::conductor::{Conductor, taken_over};
 use super::crowd::{Crowd, Login};
 use super::partner::{Partner, Watch};
 use crate::support::bridge::{Bridge, Setup};
@@ -39,6 +39,13 @@ pub struct Asked {
     browser: Browser,
     request: ReceivedRequest,
     /// Where it goes on.
+    node: App,
+}
+
+/// A login that comes back from there.
+pub struct Answered {
+    browser: Browser,
+    form: Vec<(String, String)>,
     node: App,
 }
 
@@ -89,7 +96,8 @@ impl Company {
     /// From the app to the app. The answer comes to another node than the request, where there are several.
     pub async fn login(&self) -> Login {
         let asked = self.ask().await?;
-        self.go_on(asked).await
+        let answered = self.answer(asked)?;
+        self.bring(answered).await
     }
 
     pub async fn ask(&self) -> Result<Asked, String> {
@@ -104,9 +112,14 @@ impl Company {
         Ok(Asked { browser, request, node: second.clone() })
     }
 
-    pub async fn go_on(&self, asked: Asked) -> Login {
-        let Asked { mut browser, request, node } = asked;
-        let form = self.idp.answer(&request)?;
+    /// What the identity provider makes of a request, with the keys of now.
+    pub fn answer(&self, asked: Asked) -> Result<Answered, String> {
+        let Asked { browser, request, node } = asked;
+        Ok(Answered { browser, form: self.idp.answer(&request)?, node })
+    }
+
+    pub async fn bring(&self, answered: Answered) -> Login {
+        let Answered { mut browser, form, node } = answered;
         let answer = node.post_acs(&mut browser, &form).await;
         if !answer.location.as_ref().is_some_and(|location| location.starts_with(REDIRECT)) {
             return Err(page("the bridge refuses the answer", &answer));
@@ -217,7 +230,7 @@ async fn we_roll_and_back_and_again(company: &Company, crowd: &Crowd) {
     assert_eq!(under_way.request.signer(&idp.believed().signing), Ok(old));
     conductor.switch().await;
     idp.until("the new key first", |keys| keys.prints()[0] == new).await;
-    company.go_on(under_way).await.unwrap();
+    company.bring(company.answer(under_way).unwrap()).await.unwrap();
     crowd.more(6).await;
     assert!(idp.verified(new) > 0, "the new key never signed");
 
@@ -225,7 +238,7 @@ async fn we_roll_and_back_and_again(company: &Company, crowd: &Crowd) {
     assert_eq!(under_way.request.signer(&idp.believed().signing), Ok(new));
     conductor.ok("rollback", &[]);
     idp.until("the old key first", |keys| keys.prints()[0] == old).await;
-    company.go_on(under_way).await.unwrap();
+    company.bring(company.answer(under_way).unwrap()).await.unwrap();
     let before = idp.verified(old);
     crowd.more(6).await;
     assert!(idp.verified(old) >= before + 6, "the old key does not sign again");
@@ -265,11 +278,20 @@ async fn we_roll_what_is_encrypted_to(company: &Company, crowd: &Crowd) {
     conductor.ok("start", &[]);
     conductor.switch_is_refused_for(IDP);
     crowd.more(4).await;
+    let to_old = company.answer(company.ask().await.unwrap()).unwrap();
     idp.be_away(false);
     idp.until("another key to encrypt to", |keys| keys.encryption[0] != old).await;
     crowd.more(4).await;
+    let to_new = company.answer(company.ask().await.unwrap()).unwrap();
     conductor.switch().await;
+    taken_over().await;
+    company.bring(to_old).await.unwrap();
     crowd.more(4).await;
+    conductor.ok("rollback", &[]);
+    taken_over().await;
+    company.bring(to_new).await.unwrap();
+    crowd.more(4).await;
+    conductor.switch().await;
     conductor.ok("retire", &[]);
     crowd.more(4).await;
 }
