@@ -25,27 +25,34 @@ async fn mod_shib_decrypts() {
     World::start(&[wanted]).await.logs_in_and_out(Name::Kept).await;
 }
 
+const ARTIFACT: &[(&str, &str)] = &[("SP_RESPONSE_BINDING", "artifact")];
+
 /// The browser brings an artifact, and shibd fetches the answer behind it.
 #[tokio::test]
 async fn mod_shib_fetches_its_answers() {
     for encrypt in ["false", "true"] {
         let yaml = format!("{PERSISTENT}\n        encrypt: {encrypt}");
-        let asks: &[_] = &[("SP_RESPONSE_BINDING", "artifact")];
-        let wanted = Wanted { slug: "shib", peer: "apache-shib", settings: asks, yaml: &yaml };
+        let wanted = Wanted { slug: "shib", peer: "apache-shib", settings: ARTIFACT, yaml: &yaml };
         let world = World::start(&[wanted]).await;
         world.logs_in_and_out(Name::Kept).await;
-        let fetched = world.traces("artifact", 2).await;
-        assert_eq!(fetched.len(), 2, "both logins: {fetched:#?}");
-        for trace in fetched {
-            assert_eq!((&trace["result"], &trace["client"]), (&"success".into(), &"shib".into()), "{trace:#}");
-        }
+        // Both logins.
+        fetched(&world, "shib", 2).await;
+    }
+}
+
+/// Its server has asked for what is behind so many artifacts, and got it.
+async fn fetched(world: &World, slug: &str, number: usize) {
+    let traces = world.traces("artifact", number).await;
+    assert_eq!(traces.len(), number, "{traces:#?}");
+    for trace in traces {
+        assert_eq!((&trace["result"], &trace["client"]), (&"success".into(), &slug.into()), "{trace:#}");
     }
 }
 
 /// A login that begins at the bridge ends at the page that its settings name.
-async fn begins_at_the_bridge(slug: &str, peer: &str) {
+async fn begins_at_the_bridge(slug: &str, peer: &str, settings: &[(&str, &str)]) -> World {
     let yaml = format!("{PERSISTENT}\n        unsolicited: true\n        default_relay_state: \"{{url}}\"");
-    let world = World::start(&[Wanted { slug, peer, settings: &[], yaml: &yaml }]).await;
+    let world = World::start(&[Wanted { slug, peer, settings, yaml: &yaml }]).await;
     let provider = &world.providers[0];
     let mut browser = Browser::new();
     let page = world.open(&mut browser, &format!("{}/saml/start/{slug}", world.app.at)).await;
@@ -60,14 +67,22 @@ async fn begins_at_the_bridge(slug: &str, peer: &str) {
         world.fail("no logout", provider, &out).await;
     }
     assert!(!world.has_session(&mut browser).await, "the bridge keeps the session");
+    world
 }
 
 #[tokio::test]
 async fn mod_shib_takes_a_login_that_it_did_not_ask_for() {
-    begins_at_the_bridge("shib", "apache-shib").await;
+    begins_at_the_bridge("shib", "apache-shib", &[]).await;
 }
 
 #[tokio::test]
 async fn mod_auth_mellon_takes_a_login_that_it_did_not_ask_for() {
-    begins_at_the_bridge("mellon", "apache-mellon").await;
+    begins_at_the_bridge("mellon", "apache-mellon", &[]).await;
+}
+
+/// Its own requests name its address for posts, so only a login that it did not ask for can come so.
+#[tokio::test]
+async fn mod_auth_mellon_fetches_an_answer_that_it_did_not_ask_for() {
+    let world = begins_at_the_bridge("mellon", "apache-mellon", ARTIFACT).await;
+    fetched(&world, "mellon", 1).await;
 }

@@ -38,4 +38,9 @@ CONF
 # -X keeps everything in this one process, with many threads.
 supervise TERM apache2 -X -f "$PEER_DIR/httpd.conf"
 await 30 curl -fsS --max-time 5 -o "$PEER_DIR/sp-metadata.xml" "$origin/mellon/metadata"
+# Mellon can't be told to ask for artifacts: it gets one where its metadata names no other address.
+if [ "${SP_RESPONSE_BINDING:-post}" = artifact ]; then
+  need perl
+  perl -0pi -e 's/<AssertionConsumerService[^>]*HTTP-POST[^>]*>//' "$PEER_DIR/sp-metadata.xml"
+fi
 announce "$origin/protected"
