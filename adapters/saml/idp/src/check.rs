@@ -1,13 +1,14 @@
 //! Findings about a service provider, for `fedbridge check`: dates and plain facts, without any network.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use fedbridge_contract::config::{App, Tenant};
+use fedbridge_contract::config::{App, Connection, Tenant};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::{Finding, Level};
 use fedbridge_saml_core::seam::ContentMethod;
 
-use crate::settings::{Encryption, SpSettings};
+use crate::settings::{EMAIL, Encryption, NameIdSource, SpSettings};
 
 /// A date nearer than this is worth a warning.
 const SOON: Duration = Duration::from_secs(30 * 86_400);
@@ -57,10 +58,31 @@ pub(crate) fn findings(tenant: &Tenant, app: &App, now: Timestamp) -> Vec<Findin
         let text = "assertions are encrypted with AES-CBC, which does not protect what it encrypts from changes";
         found.push(Finding::new(Level::Warning, text));
     }
+    found.extend(shared_names(tenant, app, &settings.name_id.source));
     if tenant.keys.saml_signer().is_none() {
         found.push(Finding::new(Level::Problem, "the tenant has no active SAML signing key: nobody can log in"));
     }
     found
+}
+
+/// A name that every upstream may say is only as good as the least careful of them.
+fn shared_names(tenant: &Tenant, app: &App, source: &NameIdSource) -> Option<Finding> {
+    let claim = match source {
+        NameIdSource::Claim(claim) => claim.as_str(),
+        NameIdSource::Email { unverified: true } => EMAIL,
+        // Only a connection that owns the domain can say it, and the administrator says which one does.
+        NameIdSource::Email { unverified: false } | NameIdSource::Persistent | NameIdSource::Transient => return None,
+    };
+    let able = |connection: &&Arc<Connection>| connection.enabled && app.allows(connection.id);
+    let names: Vec<_> = tenant.connections.iter().filter(able).map(|connection| connection.slug.as_str()).collect();
+    (names.len() > 1).then(|| {
+        let names = names.join(", ");
+        let text = format!(
+            "people are named by the claim `{claim}`, and each of the connections {names} can log in as anybody by \
+             saying another's; name the connections that may with `connections`, or use persistent names"
+        );
+        Finding::new(Level::Warning, text)
+    })
 }
 
 /// Attributes that the app says it can't do without, and that it does not get. What goes out is for whoever

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::asked::AskedName;
 use crate::provider::entity_id;
-use crate::settings::{NameIdRule, NameIdSource, SpSettings};
+use crate::settings::{EMAIL, EMAIL_VERIFIED, NameIdRule, NameIdSource, SpSettings};
 
 /// The most characters of a name (SAML core 8.3.7).
 const MAX_NAME: usize = 256;
@@ -43,6 +43,7 @@ pub(crate) async fn name_id(
             (derived(services, purpose, tenant, session, finish.app.id), None)
         }
         NameIdSource::Claim(claim) => (of_claim(finish.identity.claims.get(claim))?, None),
+        NameIdSource::Email { unverified } => (of_email(finish, *unverified)?, None),
     };
     let qualified = format == names::FORMAT_PERSISTENT;
     let name = OwnedNameId {
@@ -113,6 +114,22 @@ fn hexadecimal(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}"); // Writing to a String can't fail.
         text
     })
+}
+
+/// Any upstream can say any address. What it does not own names nobody here: the app would take the person
+/// for whoever has that address.
+fn of_email(finish: &Finish<'_>, unverified: bool) -> Result<String, Refusal> {
+    let name = of_claim(finish.identity.claims.get(EMAIL))?;
+    if unverified || finish.identity.claims.get(EMAIL_VERIFIED) == Some(&Value::Bool(true)) {
+        return Ok(name);
+    }
+    let public = "The app names people by their e-mail address, and this person's is not verified.";
+    let cause = format!(
+        "the e-mail address is not verified: its domain is none of the connection `{}`, or somebody says so; \
+         `name_id.unverified: allow` would let it name people all the same",
+        finish.identity.connection.slug
+    );
+    Err(Refusal::new(RefusalKind::SubjectUnavailable, public).because(cause))
 }
 
 /// A name must arrive as it is: a control character would be replaced on the way, and two people could

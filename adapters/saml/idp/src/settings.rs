@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use crate::acs;
 pub use choices::{AttributeRule, AttributeSource, LogoutChannel, NameIdRule, NameIdSource, Sign};
 
-pub(crate) use choices::{fits_any_uri, is_uri};
+pub(crate) use choices::{EMAIL, EMAIL_VERIFIED, fits_any_uri, is_uri};
 pub use released::released_claims;
 
 /// The setting that holds the service provider's metadata.

@@ -47,7 +47,26 @@ pub enum NameIdSource {
     Transient,
     /// What a released claim says.
     Claim(String),
+    /// The claim `email`. Every upstream of the tenant can name any address, so it names a person only
+    /// where the address is verified, unless the settings say otherwise.
+    Email { unverified: bool },
 }
+
+impl NameIdSource {
+    /// The claims that it is made of.
+    pub fn claims(&self) -> Vec<&str> {
+        match self {
+            Self::Persistent | Self::Transient => Vec::new(),
+            Self::Claim(claim) => vec![claim],
+            Self::Email { .. } => vec![EMAIL, EMAIL_VERIFIED],
+        }
+    }
+}
+
+/// The person's address, and whether the connection that the login came by owns its domain (OpenID
+/// Connect Core 5.1).
+pub(crate) const EMAIL: &str = "email";
+pub(crate) const EMAIL_VERIFIED: &str = "email_verified";
 
 /// One attribute that goes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,9 +100,10 @@ const FORMATS: &[(&str, &str)] = &[
 pub(super) fn name_id(reader: &mut Reader, object: &Map<String, Value>) -> NameIdRule {
     const PATH: &str = "name_id";
     let Some(inner) = reader.map(object, "", PATH) else { return NameIdRule::default() };
-    reader.only_keys(inner, PATH, &["format", "claim", "affiliation"]);
+    reader.only_keys(inner, PATH, &["format", "claim", "affiliation", "unverified"]);
     let claim = reader.text(inner, PATH, "claim");
     let affiliation = reader.text(inner, PATH, "affiliation");
+    let unverified = reader.choice(inner, PATH, "unverified", &[("allow", true), ("refuse", false)]);
     let format = reader.text(inner, PATH, "format").map(|text| named_format(reader, &text));
     let opaque = |format: &String| [names::FORMAT_PERSISTENT, names::FORMAT_TRANSIENT].contains(&format.as_str());
     if claim.is_some() && format.as_ref().is_some_and(opaque) {
@@ -92,18 +112,23 @@ pub(super) fn name_id(reader: &mut Reader, object: &Map<String, Value>) -> NameI
             "can't stand beside persistent or transient, which are made at random; leave one of the two out",
         );
     }
+    let email = NameIdSource::Email { unverified: unverified == Some(true) };
     let source = match (claim, format.as_deref()) {
+        (Some(claim), _) if claim == EMAIL => email,
         (Some(claim), _) => NameIdSource::Claim(claim),
         (None, Some(names::FORMAT_TRANSIENT)) => NameIdSource::Transient,
-        (None, Some(names::FORMAT_EMAIL)) => NameIdSource::Claim("email".into()),
+        (None, Some(names::FORMAT_EMAIL)) => email,
         // Without a claim to take it from, the name is opaque and pairwise whatever its format is.
         (None, _) => NameIdSource::Persistent,
     };
     if affiliation.is_some() && source != NameIdSource::Persistent {
         reader.complain("name_id.affiliation", "has a meaning for persistent names alone");
     }
+    if unverified.is_some() && !matches!(source, NameIdSource::Email { .. }) {
+        reader.complain("name_id.unverified", "has a meaning for names from the claim `email` alone");
+    }
     let format = format.unwrap_or_else(|| match source {
-        NameIdSource::Claim(_) => names::FORMAT_UNSPECIFIED.into(),
+        NameIdSource::Claim(_) | NameIdSource::Email { .. } => names::FORMAT_UNSPECIFIED.into(),
         _ => names::FORMAT_PERSISTENT.into(),
     });
     NameIdRule { source, format, affiliation }

@@ -3,10 +3,10 @@
 use fedbridge_saml_core::reader::Reader;
 use serde_json::{Map, Value};
 
-use super::choices::{AttributeSource, NameIdSource, attributes, name_id};
+use super::choices::{AttributeSource, attributes, name_id};
 
-/// The claims that go to the service provider: those of its attributes and of its NameID. Nothing else
-/// may be released to it. Reads what it can; complaints are [`super::SpSettings::parse`]'s.
+/// The claims that answers to the service provider are made of: those of its attributes and of its NameID.
+/// Nothing else may be released to it. Reads what it can; complaints are [`super::SpSettings::parse`]'s.
 pub fn released_claims(settings: &Value) -> Vec<String> {
     let empty = Map::new();
     let object = settings.as_object().unwrap_or(&empty);
@@ -18,9 +18,7 @@ pub fn released_claims(settings: &Value) -> Vec<String> {
             AttributeSource::Constant(_) => None,
         })
         .collect();
-    if let NameIdSource::Claim(claim) = name_id(&mut reader, object).source {
-        claims.push(claim);
-    }
+    claims.extend(name_id(&mut reader, object).source.claims().into_iter().map(str::to_owned));
     claims.sort();
     claims.dedup();
     claims

@@ -109,6 +109,34 @@ fn names_can_come_from_claims() {
     assert_eq!((value(&opaque).len(), opaque.attribute("Format")), (32, Some(names::FORMAT_UNSPECIFIED)));
 }
 
+/// Any upstream of a tenant can say any address (protocols/saml.md 50).
+#[test]
+fn an_address_names_a_person_where_it_is_verified() {
+    for setting in
+        [json!({ "format": "email" }), json!({ "claim": "email" }), json!({ "claim": "email", "format": "email" })]
+    {
+        let world = named(setting.clone());
+        let login = world.login(&Ask::new().by_redirect());
+        for lowered in [json!(false), json!("true"), json!(null)] {
+            let mut identity = world.identity();
+            identity.claims.set("email_verified", lowered);
+            let refusal = world.finish_as(&login, &identity).unwrap_err();
+            assert_eq!(refusal.kind, RefusalKind::SubjectUnavailable, "{setting}");
+            assert!(refusal.cause.clone().unwrap().contains("none of the connection `okta`"), "{refusal:?}");
+            // A random name tells the app nothing that could be wrong.
+            let opaque = world.login(&format(names::FORMAT_PERSISTENT).by_redirect());
+            assert!(world.finish_as(&opaque, &identity).is_ok());
+        }
+        let mut open = setting.clone();
+        open["unverified"] = json!("allow");
+        let world = named(open);
+        let mut identity = world.identity();
+        identity.claims.set("email_verified", json!(false));
+        let finished = world.finish_as(&world.login(&Ask::new().by_redirect()), &identity).unwrap();
+        assert!(posted_response(&finished.reply).1.contains(">alice@acme.example</saml:NameID>"));
+    }
+}
+
 #[test]
 fn a_claim_that_makes_no_name_logs_nobody_in() {
     let world = named(json!({ "claim": "preferred_username" }));

@@ -58,7 +58,8 @@ fn everything_can_be_set() {
     assert_eq!(role.source, AttributeSource::Constant("member".into()));
     assert_eq!(read.trust.as_ref().unwrap().sha1_until.unwrap().rfc3339(), "2027-04-01T00:00:00Z");
     assert_eq!(released_claims(&settings), ["department", "email", "given_name"]);
-    assert_eq!(released_claims(&json!({ "name_id": { "format": "email" } })), ["email"]);
+    let email = json!({ "name_id": { "format": "email", "unverified": "allow" } });
+    assert_eq!(released_claims(&email), ["email", "email_verified"]);
     assert_eq!(released_claims(&json!({ "name_id": { "claim": "nick" }, "attributes": { "a": "nick" } })), ["nick"]);
     assert!(released_claims(&json!({})).is_empty());
 }
@@ -92,6 +93,38 @@ fn every_complaint_comes_at_once() {
     ] {
         assert_eq!(found.iter().filter(|text| text.starts_with(path)).count(), 1, "{path}\n{found:#?}");
     }
+}
+
+#[test]
+fn what_is_not_verified_can_be_allowed_for_addresses_alone() {
+    let rule = |name: Value| complaints(with(json!({ "name_id": name })));
+    for good in [
+        json!({ "format": "email", "unverified": "allow" }),
+        json!({ "claim": "email", "unverified": "refuse" }),
+        json!({ "format": "email", "unverified": null }),
+    ] {
+        assert_eq!(rule(good.clone()), Vec::<String>::new(), "{good}");
+    }
+    for bad in [json!(true), json!("yes"), json!("")] {
+        let found = rule(json!({ "format": "email", "unverified": bad }));
+        assert_eq!(found, ["name_id.unverified: must be one of allow, refuse"]);
+    }
+    for other in [json!({ "format": "persistent" }), json!({ "claim": "nick" }), json!({})] {
+        let mut name = other;
+        name["unverified"] = json!("allow");
+        assert_eq!(rule(name), ["name_id.unverified: has a meaning for names from the claim `email` alone"]);
+    }
+}
+
+#[test]
+fn check_warns_of_names_that_several_connections_may_say() {
+    let warned = |name: Value| {
+        let world = World::with(json!({ "name_id": name }));
+        let findings = world.provider.check(&world.tenant, &world.app, NOW);
+        findings.iter().any(|finding| finding.text.contains("each of the connections okta, partner"))
+    };
+    assert!(warned(json!({ "claim": "nick" })) && warned(json!({ "format": "email", "unverified": "allow" })));
+    assert!(!warned(json!({ "format": "email" })) && !warned(json!({})) && !warned(json!({ "format": "transient" })));
 }
 
 #[test]

@@ -124,7 +124,7 @@ impl World {
             "Acme".into(),
             true,
             "https://bridge.example",
-            Vec::new(),
+            vec![connection(41, "okta"), connection(42, "partner")],
             vec![Arc::clone(&app)],
             Arc::new(key_ring()),
         ));
@@ -259,20 +259,14 @@ impl World {
 pub fn identity(person: PersonId, session: SessionId) -> IssuedIdentity {
     let mut claims = Claims::default();
     claims.set("email", json!("alice@acme.example"));
+    claims.set("email_verified", json!(true));
     claims.set("groups", json!(["staff", "admins"]));
     claims.set("preferred_username", json!("alice"));
     IssuedIdentity {
         person,
         sub: person.to_string(),
         session,
-        connection: Arc::new(Connection {
-            id: ConnectionId::from_uuid(uuid::Uuid::from_u128(41)),
-            slug: "okta".into(),
-            display_name: "Okta".into(),
-            protocol: "saml".into(),
-            enabled: true,
-            domains: Vec::new(),
-        }),
+        connection: connection(41, "okta"),
         claims,
         scope: Vec::new(),
         auth_time: NOW - Duration::from_secs(60),
@@ -283,6 +277,17 @@ pub fn identity(person: PersonId, session: SessionId) -> IssuedIdentity {
         session_limit: NOW + Duration::from_secs(8 * 3600),
         trace: TraceId::from_uuid(uuid::Uuid::from_u128(79)),
     }
+}
+
+fn connection(number: u128, slug: &str) -> Arc<Connection> {
+    Arc::new(Connection {
+        id: ConnectionId::from_uuid(uuid::Uuid::from_u128(number)),
+        slug: slug.into(),
+        display_name: slug.into(),
+        protocol: "saml".into(),
+        enabled: true,
+        domains: Vec::new(),
+    })
 }
 
 pub const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
@@ -497,6 +502,11 @@ pub struct Doubles {
 }
 
 impl Doubles {
+    /// Until when each of the handles waits.
+    pub fn waiting(&self) -> Vec<Timestamp> {
+        self.handles.lock().unwrap().values().map(|(_, until)| *until).collect()
+    }
+
     fn standing(&self) -> Result<(), StoreError> {
         if self.broken.load(Ordering::Relaxed) { Err(StoreError("the disk is gone".into())) } else { Ok(()) }
     }
