@@ -127,7 +127,18 @@ impl Found {
             openssl::sha::sha256(&key.certificate).iter().map(|octet| format!("{octet:02x}")).collect::<String>()
         };
         let both = |keys: &[EncryptionKey]| keys.iter().map(|key| (print(key), key.label.clone())).collect::<Vec<_>>();
-        self.keys("encryption", &both(before), &both(after));
+        let (before, after) = (both(before), both(after));
+        self.keys("encryption", &before, &after);
+        // What is for the partner is encrypted to its first key. A further one alone opens nothing.
+        let known = |print: &str| before.iter().any(|(there, _)| there == print);
+        let others = after.iter().skip(1).any(|(print, _)| known(print));
+        if let (Some((_, old)), Some((print, new))) = (before.first(), after.first())
+            && !known(print)
+            && others
+        {
+            let what = "encryption keys: the first, which we encrypt to, is a new one";
+            self.push(what, Some(old.clone()), Some(new.clone()), DriftEffect::Weakens);
+        }
     }
 
     /// Keys by fingerprint and label.
@@ -223,6 +234,37 @@ mod tests {
         assert_eq!(kinds(&[a, b], &[b]), [Removes]);
         assert_eq!(kinds(&[a], &[b]), [Adds, Removes, Weakens]);
         assert_eq!(kinds(&[a, b], &[b, a]), [], "the order carries no meaning");
+    }
+
+    #[test]
+    fn a_new_key_that_we_would_encrypt_to_waits() {
+        let keys = [(); 3].map(|()| TestKey::make(KeyKind::Rsa(2048)).unwrap());
+        let of = |key: &std::sync::Arc<TestKey>| {
+            let mut sp = ScriptedSp::new("https://app.example", "https://app.example/acs");
+            sp.encryption = Some(std::sync::Arc::clone(key));
+            sp.metadata()
+        };
+        let block = |xml: &str| {
+            let from = xml.find("<md:KeyDescriptor use=\"encryption\"").unwrap();
+            let end = "</md:KeyDescriptor>";
+            xml[from..from + xml[from..].find(end).unwrap() + end.len()].to_owned()
+        };
+        let with = |order: &[usize]| {
+            let xml = of(&keys[0]);
+            let all: String = order.iter().map(|at| block(&of(&keys[*at]))).collect();
+            let xml = xml.replacen(&block(&xml), &all, 1);
+            import_sp(xml.as_bytes(), None, NOW).map_err(|_| "refused").unwrap()
+        };
+        let effects = |before: &[usize], after: &[usize]| {
+            sp_drift(&with(before), &with(after)).iter().map(|drift| drift.effect).collect::<Vec<_>>()
+        };
+        use DriftEffect::{Adds, Removes, Weakens};
+        assert_eq!(effects(&[0], &[1, 0]), [Adds, Weakens]);
+        assert_eq!(effects(&[0, 2], &[1, 2]), [Adds, Removes, Weakens]);
+        assert_eq!(effects(&[0], &[0, 1]), [Adds]);
+        assert_eq!(effects(&[0, 1], &[1]), [Removes], "it was known before");
+        assert_eq!(effects(&[], &[1, 0]), [Adds, Adds], "nothing was encrypted to anybody");
+        assert_eq!(effects(&[0], &[1]), [Adds, Removes, Weakens], "said once");
     }
 
     #[test]
