@@ -86,7 +86,8 @@ pub struct SessionRecord {
     pub onward: Onward,
 }
 
-mod base64_bytes {
+/// Octets in JSON: as an array of numbers they would take nearly four times their room.
+pub(super) mod base64_bytes {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD_NO_PAD;
     use serde::{Deserialize, Deserializer, Serializer};

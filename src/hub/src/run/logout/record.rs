@@ -5,6 +5,7 @@ use fedbridge_contract::ids::{AppId, ConnectionId, LogoutId, TraceId};
 use fedbridge_contract::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::run::record::base64_bytes;
 use crate::run::snapshot::TenantSnapshot;
 
 /// One ended session: who asked for its end, and who is to be told besides its participants.
@@ -45,10 +46,12 @@ pub enum Asker {
     },
     App {
         app: AppId,
+        #[serde(with = "base64_bytes")]
         continuation: Vec<u8>,
     },
     Upstream {
         connection: ConnectionId,
+        #[serde(with = "base64_bytes")]
         continuation: Vec<u8>,
     },
     /// Nobody: another person logged in in this browser.
@@ -74,5 +77,21 @@ impl Asker {
     pub fn connection_name(&self, tenant: &TenantSnapshot) -> Option<String> {
         let Self::Upstream { connection, .. } = self else { return None };
         tenant.view.connection_by_id(*connection).map(|connection| connection.slug.clone())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_adapter_keeps_takes_little_more_than_its_room() {
+        let continuation = vec![b'a'; 300];
+        let asker = Asker::App { app: AppId::from_uuid(uuid::Uuid::nil()), continuation: continuation.clone() };
+        let text = serde_json::to_string(&asker).unwrap();
+        assert!(text.len() < 500, "{text}");
+        let Asker::App { continuation: read, .. } = serde_json::from_str(&text).unwrap() else { panic!("{text}") };
+        assert_eq!(read, continuation);
     }
 }
