@@ -160,6 +160,10 @@ pub enum LogoutEnd {
     Partial,
     /// There was no such session. It is over, which is what was wanted.
     NoSession,
+    /// The request was used before, and nothing was done for it.
+    Refused,
+    /// Nothing could be done at the moment.
+    Failed,
 }
 
 /// The downstream side of logout.

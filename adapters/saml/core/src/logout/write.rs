@@ -38,8 +38,8 @@ pub fn request(parts: &LogoutRequestParts<'_>) -> String {
     xml.finish()
 }
 
-/// Answers a LogoutRequest. Our own sessions are over in every case, so the first code is Success
-/// (SAML core 3.7.3.2). By SOAP it has no Destination.
+/// Answers a LogoutRequest. Where our own sessions are over the first code is Success, whoever else was not
+/// told (SAML core 3.7.3.2). By SOAP it has no Destination.
 pub fn response(
     id: &str,
     in_response_to: &str,
@@ -58,9 +58,15 @@ pub fn response(
         .attr("IssueInstant", &now.rfc3339_seconds())
         .attr_if("Destination", destination);
     xml.leaf("saml:Issuer", issuer);
-    xml.open("samlp:Status").open("samlp:StatusCode").attr("Value", names::STATUS_SUCCESS);
-    if end == LogoutEnd::Partial {
-        xml.open("samlp:StatusCode").attr("Value", names::STATUS_PARTIAL_LOGOUT).close();
+    let (first, second) = match end {
+        LogoutEnd::Complete | LogoutEnd::NoSession => (names::STATUS_SUCCESS, None),
+        LogoutEnd::Partial => (names::STATUS_SUCCESS, Some(names::STATUS_PARTIAL_LOGOUT)),
+        LogoutEnd::Refused => (names::STATUS_REQUESTER, Some(names::STATUS_REQUEST_DENIED)),
+        LogoutEnd::Failed => (names::STATUS_RESPONDER, None),
+    };
+    xml.open("samlp:Status").open("samlp:StatusCode").attr("Value", first);
+    if let Some(second) = second {
+        xml.open("samlp:StatusCode").attr("Value", second).close();
     }
     xml.finish()
 }
