@@ -112,6 +112,8 @@ fn each_wrong_request_is_refused_for_its_own_reason() {
         ("IssueInstant", LogoutRequestPlan { issue_instant: "now".into(), ..plan() }),
         ("NotOnOrAfter", LogoutRequestPlan { not_on_or_after: Some(earlier(180)), ..plan() }),
         ("NotOnOrAfter", LogoutRequestPlan { not_on_or_after: None, issue_instant: earlier(480), ..plan() }),
+        // Its ID is not kept for years, so neither is it good for years.
+        ("NotOnOrAfter", LogoutRequestPlan { issue_instant: earlier(3600 + 180), ..for_years() }),
         ("names nobody", LogoutRequestPlan { name_id: None, indexes: Vec::new(), ..plan() }),
         ("where NameID or EncryptedID must stand", LogoutRequestPlan { name_id: None, ..plan() }),
         ("1 to 1024 octets", LogoutRequestPlan { name_id: Some(NameIdPlan::new("", "urn:f")), ..plan() }),
@@ -273,9 +275,13 @@ fn what_we_send_is_read_as_it_was_meant() {
         let request = asked(&carried.unwrap());
         assert_eq!((request.id.as_str(), &request.name_id, &request.indexes[..]), ("_id", &name_id, &indexes[..]));
     }
-    for (end, told) in
-        [(LogoutEnd::Complete, Told::Done), (LogoutEnd::Partial, Told::Partial), (LogoutEnd::NoSession, Told::Done)]
-    {
+    for (end, told) in [
+        (LogoutEnd::Complete, Told::Done),
+        (LogoutEnd::Partial, Told::Partial),
+        (LogoutEnd::NoSession, Told::Done),
+        (LogoutEnd::Refused, Told::Refused),
+        (LogoutEnd::Failed, Told::Refused),
+    ] {
         schema::refuses("saml-schema-protocol-2.0.xsd", &logout::response("1", "_asked", THEM, Some(US), end, NOW));
         let xml = logout::response("_r", "_asked", THEM, Some(US), end, NOW);
         schema::accepts("saml-schema-protocol-2.0.xsd", &xml);
@@ -284,5 +290,16 @@ fn what_we_send_is_read_as_it_was_meant() {
             Ok(LogoutIn::Response(answer)) => assert_eq!(answer.told, told),
             other => panic!("{other:?}"),
         }
+    }
+}
+
+fn for_years() -> LogoutRequestPlan {
+    LogoutRequestPlan { not_on_or_after: Some("2099-01-01T00:00:00Z".into()), ..plan() }
+}
+
+#[test]
+fn the_id_of_a_request_is_kept_for_an_hour_at_most() {
+    for carried in ways(&for_years(), &KEYS[0]) {
+        assert_eq!(asked(&carried).once.expires, NOW + Duration::from_secs(3600 + 180));
     }
 }
