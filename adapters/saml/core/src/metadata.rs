@@ -1,5 +1,6 @@
 //! Metadata of both sides: the partner's is imported, ours is published.
 
+mod bounds;
 pub mod drift;
 mod entities;
 pub mod import;

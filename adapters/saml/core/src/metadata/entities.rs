@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fedbridge_contract::trace::clip;
 use samael::metadata::{EntityDescriptor, EntityDescriptorType, IdpSsoDescriptor, SpSsoDescriptor};
 
 use super::reduce::{Keep, reduced};
@@ -115,7 +116,7 @@ pub(super) fn pick<'a, 'b, R: Role>(
     let words = R::WORDS;
     let id = |candidate: &Candidate<'_, R>| candidate.entity.entity_id.clone().unwrap_or_default();
     let listed = || {
-        let mut names: Vec<_> = all.iter().take(5).map(&id).collect();
+        let mut names: Vec<_> = all.iter().take(5).map(|candidate| clip(id(candidate))).collect();
         if all.len() > names.len() {
             names.push("…".into());
         }

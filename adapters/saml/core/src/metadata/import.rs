@@ -3,14 +3,17 @@
 //! Trust comes from here alone: a signature counts only under one of these
 //! keys (MetaIOP). Chains and expiry of certificates carry no meaning.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::deceives;
 use fedbridge_contract::upstream::Finding;
 use samael::metadata::{Endpoint, IdpSsoDescriptor, IndexedEndpoint};
 use url::Url;
 
+use super::bounds::Bounded;
 use super::entities::{Candidate, candidates, pick, read};
 use super::parts::{EncryptionKey, LogoutEndpoint, address, encryption_keys, logout_endpoints, signing_keys, warning};
 use crate::names;
@@ -80,6 +83,10 @@ fn describe(picked: &Candidate<'_, IdpSsoDescriptor>, now: Timestamp) -> Result<
     complaints.extend(wrong_entity_id(&entity_id));
     let valid_until = picked.valid_until.map(Timestamp::from_millis);
     complaints.extend(over(valid_until, now));
+    let too_much = role.too_much();
+    if !too_much.is_empty() {
+        return Err(refused(PATH, too_much));
+    }
     let (signing, unusable) = signing_keys(&role.key_descriptors, now, &mut findings);
     match (signing.is_empty(), unusable.is_empty()) {
         (true, true) => {
@@ -93,7 +100,7 @@ fn describe(picked: &Candidate<'_, IdpSsoDescriptor>, now: Timestamp) -> Result<
     let slo = logout_endpoints(&role.single_logout_services, &mut findings);
     let artifact_resolution = resolvers(&role.artifact_resolution_service, &mut findings);
     if !complaints.is_empty() {
-        return Err(complaints.into_iter().map(|message| Complaint::new(PATH, message)).collect());
+        return Err(refused(PATH, complaints));
     }
     Ok(IdpDescription {
         entity_id,
@@ -110,9 +117,17 @@ fn describe(picked: &Candidate<'_, IdpSsoDescriptor>, now: Timestamp) -> Result<
     })
 }
 
+pub(super) fn refused(path: &str, sentences: Vec<String>) -> Vec<Complaint> {
+    sentences.into_iter().map(|message| Complaint::new(path, message)).collect()
+}
+
+/// The limit is of SAML core 8.3.6.
 pub(super) fn wrong_entity_id(entity_id: &str) -> Option<String> {
-    let wrong = entity_id.is_empty() || entity_id.len() > 1024;
-    wrong.then(|| "the metadata's entityID is missing or longer than 1024 characters".to_owned())
+    if entity_id.is_empty() || entity_id.len() > 1024 {
+        return Some("the metadata's entityID is missing or longer than 1024 characters".to_owned());
+    }
+    let strange = entity_id.chars().any(deceives);
+    strange.then(|| "the metadata's entityID has a character that can't be shown".to_owned())
 }
 
 pub(super) fn over(valid_until: Option<Timestamp>, now: Timestamp) -> Option<String> {
@@ -147,13 +162,17 @@ fn endpoints(services: &[Endpoint], complaints: &mut Vec<String>, findings: &mut
 /// Where artifacts are resolved, by SOAP. A bad one is a warning: most providers have none.
 fn resolvers(services: &[IndexedEndpoint], findings: &mut Vec<Finding>) -> Vec<(u16, Url)> {
     let mut found: Vec<(u16, Url)> = Vec::new();
+    let mut taken = BTreeSet::new();
     for service in services.iter().filter(|service| service.binding == names::BINDING_SOAP) {
         let place = &service.location;
         match (u16::try_from(service.index), address(place)) {
-            (Ok(index), _) if found.iter().any(|(known, _)| *known == index) => {
+            (Ok(index), _) if taken.contains(&index) => {
                 findings.push(warning(format!("the artifact address {place} repeats the index {index}")));
             }
-            (Ok(index), Ok(location)) => found.push((index, location)),
+            (Ok(index), Ok(location)) => {
+                taken.insert(index);
+                found.push((index, location));
+            }
             (Err(_), _) => findings.push(warning(format!("the artifact address {place} has no index"))),
             (_, Err(why)) => findings.push(warning(format!("the artifact address {place} {why}"))),
         }

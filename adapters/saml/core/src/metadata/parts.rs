@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::{clip, deceives};
 use fedbridge_contract::upstream::{Finding, Level};
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::nid::Nid;
@@ -14,6 +15,9 @@ use url::{Host, Url};
 use crate::names;
 use crate::seam::VerifyKey;
 use crate::trust::{TrustedKey, beginning};
+
+/// Characters of a certificate in base64. Those with an RSA key of 16384 bits need some 6,000.
+const MAX_CERTIFICATE: usize = 65_536;
 
 /// A key that the partner decrypts with: RSA.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +68,7 @@ pub fn logout_endpoint(all: &[LogoutEndpoint], binding: LogoutBinding) -> Option
 }
 
 /// Texts of certificates for a use. Without `use` a key serves both uses (SAML metadata 2.4.1.1).
-fn certificates<'a>(
+pub(super) fn certificates<'a>(
     keys: &'a [KeyDescriptor],
     usage: &'a str,
 ) -> impl Iterator<Item = (&'a KeyDescriptor, &'a String)> {
@@ -146,6 +150,9 @@ fn encryption_key(base64_text: &str, methods: Vec<String>) -> Result<EncryptionK
 }
 
 fn octets(base64_text: &str) -> Result<Vec<u8>, String> {
+    if base64_text.len() > MAX_CERTIFICATE {
+        return Err(format!("it is longer than {MAX_CERTIFICATE} characters"));
+    }
     let compact: String = base64_text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     STANDARD.decode(compact).map_err(|_| "it is not base64".to_owned())
 }
@@ -153,7 +160,8 @@ fn octets(base64_text: &str) -> Result<Vec<u8>, String> {
 fn label(certificate: &X509) -> String {
     let name = certificate.subject_name().entries_by_nid(Nid::COMMONNAME).next();
     let label = name.and_then(|entry| entry.data().to_string().ok());
-    label.filter(|label| !label.is_empty()).unwrap_or_else(|| "without a name".into())
+    // Whoever made the certificate wrote it, and people read it.
+    label.filter(|label| !label.is_empty()).map_or_else(|| "without a name".into(), clip)
 }
 
 fn moment(at: &Asn1TimeRef) -> Option<Timestamp> {
@@ -188,6 +196,10 @@ pub(super) fn logout_endpoints(services: &[Endpoint], findings: &mut Vec<Finding
 
 /// Where a browser or our own server is sent: https, or plain http on this very machine.
 pub(super) fn address(location: &str) -> Result<Url, &'static str> {
+    // The URL parser drops line breaks silently; what people and requests see would be another text.
+    if location.chars().any(deceives) {
+        return Err("has a character that can't be shown");
+    }
     let url = Url::parse(location).map_err(|_| "is not an address")?;
     let loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -228,6 +240,9 @@ mod tests {
             "//idp.example",
             "https://idp.example/#x",
             "https://u:p@idp.example/",
+            "https://idp.example/a\nb",
+            "https://idp.example/\u{9b}2J",
+            "https://idp.example/\u{202e}moc",
             "",
         ] {
             assert!(address(bad).is_err(), "{bad}");

@@ -1,5 +1,6 @@
 //! Reads a service provider's metadata into a plain description.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fedbridge_contract::error::Complaint;
@@ -9,8 +10,9 @@ use samael::metadata::{IndexedEndpoint, SpSsoDescriptor};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::bounds::Bounded;
 use super::entities::{Candidate, candidates, pick, read};
-use super::import::{over, wrong_entity_id};
+use super::import::{over, refused, wrong_entity_id};
 use super::parts::{EncryptionKey, LogoutEndpoint, address, encryption_keys, logout_endpoints, signing_keys, warning};
 use super::requested::{AttributeService, RequestedAttribute, services};
 use crate::names;
@@ -94,6 +96,10 @@ fn describe(picked: &Candidate<'_, SpSsoDescriptor>, now: Timestamp) -> Result<S
     complaints.extend(wrong_entity_id(&entity_id));
     let valid_until = picked.valid_until.map(Timestamp::from_millis);
     complaints.extend(over(valid_until, now));
+    let too_much = role.too_much();
+    if !too_much.is_empty() {
+        return Err(refused(PATH, too_much));
+    }
     let descriptors = role.key_descriptors.as_deref().unwrap_or_default();
     let (signing, unusable) = signing_keys(descriptors, now, &mut findings);
     let authn_requests_signed = role.authn_requests_signed.unwrap_or(false);
@@ -107,7 +113,7 @@ fn describe(picked: &Candidate<'_, SpSsoDescriptor>, now: Timestamp) -> Result<S
     let encryption = encryption_keys(descriptors, &mut findings);
     let slo = logout_endpoints(role.single_logout_services.as_deref().unwrap_or_default(), &mut findings);
     if !complaints.is_empty() {
-        return Err(complaints.into_iter().map(|message| Complaint::new(PATH, message)).collect());
+        return Err(refused(PATH, complaints));
     }
     Ok(SpDescription {
         entity_id,
@@ -131,6 +137,7 @@ fn consumers(
     findings: &mut Vec<Finding>,
 ) -> Vec<AcsEndpoint> {
     let mut found: Vec<(AcsEndpoint, Option<bool>)> = Vec::new();
+    let mut taken = BTreeSet::new();
     let mut bad = Vec::new();
     for service in services {
         let binding = match service.binding.as_str() {
@@ -140,11 +147,12 @@ fn consumers(
         };
         let text = &service.location;
         match (u16::try_from(service.index), address(text)) {
-            (Ok(index), _) if found.iter().any(|(known, _)| known.index == index) => {
+            (Ok(index), _) if taken.contains(&index) => {
                 bad.push(format!("the assertion consumer address {text} repeats the index {index}"));
             }
             (Ok(index), Ok(location)) => {
                 let endpoint = AcsEndpoint { binding, text: text.clone(), location, index, default: false };
+                taken.insert(index);
                 found.push((endpoint, service.is_default));
             }
             (Err(_), _) => bad.push(format!("the assertion consumer address {text} has no index")),
