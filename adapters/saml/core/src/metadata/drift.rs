@@ -3,25 +3,37 @@
 //! Keys and addresses may come and go while enough of what was known stays. Whatever would let somebody
 //! else in waits for approval: another entity, another host, a lost signing flag, no known key left.
 
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::time::Duration;
+
 use fedbridge_contract::documents::{Drift, DriftEffect};
-use url::Url;
+use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::{clip, visible};
+use url::{Origin, Url};
 
 use super::import::{IdpDescription, RequestBinding};
 use super::parts::{EncryptionKey, LogoutBinding, LogoutEndpoint};
 use super::sp::{AcsBinding, SpDescription};
 use crate::trust::TrustedKey;
 
+/// By so much a document may end sooner than the one before it.
+const BACKWARDS: Duration = Duration::from_secs(86_400);
+
+/// How many addresses of one kind a difference shows.
+const SHOWN: usize = 8;
+
 /// What is different about an identity provider.
 pub fn idp_drift(before: &IdpDescription, after: &IdpDescription) -> Vec<Drift> {
     let mut found = Found::default();
     found.text("entity ID", &before.entity_id, &after.entity_id, DriftEffect::Weakens);
+    found.end(before.valid_until, after.valid_until);
     found.signing_keys(&before.signing, &after.signing);
     found.encryption_keys(&before.encryption, &after.encryption);
     found.flag("signed requests wanted", before.want_authn_requests_signed, after.want_authn_requests_signed);
     let hosts = |idp: &IdpDescription| {
         let sso = idp.sso.iter().map(|endpoint| endpoint.location.clone());
         let artifacts = idp.artifact_resolution.iter().map(|(_, location)| location.clone());
-        sso.chain(logout_addresses(&idp.slo)).chain(artifacts).collect::<Vec<_>>()
+        origins(sso.chain(logout_addresses(&idp.slo)).chain(artifacts))
     };
     let known = hosts(before);
     let sso = |idp: &IdpDescription| {
@@ -43,6 +55,7 @@ pub fn idp_drift(before: &IdpDescription, after: &IdpDescription) -> Vec<Drift> 
 pub fn sp_drift(before: &SpDescription, after: &SpDescription) -> Vec<Drift> {
     let mut found = Found::default();
     found.text("entity ID", &before.entity_id, &after.entity_id, DriftEffect::Weakens);
+    found.end(before.valid_until, after.valid_until);
     found.signing_keys(&before.signing, &after.signing);
     found.encryption_keys(&before.encryption, &after.encryption);
     found.flag("signed requests", before.authn_requests_signed, after.authn_requests_signed);
@@ -56,7 +69,7 @@ pub fn sp_drift(before: &SpDescription, after: &SpDescription) -> Vec<Drift> {
         each.collect::<Vec<_>>()
     };
     let answers = before.acs.iter().map(|endpoint| endpoint.location.clone());
-    let known: Vec<_> = answers.chain(logout_addresses(&before.slo)).collect();
+    let known = origins(answers.chain(logout_addresses(&before.slo)));
     found.addresses(acs(before), acs(after), &known);
     let default = |sp: &SpDescription| sp.default_acs().map(|endpoint| endpoint.text.clone()).unwrap_or_default();
     found.text("default answer address", &default(before), &default(after), DriftEffect::Neutral);
@@ -92,12 +105,36 @@ fn logout_addresses(endpoints: &[LogoutEndpoint]) -> impl Iterator<Item = Url> {
     logout(endpoints).into_iter().map(|(_, location)| location)
 }
 
+fn origins(addresses: impl Iterator<Item = Url>) -> HashSet<Origin> {
+    addresses.map(|location| location.origin()).collect()
+}
+
+/// In the order of the document, by what they are for.
+fn by_name(list: Vec<(String, Url)>) -> BTreeMap<String, Vec<Url>> {
+    let mut named = BTreeMap::<String, Vec<Url>>::new();
+    for (name, location) in list {
+        named.entry(name).or_default().push(location);
+    }
+    named
+}
+
+/// The first of several addresses, those that somebody has to look at in front.
+fn shown(list: &[Url], strange: impl Fn(&Url) -> bool) -> Option<String> {
+    let (mut first, others): (Vec<&Url>, Vec<&Url>) = list.iter().partition(|location| strange(location));
+    first.extend(others);
+    let mut texts: Vec<_> = first.iter().take(SHOWN).map(|location| clip(location.to_string())).collect();
+    if first.len() > SHOWN {
+        texts.push(format!("and {} more", first.len() - SHOWN));
+    }
+    (!texts.is_empty()).then(|| texts.join(", "))
+}
+
 #[derive(Default)]
 struct Found(Vec<Drift>);
 
 impl Found {
     fn push(&mut self, what: impl Into<String>, before: Option<String>, after: Option<String>, effect: DriftEffect) {
-        self.0.push(Drift { what: what.into(), before, after, effect });
+        self.0.push(Drift { what: what.into(), before: before.map(visible), after: after.map(visible), effect });
     }
 
     fn text(&mut self, what: &str, before: &str, after: &str, effect: DriftEffect) {
@@ -158,31 +195,36 @@ impl Found {
         }
     }
 
+    /// When the document ends. Who fetches one that ends sooner may have been given an old one, with keys that
+    /// were taken back since; one without an end would count for ever. What is in force lives longer than the
+    /// one that waits, so waiting costs nothing. Servers of one partner write their documents at times of
+    /// their own, so less than [`BACKWARDS`] is nothing.
+    fn end(&mut self, before: Option<Timestamp>, after: Option<Timestamp>) {
+        let Some(old) = before else { return };
+        if after.is_none_or(|new| new + BACKWARDS < old) {
+            let text = after.map(Timestamp::rfc3339);
+            self.push("end of the document", Some(old.rfc3339()), text, DriftEffect::Weakens);
+        }
+    }
+
     /// Addresses by what they are for. A host that nothing went to before weakens.
-    fn addresses(&mut self, before: Vec<(String, Url)>, after: Vec<(String, Url)>, known: &[Url]) {
-        let of = |list: &[(String, Url)], name: &str| -> Vec<Url> {
-            list.iter().filter(|(there, _)| there == name).map(|(_, location)| location.clone()).collect()
-        };
-        let mut names: Vec<&String> = before.iter().chain(&after).map(|(name, _)| name).collect();
-        names.sort();
-        names.dedup();
+    fn addresses(&mut self, before: Vec<(String, Url)>, after: Vec<(String, Url)>, known: &HashSet<Origin>) {
+        let (before, after) = (by_name(before), by_name(after));
+        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let of = |list: &BTreeMap<String, Vec<Url>>, name: &String| list.get(name).cloned().unwrap_or_default();
         for name in names {
             let (old, new) = (of(&before, name), of(&after, name));
             if old == new {
                 continue;
             }
-            let strange = |location: &&Url| !known.iter().any(|known| known.origin() == location.origin());
+            let strange = |location: &Url| !known.contains(&location.origin());
             let effect = match (old.is_empty(), new.is_empty()) {
-                _ if new.iter().any(|location| strange(&location)) => DriftEffect::Weakens,
+                _ if new.iter().any(strange) => DriftEffect::Weakens,
                 (true, _) => DriftEffect::Adds,
                 (_, true) => DriftEffect::Removes,
                 _ => DriftEffect::Neutral,
             };
-            let text = |list: &[Url]| {
-                let texts: Vec<_> = list.iter().map(Url::to_string).collect();
-                (!texts.is_empty()).then(|| texts.join(", "))
-            };
-            self.push(name.as_str(), text(&old), text(&new), effect);
+            self.push(name.as_str(), shown(&old, |_| false), shown(&new, strange), effect);
         }
     }
 
@@ -192,14 +234,13 @@ impl Found {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::type_complexity)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::type_complexity)]
 mod tests {
     use super::*;
     use crate::metadata::import::import;
     use crate::metadata::sp::import_sp;
     use crate::names;
     use crate::testkit::{KeyKind, ScriptedIdp, ScriptedSp, TestKey};
-    use fedbridge_contract::time::Timestamp;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -218,6 +259,38 @@ mod tests {
         let until = xml.replacen("entityID=", "validUntil=\"2030-01-01T00:00:00Z\" ID=\"_x\" entityID=", 1);
         assert_ne!(xml, until);
         assert_eq!(effects(&xml, &until), []);
+    }
+
+    #[test]
+    fn a_document_that_ends_sooner_or_never_may_be_an_old_one() {
+        let xml = ScriptedIdp::new("https://idp.example", "https://idp.example/sso").metadata();
+        let until = |text: &str| xml.replacen("entityID=", &format!("validUntil=\"{text}\" entityID="), 1);
+        let before = until("2030-01-10T00:00:00Z");
+        let weaker = [("end of the document".to_owned(), DriftEffect::Weakens)];
+        assert_eq!(effects(&before, &xml), weaker, "no end");
+        assert_eq!(effects(&before, &until("2030-01-08T23:59:59Z")), weaker, "a day and a second sooner");
+        assert_eq!(effects(&before, &until("2030-01-09T00:00:00Z")), [], "another server of the same partner");
+        assert_eq!(effects(&before, &until("2030-02-01T00:00:00Z")), []);
+        assert_eq!(effects(&xml, &before), []);
+    }
+
+    #[test]
+    fn a_strange_address_can_t_hide_behind_many_others() {
+        let sp = |strange: bool| {
+            let mut sp = ScriptedSp::new("https://app.example", "https://app.example/acs");
+            let address = |number| format!("https://app.example/{number}/{}", "x".repeat(600));
+            sp.slo = (0..40).map(|number| (names::BINDING_REDIRECT, address(number))).collect();
+            if strange {
+                sp.slo.push((names::BINDING_REDIRECT, "https://evil.example/slo".into()));
+            }
+            import_sp(sp.metadata().as_bytes(), None, NOW).map_err(|_| "refused").unwrap()
+        };
+        let found = sp_drift(&sp(false), &sp(true));
+        let [Drift { after: Some(after), effect: DriftEffect::Weakens, .. }] = found.as_slice() else {
+            panic!("{found:?}")
+        };
+        assert!(after.starts_with("https://evil.example/slo, ") && after.ends_with("and 33 more"), "{after}");
+        assert!(after.len() < 8000);
     }
 
     #[test]
