@@ -223,8 +223,7 @@ async fn we_wait_for_whoever_has_not_looked(company: &Company, crowd: &Crowd) {
     conductor.switch_is_refused_for(SP);
     crowd.more(4).await;
     sp.be_away(false);
-    sp.until("a next key", |keys| keys.prints() != stale).await;
-    let new = sp.believed().prints()[1];
+    let new = sp.key_besides(&stale).await;
     conductor.switch().await;
     sp.until("the new key first", |keys| keys.prints()[0] == new).await;
     crowd.more(4).await;

@@ -44,8 +44,7 @@ async fn a_date_switches(company: &Company, crowd: &Crowd) {
     conductor.ok("start", &["--switch-at", &now().rfc3339_seconds()]);
     crowd.more(4).await;
     idp.be_away(false);
-    idp.until("a next key", |keys| keys.prints() != stale).await;
-    let next = idp.believed().prints()[1];
+    let next = idp.key_besides(&stale).await;
     idp.until("the next key first", |keys| keys.prints()[0] == next).await;
     crowd.more(4).await;
     assert!(idp.verified(next) > 0, "the next key never signed");

@@ -105,6 +105,13 @@ impl Partner {
         }
     }
 
+    /// Waits for a signing key of the bridge that is not among these, and gives it.
+    pub async fn key_besides(&self, known: &[Fingerprint]) -> Fingerprint {
+        let other = |keys: &PublishedKeys| keys.prints().into_iter().find(|key| !known.contains(key));
+        self.until("a next key", |keys| other(keys).is_some()).await;
+        other(&self.believed()).unwrap()
+    }
+
     pub fn saw_signer(&self, signer: Fingerprint) {
         *self.seen.lock().unwrap().signers.entry(signer).or_default() += 1;
     }

@@ -260,8 +260,7 @@ async fn we_wait_for_whoever_has_not_looked(company: &Company, crowd: &Crowd) {
     conductor.switch_is_refused_for(IDP);
     crowd.more(4).await;
     idp.be_away(false);
-    idp.until("a next key", |keys| keys.prints() != stale).await;
-    let new = idp.believed().prints()[1];
+    let new = idp.key_besides(&stale).await;
     conductor.switch().await;
     idp.until("the new key first", |keys| keys.prints()[0] == new).await;
     crowd.more(4).await;
