@@ -23,7 +23,7 @@ use crate::{radar, registry};
 
 use super::CliError;
 use super::apply::{load, make_keys};
-use super::output::{Paint, print, table};
+use super::output::{Paint, escaped, print, table};
 
 /// Clocks of one installation may differ by this much.
 const SKEW: Duration = Duration::from_secs(60);
@@ -143,7 +143,8 @@ fn as_json(survey: &Survey) -> Result<String, CliError> {
     });
     let whole = json!({ "findings": findings.collect::<Vec<_>>(), "expiries": expiries.collect::<Vec<_>>() });
     let text = serde_json::to_string_pretty(&whole);
-    text.map(|text| text + "\n").map_err(|cause| CliError::failed("the report can't be written as JSON", cause))
+    text.map(|text| escaped(&text) + "\n")
+        .map_err(|cause| CliError::failed("the report can't be written as JSON", cause))
 }
 
 /// Signatures are refused by time, so a wrong clock refuses every login.

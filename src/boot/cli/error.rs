@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Write as _};
 use std::io::Write as _;
 
 use fedbridge_contract::error::StoreError;
+use fedbridge_contract::trace::visible;
 
 use crate::bridge::plan::PlanError;
 use crate::settings::complaints::{Complaints, Located};
@@ -71,18 +72,23 @@ impl CliError {
 impl Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for mistake in &self.mistakes {
-            writeln!(f, "{mistake}")?;
+            writeln!(f, "{}", harmless(&mistake.to_string()))?;
         }
         let mut text = String::new();
-        writeln!(text, "error: {}", self.sentence)?;
+        writeln!(text, "error: {}", harmless(&self.sentence))?;
         for cause in &self.causes {
-            writeln!(text, "  cause: {cause}")?;
+            writeln!(text, "  cause: {}", harmless(cause))?;
         }
         if let Some(advice) = &self.advice {
             writeln!(text, "  what to do: {advice}")?;
         }
         f.write_str(&text)
     }
+}
+
+/// Others may have written parts of it: further lines are set in, so that none looks like one of ours.
+fn harmless(text: &str) -> String {
+    text.lines().map(|line| visible(line.to_owned())).collect::<Vec<_>>().join("\n      ")
 }
 
 impl std::error::Error for CliError {}
@@ -115,5 +121,16 @@ impl From<anyhow::Error> for CliError {
         let mut chain = error.chain().map(ToString::to_string);
         let sentence = chain.next().unwrap_or_default();
         Self { code: 1, mistakes: Vec::new(), sentence, causes: chain.collect(), advice: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_makes_no_lines_of_ours() {
+        let text = CliError::failed("it failed", "no\nerror: all is well\u{1b}[2J").to_string();
+        assert_eq!(text, "error: it failed\n  cause: no\n      error: all is well\u{fffd}[2J\n");
     }
 }

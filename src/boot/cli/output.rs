@@ -2,6 +2,8 @@
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
+use fedbridge_contract::trace::deceives;
+
 use super::CliError;
 
 /// Prints a text to standard output.
@@ -18,6 +20,20 @@ pub fn print(text: &str) -> Result<(), CliError> {
 /// Prints a sentence to standard error.
 pub fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// JSON for a terminal too: what would deceive a reader stands as an escape. A program reads the same.
+pub fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        // A line break stands between values; in a text it is escaped already.
+        if c != '\n' && deceives(c) {
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// Paints texts, or leaves them as they are.
@@ -78,4 +94,20 @@ pub fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
         out.push_str(&line(&mut row.iter().map(String::as_str)));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn json_deceives_nobody_and_loses_nothing() {
+        let value = json!({ "cause": "a\nb\u{9b}2J\u{202e}", "name": "Zoë" });
+        let text = escaped(&format!("{value:#}\n"));
+        assert!(text.contains(r"a\nb\u009b2J\u202e") && text.contains("Zoë") && text.ends_with("}\n"), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
 }

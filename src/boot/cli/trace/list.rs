@@ -5,7 +5,7 @@ use fedbridge_hub::spec::Configuration;
 use serde_json::{Value, json};
 
 use crate::cli::CliError;
-use crate::cli::output::{print, table};
+use crate::cli::output::{escaped, print, table};
 use crate::foundation::Foundation;
 use crate::settings::nearest::nearest;
 
@@ -115,7 +115,7 @@ fn as_table(found: &[TraceSummary], configuration: &Configuration) -> String {
 
 fn as_json(found: &[TraceSummary], configuration: &Configuration) -> String {
     let list: Value = found.iter().map(|trace| summary_json(trace, configuration)).collect();
-    format!("{list:#}\n")
+    escaped(&format!("{list:#}\n"))
 }
 
 /// A trace without its steps.

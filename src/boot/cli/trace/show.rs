@@ -12,7 +12,7 @@ use fedbridge_hub::spec::Configuration;
 use serde_json::Value;
 
 use crate::cli::CliError;
-use crate::cli::output::{Paint, print};
+use crate::cli::output::{Paint, escaped, print};
 use crate::foundation::Foundation;
 
 use super::list::summary_json;
@@ -32,7 +32,7 @@ pub async fn run(foundation: &Foundation, args: Args) -> Result<(), CliError> {
     if args.json {
         let mut json = summary_json(&summary, &configuration);
         json["steps"] = serde_json::to_value(&payload.steps).unwrap_or(Value::Null);
-        return print(&format!("{json:#}\n"));
+        return print(&escaped(&format!("{json:#}\n")));
     }
     let tenant = tenant_name(&configuration, summary.tenant);
     print(&render(&summary, &tenant, &payload.steps, Paint::stdout()))
