@@ -9,7 +9,7 @@ use fedbridge_hub::run::{Builder, Hub, Observer, Recorder, Snapshots};
 
 use tokio::sync::Mutex;
 
-use super::documents::Keeper;
+use super::documents::{Asked, Keeper};
 use super::foundation::Foundation;
 use super::registry;
 use super::reload::{self, Follower};
@@ -59,13 +59,13 @@ pub async fn wire<M: Counters + Observer + 'static>(
         snapshots: Arc::clone(&snapshots),
         follower: Arc::clone(&follower),
         unbounded: foundation.loopback,
-        asked: Default::default(),
+        reading: Default::default(),
     });
     let hub = Arc::new(Hub {
         snapshots: Arc::clone(&snapshots),
         store: Arc::clone(&foundation.store) as _,
         logouts: Arc::clone(&foundation.store) as _,
-        refresher: Arc::clone(&keeper) as _,
+        refresher: Arc::new(Asked::new(Arc::clone(&keeper))),
         sealer: Arc::clone(&foundation.sealer),
         downstreams,
         services,

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use fedbridge_contract::config::AppKind;
 use fedbridge_contract::logout::Party;
+use fedbridge_contract::trace::clip;
 use fedbridge_hub::ports::{ConfigStore as _, HeldDocument, StoredDocument};
 use fedbridge_hub::spec::{Configuration, TenantConfiguration};
 use openssl::sha::sha256;
 
-use crate::documents::{Keeper, Seen, Trigger};
+use crate::documents::{Keeper, Published, Seen, Trigger};
 use crate::foundation::Foundation;
 use crate::metrics::Metrics;
 use crate::registry;
@@ -19,7 +20,7 @@ use crate::settings::nearest::nearest;
 use crate::wiring::wire;
 
 use super::CliError;
-use super::output::{print, table};
+use super::output::{note, print, table};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  fedbridge connections list\n  fedbridge connections approve acme/okta")]
@@ -144,6 +145,9 @@ async fn approve(
         let cause = format!("what waits is {}; look at it with `show`", short(held));
         return Err(CliError::refused("another document waits by now; nothing was changed", vec![cause]));
     }
+    if args.diff.is_none() {
+        still_published(keeper, document, held, name).await?;
+    }
     match keeper.approve(document, held, trigger).await {
         Ok(true) => {}
         Ok(false) => {
@@ -157,6 +161,27 @@ async fn approve(
         text.push_str("its entity ID is another one now: run `apply`, so that its requests are found under it\n");
     }
     Ok(text)
+}
+
+/// Whoever does not say which document he has seen shall not approve one that the partner has taken back.
+async fn still_published(
+    keeper: &Keeper,
+    document: &StoredDocument,
+    held: &HeldDocument,
+    name: &str,
+) -> Result<(), CliError> {
+    match keeper.published(document, held).await {
+        Ok(Published::Same) => Ok(()),
+        Ok(Published::Other) => {
+            let sentence = "what is published now is something else than what waits; nothing was changed";
+            let advice = format!("run `refresh {name}` and look at it with `show {name}`, then decide");
+            Err(CliError::refused(sentence, Vec::new()).advise(advice))
+        }
+        Err(cause) => {
+            note(&format!("{name}: what is published now could not be looked at: {cause}"));
+            Ok(())
+        }
+    }
 }
 
 async fn reject(keeper: &Keeper, document: &StoredDocument, trigger: Trigger, name: &str) -> Result<String, CliError> {
@@ -206,7 +231,8 @@ fn show(document: &StoredDocument, name: &str) -> String {
     line("last good look", document.last_look.rfc3339_seconds());
     line("next look", document.next_look.rfc3339_seconds());
     if let Some(failure) = &document.last_failure {
-        line("last failure", failure.clone());
+        // Partners have a hand in it.
+        line("last failure", clip(failure.clone()));
     }
     if let Some(held) = &document.held {
         line("waits since", held.since.rfc3339_seconds());

@@ -1,27 +1,23 @@
 //! Looking at a document, and what comes of it.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use fedbridge_contract::documents::PartnerDocuments;
 use fedbridge_contract::downstream::Downstream;
 use fedbridge_contract::error::{Complaint, StoreError};
 use fedbridge_contract::factory::Registry;
-use fedbridge_contract::ids::TenantId;
-use fedbridge_contract::logout::Party;
 use fedbridge_contract::services::{EgressLimits, Services};
-use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::clip;
 use fedbridge_hub::ports::{DocumentStore, HeldDocument, Look, NewDocument, StoredDocument};
-use fedbridge_hub::run::{Refreshed, Refresher, Snapshots, TenantSnapshot};
+use fedbridge_hub::run::Snapshots;
 use openssl::sha::sha256;
-use serde_json::Value;
+use tokio::task::JoinSet;
 
 use crate::reload::Follower;
 
 use super::due;
+use super::read::{Reading, Unreadable};
 use super::record::{Fate, Trigger};
 use super::seed::seed;
 
@@ -32,12 +28,11 @@ const LIMITS: EgressLimits = EgressLimits { max_body: 32 * 1024 * 1024, timeout:
 const TICK: Duration = Duration::from_secs(30);
 const UNBOUNDED_TICK: Duration = Duration::from_secs(1);
 const LEASE: Duration = Duration::from_secs(120);
-const AT_ONCE: u32 = 16;
 
-/// A stranger's message with an unknown key makes us look; no more often than this for each partner.
-const UNKNOWN_KEY: Duration = Duration::from_secs(300);
-
-const NOBODY: &str = "whose document it is can't be opened, so nobody can judge it";
+/// How many are taken, and how many of them are looked at side by side, so that a slow partner delays few
+/// others. Even if each takes as long as it may, the lease is long enough.
+const AT_ONCE: u32 = 8;
+const SIDE_BY_SIDE: usize = 4;
 
 /// Looks at the documents of every tenant.
 pub struct Keeper {
@@ -49,12 +44,8 @@ pub struct Keeper {
     pub follower: Arc<Follower>,
     /// Whether a setting may ask for less than an hour: see [`due::pause`].
     pub unbounded: bool,
-    /// When a message of a partner made us look last.
-    pub asked: Mutex<HashMap<(TenantId, Party), Turn>>,
+    pub reading: Reading,
 }
-
-/// Held while we look because of a message, so that whoever has the same question waits for the answer.
-type Turn = Arc<tokio::sync::Mutex<Option<Timestamp>>>;
 
 /// What a look showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +56,14 @@ pub enum Seen {
     /// It waits for approval.
     Held,
     Failed(String),
+}
+
+/// What is published while a document waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// What waits, in meaning.
+    Same,
+    Other,
 }
 
 impl Keeper {
@@ -81,14 +80,28 @@ impl Keeper {
         loop {
             match self.store.claim_due(self.services.clock.now(), LEASE, AT_ONCE).await {
                 Ok(due) => {
-                    for document in due {
-                        self.look(&document, Trigger::Schedule).await;
+                    let more = due.len() >= AT_ONCE as usize;
+                    self.look_at_all(due).await;
+                    if more {
+                        continue;
                     }
                 }
                 Err(error) => tracing::warn!(%error, "documents of partners could not be read; trying again"),
             }
             tokio::time::sleep(tick).await;
         }
+    }
+
+    async fn look_at_all(self: &Arc<Self>, due: Vec<StoredDocument>) {
+        let mut looks = JoinSet::new();
+        for document in due {
+            if looks.len() >= SIDE_BY_SIDE {
+                looks.join_next().await;
+            }
+            let keeper = Arc::clone(self);
+            looks.spawn(async move { keeper.look(&document, Trigger::Schedule).await });
+        }
+        while looks.join_next().await.is_some() {}
     }
 
     /// Fetches a document and does what follows. A failure is noted, and the last good one stays.
@@ -99,7 +112,8 @@ impl Keeper {
                 let now = self.services.clock.now();
                 let pause = due::pause_after_failure(document.failures.saturating_add(1));
                 let next = due::after(now, pause, self.services.rng.as_ref());
-                let sentence = failure.to_string();
+                // Partners have a hand in this text, and it goes to logs, the store and terminals.
+                let sentence = clip(failure.to_string());
                 // The same failure again is nothing new.
                 if document.last_failure.as_ref() != Some(&sentence) {
                     let fate = match &failure {
@@ -125,11 +139,7 @@ impl Keeper {
     }
 
     async fn seen(&self, document: &StoredDocument, trigger: Trigger) -> Result<Seen, Failure> {
-        let snapshot = self.snapshots.current();
-        let open = snapshot.by_slug.values().find(|open| open.view.id == document.tenant);
-        let (reader, settings) = open.and_then(|open| self.reader(open, document.party)).ok_or(NOBODY)?;
-        let setting = settings.get(reader.setting()).unwrap_or(&Value::Null);
-
+        let reader = self.reader(document)?;
         let egress = &self.services.egress;
         let fetched = match &document.current.etag {
             Some(etag) => egress.get_if_changed(&document.url, etag, LIMITS).await,
@@ -137,10 +147,12 @@ impl Keeper {
         };
         let fetched = fetched.map_err(|error| error.to_string())?;
         let now = self.services.clock.now();
-        let next = |cache| due::after(now, due::pause(setting, cache, self.unbounded), self.services.rng.as_ref());
+        let next =
+            |cache| due::after(now, due::pause(reader.setting(), cache, self.unbounded), self.services.rng.as_ref());
         let unchanged = async |etag, cache| {
+            self.withdraw(document, trigger).await?;
             self.note(document, Look { at: now, next: next(cache), result: Ok(etag) }).await;
-            Ok(Seen::Unchanged)
+            Ok::<_, Failure>(Seen::Unchanged)
         };
         if fetched.status == 304 {
             return unchanged(document.current.etag.clone(), None).await;
@@ -150,9 +162,10 @@ impl Keeper {
         }
         let xml = String::from_utf8(fetched.body.to_vec()).map_err(|_| "the document is not UTF-8 text")?;
         let before = document.current.xml.as_str();
-        let examined = match reader.examine(settings, Some(before), &xml, now) {
+        let examined = match self.reading.examine(&reader, before, &xml, now).await {
             Ok(examined) => examined,
-            Err(complaints) => return Err(Failure::Unusable { xml, complaints }),
+            Err(Unreadable::Complaints(complaints)) => return Err(Failure::Unusable { xml, complaints }),
+            Err(Unreadable::Stuck(cause)) => return Err(cause.into()),
         };
         if xml == before {
             return unchanged(fetched.etag, examined.cache).await;
@@ -198,16 +211,15 @@ impl Keeper {
         held: &HeldDocument,
         trigger: Trigger,
     ) -> Result<bool, String> {
-        let snapshot = self.snapshots.current();
-        let open = snapshot.by_slug.values().find(|open| open.view.id == document.tenant);
-        let (reader, settings) = open.and_then(|open| self.reader(open, document.party)).ok_or(NOBODY)?;
+        let reader = self.reader(document)?;
         let now = self.services.clock.now();
-        let examined = match reader.examine(settings, Some(&document.current.xml), &held.xml, now) {
+        let examined = match self.reading.examine(&reader, &document.current.xml, &held.xml, now).await {
             Ok(examined) => examined,
-            Err(complaints) => {
+            Err(Unreadable::Complaints(complaints)) => {
                 self.record(document, trigger, Some(&held.xml), &held.drift, Fate::Refused(&complaints));
                 return Err(sentences(&complaints));
             }
+            Err(Unreadable::Stuck(cause)) => return Err(cause),
         };
         let valid_until = examined.valid_until;
         let new = NewDocument { xml: held.xml.clone(), etag: None, valid_until, fetched: now, next_look: now };
@@ -217,6 +229,38 @@ impl Keeper {
             self.record(document, trigger, Some(&held.xml), &examined.drift, Fate::Approved);
         }
         Ok(adopted)
+    }
+
+    /// What is published now, against the document that waits. It changes nothing.
+    ///
+    /// # Errors
+    /// It can't be said: the partner does not answer.
+    pub async fn published(&self, document: &StoredDocument, held: &HeldDocument) -> Result<Published, String> {
+        let reader = self.reader(document)?;
+        let fetched = self.services.egress.get(&document.url, LIMITS).await.map_err(|error| clip(error.to_string()))?;
+        if fetched.status != 200 {
+            return Err(format!("{} answered with status {}", document.url, fetched.status));
+        }
+        let Ok(xml) = String::from_utf8(fetched.body.to_vec()) else { return Ok(Published::Other) };
+        if xml == held.xml {
+            return Ok(Published::Same);
+        }
+        // Some partners write their documents anew for everyone who asks: their meaning counts.
+        match self.reading.examine(&reader, &held.xml, &xml, self.services.clock.now()).await {
+            Ok(examined) if examined.drift.is_empty() => Ok(Published::Same),
+            Ok(_) | Err(Unreadable::Complaints(_)) => Ok(Published::Other),
+            Err(Unreadable::Stuck(cause)) => Err(cause),
+        }
+    }
+
+    /// Forgets a document that waits and is not published any more. Whoever took the partner's address
+    /// over for a while shall not have his document approved a day later.
+    async fn withdraw(&self, document: &StoredDocument, trigger: Trigger) -> Result<(), String> {
+        let Some(held) = &document.held else { return Ok(()) };
+        if self.store.release(document.tenant, document.party).await.map_err(sentence)? {
+            self.record(document, trigger, Some(&held.xml), &held.drift, Fate::Withdrawn);
+        }
+        Ok(())
     }
 
     /// Forgets a document that waited. False: none does.
@@ -231,71 +275,9 @@ impl Keeper {
         Ok(there)
     }
 
-    /// Who reads the documents of this partner, and its settings.
-    fn reader<'a>(&'a self, open: &'a TenantSnapshot, party: Party) -> Option<(&'a dyn PartnerDocuments, &'a Value)> {
-        match party {
-            Party::Connection(id) => {
-                let connection = open.connections.get(&id)?;
-                let factory = self.registry.find(&connection.view.protocol)?;
-                Some((factory.documents()?, &connection.settings))
-            }
-            Party::App(id) => {
-                let app = open.apps.get(&id)?;
-                let downstream = self.downstreams.iter().find(|downstream| downstream.kind() == app.view.kind)?;
-                Some((downstream.documents()?, &app.view.settings))
-            }
-        }
-    }
-
     async fn note(&self, document: &StoredDocument, look: Look) {
         if let Err(error) = self.store.looked(document.tenant, document.party, look).await {
             tracing::warn!(%error, url = %document.url, "a look at a partner's document could not be noted");
-        }
-    }
-
-    /// The turn of this partner's messages. Those of others that limit nothing any more are forgotten.
-    fn turn(&self, tenant: TenantId, party: Party) -> Turn {
-        let now = self.services.clock.now();
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.retain(|_, turn| {
-            let idle = Arc::strong_count(turn) == 1;
-            !idle || turn.try_lock().is_ok_and(|last| limits(*last, now))
-        });
-        Arc::clone(asked.entry((tenant, party)).or_default())
-    }
-}
-
-/// Whether a look at that time is too short ago for another one.
-fn limits(last: Option<Timestamp>, now: Timestamp) -> bool {
-    last.is_some_and(|last| now.since(last) < UNKNOWN_KEY)
-}
-
-#[async_trait]
-impl Refresher for Keeper {
-    async fn refresh(&self, tenant: TenantId, party: Party) -> Refreshed {
-        let turn = self.turn(tenant, party);
-        let mut last = turn.lock().await;
-        let now = self.services.clock.now();
-        if limits(*last, now) {
-            return Refreshed::Limited;
-        }
-        *last = Some(now);
-        match self.store.document(tenant, party).await {
-            Ok(Some(document)) => {
-                let seen = self.look(&document, Trigger::UnknownKey).await;
-                // Also where nothing was new: another node may have adopted the document a moment ago.
-                if let Err(error) = self.follower.step().await {
-                    tracing::warn!(%error, "a new document will be taken over a moment later");
-                    return Refreshed::Unchanged;
-                }
-                if seen == Seen::Adopted { Refreshed::Changed } else { Refreshed::Unchanged }
-            }
-            // It was given as a file: there is nowhere to look.
-            Ok(None) => Refreshed::Limited,
-            Err(error) => {
-                tracing::warn!(%error, "a partner's document could not be read");
-                Refreshed::Unchanged
-            }
         }
     }
 }

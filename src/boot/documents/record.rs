@@ -6,7 +6,7 @@ use fedbridge_contract::error::Complaint;
 use fedbridge_contract::ids::TraceId;
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::services::TraceEvent;
-use fedbridge_contract::trace::{Outcome, TraceLog};
+use fedbridge_contract::trace::{Outcome, TraceLog, clip};
 use fedbridge_hub::ports::StoredDocument;
 use openssl::sha::sha256;
 
@@ -39,6 +39,8 @@ pub(super) enum Fate<'a> {
     Held,
     Approved,
     Rejected,
+    /// It waited, and what is in force is published again.
+    Withdrawn,
     /// It can't be used.
     Refused(&'a [Complaint]),
     /// There was none to be had.
@@ -49,7 +51,7 @@ impl Fate<'_> {
     fn outcome(self) -> Outcome {
         match self {
             Self::Adopted | Self::Approved => Outcome::Success,
-            Self::Held | Self::Rejected | Self::Refused(_) => Outcome::Refused,
+            Self::Held | Self::Rejected | Self::Withdrawn | Self::Refused(_) => Outcome::Refused,
             Self::Missing(_) => Outcome::Error,
         }
     }
@@ -60,6 +62,7 @@ impl Fate<'_> {
             Self::Held => "waits for approval; the last one stays in force",
             Self::Approved => "approved, and in force",
             Self::Rejected => "rejected; the last one stays in force",
+            Self::Withdrawn => "is not published any more, so it does not wait any longer",
             Self::Refused(_) => "can't be used; the last one stays in force",
             Self::Missing(_) => "could not be fetched; the last one stays in force",
         }
@@ -142,7 +145,7 @@ fn summary(drift: &[Drift], fate: Fate<'_>) -> String {
         }
     };
     let words = fate.words();
-    why.map_or_else(|| words.to_owned(), |why| format!("{words}: {why}"))
+    why.map_or_else(|| words.to_owned(), |why| clip(format!("{words}: {why}")))
 }
 
 fn hexadecimal(octets: &[u8]) -> String {

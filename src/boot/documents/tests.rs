@@ -2,24 +2,29 @@
 //! A keeper over a store in memory, a scripted partner and a clock that stands.
 
 use std::collections::VecDeque;
+use std::sync::Mutex;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use fedbridge_contract::config::{Connection, Tenant};
-use fedbridge_contract::documents::{Drift, DriftEffect, Examined};
+use fedbridge_contract::documents::{Drift, DriftEffect, Examined, PartnerDocuments};
 use fedbridge_contract::factory::{AdapterFactory, Field, Open};
-use fedbridge_contract::ids::ConnectionId;
+use fedbridge_contract::ids::{ConnectionId, TenantId};
 use fedbridge_contract::keys::KeyRing;
+use fedbridge_contract::logout::Party;
 use fedbridge_contract::services::{Clock, Egress, EgressError, EgressPost, Fetched, Rng, TraceEvent, TraceSink};
+use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Outcome, Step};
 use fedbridge_contract::upstream::Adapter;
 use fedbridge_hub::ports::{ApplyError, ConfigStore, DocumentStanding, KeyOpener};
-use fedbridge_hub::run::{Builder, OpenConnection, Snapshot};
+use fedbridge_hub::run::{Builder, OpenConnection, Refreshed, Refresher, Snapshot, TenantSnapshot};
 use fedbridge_hub::spec::{ConfigChange, Configuration, StoredKey, TenantConfiguration};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
 use crate::bridge::offline;
+use crate::documents::Asked;
 
 const URL: &str = "https://idp.example/metadata";
 
@@ -38,6 +43,9 @@ impl PartnerDocuments for Reader {
         fetched: &str,
         now: Timestamp,
     ) -> Result<Examined, Vec<Complaint>> {
+        if fetched.contains("slow") {
+            std::thread::sleep(Duration::from_secs(1));
+        }
         if fetched.contains("broken") {
             return Err(vec![Complaint::new("idp_metadata", "is broken")]);
         }
@@ -45,6 +53,8 @@ impl PartnerDocuments for Reader {
         let drift = match before {
             Some(before) if before == fetched => Vec::new(),
             Some(before) if fetched.strip_suffix(", same") == Some(before) => Vec::new(),
+            // A new document is compared with the one that waits, too.
+            Some(before) if before.contains("weaker") && fetched.contains("weaker") => Vec::new(),
             _ if fetched.contains("weaker") => vec![drift(DriftEffect::Weakens)],
             _ => vec![drift(DriftEffect::Adds)],
         };
@@ -79,6 +89,8 @@ struct Partner {
     answers: Mutex<VecDeque<Result<Fetched, EgressError>>>,
     /// The tags that it was asked with.
     tags: Mutex<Vec<Option<String>>>,
+    /// Where it is slow: answers wait until so many people ask at once.
+    barrier: Mutex<Option<Arc<tokio::sync::Barrier>>>,
 }
 
 impl Partner {
@@ -98,6 +110,10 @@ impl Partner {
 #[async_trait]
 impl Egress for Partner {
     async fn get(&self, _: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
+        let barrier = self.barrier.lock().unwrap().clone();
+        if let Some(barrier) = barrier {
+            barrier.wait().await;
+        }
         self.answer(None)
     }
 
@@ -232,7 +248,8 @@ impl TraceSink for Traces {
 
 struct World {
     traces: Arc<Traces>,
-    keeper: Keeper,
+    keeper: Arc<Keeper>,
+    asked: Asked,
     partner: Arc<Partner>,
     store: Arc<Memory>,
     clock: Arc<Still>,
@@ -275,7 +292,7 @@ impl World {
             snapshots: Arc::clone(&snapshots),
             turn: Default::default(),
         });
-        let keeper = Keeper {
+        let keeper = Arc::new(Keeper {
             store: Arc::clone(&store) as _,
             registry,
             downstreams: Vec::new(),
@@ -283,9 +300,10 @@ impl World {
             snapshots,
             follower,
             unbounded: false,
-            asked: Default::default(),
-        };
-        Self { traces, keeper, partner, store, clock }
+            reading: Default::default(),
+        });
+        let asked = Asked::new(Arc::clone(&keeper));
+        Self { traces, keeper, asked, partner, store, clock }
     }
 
     async fn look(&self) -> Seen {
@@ -392,7 +410,7 @@ async fn every_failure_keeps_the_last_good_one_and_backs_off() {
 async fn an_unknown_key_makes_us_look_but_not_often() {
     let world = World::new();
     let document = world.store.now();
-    let ask = async || world.keeper.refresh(document.tenant, document.party).await;
+    let ask = async || world.asked.refresh(document.tenant, document.party).await;
     world.partner.says(200, None, "second");
     assert_eq!(ask().await, Refreshed::Changed);
     assert_eq!(story(&world.told()[0].2).0, because("a message signed with a key that is not known"));
@@ -494,4 +512,91 @@ async fn a_failure_is_told_once_with_its_reason() {
     let told = world.told();
     let [(Outcome::Error, cause, _)] = told.as_slice() else { panic!("{told:?}") };
     assert!(cause.contains("no answer"), "{cause}");
+}
+
+/// Whoever held the partner's address for a while shall not be approved after he was thrown out.
+#[tokio::test]
+async fn what_is_not_published_any_more_does_not_wait_any_longer() {
+    let world = World::new();
+    world.partner.says(200, None, "weaker");
+    assert_eq!(world.look().await, Seen::Held);
+    world.told();
+    world.partner.says(200, None, "first");
+    assert_eq!(world.look().await, Seen::Unchanged);
+    assert_eq!(world.store.now().held, None);
+    let told = world.told();
+    let [(Outcome::Refused, cause, _)] = told.as_slice() else { panic!("{told:?}") };
+    assert!(cause.starts_with("is not published any more"), "{cause}");
+}
+
+#[tokio::test]
+async fn what_waits_is_compared_with_what_is_published() {
+    let world = World::new();
+    world.partner.says(200, None, "weaker");
+    world.look().await;
+    let (document, held) = (world.store.now(), world.store.now().held.unwrap());
+    for (now, want) in [
+        ("weaker", Published::Same),
+        ("weaker, written anew", Published::Same),
+        ("first", Published::Other),
+        ("third", Published::Other),
+        ("broken", Published::Other),
+    ] {
+        world.partner.says(200, None, now);
+        assert_eq!(world.keeper.published(&document, &held).await, Ok(want), "{now}");
+    }
+    world.partner.says(500, None, "");
+    for _ in 0..2 {
+        assert!(world.keeper.published(&document, &held).await.is_err(), "nobody knows");
+    }
+    assert_eq!(world.store.now(), document, "it changes nothing");
+}
+
+#[tokio::test]
+async fn a_look_goes_on_when_the_login_gives_up() {
+    let world = World::new();
+    let document = world.store.now();
+    let slow = Arc::new(tokio::sync::Barrier::new(2));
+    *world.partner.barrier.lock().unwrap() = Some(Arc::clone(&slow));
+    world.partner.says(200, None, "second");
+    let ask = || world.asked.refresh(document.tenant, document.party);
+    let short = Duration::from_millis(50);
+    assert!(tokio::time::timeout(short, ask()).await.is_err(), "the partner is slow");
+    // Now it answers: the next login waits for the same look, and does not start another one.
+    slow.wait().await;
+    assert_eq!(tokio::time::timeout(Duration::from_secs(5), ask()).await, Ok(Refreshed::Limited));
+    assert_eq!(world.store.now().current.xml, "second");
+}
+
+#[tokio::test]
+async fn reading_a_document_holds_up_nobody() {
+    let world = World::new();
+    world.partner.says(200, None, "slow");
+    tokio::select! {
+        biased;
+        seen = world.look() => panic!("requests waited for it: {seen:?}"),
+        () = tokio::time::sleep(Duration::from_millis(100)) => {}
+    }
+}
+
+#[tokio::test]
+async fn several_documents_are_looked_at_side_by_side() {
+    let world = World::new();
+    *world.partner.barrier.lock().unwrap() = Some(Arc::new(tokio::sync::Barrier::new(SIDE_BY_SIDE)));
+    for _ in 0..SIDE_BY_SIDE {
+        world.partner.says(200, None, "second");
+    }
+    let looks = world.keeper.look_at_all(vec![world.store.now(); SIDE_BY_SIDE]);
+    tokio::time::timeout(Duration::from_secs(5), looks).await.unwrap();
+    assert_eq!(world.partner.tags.lock().unwrap().len(), SIDE_BY_SIDE);
+}
+
+#[tokio::test]
+async fn a_partners_words_make_no_lines_of_their_own() {
+    let world = World::new();
+    let cause = "no answer\n2026-11-22 INFO all is well\u{9b}2J\u{202e}".to_owned();
+    world.partner.answers.lock().unwrap().push_back(Err(EgressError { url: URL.into(), cause }));
+    let Seen::Failed(cause) = world.look().await else { panic!("it failed") };
+    assert!(cause.contains("no answer\u{fffd}2026") && cause.ends_with("2J\u{fffd}"), "{cause:?}");
+    assert_eq!(world.store.now().last_failure, Some(cause));
 }

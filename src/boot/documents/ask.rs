@@ -1,0 +1,89 @@
+//! A look because of a message that was signed with a key nobody knows. Strangers can send such messages,
+//! so it is limited; and who sends one waits for a short time only, so the look is a task of its own.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fedbridge_contract::ids::TenantId;
+use fedbridge_contract::logout::Party;
+use fedbridge_contract::time::Timestamp;
+use fedbridge_hub::run::{Refreshed, Refresher};
+
+use super::{Keeper, Seen, Trigger};
+
+/// No more often than this for each partner.
+const PAUSE: Duration = Duration::from_secs(300);
+
+/// Looks for the hub.
+pub struct Asked {
+    keeper: Arc<Keeper>,
+    /// When a message of a partner made us look last.
+    turns: Mutex<HashMap<(TenantId, Party), Turn>>,
+}
+
+/// Held while we look because of a message, so that whoever has the same question waits for the answer.
+type Turn = Arc<tokio::sync::Mutex<Option<Timestamp>>>;
+
+impl Asked {
+    pub fn new(keeper: Arc<Keeper>) -> Self {
+        Self { keeper, turns: Mutex::default() }
+    }
+
+    /// The turn of this partner's messages. Those of others that limit nothing any more are forgotten.
+    fn turn(&self, tenant: TenantId, party: Party) -> Turn {
+        let now = self.keeper.services.clock.now();
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| {
+            let idle = Arc::strong_count(turn) == 1;
+            !idle || turn.try_lock().is_ok_and(|last| limits(*last, now))
+        });
+        Arc::clone(turns.entry((tenant, party)).or_default())
+    }
+}
+
+/// Whether a look at that time is too short ago for another one.
+fn limits(last: Option<Timestamp>, now: Timestamp) -> bool {
+    last.is_some_and(|last| now.since(last) < PAUSE)
+}
+
+#[async_trait]
+impl Refresher for Asked {
+    async fn refresh(&self, tenant: TenantId, party: Party) -> Refreshed {
+        let mut last = self.turn(tenant, party).lock_owned().await;
+        let now = self.keeper.services.clock.now();
+        if limits(*last, now) {
+            return Refreshed::Limited;
+        }
+        *last = Some(now);
+        let keeper = Arc::clone(&self.keeper);
+        // It goes on when this login gives up waiting, so that the next one profits.
+        let look = tokio::spawn(async move {
+            let refreshed = look(&keeper, tenant, party).await;
+            drop(last);
+            refreshed
+        });
+        look.await.unwrap_or(Refreshed::Unchanged)
+    }
+}
+
+async fn look(keeper: &Keeper, tenant: TenantId, party: Party) -> Refreshed {
+    match keeper.store.document(tenant, party).await {
+        Ok(Some(document)) => {
+            let seen = keeper.look(&document, Trigger::UnknownKey).await;
+            // Also where nothing was new: another node may have adopted the document a moment ago.
+            if let Err(error) = keeper.follower.step().await {
+                tracing::warn!(%error, "a new document will be taken over a moment later");
+                return Refreshed::Unchanged;
+            }
+            if seen == Seen::Adopted { Refreshed::Changed } else { Refreshed::Unchanged }
+        }
+        // It was given as a file: there is nowhere to look.
+        Ok(None) => Refreshed::Limited,
+        Err(error) => {
+            tracing::warn!(%error, "a partner's document could not be read");
+            Refreshed::Unchanged
+        }
+    }
+}
