@@ -18,12 +18,15 @@ use super::channel::name_of;
 use super::conclude::not_told;
 use super::record::LogoutRecord;
 use super::{KEPT, Run, away, logout_place, word};
-use crate::ports::{StoredLogout, StoredNotice};
+use crate::ports::{Command, StoredLogout, StoredNotice, Unit, UnitError};
 use crate::run::snapshot::TenantSnapshot;
 use crate::run::{Hub, error_page};
 
 /// What the person waits at most, from the start of the logout.
 const WAIT: i64 = 4000;
+
+/// How often a browser may go on after the frames: each time the upstream is told once more.
+const GOES_ON: u32 = 3;
 
 /// The addresses of a logout under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,8 @@ impl LogoutStep {
         Some((Route { path, methods: &[Method::Get], cors: false }, step))
     }
 }
+
+const OVER: &str = "This logout is over, or was never begun here.";
 
 impl Hub {
     /// The page that has a frame for everybody who is left.
@@ -87,10 +92,7 @@ impl Hub {
     ) -> Reply {
         let (run, stored) = match self.under_way(&tenant, input).await {
             Ok(Some(found)) => found,
-            Ok(None) => {
-                let sentence = "This logout is over, or was never begun here.";
-                return error_page(404, Some(&tenant), sentence, None, None);
-            }
+            Ok(None) => return error_page(404, Some(&tenant), OVER, None, None),
             Err(error) => return away(&tenant, error),
         };
         match step {
@@ -100,11 +102,30 @@ impl Hub {
                 Ok(_) => Reply::body(204, "text/plain", ""),
                 Err(error) => away(&tenant, error),
             },
-            LogoutStep::Next => match self.notices(&run).await {
-                Ok(notices) => self.after_frames(run, notices).await,
+            LogoutStep::Next => match self.goes_on(&run).await {
+                Ok(true) => match self.notices(&run).await {
+                    Ok(notices) => self.after_frames(run, notices).await,
+                    Err(error) => away(&tenant, error),
+                },
+                Ok(false) => error_page(404, Some(&tenant), OVER, None, None),
                 Err(error) => away(&tenant, error),
             },
         }
+    }
+
+    /// Counts a visit, durably, and says whether it is one of the few that are allowed.
+    async fn goes_on(&self, run: &Run) -> Result<bool, StoreError> {
+        let (tenant, now) = (run.tenant.view.id, self.services.clock.now());
+        for visit in 0..GOES_ON {
+            let (purpose, key) = ("logout.next".to_owned(), format!("{}/{visit}", run.id));
+            let commands = vec![Command::Once { purpose, key, expires: run.record.started + KEPT }];
+            match self.store.commit(tenant, Unit { commands, now }).await {
+                Ok(()) => return Ok(true),
+                Err(UnitError::Guard(_)) => {}
+                Err(UnitError::Store(error)) => return Err(error),
+            }
+        }
+        Ok(false)
     }
 
     async fn after_frames(&self, mut run: Run, notices: Vec<StoredNotice>) -> Reply {
