@@ -32,9 +32,17 @@ impl Hub {
             Err(error) => return away(&tenant, error),
         };
         let Some(live) = live else {
-            // The browser is logged out already. The app's own session may still be one of ours.
+            // The browser is logged out already, or another site's form brought no cookie. The app's own session
+            // may still be one of ours. An ID token is no proof of who is here, so a page asks (RP-Initiated Logout
+            // 1.0 section 2); its form brings the cookie where there is one.
             return match self.hinted(&tenant, &request, now).await {
-                Ok(Some(session)) => self.end_for(tenant, request, session, false).await,
+                Ok(Some(session)) => {
+                    let token = self.confirmation_of(&tenant, session.id.to_string().as_bytes());
+                    match request.confirmation.as_deref().is_some_and(|sent| same(sent, &token)) {
+                        true => self.end_for(tenant, request, session, false).await,
+                        false => ask(&tenant, &request, token),
+                    }
+                }
                 Ok(None) => {
                     let asker = asker(&request, request.hint.is_some());
                     self.answer_asker(&tenant, &asker, LogoutEnd::NoSession, Vec::new()).await
@@ -44,13 +52,7 @@ impl Hub {
         };
         let token = self.confirmation_token(&tenant, input);
         if !self.agrees(&request, &live, &token) {
-            let mut fields = request.fields.clone();
-            fields.push((LOGOUT_CONFIRMATION.into(), token));
-            return Reply::page(Page::ConfirmLogout(ConfirmLogoutPage {
-                tenant: tenant.view.display_name.clone(),
-                action: request.action.clone(),
-                fields,
-            }));
+            return ask(&tenant, &request, token);
         }
         self.end_for(tenant, request, live.stored, true).await
     }
@@ -64,7 +66,8 @@ impl Hub {
         here: bool,
     ) -> Reply {
         let mut steps = TraceLog::new();
-        let how = if request.hint.is_some() { "the app's id_token_hint names it" } else { "the person agreed" };
+        let hinted = request.hint.as_ref().is_some_and(|hint| hint.session == Some(session.id));
+        let how = if here && hinted { "the app's id_token_hint names it" } else { "the person agreed" };
         steps.decide("request", how, true);
         let begin = Begin {
             tenant: Arc::clone(&tenant),
@@ -105,9 +108,24 @@ impl Hub {
     /// Bound to the session's cookie, so that another site can't make one up.
     fn confirmation_token(&self, tenant: &TenantSnapshot, input: &HttpInput) -> String {
         let cookie = input.cookie(&session_cookie_name(tenant.view.id)).unwrap_or_default();
-        let mac = self.services.tokens.mac(tenant.view.id, "logout confirmation", cookie.as_bytes());
+        self.confirmation_of(tenant, cookie.as_bytes())
+    }
+
+    /// A cookie is longer than a session's id, so neither token is the other.
+    fn confirmation_of(&self, tenant: &TenantSnapshot, what: &[u8]) -> String {
+        let mac = self.services.tokens.mac(tenant.view.id, "logout confirmation", what);
         mac.iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+fn ask(tenant: &TenantSnapshot, request: &LogoutRequest, token: String) -> Reply {
+    let mut fields = request.fields.clone();
+    fields.push((LOGOUT_CONFIRMATION.into(), token));
+    Reply::page(Page::ConfirmLogout(ConfirmLogoutPage {
+        tenant: tenant.view.display_name.clone(),
+        action: request.action.clone(),
+        fields,
+    }))
 }
 
 /// The app of a valid hint has ended its own session before it asked.
