@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use fedbridge_contract::http::{Reply, ReplyKind};
-use fedbridge_contract::logout::{LogoutEnd, Told};
+use fedbridge_contract::logout::{Channel, LogoutEnd, Told};
 use fedbridge_contract::page::{LoggedOutPage, NoticeFormPage, Page, WayBack};
 
+use super::Run;
 use super::channel::name_of;
 use super::record::Asker;
 use super::upstream::Asked;
-use super::{Run, away};
 use crate::ports::StoredNotice;
 use crate::run::Hub;
 use crate::run::error_page;
@@ -24,13 +24,7 @@ impl Hub {
                 // The sessions are over, and the outbox tells the apps.
                 tracing::warn!(%error, "a logout could not be gone on with");
                 let not_told = ["everybody, until the store answers again".to_owned()];
-                let reply = error_page(
-                    503,
-                    Some(&run.tenant),
-                    "You are logged out here. Other applications will be told.",
-                    Some(run.trace),
-                    None,
-                );
+                let reply = self.cut_short(&run).await;
                 self.record_logout(run, &not_told);
                 return reply;
             }
@@ -38,7 +32,21 @@ impl Hub {
         match self.tell_by_channel(&mut run, notices).await {
             Ok((done, left)) if left.is_empty() => self.finish_logout(run, done).await,
             Ok((done, left)) => self.show_frames(run, &done, &left),
-            Err(error) => away(&run.tenant, error),
+            Err(error) => {
+                tracing::warn!(%error, "a logout could not be gone on with");
+                self.cut_short(&run).await
+            }
+        }
+    }
+
+    /// The sessions are over, and more can't be said now.
+    async fn cut_short(&self, run: &Run) -> Reply {
+        match run.channel {
+            Channel::Back => self.answer_asker(&run.tenant, &run.record.asker, LogoutEnd::Partial, Vec::new()).await,
+            Channel::Front => {
+                let sentence = "You are logged out here. Other applications will be told.";
+                error_page(503, Some(&run.tenant), sentence, Some(run.trace), None)
+            }
         }
     }
 

@@ -43,6 +43,7 @@ impl Hub {
             Party::App(app) => Asker::App { app, continuation },
             Party::Connection(connection) => Asker::Upstream { connection, continuation },
         };
+        let answers = Answers { asker: asker.clone(), channel };
         let now = self.services.clock.now();
         let found = async {
             let mut sessions = self.selected(&tenant, &selector).await?;
@@ -57,10 +58,10 @@ impl Hub {
         };
         let (sessions, here) = match found.await {
             Ok(found) => found,
-            Err(error) => return away(&tenant, error),
+            Err(error) => return self.failed(&tenant, &answers, error).await,
         };
         if sessions.is_empty() {
-            return framed(self.nothing_to_end(tenant, heard, asker, once).await, framed_by.as_deref());
+            return framed(self.nothing_to_end(tenant, heard, answers, once, input).await, framed_by.as_deref());
         }
         // A cookie of another session stays: nobody asked for that one's end.
         let ends_here = sessions.iter().any(|session| Some(session.id) == here);
@@ -76,7 +77,7 @@ impl Hub {
         };
         let reply = match self.begin_logout(begin).await {
             Ok(run) => self.carry_on(run).await,
-            Err(error) => return self.not_begun(&tenant, heard.party, heard.trace_id, error, input),
+            Err(error) => return self.not_begun(&tenant, &answers, heard.trace_id, error, input).await,
         };
         if ends_here { reply.with_cookie(end_session_cookie(tenant.view.id)) } else { reply }
     }
@@ -150,19 +151,18 @@ impl Hub {
         &self,
         tenant: Arc<TenantSnapshot>,
         heard: Heard,
-        asker: Asker,
+        answers: Answers,
         once: Vec<AskedOnce>,
+        input: &HttpInput,
     ) -> Reply {
         let now = self.services.clock.now();
         let commands: Vec<_> = once.into_iter().map(spent).collect();
         if !commands.is_empty()
             && let Err(error) = self.store.commit(tenant.view.id, Unit { commands, now }).await
         {
-            return match error {
-                UnitError::Guard(_) => error_page(400, Some(&tenant), USED, Some(heard.trace_id), None),
-                UnitError::Store(error) => away(&tenant, error),
-            };
+            return self.not_begun(&tenant, &answers, heard.trace_id, error, input).await;
         }
+        let asker = answers.asker;
         let mut steps = heard.trace;
         steps.decide("session", "none of that name: it is over already", true);
         self.recorder.record(TraceEvent {
@@ -182,16 +182,16 @@ impl Hub {
     }
 
     /// Nothing was ended: the request was used before, or the store does not answer.
-    fn not_begun(
+    async fn not_begun(
         &self,
-        tenant: &TenantSnapshot,
-        party: Party,
+        tenant: &Arc<TenantSnapshot>,
+        answers: &Answers,
         trace_id: TraceId,
         error: UnitError,
         input: &HttpInput,
     ) -> Reply {
         let cause = match error {
-            UnitError::Store(error) => return away(tenant, error),
+            UnitError::Store(error) => return self.failed(tenant, answers, error).await,
             UnitError::Guard(guard) => format!("a replay: {guard:?}"),
         };
         let mut steps = TraceLog::new();
@@ -201,19 +201,40 @@ impl Hub {
             id: trace_id,
             at: self.services.clock.now(),
             kind: "logout",
-            app: app_name(tenant, party),
-            connection: None,
+            app: answers.asker.app_name(tenant),
+            connection: answers.asker.connection_name(tenant),
             person: None,
             peer: Some(input.peer),
             outcome: Outcome::Refused,
             cause,
             steps,
         });
-        error_page(400, Some(tenant), USED, Some(trace_id), None)
+        match answers.channel {
+            // A server can't read a page (SAML bindings 3.2.3.3).
+            Channel::Back => self.answer_asker(tenant, &answers.asker, LogoutEnd::Refused, Vec::new()).await,
+            Channel::Front => {
+                error_page(400, Some(tenant), "This logout request was used before.", Some(trace_id), None)
+            }
+        }
+    }
+
+    /// The store does not answer, and nothing was ended.
+    async fn failed(&self, tenant: &Arc<TenantSnapshot>, answers: &Answers, error: StoreError) -> Reply {
+        match answers.channel {
+            Channel::Front => away(tenant, error),
+            Channel::Back => {
+                tracing::warn!(%error, "a logout that a server asked for could not be begun");
+                self.answer_asker(tenant, &answers.asker, LogoutEnd::Failed, Vec::new()).await
+            }
+        }
     }
 }
 
-const USED: &str = "This logout request was used before.";
+/// Who is answered, and by what.
+struct Answers {
+    asker: Asker,
+    channel: Channel,
+}
 
 fn app_name(tenant: &TenantSnapshot, party: Party) -> Option<String> {
     let Party::App(app) = party else { return None };
