@@ -172,3 +172,30 @@ fn a_changed_document_leaves_traces_that_an_operator_can_read() {
     assert_eq!((all.len(), &all[0].1), (3, &serde_json::Value::from("refused")));
     assert!(run(&["trace", "show", &all[0].0]).contains("✗ idp_metadata: "));
 }
+
+/// An attacker's document waits, and the partner has its address back: nobody approves it by accident.
+#[test]
+fn what_the_partner_has_taken_back_is_not_approved() {
+    let scratch = Scratch::new("taken-back");
+    let setup = Setup::sqlite(scratch.path());
+    let first = scripted::idp().metadata();
+    let (address, text) = publishing(first.clone());
+    let yaml = bridge_file("x").replace("{ file: x }", &format!("{{ url: \"{address}\" }}"));
+    let file = scratch.write("bridge.yaml", &yaml);
+    let run = |command: &[&str]| {
+        let output = setup.run(command);
+        let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), said)
+    };
+    run(&["apply", "-f", file.to_str().unwrap()]);
+    let evil = first.replace("https://idp.example/sso", "https://evil.example/sso");
+    *text.lock().unwrap() = evil;
+    assert!(run(&["connections", "refresh", "acme/idp"]).1.contains("waits for approval"));
+    *text.lock().unwrap() = first;
+    let (code, said) = run(&["connections", "approve", "acme/idp"]);
+    assert!(code == Some(2) && said.contains("something else than what waits"), "{said}");
+    assert!(!run(&["export"]).1.contains("evil.example"));
+    assert!(run(&["connections", "refresh", "acme/idp"]).1.contains("nothing is new"));
+    let (code, said) = run(&["connections", "approve", "acme/idp"]);
+    assert!(code == Some(2) && said.contains("no document of acme/idp waits"), "{said}");
+}
