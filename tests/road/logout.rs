@@ -5,11 +5,16 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::{Reply, ReplyKind};
 use fedbridge_contract::ids::{AppId, TenantId};
+use fedbridge_contract::ids::{ConnectionId, SessionId, TransactionId};
 use fedbridge_contract::page::{LoggingOutPage, Page};
 use fedbridge_contract::services::{Egress, EgressError, EgressLimits, EgressPost, Fetched};
-use fedbridge_hub::ports::{LogoutStore as _, TraceFilter, TraceStore as _};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_hub::ports::{
+    Command, LinkedPerson, LoginStore, LogoutStore as _, StoredSession, TraceFilter, TraceStore as _, Unit, UnitError,
+};
 use fedbridge_hub::spec::{ConfigChange, SubjectType};
 use serde_json::{Value, json};
 
@@ -328,4 +333,158 @@ async fn a_request_is_answered_once_however_it_ends() {
         let ReplyKind::Page(Page::Error(page)) = &again.kind else { panic!("{again:?}") };
         assert_eq!(page.way_back, None, "the same request would be refused once more");
     }
+}
+
+/// A store that gives way while sessions end: after so many units with the end of one.
+struct Brittle {
+    inner: Arc<dyn LoginStore>,
+    left: Arc<AtomicU32>,
+}
+
+#[async_trait]
+impl LoginStore for Brittle {
+    async fn transaction(
+        &self,
+        tenant: TenantId,
+        id: TransactionId,
+        hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.transaction(tenant, id, hash, now).await
+    }
+
+    async fn linked_person(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        key: &str,
+    ) -> Result<Option<LinkedPerson>, StoreError> {
+        self.inner.linked_person(tenant, connection, key).await
+    }
+
+    async fn session(
+        &self,
+        tenant: TenantId,
+        id: SessionId,
+        hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<StoredSession>, StoreError> {
+        self.inner.session(tenant, id, hash, now).await
+    }
+
+    async fn commit(&self, tenant: TenantId, unit: Unit) -> Result<(), UnitError> {
+        let ends = unit.commands.iter().any(|command| matches!(command, Command::EndSession(_)));
+        let one_less = |left: u32| left.checked_sub(1);
+        if ends && self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_err() {
+            return Err(UnitError::Store(StoreError("it gave way".into())));
+        }
+        self.inner.commit(tenant, unit).await
+    }
+}
+
+async fn brittle(apps: &[(&str, Value)]) -> (World, Arc<AtomicU32>) {
+    let left = Arc::new(AtomicU32::new(u32::MAX));
+    let mut changes = vec![upstream("back")];
+    for (number, (name, settings)) in apps.iter().enumerate() {
+        changes.push(app(20 + u8::try_from(number).unwrap(), name, settings.clone()));
+    }
+    let own = Arc::clone(&left);
+    let change = move |hub: &mut fedbridge_hub::run::Hub| {
+        hub.store = Arc::new(Brittle { inner: Arc::clone(&hub.store), left: own });
+    };
+    let world = World::with(changes, SubjectType::Public, change, Some(Arc::new(Calls::default()) as _)).await;
+    (world, left)
+}
+
+#[tokio::test]
+async fn a_server_that_asks_gets_an_answer_of_the_protocol_whatever_happens() {
+    let (mut world, left) = brittle(&[("asker", by("back"))]).await;
+    let sub = world.log_in("asker").await;
+    let asks = |id: &str| format!("{BASE}t/acme/fake/slo?app=asker&key={sub}&back=1&id={id}");
+    left.store(0, Ordering::Relaxed);
+    assert_eq!(goes_to(&world.visit(&asks("a")).await), "http://asker.example/out?end=Failed");
+    left.store(u32::MAX, Ordering::Relaxed);
+    assert_eq!(goes_to(&world.visit(&asks("a")).await), "http://asker.example/out?end=Complete", "it was not used up");
+    assert_eq!(goes_to(&world.visit(&asks("a")).await), "http://asker.example/out?end=Refused");
+    assert_eq!(world.newest_cause().await.0, "Refused");
+    assert_eq!(goes_to(&world.visit(&asks("b")).await), "http://asker.example/out?end=NoSession");
+    world.log_in("asker").await;
+    assert_eq!(goes_to(&world.visit(&asks("b")).await), "http://asker.example/out?end=Refused");
+    assert!(world.has_session(), "what was used up ends nothing");
+}
+
+#[tokio::test]
+async fn sessions_that_could_not_be_ended_are_told_of_and_end_by_the_next_request() {
+    let (mut world, left) = brittle(&[("asker", by("back"))]).await;
+    let mut sub = String::new();
+    for _ in 0..18 {
+        world.cookies.clear();
+        sub = world.log_in("asker").await;
+    }
+    let asks = |id: &str| format!("{BASE}t/acme/fake/slo?app=asker&key={sub}&back=1&id={id}");
+    left.store(1, Ordering::Relaxed);
+    assert_eq!(goes_to(&world.visit(&asks("a")).await), "http://asker.example/out?end=Partial");
+    let (_, cause) = world.newest_cause().await;
+    assert!(cause.contains("2 sessions elsewhere, which go on"), "{cause}");
+    left.store(u32::MAX, Ordering::Relaxed);
+    assert_eq!(goes_to(&world.visit(&asks("a")).await), "http://asker.example/out?end=Refused");
+    assert_eq!(goes_to(&world.visit(&asks("b")).await), "http://asker.example/out?end=Complete");
+    assert_eq!(goes_to(&world.visit(&asks("c")).await), "http://asker.example/out?end=NoSession");
+}
+
+#[tokio::test]
+async fn a_browser_goes_on_after_the_frames_a_few_times() {
+    let apps = [("asker", by("front")), ("plan", by("front"))];
+    let (mut world, calls) = world(vec![upstream("back")], &apps).await;
+    world.log_in("asker").await;
+    let sub = world.log_in("plan").await;
+    let reply = world.visit(&format!("{BASE}t/acme/fake/slo?app=asker&key={sub}")).await;
+    let page = frames_of(&reply).clone();
+    for _ in 0..3 {
+        assert_eq!(goes_to(&world.visit(&page.next).await), "http://asker.example/out?end=Partial");
+    }
+    assert_eq!(status_of(&world.visit(&page.next).await), 404);
+    assert_eq!(calls.hosts().len(), 3, "the upstream is not called for ever");
+}
+
+/// An ID token is no proof of who is at the browser (RP-Initiated Logout 1.0 section 2).
+#[tokio::test]
+async fn a_hint_ends_the_session_of_another_browser_when_the_person_says_so() {
+    let (mut world, _) = world(vec![upstream("back")], &[("wiki", by("back"))]).await;
+    let code = param(&world.authorize("").await, "code").unwrap();
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("client_id", "app"),
+        ("code", &code),
+        ("redirect_uri", super::REDIRECT),
+        ("code_verifier", crate::support::scripted::VERIFIER),
+    ];
+    let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let ReplyKind::Body(body) = world.post(&format!("{BASE}t/acme/token"), form).await.kind else {
+        panic!("no tokens")
+    };
+    let tokens: Value = serde_json::from_slice(&body.bytes).unwrap();
+    let hint = tokens["id_token"].as_str().unwrap();
+    let out = format!("{BASE}t/acme/logout?id_token_hint={hint}");
+    let own = std::mem::take(&mut world.cookies);
+
+    let reply = world.step(&out).await;
+    let ReplyKind::Page(Page::ConfirmLogout(confirm)) = &reply.kind else { panic!("{reply:?}") };
+    // It still goes on where it lives, and there the hint is enough.
+    world.cookies = own.clone();
+    assert!(param(&world.authorize("&prompt=none").await, "code").is_some());
+    world.cookies.clear();
+    let mut forged = confirm.fields.clone();
+    forged.last_mut().unwrap().1 = "0".repeat(64);
+    let sent = |fields: &[(String, String)]| {
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+    };
+    let reply = world.post(&format!("{BASE}t/acme/logout"), sent(&forged)).await;
+    assert!(matches!(reply.kind, ReplyKind::Page(Page::ConfirmLogout(_))), "{reply:?}");
+    let reply = world.post(&format!("{BASE}t/acme/logout"), sent(&confirm.fields)).await;
+    assert!(matches!(reply.kind, ReplyKind::Page(Page::LoggedOut(_))), "{reply:?}");
+    world.cookies = own;
+    world.authorize("").await;
+    assert!(!world.cookies.is_empty());
+    assert!(matches!(world.step(&out).await.kind, ReplyKind::Page(Page::ConfirmLogout(_))), "that session is another");
 }

@@ -35,7 +35,9 @@ pub(super) struct Begin {
 }
 
 impl Hub {
-    /// Ends the sessions. When this gives back a run, all of them are over.
+    /// Ends the sessions. When this gives back a run, that of this browser is over, and so are all others
+    /// unless the store failed on the way: [`Hub::conclude`] says so then. The request is used up with the
+    /// first of them, so whoever wants the rest ended asks anew.
     pub(super) async fn begin_logout(&self, begin: Begin) -> Result<Run, UnitError> {
         let now = self.services.clock.now();
         let mut parts: Vec<_> = begin.sessions.iter().map(|stored| self.part(&begin, stored, now)).collect();
@@ -48,19 +50,32 @@ impl Hub {
         others.iter_mut().for_each(|other| other.record.asker = Asker::With(first.id));
         let (id, record) = (first.id, first.record.clone());
         let mut once: Vec<Command> = once.into_iter().map(spent).collect();
+        let mut units = Vec::new();
         for together in parts.chunks(TOGETHER) {
             let mut commands = std::mem::take(&mut once);
             for part in together {
                 commands.push(Command::EndSession(part.session));
                 commands.push(self.open_logout(&tenant, part, now)?);
             }
-            self.store.commit(tenant.view.id, Unit { commands, now }).await?;
+            units.push((together.len(), Unit { commands, now }));
         }
-        let outcome = match parts.len() {
-            1 => "ended".to_owned(),
-            count => format!("{count} ended"),
+        let mut ended = 0;
+        for (count, unit) in units {
+            match self.store.commit(tenant.view.id, unit).await {
+                Ok(()) => ended += count,
+                Err(error) if ended == 0 => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "some sessions of a logout could not be ended");
+                    break;
+                }
+            }
+        }
+        let outcome = match (ended, parts.len()) {
+            (1, 1) => "ended".to_owned(),
+            (ended, all) if ended == all => format!("{ended} ended"),
+            (ended, all) => format!("{ended} of {all} ended; the store failed"),
         };
-        steps.decide("session", outcome, true);
+        steps.decide("session", outcome, ended == parts.len());
         Ok(Run { tenant, id, record, channel, steps, trace })
     }
 

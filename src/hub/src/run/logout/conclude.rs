@@ -75,6 +75,11 @@ impl Hub {
                 not_told.push("the login provider".to_owned());
             }
         }
+        let going_on = self.not_ended(&run).await;
+        if going_on > 0 {
+            partial = true;
+            not_told.push(format!("{going_on} sessions elsewhere, which go on"));
+        }
         let end = if partial { LogoutEnd::Partial } else { LogoutEnd::Complete };
         run.steps.decide("answer", if partial { "partial" } else { "complete" }, true);
         let shown = not_told.clone();
@@ -82,6 +87,17 @@ impl Hub {
         let reply = framed(reply, run.record.framed_by.as_deref());
         self.record_logout(run, &not_told);
         reply
+    }
+
+    /// How many of the sessions could not be ended: those whose logout was never stored.
+    async fn not_ended(&self, run: &Run) -> usize {
+        let mut going_on = 0;
+        for id in &run.record.beside {
+            if !matches!(self.logouts.logout(run.tenant.view.id, *id).await, Ok(Some(_))) {
+                going_on += 1;
+            }
+        }
+        going_on
     }
 
     pub(super) async fn answer_asker(
