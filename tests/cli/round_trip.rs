@@ -136,7 +136,7 @@ fn every_setting_survives_the_round_trip() {
     let provider: Vec<(&str, Value)> = vec![
         ("sp_metadata", json!({ "file": metadata.to_str().unwrap() })),
         ("entity_id", json!("https://wiki.example/sp")),
-        ("name_id", json!({ "format": "email" })),
+        ("name_id", json!({ "format": "email", "unverified": "allow" })),
         (
             "attributes",
             json!({
