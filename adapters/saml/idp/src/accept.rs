@@ -14,8 +14,10 @@ use fedbridge_contract::trace::{Outcome, TraceLog};
 use fedbridge_saml_core::binding::post::PostMessage;
 use fedbridge_saml_core::binding::redirect::{self, RedirectMessage};
 use fedbridge_saml_core::binding::{BindingError, Parameter};
+use fedbridge_saml_core::metadata::AcsBinding;
 use fedbridge_saml_core::turns::in_turn;
 
+use crate::acs;
 use crate::answer::{self, Answering};
 use crate::asked::{Asked, hints};
 use crate::page::{Exchange, PageError};
@@ -222,6 +224,11 @@ fn login(exchange: Exchange<'_>, verified: Verified, again: String) -> Accepted 
 async fn refused(exchange: Exchange<'_>, asked: &Asked, settings: Arc<SpSettings>, status: Status) -> Accepted {
     let cause = status.public.clone();
     exchange.trace.decide("request", cause.clone(), false);
+    // Such an answer tells nothing about anybody, and the request costs its sender nothing: it does not wait
+    // here where it can be posted.
+    let posted =
+        acs::for_posts(&settings.sp).filter(|_| asked.by == AcsBinding::Artifact).map(|acs| asked.at_address(acs));
+    let asked = posted.as_ref().unwrap_or(asked);
     let answering = Answering { services: exchange.services, tenant: exchange.tenant, trace: exchange.trace_id };
     let reply = answer::status(&answering, asked, settings, status, exchange.now).await;
     match reply {

@@ -50,6 +50,11 @@ pub(crate) fn default(sp: &SpDescription, signs: bool) -> Option<&AcsEndpoint> {
     first(usable(sp, signs))
 }
 
+/// Where an answer itself can go, the default first.
+pub(crate) fn for_posts(sp: &SpDescription) -> Option<&AcsEndpoint> {
+    first(sp.acs.iter().filter(|acs| acs.binding == AcsBinding::Post))
+}
+
 fn first<'a>(mut usable: impl Iterator<Item = &'a AcsEndpoint> + Clone) -> Option<&'a AcsEndpoint> {
     usable.clone().find(|acs| acs.default).or_else(|| usable.next())
 }

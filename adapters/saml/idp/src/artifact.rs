@@ -24,8 +24,8 @@ pub(crate) const ENDPOINT_INDEX: u16 = 0;
 /// How long an answer waits: the app asks as soon as the browser is there.
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// How long we can say what became of an artifact.
-const NOTED: Duration = Duration::from_secs(3600);
+/// How long we can say what became of an artifact: an app that comes too late comes soon after.
+const NOTED: Duration = Duration::from_secs(600);
 
 /// The purposes of answers and of notes among the handles.
 const ANSWER: &str = "saml.artifact";

@@ -7,7 +7,7 @@ use fedbridge_contract::identity::OneTimeKey;
 use fedbridge_contract::ids::AppId;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::LoginWish;
-use fedbridge_saml_core::metadata::AcsBinding;
+use fedbridge_saml_core::metadata::{AcsBinding, AcsEndpoint};
 use serde::{Deserialize, Serialize};
 
 use crate::acs;
@@ -68,6 +68,11 @@ impl Asked {
     /// How much would be kept, where that is too much.
     pub(crate) fn too_large(&self) -> Option<usize> {
         self.to_bytes().ok().map(|bytes| bytes.len()).filter(|length| *length > MAX_KEPT)
+    }
+
+    /// The same, answered at another of the app's addresses.
+    pub(crate) fn at_address(&self, acs: &AcsEndpoint) -> Self {
+        Self { acs: acs.text.clone(), by: acs.binding, ..self.clone() }
     }
 
     /// Whether the answer may still go there. A login takes a while, and an administrator may have taken

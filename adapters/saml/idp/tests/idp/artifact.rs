@@ -18,7 +18,7 @@ use serde_json::json;
 use url::Url;
 
 use crate::support::{
-    ACS, Ask, Doubles, IDP, NOW, SP, SSO, Sp, World, app_signing, get_address, our_key, post, stranger,
+    ACS, Ask, Doubles, IDP, NOW, SP, SSO, Sp, World, app_signing, get_address, our_key, post, posted_response, stranger,
 };
 use crate::{schema, xmlsec1};
 
@@ -389,6 +389,30 @@ fn a_refusal_comes_by_artifact_too() {
     assert!(matches!(world.refuse(&login, &refusal).kind, ReplyKind::Page(_)));
     let refused = world.finish_as(&login, &world.identity()).unwrap_err();
     assert_eq!(refused.kind, RefusalKind::ServerError);
+}
+
+/// A request that nobody signed costs its sender nothing, so little comes of it.
+#[test]
+fn a_request_that_is_refused_at_once_leaves_nothing_behind() {
+    let hopeless = "</saml:Issuer><samlp:Scoping ProxyCount=\"0\"/>";
+    let ask = asking().replaced("</saml:Issuer>", hopeless);
+    let world = world();
+    let Accepted::Reply(reply) = world.accept(&ask.by_redirect()).0 else { panic!("accepted") };
+    let (address, response) = posted_response(&reply);
+    assert!(address == ACS && response.contains(names::STATUS_PROXY_COUNT_EXCEEDED), "{address} {response}");
+    assert_eq!(world.doubles.waiting(), []);
+    // Who takes artifacts alone gets one, and what is known of it is soon forgotten.
+    let endpoints = format!(
+        "<md:AssertionConsumerService Binding=\"{}\" Location=\"{TAKES}\" index=\"0\"/>",
+        names::BINDING_ARTIFACT
+    );
+    let only = World::of(&Sp { endpoints, ..sp() }, json!({}));
+    let Accepted::Reply(reply) = only.accept(&ask.by_redirect()).0 else { panic!("accepted") };
+    let plan = resolve(&brought(&reply).artifact);
+    let waiting = only.doubles.waiting();
+    assert!(waiting.len() == 2 && waiting.iter().all(|until| *until <= NOW + Duration::from_secs(600)), "{waiting:?}");
+    let (_, body) = call(&only, &called(plan.call(app_signing()).unwrap()), NOW);
+    assert!(answered(&body, &plan.id).unwrap().contains(names::STATUS_PROXY_COUNT_EXCEEDED), "{body}");
 }
 
 /// A RelayState that is too long for an address goes in a form, octet for octet (80).
