@@ -39,12 +39,14 @@ fn dates_are_no_drift_and_keys_flow() {
     assert_eq!(same.valid_until, Some(NOW + Duration::from_secs(2 * 86_400)));
 
     let next = TestKey::make(KeyKind::P256).unwrap();
-    let rolled = examine(&json!({}), Some(&before), &idp.metadata_with(&[&idp.key, &next])).unwrap();
+    let rolled = examine(&json!({}), Some(&before), &dated(&idp.metadata_with(&[&idp.key, &next]), 2)).unwrap();
     assert_eq!(rolled.drift.iter().map(|drift| drift.effect).collect::<Vec<_>>(), [DriftEffect::Adds]);
     assert!(!rolled.needs_approval());
-    let replaced = examine(&json!({}), Some(&before), &idp.metadata_with(&[&next])).unwrap();
+    let replaced = examine(&json!({}), Some(&before), &dated(&idp.metadata_with(&[&next]), 2)).unwrap();
     assert!(replaced.needs_approval(), "{:?}", replaced.drift);
     assert!(examine(&json!({}), None, &after).unwrap().drift.is_empty(), "nothing to compare with");
+    let endless = examine(&json!({}), Some(&before), &idp.metadata()).unwrap();
+    assert!(endless.needs_approval(), "without its end it would count for ever");
 }
 
 #[test]

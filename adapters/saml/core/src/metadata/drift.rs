@@ -196,8 +196,8 @@ impl Found {
     }
 
     /// When the document ends. Who fetches one that ends sooner may have been given an old one, with keys that
-    /// were taken back since; one without an end would count for ever. What is in force lives longer than the
-    /// one that waits, so waiting costs nothing. Servers of one partner write their documents at times of
+    /// were taken back since, and what is in force outlives it: waiting costs nothing. One without an end
+    /// would count for ever. Servers of one partner write their documents at times of
     /// their own, so less than [`BACKWARDS`] is nothing.
     fn end(&mut self, before: Option<Timestamp>, after: Option<Timestamp>) {
         let Some(old) = before else { return };
