@@ -215,6 +215,8 @@ pub struct Finished {
     pub participant: Option<Participant>,
     /// A persistent identifier that was made just now.
     pub name_id: Option<NewNameId>,
+    /// What leaves, in the words of the protocol.
+    pub steps: TraceLog,
 }
 
 /// A persistent pairwise identifier (SAML core 8.3.7). It stays for ever: random, so never given to

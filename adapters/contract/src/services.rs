@@ -300,7 +300,7 @@ pub struct TraceEvent {
     pub tenant: TenantId,
     pub id: crate::ids::TraceId,
     pub at: Timestamp,
-    /// `token`, `userinfo`, `introspect`, `revoke`, `logout`, `authorize`, `metadata`.
+    /// `authorize`, `sso`, `artifact`, `token`, `userinfo`, `introspect`, `revoke`, `logout`, `metadata`.
     pub kind: &'static str,
     pub app: Option<String>,
     pub connection: Option<String>,

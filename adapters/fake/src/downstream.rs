@@ -91,7 +91,7 @@ impl Downstream for FakeDownstream {
             memory: json!({ "sub": finish.identity.sub }),
         });
         let reply = at(&finish.app.name, &format!("in?sub={}", finish.identity.sub));
-        Ok(Finished { reply, grant: None, participant, name_id: None })
+        Ok(Finished { reply, grant: None, participant, name_id: None, steps: TraceLog::new() })
     }
 
     async fn refuse(&self, _: &Arc<Tenant>, continuation: &[u8], refusal: &Refusal, _: TraceId) -> Reply {

@@ -10,6 +10,7 @@ use fedbridge_contract::ids::{GrantId, TraceId};
 use fedbridge_contract::page::{ErrorPage, Page};
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::ticket::ticket;
+use fedbridge_contract::trace::TraceLog;
 
 use super::backchannel_logout;
 use super::hash::sha256;
@@ -57,7 +58,25 @@ pub(crate) fn finish(finish: &Finish<'_>, _permit: &Permit) -> Result<Finished, 
     let grant = NewGrant { id, record, code_hash: sha256(code.as_bytes()), code_expires: finish.now + CODE_LIFETIME };
     let reply = send(&finish.tenant.issuer, &pending.destination, vec![("code", code)]);
     let participant = backchannel_logout::participant(finish.app, identity);
-    Ok(Finished { reply, grant: Some(grant), participant, name_id: None })
+    let steps = sent(finish, &pending.destination, participant.is_some());
+    Ok(Finished { reply, grant: Some(grant), participant, name_id: None, steps })
+}
+
+/// What leaves; the code itself is a secret.
+fn sent(finish: &Finish<'_>, destination: &Destination, hears_of_logout: bool) -> TraceLog {
+    let identity = finish.identity;
+    let mut facts = vec![
+        ("redirect_uri", destination.redirect_uri.clone()),
+        ("response_mode", destination.mode.name().to_owned()),
+        ("code expires in", format!("{} s", CODE_LIFETIME.as_secs())),
+        ("sub", identity.sub.clone()),
+        ("scope", identity.scope.join(" ")),
+    ];
+    facts.extend(identity.acr.clone().map(|acr| ("acr", acr)));
+    facts.push(("hears of the logout", if hears_of_logout { "yes" } else { "no" }.to_owned()));
+    let mut steps = TraceLog::new();
+    steps.sent(finish.now, "authorization response with a code", facts);
+    steps
 }
 
 /// Whether the answer may still go there. The login took a while, and an administrator may

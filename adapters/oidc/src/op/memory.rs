@@ -13,6 +13,16 @@ pub(crate) enum ResponseMode {
     FormPost,
 }
 
+impl ResponseMode {
+    /// As the parameter `response_mode` names it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::FormPost => "form_post",
+        }
+    }
+}
+
 /// Where the answer goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Destination {

@@ -105,7 +105,7 @@ impl Trust {
     }
 
     fn expected(&self) -> String {
-        format!("a signature by one of {} keys of the connection", self.keys.len())
+        format!("a signature by one of the {} keys of this partner", self.keys.len())
     }
 
     fn distrust(&self, name: &str, source: &str, error: &VerifyError, trace: &mut TraceLog) -> Distrust {

@@ -11,6 +11,7 @@ use fedbridge_contract::page::{ErrorPage, Page};
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{Rng, Services};
 use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::TraceLog;
 use fedbridge_saml_core::metadata::AcsBinding;
 use fedbridge_saml_core::name_id::OwnedNameId;
 use fedbridge_saml_core::random::message_id;
@@ -72,13 +73,50 @@ pub(crate) async fn finish(services: &Services, finish: &Finish<'_>, _permit: &P
         authorities: identity.authorities.iter().filter(|name| fits_any_uri(name)).cloned().collect(),
         attributes: attributes(&settings.attributes, &identity.claims),
     };
+    let steps = sent(&asked, &settings, &frame, &parts, participant.is_some());
     let content = Content::Assertion(Box::new(parts));
     let unsigned = |cause: String| {
         ours("The answer to the app could not be signed here. Please tell an administrator.").because(cause)
     };
     let answering = Answering { services, tenant: finish.tenant, trace: identity.trace };
     let reply = made(&answering, &asked, settings, frame, content).await.map_err(unsigned)?;
-    Ok(Finished { reply, grant: None, participant, name_id: new_name })
+    Ok(Finished { reply, grant: None, participant, name_id: new_name, steps })
+}
+
+/// What leaves, and how it is protected.
+fn sent(
+    asked: &Asked,
+    settings: &SpSettings,
+    frame: &ResponseParts,
+    parts: &AssertionParts,
+    hears_of_logout: bool,
+) -> TraceLog {
+    let list = |texts: Vec<&str>| if texts.is_empty() { "none".to_owned() } else { texts.join(", ") };
+    let mut facts = vec![
+        ("id", frame.id.clone()),
+        ("to", asked.acs.clone()),
+        ("binding", asked.by.name().to_owned()),
+        ("InResponseTo", asked.request.clone().unwrap_or_else(|| "nothing: the login began here".to_owned())),
+        ("NameID", parts.name_id.value.clone()),
+        ("NameID format", parts.name_id.format.clone().unwrap_or_else(|| "none".to_owned())),
+        ("attributes", list(parts.attributes.iter().map(|attribute| attribute.name.as_str()).collect())),
+        ("AuthnContextClassRef", parts.class.clone()),
+        ("audiences", list(parts.audiences.iter().map(String::as_str).collect())),
+        ("NotOnOrAfter", parts.not_on_or_after.rfc3339_seconds()),
+        ("SessionNotOnOrAfter", parts.session_end.rfc3339_seconds()),
+    ];
+    facts.push(("signed", settings.sign.what().to_owned()));
+    facts.push((
+        "encrypted",
+        settings
+            .encryption
+            .as_ref()
+            .map_or_else(|| "no".to_owned(), |how| format!("the assertion, {}", how.content.name())),
+    ));
+    facts.push(("hears of the logout", if hears_of_logout { "yes" } else { "no" }.to_owned()));
+    let mut steps = TraceLog::new();
+    steps.sent(frame.now, "Response", facts);
+    steps
 }
 
 /// Tells the app that there is no login; on a page where nobody asked, or where the address is not the

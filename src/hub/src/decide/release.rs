@@ -119,11 +119,16 @@ fn reason_to_withhold(facts: &Facts, app: &AppRules, claim: &str) -> Option<With
     if request.scopes.iter().any(|granted| granted == scope) {
         return None;
     }
+    let registered = facts.client.as_ref().map_or(&[][..], |client| &client.scopes);
+    // An app whose protocol knows no scopes gets what its settings name.
+    if registered.is_empty() && request.scopes.is_empty() {
+        let text = format!("nothing that the app gets is made of `{claim}`");
+        return Some(Withheld { rule: "release", text });
+    }
     if !asked {
         return Some(Withheld { rule: "scope", text: format!("the login was not granted the scope `{scope}`") });
     }
-    let registered = facts.client.as_ref().is_some_and(|client| client.scopes.iter().any(|known| known == scope));
-    (!registered).then(|| Withheld {
+    (!registered.iter().any(|known| known == scope)).then(|| Withheld {
         rule: "scope",
         text: format!("the app asked for `{claim}`, but is not registered for the scope `{scope}`"),
     })

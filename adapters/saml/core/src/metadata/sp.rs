@@ -51,6 +51,16 @@ pub enum AcsBinding {
     Artifact,
 }
 
+impl AcsBinding {
+    /// As SAML bindings names it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Post => "HTTP POST",
+            Self::Artifact => "HTTP Artifact",
+        }
+    }
+}
+
 /// An assertion consumer service (SAML metadata 2.4.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcsEndpoint {

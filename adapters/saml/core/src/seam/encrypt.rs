@@ -24,6 +24,18 @@ pub enum ContentMethod {
     Aes256Cbc,
 }
 
+impl ContentMethod {
+    /// As XML Encryption names it, without the namespace.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Aes128Gcm => "aes128-gcm",
+            Self::Aes256Gcm => "aes256-gcm",
+            Self::Aes128Cbc => "aes128-cbc",
+            Self::Aes256Cbc => "aes256-cbc",
+        }
+    }
+}
+
 /// How the content's key is wrapped (XML Encryption 1.1, section 5.5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyMethod {

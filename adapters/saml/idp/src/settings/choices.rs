@@ -18,6 +18,17 @@ pub enum Sign {
     Assertion,
 }
 
+impl Sign {
+    /// For a person.
+    pub(crate) const fn what(self) -> &'static str {
+        match self {
+            Self::Both => "the assertion, and the response around it",
+            Self::Response => "the response",
+            Self::Assertion => "the assertion",
+        }
+    }
+}
+
 /// How the service provider hears of a logout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogoutChannel {

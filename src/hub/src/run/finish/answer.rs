@@ -9,6 +9,7 @@ use fedbridge_contract::identity::{AuthnFacts, Onward};
 use fedbridge_contract::ids::PersonId;
 use fedbridge_contract::page::{Page, SignedInPage};
 use fedbridge_contract::proof::Permit;
+use fedbridge_contract::trace::TraceLog;
 
 use super::Finishing;
 use super::unit::{SessionPlan, session_limit};
@@ -33,7 +34,7 @@ impl Hub {
                 Some(then) => Reply::redirect(self.initiated(login, then)?),
                 None => signed_in(last),
             };
-            return Ok(Finished { reply, grant: None, participant: None, name_id: None });
+            return Ok(Finished { reply, grant: None, participant: None, name_id: None, steps: TraceLog::new() });
         };
         let Some(downstream) = self.downstream(app.view.kind) else {
             return Err(Stop::broken("no downstream adapter for this app"));
@@ -76,7 +77,10 @@ impl Hub {
             rng: self.services.rng.as_ref(),
         };
         match downstream.finish(finish, permit).await {
-            Ok(finished) => Ok(finished),
+            Ok(mut finished) => {
+                login.trace.extend(std::mem::take(&mut finished.steps));
+                Ok(finished)
+            }
             Err(refusal) => {
                 let cause = refusal.cause.clone().unwrap_or_else(|| refusal.public.clone());
                 login.trace.decide("the app's own demands", cause.clone(), false);

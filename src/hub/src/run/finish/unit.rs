@@ -56,7 +56,7 @@ impl Hub {
         plan: &SessionPlan,
         finished: Finished,
     ) -> Result<(Unit, Reply), Stop> {
-        let Finished { mut reply, grant, participant, name_id } = finished;
+        let Finished { mut reply, grant, participant, name_id, .. } = finished;
         let session = plan.session();
         let mut commands = Vec::with_capacity(6);
         if let Some((_, asked)) = &last.login.app {
