@@ -1,4 +1,4 @@
-# Two commands need nothing but a Debian 12 machine: `make demo` and `make test`.
+# Two commands need nothing but Debian 12 and Rust: `make demo` and `make test`.
 
 SHELL := /bin/bash
 # Where rustup puts cargo, for shells that were open before.

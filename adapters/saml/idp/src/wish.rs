@@ -89,8 +89,7 @@ fn name(request: &AuthnRequest<'_>, settings: &SpSettings) -> Result<AskedName, 
         return Ok(AskedName { format: None, may_create: true, expected });
     };
     let format = match policy.format {
-        None
-        | Some(names::FORMAT_UNSPECIFIED | names::FORMAT_UNSPECIFIED_20 | names::FORMAT_UNSPECIFIED_10) => None,
+        None | Some(names::FORMAT_UNSPECIFIED | names::FORMAT_UNSPECIFIED_20 | names::FORMAT_UNSPECIFIED_10) => None,
         Some(format) if supports(&settings.name_id, format) => Some(format.to_owned()),
         Some(_) => return Err(invalid("The requested format of the name is not available for this app.")),
     };
