@@ -7,7 +7,7 @@ use fedbridge_contract::http::{HttpInput, Reply};
 use fedbridge_contract::ids::{AppId, ConnectionId, TraceId};
 use fedbridge_contract::services::{Services, TraceEvent};
 use fedbridge_contract::time::Timestamp;
-use fedbridge_contract::trace::{Outcome, Step, TraceLog};
+use fedbridge_contract::trace::{Outcome, TraceLog, clip};
 
 use super::error::OAuthError;
 
@@ -52,11 +52,10 @@ impl Exchange<'_> {
         }
     }
 
-    /// Counts and records a refusal.
+    /// Counts and records a refusal. Whoever keeps the record adds how it ended as its last step.
     pub(crate) fn record_refusal(self, kind: &'static str, code: &'static str, outcome: Outcome, cause: String) {
         self.services.counters.refused(kind, code);
-        let cause = fedbridge_contract::trace::clip(cause);
-        self.trace.push(Step::Result { at: self.now, outcome, cause: format!("{code}: {cause}") });
+        let cause = clip(format!("{code}: {cause}"));
         let app = self.app.and_then(|id| self.tenant.app_by_id(id)).map(|app| app.name.clone());
         let connection = self.connection.and_then(|id| self.tenant.connection_by_id(id));
         self.services.traces.record(TraceEvent {

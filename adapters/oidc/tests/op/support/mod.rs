@@ -455,8 +455,14 @@ impl World {
         self.grants.grant(self.acme.id, id)
     }
 
+    /// Why the last refusal was one, without the code that it begins with.
     pub fn last_cause(&self) -> String {
-        self.traces.0.lock().unwrap().last().map(|event| event.cause.clone()).unwrap_or_default()
+        let (_, code) = *self.counts.refused.lock().unwrap().last().unwrap();
+        let cause = self.traces.0.lock().unwrap().last().unwrap().cause.clone();
+        match cause.strip_prefix(code).and_then(|rest| rest.strip_prefix(": ")) {
+            Some(why) => why.to_owned(),
+            None => panic!("`{cause}` does not begin with the code {code}"),
+        }
     }
 
     /// A snapshot of acme without one of its keys.

@@ -18,6 +18,7 @@ use fedbridge_contract::services::{
     RefreshLifetimes, Rng, Rotation, Throttle, TokenSecrets, TraceEvent, TraceSink,
 };
 use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::Step;
 use openssl::hash::MessageDigest;
 use openssl::pkey::PKey;
 use openssl::sign::Signer;
@@ -63,6 +64,8 @@ pub struct Traces(pub Mutex<Vec<TraceEvent>>);
 
 impl TraceSink for Traces {
     fn record(&self, event: TraceEvent) {
+        let ended = event.steps.steps().iter().any(|step| matches!(step, Step::Result { .. }));
+        assert!(!ended, "the keeper of the record adds the one result: {:?}", event.steps);
         self.0.lock().unwrap().push(event);
     }
 }
