@@ -102,7 +102,11 @@ impl Downstream for SamlIdentityProvider {
 
     async fn accept(&self, request: Request<'_>, trace: &mut TraceLog) -> Accepted {
         let Request { tenant, input, now, trace_id } = request;
-        let kind = if input.route == names::ARTIFACT_ROUTE { "artifact" } else { "sso" };
+        let kind = match input.route {
+            names::ARTIFACT_ROUTE => "artifact",
+            names::SLO_ROUTE => "logout",
+            _ => "sso",
+        };
         let exchange = Exchange { services: &self.services, tenant, input, now, trace_id, trace, app: None, kind };
         match input.route {
             names::IDP_METADATA_ROUTE => Accepted::Reply(metadata::reply(&exchange)),

@@ -194,6 +194,7 @@ fn whoever_can_not_be_believed_sees_a_page_and_no_redirect() {
         Accepted::Reply(Reply { kind: ReplyKind::Body(body), .. }) => assert_eq!(body.status, 500),
         _ => panic!("not a fault"),
     }
+    world.recorded_as("logout");
     // No key in its metadata: nothing of it can be believed.
     let keyless = World::of(&Sp { signing: Vec::new(), ..Sp::default() }, json!({}));
     assert!(keyless.refused_on_page(&by(&plan, app_signing())).1.contains("Metadata"));

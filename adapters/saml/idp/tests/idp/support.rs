@@ -28,7 +28,7 @@ use fedbridge_contract::services::{
 };
 use fedbridge_contract::testkit::Unused;
 use fedbridge_contract::time::Timestamp;
-use fedbridge_contract::trace::TraceLog;
+use fedbridge_contract::trace::{Step, TraceLog};
 use fedbridge_saml_core::binding::{Parameter, redirect};
 use fedbridge_saml_core::seam::{Limits, SignRequest, SignaturePlace, sign_enveloped};
 use fedbridge_saml_core::testkit::{KeyKind, TestDecrypter, TestKey};
@@ -188,6 +188,7 @@ impl World {
                     ReplyKind::Page(Page::Error(page)) => {
                         assert_eq!(self.doubles.traces.lock().unwrap().len(), before + 1, "one record");
                         assert!(page.trace.is_some() && page.way_back.is_none());
+                        self.recorded_as(if input.route == "saml/slo" { "logout" } else { "sso" });
                         (page.status, self.last_refusal().unwrap())
                     }
                     other => panic!("not a page: {other:?}"),
@@ -203,6 +204,12 @@ impl World {
             (Accepted::Reply(reply), _) => posted_response(&reply).1,
             _ => panic!("not refused"),
         }
+    }
+
+    /// The last refusal goes by the name of its address, in the record and on the metrics page.
+    pub fn recorded_as(&self, kind: &str) {
+        assert_eq!(self.doubles.traces.lock().unwrap().last().unwrap().kind, kind);
+        assert_eq!(self.doubles.refused.lock().unwrap().last().unwrap().0, kind);
     }
 
     pub fn last_refusal(&self) -> Option<String> {
@@ -493,6 +500,8 @@ type Kept = (Vec<u8>, Timestamp);
 #[derive(Default)]
 pub struct Doubles {
     pub traces: Mutex<Vec<TraceEvent>>,
+    /// Endpoint and code of each refusal, as the metrics page counts them.
+    pub refused: Mutex<Vec<(&'static str, &'static str)>>,
     pub names: Mutex<HashMap<(String, PersonId), String>>,
     handles: Mutex<HashMap<Handle, Kept>>,
     pub sightings: Mutex<Vec<(Party, String, Sighting)>>,
@@ -521,7 +530,7 @@ fn services(doubles: &Arc<Doubles>) -> Services {
         gate: Arc::clone(doubles) as _,
         tokens: Arc::new(Secrets),
         traces: Arc::clone(doubles) as _,
-        counters: Arc::new(NoWorld),
+        counters: Arc::clone(doubles) as _,
         throttle: Arc::new(NoWorld),
         handles: Arc::clone(doubles) as _,
         name_ids: Arc::clone(doubles) as _,
@@ -556,8 +565,24 @@ impl TokenSecrets for Secrets {
     }
 }
 
+impl Counters for Doubles {
+    fn token_issued(&self, _: &'static str) {
+        panic!("the identity provider issues no tokens")
+    }
+
+    fn refused(&self, endpoint: &'static str, code: &'static str) {
+        self.refused.lock().unwrap().push((endpoint, code));
+    }
+
+    fn refresh_reused(&self) {
+        panic!("the identity provider has no refresh tokens")
+    }
+}
+
 impl TraceSink for Doubles {
     fn record(&self, event: TraceEvent) {
+        let ended = event.steps.steps().iter().any(|step| matches!(step, Step::Result { .. }));
+        assert!(!ended, "the keeper of the record adds the one result: {:?}", event.steps);
         self.traces.lock().unwrap().push(event);
     }
 }
@@ -632,14 +657,6 @@ impl Gate for Doubles {
 
 /// What an identity provider has no use for.
 struct NoWorld;
-
-impl Counters for NoWorld {
-    fn token_issued(&self, _: &'static str) {}
-    fn refused(&self, endpoint: &'static str, _: &'static str) {
-        assert!(["sso", "artifact"].contains(&endpoint), "{endpoint}");
-    }
-    fn refresh_reused(&self) {}
-}
 
 impl Throttle for NoWorld {
     fn failed(&self, _: TenantId, _: &str, _: IpAddr, _: Timestamp) -> Option<Duration> {
