@@ -40,6 +40,27 @@ pub struct Field {
     pub required: bool,
     /// Sealed at rest and never printed.
     pub secret: bool,
+    /// A document of the other side: `{ file }`, `{ url }` or `{ xml }`, given to the adapter with its text.
+    pub document: bool,
+}
+
+impl Field {
+    /// A field that may be left out.
+    pub const fn new(name: &'static str, help: &'static str) -> Self {
+        Self { name, help, required: false, secret: false, document: false }
+    }
+
+    pub const fn required(self) -> Self {
+        Self { required: true, ..self }
+    }
+
+    pub const fn secret(self) -> Self {
+        Self { secret: true, ..self }
+    }
+
+    pub const fn document(self) -> Self {
+        Self { document: true, ..self }
+    }
 }
 
 /// What an adapter is opened from.

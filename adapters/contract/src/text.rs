@@ -1,6 +1,9 @@
-//! Texts that people write in settings: names that may be mistyped, and durations.
+//! Texts that people write in settings: names that may be mistyped, and durations; and the words in
+//! which every reader of settings complains.
 
 use std::time::Duration;
+
+use serde_json::Value;
 
 /// Names longer than this are never compared letter by letter.
 const MAX_NAME: usize = 128;
@@ -46,6 +49,50 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     total.map(Duration::from_millis).ok_or_else(|| {
         format!("`{text}` is not a duration: write an integer and one of ms, s, m, h, d, for example 30d")
     })
+}
+
+/// The complaint about a key that nobody reads. `elsewhere` are keys that are read beside it: good for a
+/// suggestion.
+pub fn unknown_key(key: &str, known: &[&str], elsewhere: &[&str]) -> String {
+    match nearest(key, known.iter().chain(elsewhere).copied()) {
+        Some(name) => format!("unknown key; the nearest known one is `{name}`"),
+        None if known.is_empty() => "unknown key".to_owned(),
+        None => format!("unknown key; known are {}", known.join(", ")),
+    }
+}
+
+/// The complaint about a value of another type: `expected a list, found text`.
+pub fn expected(wanted: &str, found: &Value) -> String {
+    let found = match found {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a map",
+    };
+    format!("expected {wanted}, found {found}")
+}
+
+/// What [`duration`] reads, for complaints about values that are no text.
+pub const A_DURATION: &str = "a duration such as 10m";
+
+/// `a`, `a or b`, `a, b or c`.
+pub fn one_of(words: &[&str]) -> String {
+    match words {
+        [] => "nothing".to_owned(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+/// A number with its noun: `1 signing key`, `no address`, `3 times`.
+pub fn counted(number: usize, one: &str, more: &str) -> String {
+    match number {
+        0 => format!("no {one}"),
+        1 => format!("1 {one}"),
+        _ => format!("{number} {more}"),
+    }
 }
 
 fn fold(name: &str) -> Vec<char> {
@@ -119,6 +166,22 @@ mod tests {
         assert_eq!(edits("", "abc"), Some(3));
         assert_eq!(edits("abc", ""), Some(3));
         assert_eq!(edits("abc", "abcdefghijklmno"), None);
+    }
+
+    #[test]
+    fn complaints_say_what_would_do() {
+        assert_eq!(unknown_key("nmae", &["name"], &[]), "unknown key; the nearest known one is `name`");
+        assert_eq!(unknown_key("enabeld", &["sign"], &["enabled"]), "unknown key; the nearest known one is `enabled`");
+        assert_eq!(unknown_key("colour", &["name", "sign"], &["enabled"]), "unknown key; known are name, sign");
+        assert_eq!(expected(A_DURATION, &5.into()), "expected a duration such as 10m, found a number");
+        assert_eq!(expected("true or false", &"yes".into()), "expected true or false, found text");
+        assert_eq!([one_of(&["a"]), one_of(&["a", "b"]), one_of(&["a", "b", "c"])], ["a", "a or b", "a, b or c"]);
+    }
+
+    #[test]
+    fn counts_in_words() {
+        let keys = [0, 1, 2].map(|number| counted(number, "signing key", "signing keys"));
+        assert_eq!(keys, ["no signing key", "1 signing key", "2 signing keys"]);
     }
 
     #[test]

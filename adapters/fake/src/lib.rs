@@ -46,6 +46,14 @@ pub use downstream::FakeDownstream;
 /// Opens fake connections.
 pub struct FakeFactory;
 
+const FIELDS: &[Field] = &[
+    Field::new("subject", "who logs in").required(),
+    Field::new("attributes", "names with lists of values"),
+    Field::new("refuse", "login_required, denied, broken or key_unknown"),
+    Field::new("logout", "front or back"),
+    Field::new("unsolicited", "app, accept and targets"),
+];
+
 impl AdapterFactory for FakeFactory {
     fn kind(&self) -> &'static str {
         "fake"
@@ -56,18 +64,7 @@ impl AdapterFactory for FakeFactory {
     }
 
     fn fields(&self) -> &'static [Field] {
-        &[
-            Field { name: "subject", help: "who logs in", required: true, secret: false },
-            Field { name: "attributes", help: "names with lists of values", required: false, secret: false },
-            Field {
-                name: "refuse",
-                help: "login_required, denied, broken or key_unknown",
-                required: false,
-                secret: false,
-            },
-            Field { name: "logout", help: "front or back", required: false, secret: false },
-            Field { name: "unsolicited", help: "app, accept and targets", required: false, secret: false },
-        ]
+        FIELDS
     }
 
     /// Strict: an unknown field is a complaint. No network.

@@ -89,12 +89,11 @@ async fn connection(
         (settings, failed) = read_settings(&mut fields, factory, &reader, &mut secrets, scope, complaints).await;
         app_resolves(&fields, apps, complaints);
         check_mapping(&fields, mapping.as_ref(), factory.kind(), scope, complaints);
-        let found =
-            ask::everything(&settings, failed, |settings| {
-                let now = scope.context.services.clock.now();
-                let found = open(factory, slug.as_deref(), settings, &secrets, scope);
-                if found.is_empty() { metadata::signed(factory.documents(), settings, now) } else { found }
-            });
+        let found = ask::everything(&settings, failed, |settings| {
+            let now = scope.context.services.clock.now();
+            let found = open(factory, slug.as_deref(), settings, &secrets, scope);
+            if found.is_empty() { metadata::signed(factory.documents(), settings, now) } else { found }
+        });
         fields.node().locate(fields.own_path(), found, complaints);
     }
     Some(DesiredConnection {
@@ -157,14 +156,14 @@ async fn read_settings(
             continue;
         }
         let path = fields.path(&entry.key);
-        if !known.iter().any(|field| field.name == entry.key) {
+        let Some(field) = known.iter().find(|field| field.name == entry.key) else {
             unknown(entry, &path, known.iter().map(|field| field.name).chain(COMMON.iter().copied()), complaints);
             continue;
-        }
+        };
         let before = complaints.len();
-        let value = match entry.key.as_str() {
-            "idp_metadata" => metadata::read(&entry.node, &path, scope, complaints).await,
-            _ => Some(entry.node.json()),
+        let value = match field.document {
+            true => metadata::read(&entry.node, &path, scope, complaints).await,
+            false => Some(entry.node.json()),
         };
         if let Some(value) = value.filter(|value| !value.is_null()) {
             settings.insert(entry.key.clone(), value);

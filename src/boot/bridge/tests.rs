@@ -25,11 +25,11 @@ use crate::settings::complaints::Located;
 struct TestFactory;
 
 const FIELDS: &[Field] = &[
-    Field { name: "idp_metadata", help: "", required: true, secret: false },
-    Field { name: "sp_entity_id", help: "", required: false, secret: false },
-    Field { name: "clock_skew", help: "", required: false, secret: false },
-    Field { name: "allow_idp_initiated", help: "", required: false, secret: false },
-    Field { name: "key_password", help: "", required: false, secret: true },
+    Field::new("idp_metadata", "").required().document(),
+    Field::new("sp_entity_id", ""),
+    Field::new("clock_skew", ""),
+    Field::new("allow_idp_initiated", ""),
+    Field::new("key_password", "").secret(),
 ];
 
 impl AdapterFactory for TestFactory {
