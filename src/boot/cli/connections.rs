@@ -24,13 +24,21 @@ use super::output::{note, print, table};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  fedbridge connections list\n  fedbridge connections approve acme/okta")]
-pub struct Args {
+pub struct ConnectionsArgs {
     #[command(subcommand)]
-    command: Command,
+    command: ConnectionsCommand,
 }
 
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  fedbridge providers list\n  fedbridge providers approve acme/wiki")]
+pub struct ProvidersArgs {
+    #[command(subcommand)]
+    command: ProvidersCommand,
+}
+
+// The same commands twice: their examples differ, and clap has no other place for them.
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+enum ConnectionsCommand {
     /// Show every document that is fetched from an address
     #[command(after_help = "Example:\n  fedbridge connections list")]
     List,
@@ -46,6 +54,58 @@ enum Command {
     /// Forget the document that waits; it waits again while it stays published
     #[command(after_help = "Example:\n  fedbridge connections reject acme/okta")]
     Reject(Which),
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum ProvidersCommand {
+    /// Show every document that is fetched from an address
+    #[command(after_help = "Example:\n  fedbridge providers list")]
+    List,
+    /// Show one document, and what is different about the one that waits
+    #[command(after_help = "Example:\n  fedbridge providers show acme/wiki")]
+    Show(Which),
+    /// Fetch a document now
+    #[command(after_help = "Example:\n  fedbridge providers refresh acme/wiki")]
+    Refresh(Which),
+    /// Put the document that waits in force
+    #[command(after_help = "Example:\n  fedbridge providers approve acme/wiki --diff 3f9a0b12c4d5")]
+    Approve(Approve),
+    /// Forget the document that waits; it waits again while it stays published
+    #[command(after_help = "Example:\n  fedbridge providers reject acme/wiki")]
+    Reject(Which),
+}
+
+/// What is to be done, whoever's documents it is about.
+enum Command {
+    List,
+    Show(Which),
+    Refresh(Which),
+    Approve(Approve),
+    Reject(Which),
+}
+
+impl From<ConnectionsCommand> for Command {
+    fn from(command: ConnectionsCommand) -> Self {
+        match command {
+            ConnectionsCommand::List => Self::List,
+            ConnectionsCommand::Show(which) => Self::Show(which),
+            ConnectionsCommand::Refresh(which) => Self::Refresh(which),
+            ConnectionsCommand::Approve(args) => Self::Approve(args),
+            ConnectionsCommand::Reject(which) => Self::Reject(which),
+        }
+    }
+}
+
+impl From<ProvidersCommand> for Command {
+    fn from(command: ProvidersCommand) -> Self {
+        match command {
+            ProvidersCommand::List => Self::List,
+            ProvidersCommand::Show(which) => Self::Show(which),
+            ProvidersCommand::Refresh(which) => Self::Refresh(which),
+            ProvidersCommand::Approve(args) => Self::Approve(args),
+            ProvidersCommand::Reject(which) => Self::Reject(which),
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -65,7 +125,7 @@ struct Approve {
 
 /// Whose documents a command is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+enum Side {
     Connections,
     Providers,
 }
@@ -84,11 +144,19 @@ impl Side {
     }
 }
 
-pub async fn run(settings: Settings, side: Side, args: Args) -> Result<ExitCode, CliError> {
+pub async fn connections(settings: Settings, args: ConnectionsArgs) -> Result<ExitCode, CliError> {
+    run(settings, Side::Connections, args.command.into()).await
+}
+
+pub async fn providers(settings: Settings, args: ProvidersArgs) -> Result<ExitCode, CliError> {
+    run(settings, Side::Providers, args.command.into()).await
+}
+
+async fn run(settings: Settings, side: Side, command: Command) -> Result<ExitCode, CliError> {
     let foundation = Foundation::open(&settings).await?;
     let configuration = foundation.system.load().await?;
-    let trigger = side.trigger(&args.command);
-    let text = match &args.command {
+    let trigger = side.trigger(&command);
+    let text = match &command {
         Command::List => Ok(list(&configuration, side)),
         Command::Show(which) => Ok(show(find(&configuration, side, &which.name)?, &which.name)),
         Command::Refresh(which) => {

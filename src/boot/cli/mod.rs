@@ -23,11 +23,10 @@ use clap::{Parser, Subcommand};
 
 use super::settings::Settings;
 pub use apply::beside;
-use connections::Side;
 pub use error::CliError;
 use settings_args::SettingsArgs;
 
-/// Enterprise federation bridge: every upstream identity becomes OIDC tokens, and every login is explained.
+/// Enterprise federation bridge: every upstream identity becomes OIDC tokens or SAML assertions, and every login is explained.
 #[derive(Debug, Parser)]
 #[command(name = "fedbridge", version, max_term_width = 110)]
 #[command(
@@ -50,21 +49,22 @@ enum Command {
     Apply(apply::ApplyArgs),
     /// Print the store as a bridge file
     Export(export::Args),
-    /// Open every connection without changing it, and say what is wrong
+    /// Open every connection and app without changing it, and say what is wrong
     Check(check::Args),
     /// Run two sample tenants with one whole login and logout, and stay up
     Demo(demo::Args),
     /// Administrators and API keys
     Admin(admin::Args),
     /// Metadata of connections that is fetched from an address: look at it, approve changes
-    Connections(connections::Args),
+    Connections(connections::ConnectionsArgs),
     /// Metadata of service providers that is fetched from an address: look at it, approve changes
-    Providers(connections::Args),
+    #[command(visible_alias = "service-providers")]
+    Providers(connections::ProvidersArgs),
     /// Signing keys of the tenants
     Keys(keys::Args),
     /// Bring the database's schema up to date
     Migrate(migrate::Args),
-    /// Recorded logins
+    /// What was recorded of logins, logouts, tokens and documents, step by step
     Trace(trace::Args),
 }
 
@@ -97,8 +97,8 @@ async fn dispatch(settings: Settings, command: Command) -> Result<ExitCode, CliE
         Command::Check(args) => check::run(settings, args).await,
         Command::Demo(args) => demo::run(settings, args).await,
         Command::Admin(args) => admin::run(settings, args).await,
-        Command::Connections(args) => connections::run(settings, Side::Connections, args).await,
-        Command::Providers(args) => connections::run(settings, Side::Providers, args).await,
+        Command::Connections(args) => connections::connections(settings, args).await,
+        Command::Providers(args) => connections::providers(settings, args).await,
         Command::Keys(args) => keys::run(settings, args).await,
         Command::Migrate(args) => migrate::run(settings, args).await,
         Command::Trace(args) => trace::run(settings, args).await,
@@ -113,16 +113,20 @@ mod tests {
 
     #[test]
     fn every_command_has_an_example() {
-        fn look(command: &clap::Command, missing: &mut Vec<String>) {
+        fn look(command: &clap::Command, path: &str, missing: &mut Vec<String>) {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            if !help.contains("Example") {
-                missing.push(command.get_name().to_owned());
+            let example = help.split("Example:\n").nth(1).unwrap_or_default();
+            // Of itself, and not of a command that looks like it.
+            if !example.lines().any(|line| format!("{} ", line.trim()).starts_with(&format!("{path} "))) {
+                missing.push(path.to_owned());
             }
-            command.get_subcommands().filter(|sub| sub.get_name() != "help").for_each(|sub| look(sub, missing));
+            for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+                look(sub, &format!("{path} {}", sub.get_name()), missing);
+            }
         }
         Cli::command().debug_assert();
         let mut missing = Vec::new();
-        look(&Cli::command(), &mut missing);
+        look(&Cli::command(), "fedbridge", &mut missing);
         assert_eq!(missing, Vec::<String>::new());
     }
 }
