@@ -9,7 +9,7 @@ use crate::support::scripted;
 fn an_empty_store_has_no_traces_and_wrong_filters_are_told_at_once() {
     let desk = Desk::new("trace-empty");
     desk.run(&["apply"], &desk.good);
-    assert_eq!(desk.plain(&["trace", "list"]).out, "no recorded login matches\n");
+    assert_eq!(desk.plain(&["trace", "list"]).out, "nothing that was recorded matches\n");
     assert_eq!(desk.plain(&["trace", "list", "--json"]).out, "[]\n");
     let wrong = desk.plain(&["trace", "list", "--since", "yesterday", "--result", "bad", "--tenant", "acne"]);
     assert_eq!(wrong.code, 2);
@@ -18,7 +18,7 @@ fn an_empty_store_has_no_traces_and_wrong_filters_are_told_at_once() {
     }
     let gone = desk.plain(&["trace", "show", "00000000000000000000000000000000"]);
     assert_eq!(gone.code, 2);
-    assert!(gone.err.starts_with("error: there is no recorded login"), "{}", gone.err);
+    assert!(gone.err.starts_with("error: there is no trace `0000"), "{}", gone.err);
 }
 
 /// One good login and one for another audience, then what the command line says of them.
@@ -47,6 +47,13 @@ async fn a_login_can_be_explained_without_a_log() {
     let all = json(&["trace", "list", "--tenant", "acme", "--json"]);
     let logins: Vec<&Value> = all.as_array().unwrap().iter().filter(|trace| trace["kind"] == "login").collect();
     assert_eq!(logins.len(), 2, "{all:#}");
+    for kind in ["login", "token", "metadata"] {
+        let wanted: Vec<&Value> = all.as_array().unwrap().iter().filter(|trace| trace["kind"] == kind).collect();
+        let found = json(&["trace", "list", "--kind", kind, "--json"]);
+        assert_eq!(found.as_array().unwrap().iter().collect::<Vec<_>>(), wanted, "{kind}");
+    }
+    let unknown = run(&["trace", "list", "--kind", "logins"]);
+    assert!(unknown.code == 2 && unknown.err.contains("login, logout"), "{unknown:?}");
     let refused = json(&["trace", "list", "--result", "refused", "--connection", "idp", "--client", "app", "--json"]);
     assert_eq!(refused.as_array().unwrap().len(), 1, "{refused:#}");
     let refused_id = refused[0]["id"].as_str().unwrap();

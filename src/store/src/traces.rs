@@ -98,6 +98,7 @@ fn select(filter: &TraceFilter) -> (String, Vec<Arg>) {
         }
     };
     narrow("tenant_id = ?", filter.tenant.map(|tenant| Arg::Uuid(tenant.uuid())));
+    narrow("kind = ?", filter.kind.clone().map(Arg::Text));
     narrow("connection = ?", filter.connection.clone().map(Arg::Text));
     narrow("app = ?", filter.app.clone().map(Arg::Text));
     narrow("person_folded LIKE ? ESCAPE '\\'", filter.person.as_deref().map(|part| Arg::Text(pattern(part))));

@@ -1,6 +1,7 @@
 //! `trace list`
 
-use fedbridge_hub::ports::{ConfigStore as _, TraceFilter, TraceStore as _, TraceSummary};
+use clap::builder::PossibleValuesParser;
+use fedbridge_hub::ports::{ConfigStore as _, TRACE_KINDS, TraceFilter, TraceStore as _, TraceSummary};
 use fedbridge_hub::spec::Configuration;
 use serde_json::{Value, json};
 
@@ -19,12 +20,15 @@ pub struct Args {
     /// By this connection
     #[arg(long, value_name = "SLUG")]
     connection: Option<String>,
-    /// For this client
-    #[arg(long, value_name = "CLIENT_ID")]
+    /// For this app: a client_id, or the slug of a service provider
+    #[arg(long, value_name = "NAME")]
     client: Option<String>,
     /// Part of the person's name at the upstream
     #[arg(long, value_name = "TEXT")]
     person: Option<String>,
+    /// Of this kind
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(TRACE_KINDS))]
+    kind: Option<String>,
     /// success, refused or error
     #[arg(long, value_name = "RESULT")]
     result: Option<String>,
@@ -85,13 +89,13 @@ fn filter(
     if !wrong.is_empty() {
         return Err(CliError::refused("the filters can't be used", wrong));
     }
-    let (connection, app, person, limit) = (args.connection, args.client, args.person, args.limit);
-    Ok(TraceFilter { tenant, connection, app, person, outcome, since, until, limit })
+    let (kind, connection, app, person, limit) = (args.kind, args.connection, args.client, args.person, args.limit);
+    Ok(TraceFilter { tenant, kind, connection, app, person, outcome, since, until, limit })
 }
 
 fn as_table(found: &[TraceSummary], configuration: &Configuration) -> String {
     if found.is_empty() {
-        return "no recorded login matches\n".to_owned();
+        return "nothing that was recorded matches\n".to_owned();
     }
     let text = |value: &Option<String>| value.as_deref().map_or_else(|| "-".to_owned(), safe);
     let rows: Vec<Vec<String>> = found

@@ -1,4 +1,4 @@
-//! `trace`: recorded logins, for the admin who wants to know why.
+//! `trace`: recorded logins, logouts, tokens and documents, for the admin who wants to know why.
 
 mod list;
 mod replay;
@@ -20,7 +20,7 @@ use super::CliError;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  fedbridge trace list --result refused --since 1h\n  fedbridge trace show 3f0c9a54c7e14bb2a4a1c1b2d3e4f506"
+    after_help = "Example:\n  fedbridge trace list --kind login --result refused --since 1h\n  fedbridge trace show 3f0c9a54c7e14bb2a4a1c1b2d3e4f506\n\nIt opens the store, and brings its schema up to date."
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -29,10 +29,10 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Show recorded logins, the newest first
+    /// Show what was recorded, the newest first
     #[command(after_help = "Example:\n  fedbridge trace list --tenant acme --person alice --since 1d")]
     List(list::Args),
-    /// Show one login step by step
+    /// Show one of them step by step
     #[command(after_help = "Example:\n  fedbridge trace show 3f0c9a54c7e14bb2a4a1c1b2d3e4f506")]
     Show(show::Args),
     /// Decide a recorded login again, with its own rules or with those in force now

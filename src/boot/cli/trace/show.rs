@@ -1,4 +1,4 @@
-//! `trace show`: one login, step by step.
+//! `trace show`: one trace, step by step.
 
 use std::fmt::Write as _;
 
@@ -38,10 +38,10 @@ pub async fn run(foundation: &Foundation, args: Args) -> Result<(), CliError> {
     print(&render(&summary, &tenant, &payload.steps, Paint::stdout()))
 }
 
-/// Opens a recorded login, with the configuration that names its tenant.
+/// Opens a trace, with the configuration that names its tenant.
 pub async fn open(foundation: &Foundation, id: &str) -> Result<(TraceSummary, TracePayload, Configuration), CliError> {
     let missing = || {
-        let sentence = format!("there is no recorded login `{id}`");
+        let sentence = format!("there is no trace `{id}`");
         CliError::refused(sentence, Vec::new())
             .advise("look for it with `fedbridge trace list`; old ones are deleted (traces.keep)")
     };
@@ -50,11 +50,11 @@ pub async fn open(foundation: &Foundation, id: &str) -> Result<(TraceSummary, Tr
     let configuration = foundation.system.load().await?;
     let opened = foundation.sealer.open(&trace_place(trace.summary.tenant, id), &trace.sealed);
     let opened = opened.map_err(|cause| {
-        CliError::failed("the steps of this login can't be read", cause)
+        CliError::failed("the steps of this trace can't be read", cause)
             .advise("give the master key that this store was written with")
     })?;
     let payload: TracePayload = serde_json::from_slice(&opened)
-        .map_err(|cause| CliError::failed("the steps of this login can't be read", cause))?;
+        .map_err(|cause| CliError::failed("the steps of this trace can't be read", cause))?;
     Ok((trace.summary, payload, configuration))
 }
 

@@ -20,4 +20,4 @@ pub use partners::{
     RolloverStore, StoredDocument, StoredSighting,
 };
 pub use seal::{SealError, Sealer};
-pub use traces::{RecordedTrace, TraceFilter, TraceStore, TraceSummary};
+pub use traces::{RecordedTrace, TRACE_KINDS, TraceFilter, TraceStore, TraceSummary};

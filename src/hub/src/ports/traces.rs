@@ -17,13 +17,17 @@ pub trait TraceStore: Send + Sync {
     async fn find(&self, id: TraceId) -> Result<Option<RecordedTrace>, StoreError>;
 }
 
+/// What traces are of. Of most requests only refusals are kept; of logins, logouts and documents everything is.
+pub const TRACE_KINDS: [&str; 10] =
+    ["login", "logout", "authorize", "sso", "artifact", "token", "userinfo", "introspect", "revoke", "metadata"];
+
 /// What a list shows, without opening the sealed part.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TraceSummary {
     pub tenant: TenantId,
     pub id: TraceId,
     pub at: Timestamp,
-    /// `login`, `token`, `userinfo`, `introspect`, `revoke`, `logout`, `metadata`.
+    /// One of [`TRACE_KINDS`].
     pub kind: String,
     pub connection: Option<String>,
     pub app: Option<String>,
@@ -44,6 +48,7 @@ pub struct RecordedTrace {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TraceFilter {
     pub tenant: Option<TenantId>,
+    pub kind: Option<String>,
     pub connection: Option<String>,
     pub app: Option<String>,
     /// Part of the person's name, without case.

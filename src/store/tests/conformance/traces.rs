@@ -30,6 +30,8 @@ pub async fn traces_are_listed_and_found(database: Database) {
     assert_eq!(count(TraceFilter { outcome: Some(Outcome::Refused), ..TraceFilter::default() }).await, 1);
     assert_eq!(count(TraceFilter { outcome: Some(Outcome::Error), ..TraceFilter::default() }).await, 0);
     assert_eq!(count(TraceFilter { connection: Some("idp".into()), ..TraceFilter::default() }).await, 41);
+    assert_eq!(count(TraceFilter { kind: Some("login".into()), ..TraceFilter::default() }).await, 41);
+    assert_eq!(count(TraceFilter { kind: Some("token".into()), ..TraceFilter::default() }).await, 0);
     assert_eq!(count(TraceFilter { app: Some("other".into()), ..TraceFilter::default() }).await, 0);
     let since = TraceFilter { since: Some(at(10)), until: Some(at(20)), ..TraceFilter::default() };
     assert_eq!(count(since).await, 10);
