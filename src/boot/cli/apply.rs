@@ -27,7 +27,9 @@ use super::output::{Paint, print};
 const ATTEMPTS: usize = 5;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  fedbridge plan -f bridge.yaml --exit-code")]
+#[command(
+    after_help = "Example:\n  fedbridge plan -f bridge.yaml --exit-code\n\nIt opens the store, and brings its schema up to date; nothing else is changed."
+)]
 pub struct PlanArgs {
     /// Bridge file, or a folder of them
     #[arg(short, long, value_name = "FILE")]
@@ -40,7 +42,7 @@ pub struct PlanArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  fedbridge apply -f bridge.yaml")]
+#[command(after_help = "Example:\n  fedbridge apply -f bridge.yaml\n\nIt brings the store's schema up to date first.")]
 pub struct ApplyArgs {
     /// Bridge file, or a folder of them
     #[arg(short, long, value_name = "FILE")]

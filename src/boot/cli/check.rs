@@ -1,4 +1,4 @@
-//! `check`: opens every connection without changing it; one line for each finding, and the expiry
+//! `check`: opens every connection and app without changing it; one line for each finding, and the expiry
 //! radar: every certificate, document and API key with its date.
 
 use std::path::PathBuf;
@@ -29,7 +29,9 @@ use super::output::{Paint, escaped, print, table};
 const SKEW: Duration = Duration::from_secs(60);
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  fedbridge check -f bridge.yaml\n\nEnds with 1 where a line says ✗.")]
+#[command(
+    after_help = "Example:\n  fedbridge check -f bridge.yaml\n\nEnds with 1 where a line says ✗. It opens the store, and brings its schema up to date."
+)]
 pub struct Args {
     /// Bridge file, or a folder of them [default: the store]
     #[arg(short, long, value_name = "FILE")]

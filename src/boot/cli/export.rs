@@ -13,7 +13,7 @@ use super::output::print;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  fedbridge export > bridge.yaml\n\nSecrets come out as { stored: PATH }; `apply` takes them where the store has them."
+    after_help = "Example:\n  fedbridge export > bridge.yaml\n\nSecrets come out as { stored: PATH }; `apply` takes them where the store has them.\nIt opens the store, and brings its schema up to date."
 )]
 pub struct Args {}
 

@@ -10,7 +10,7 @@ use super::output::print;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  fedbridge migrate --database-url postgres://fedbridge@db/fedbridge\n\n`serve` does this too when it starts."
+    after_help = "Example:\n  fedbridge migrate --database-url postgres://fedbridge@db/fedbridge\n\n`serve` does this too when it starts, and so does every other command that opens the store."
 )]
 pub struct Args {}
 
