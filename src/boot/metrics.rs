@@ -31,7 +31,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     );
     describe_counter!("fedbridge_logout_notices_total", "Parties told of a logout, by channel and by what came of it");
     describe_counter!("fedbridge_tokens_issued_total", "Access tokens issued, by grant type");
-    describe_counter!("fedbridge_refused_total", "OAuth requests refused, by endpoint and error");
+    describe_counter!("fedbridge_refused_total", "OAuth and SAML requests refused, by endpoint and error");
     describe_counter!("fedbridge_refresh_reused_total", "Refresh tokens that came back after their grace");
     describe_histogram!("fedbridge_http_request_seconds", "Time to answer, by route, method and status class");
     describe_gauge!(

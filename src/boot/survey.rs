@@ -7,6 +7,7 @@ use fedbridge_contract::config::AppKind;
 use fedbridge_contract::downstream::Downstream;
 use fedbridge_contract::keys::KeyRing;
 use fedbridge_contract::logout::Party;
+use fedbridge_contract::text::counted;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::{Finding, Level};
 use fedbridge_hub::run::{OpenApp, OpenConnection, TenantSnapshot};
@@ -94,9 +95,8 @@ impl Survey {
                 findings.push(Finding::new(Level::Warning, text));
             }
             if let Some(failure) = &document.last_failure {
-                let count = document.failures;
-                let text =
-                    format!("the metadata could not be renewed {count} time(s): {failure}; the last one is used");
+                let times = counted(document.failures as usize, "time", "times");
+                let text = format!("the metadata could not be renewed {times}: {failure}; the last one is used");
                 findings.push(Finding::new(Level::Warning, text));
             }
             self.add(slug, &format!("{object} {name}"), &format!("{slug}/{name}"), findings);
@@ -127,13 +127,15 @@ impl Survey {
         self.add(tenant, "keys", tenant, findings.collect());
         let mut good = 0;
         let kept = self.lines.split_off(before).into_iter().filter(|(_, finding)| {
-            good += u32::from(finding.level == Level::Fine);
+            good += usize::from(finding.level == Level::Fine);
             finding.level != Level::Fine
         });
         let kept: Vec<_> = kept.collect();
         self.lines.extend(kept);
         if good > 0 {
-            let text = format!("{good} own SAML certificates are valid for at least {SOON_DAYS} days");
+            let (what, are) =
+                (counted(good, "own SAML certificate", "own SAML certificates"), if good == 1 { "is" } else { "are" });
+            let text = format!("{what} {are} valid for at least {SOON_DAYS} days");
             self.lines.push((tenant.to_owned(), fine(text)));
         }
     }

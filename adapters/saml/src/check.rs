@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fedbridge_contract::config::Tenant;
 use fedbridge_contract::keys::{KeyRing, KeyState};
+use fedbridge_contract::text::counted;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::{Finding, Level, SelfCheck, UnsolicitedMode, UnsolicitedPolicy};
 
@@ -24,9 +25,9 @@ impl SelfCheck for SharedProvider {
 
 fn findings(sp: &ServiceProvider, keys: &KeyRing, now: Timestamp) -> Vec<Finding> {
     let mut found = vec![fine(format!(
-        "identity provider {}, {} signing key(s), single sign-on at {}",
+        "identity provider {}, {}, single sign-on at {}",
         sp.idp.entity_id,
-        sp.idp.signing.len(),
+        counted(sp.idp.signing.len(), "signing key", "signing keys"),
         sp.idp.sso.first().map_or("none", |endpoint| endpoint.location.as_str()),
     ))];
     // Dates of the certificates are looked at afresh here; the rest of the import's findings stays.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fedbridge_contract::config::{App, Connection, Tenant};
+use fedbridge_contract::text::counted;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::{Finding, Level};
 use fedbridge_saml_core::seam::ContentMethod;
@@ -25,11 +26,11 @@ pub(crate) fn findings(tenant: &Tenant, app: &App, now: Timestamp) -> Vec<Findin
     let mut found = vec![Finding::new(
         Level::Fine,
         format!(
-            "service provider {}, {} signing and {} encryption key(s), {} address(es) for answers",
+            "service provider {}, {}, {}, {}",
             sp.entity_id,
-            sp.signing.len(),
-            sp.encryption.len(),
-            sp.acs.len()
+            counted(sp.signing.len(), "signing key", "signing keys"),
+            counted(sp.encryption.len(), "encryption key", "encryption keys"),
+            counted(sp.acs.len(), "address for answers", "addresses for answers")
         ),
     )];
     // Dates of the certificates are looked at afresh here; the rest of the import's findings stays.
