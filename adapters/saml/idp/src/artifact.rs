@@ -77,8 +77,8 @@ pub(crate) async fn send(
 pub(crate) enum Worth {
     /// A response, now used up, and the trace of its login.
     Answer(Vec<u8>, TraceId),
-    /// Why there is nothing.
-    Nothing(String),
+    /// Why there is nothing, and the trace of the login whose answer it was, where that app itself asks.
+    Nothing { why: String, login: Option<TraceId> },
 }
 
 /// Fetches what waits for this app, once.
@@ -92,7 +92,7 @@ pub(crate) async fn redeem(
     text: &str,
     now: Timestamp,
 ) -> Result<Worth, StoreError> {
-    let nothing = |why: &str| Ok(Worth::Nothing(why.to_owned()));
+    let nothing = |why: &str| Ok(Worth::Nothing { why: why.to_owned(), login: None });
     let Ok(artifact) = Artifact::read(text) else { return nothing("no artifact of type 4") };
     if artifact.source_id != Artifact::source_of(&entity_id(tenant)) {
         return nothing("one of another provider");
@@ -106,9 +106,10 @@ pub(crate) async fn redeem(
     if note.app != app.id {
         return nothing("one for another app");
     }
-    match services.handles.take(tenant.id, ANSWER, &text, now).await? {
-        Some(response) => Ok(Worth::Answer(response, note.trace)),
-        None if now >= note.ends => Ok(Worth::Nothing(format!("one that ended at {}", note.ends.rfc3339()))),
-        None => nothing("one that was used before"),
-    }
+    let why = match services.handles.take(tenant.id, ANSWER, &text, now).await? {
+        Some(response) => return Ok(Worth::Answer(response, note.trace)),
+        None if now >= note.ends => format!("one that ended at {}", note.ends.rfc3339()),
+        None => "one that was used before".to_owned(),
+    };
+    Ok(Worth::Nothing { why, login: Some(note.trace) })
 }

@@ -104,9 +104,9 @@ async fn answer(exchange: &mut Exchange<'_>, asker: Asker) -> Result<(Reply, boo
             exchange.trace.check("Artifact", "SAML bindings 3.6.5.2", expected, "it", true);
             (String::from_utf8(message).ok(), Some(login))
         }
-        Worth::Nothing(why) => {
+        Worth::Nothing { why, login } => {
             exchange.trace.check("Artifact", "SAML bindings 3.6.5.2", expected, why, false);
-            (None, None)
+            (None, login)
         }
     };
     let there = message.is_some();

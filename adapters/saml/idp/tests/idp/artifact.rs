@@ -130,6 +130,13 @@ fn cut(xml: &str, name: &str) -> String {
     xml[from..xml.rfind(&end).unwrap() + end.len()].to_owned()
 }
 
+/// Whether the last record names the login that the artifact was made for.
+fn names_the_login(world: &World) -> bool {
+    let events = world.doubles.traces.lock().unwrap();
+    let steps = serde_json::to_string(&events.last().unwrap().steps).unwrap();
+    steps.contains(&world.identity().trace.to_string())
+}
+
 /// The reason why an artifact is worth nothing; the app itself learns none.
 fn worthless(world: &World, plan: &ArtifactResolvePlan, key: &TestKey, now: Timestamp) -> String {
     let plan = ArtifactResolvePlan { issue_instant: now.rfc3339_seconds(), ..plan.clone() };
@@ -180,12 +187,14 @@ fn an_artifact_is_worth_something_once_for_a_minute_for_one_app() {
     let theirs = ArtifactResolvePlan { issuer: Some(OTHER.into()), ..resolve(&first) };
     let cause = worthless(&other, &theirs, stranger(), NOW);
     assert!(cause.contains("one for another app"), "{cause}");
+    assert!(!names_the_login(&other), "a login of another app is none of its business");
     let plan = resolve(&first);
     let input = called(plan.call(app_signing()).unwrap());
     assert!(answered(&call(&world, &input, NOW).1, &plan.id).is_some());
     // Twice, by a new request and by the very same.
     let cause = worthless(&world, &resolve(&first), app_signing(), NOW);
     assert!(cause.contains("one that was used before"), "{cause}");
+    assert!(names_the_login(&world), "the admin looks for the login");
     assert_eq!(answered(&call(&world, &input, NOW).1, &plan.id), None, "sent again");
 
     let minute = NOW + Duration::from_secs(60);
@@ -197,6 +206,7 @@ fn an_artifact_is_worth_something_once_for_a_minute_for_one_app() {
     let late = artifact(&world);
     let cause = worthless(&world, &resolve(&late), app_signing(), minute);
     assert!(cause.contains("one that ended at"), "{cause}");
+    assert!(names_the_login(&world), "the admin looks for the login");
 
     let real = artifact(&world);
     for (wrong, reason) in [
@@ -206,6 +216,7 @@ fn an_artifact_is_worth_something_once_for_a_minute_for_one_app() {
     ] {
         let cause = worthless(&world, &resolve(&wrong), app_signing(), NOW);
         assert!(cause.contains(reason), "{cause}");
+        assert!(!names_the_login(&world), "nobody knows which");
     }
     for text in ["x", "AAQAAA==", &real.text().replace("AAQ", "AAM")] {
         let plan = ArtifactResolvePlan { artifact: text.into(), ..resolve(&real) };
