@@ -38,6 +38,8 @@ const MAX_REQUEST: usize = redirect::MAX_INFLATED;
 /// The purpose of parked requests among the handles.
 const PURPOSE: &str = "saml.request";
 
+const BUSY: PageError =
+    PageError::new(503, "Too many logins are under way at the moment. Please try again in a minute.");
 const OURS: PageError = PageError::new(500, "Something went wrong here. Please start again at the app.");
 
 pub(crate) async fn handle(provider: &SamlIdentityProvider, exchange: Exchange<'_>) -> Accepted {
@@ -169,9 +171,8 @@ async fn verified<'a>(
     let (log, app, result) = match done.await {
         Ok(done) => done,
         Err(error) => {
-            exchange.trace.check("Turn", "", "a free place within 10 s", error.to_string(), false);
-            let sentence = "Too many logins are under way at the moment. Please try again in a minute.";
-            return Err(exchange.on_page(&PageError::new(503, sentence)));
+            let busy = exchange.no_turn(error, BUSY);
+            return Err(exchange.on_page(&busy));
         }
     };
     exchange.trace.extend(log);

@@ -19,7 +19,7 @@ use fedbridge_contract::logout::{
 use fedbridge_contract::page::{LoggedOutPage, Page};
 use fedbridge_contract::services::Fetched;
 use fedbridge_contract::time::Timestamp;
-use fedbridge_contract::trace::{Outcome, TraceLog};
+use fedbridge_contract::trace::TraceLog;
 use fedbridge_saml_core::binding::soap;
 use fedbridge_saml_core::logout::{
     self, Answering, Carried, LogoutIn, LogoutParties, LogoutRequestParts, VerifiedLogoutRequest,
@@ -29,7 +29,7 @@ use fedbridge_saml_core::name_id::OwnedNameId;
 use fedbridge_saml_core::names;
 use fedbridge_saml_core::random::message_id;
 use fedbridge_saml_core::seam::Cbc;
-use fedbridge_saml_core::turns::in_turn;
+use fedbridge_saml_core::turns::{NotRun, in_turn};
 use serde::{Deserialize, Serialize};
 
 use crate::page::{Exchange, PageError};
@@ -64,14 +64,11 @@ pub(crate) async fn handle(provider: &SamlIdentityProvider, mut exchange: Exchan
             exchange.trace.check("InResponseTo", "SAML core 3.2.2", "a request to this app", actual, id.is_some());
             match id {
                 Some(id) => Accepted::LogoutAnswer { id, told: answer.told },
+                None if by_soap => exchange.by_fault(&REFUSED),
                 None => exchange.on_page(&REFUSED),
             }
         }
-        Err(error) if by_soap => {
-            let cause = exchange.trace.cause().unwrap_or_else(|| error.sentence.to_owned());
-            exchange.record("invalid_request", Outcome::Refused, cause);
-            Accepted::Reply(soap::fault("Client", error.sentence))
-        }
+        Err(error) if by_soap => exchange.by_fault(&error),
         Err(error) => exchange.on_page(&error),
     }
 }
@@ -85,7 +82,7 @@ async fn received(provider: &SamlIdentityProvider, exchange: &mut Exchange<'_>) 
     })?;
     let turns = provider.turns_of(exchange.tenant.id);
     let named = in_turn(turns, move || (carried.unverified_issuer(), carried)).await;
-    let (issuer, carried) = named.map_err(|_| BUSY)?;
+    let (issuer, carried) = named.map_err(|error| exchange.no_turn(error, BUSY))?;
     let issuer = issuer.map_err(|why| {
         exchange.trace.check("Message", "SAML core 3.7", "one with an Issuer", why, false);
         REFUSED
@@ -104,12 +101,13 @@ async fn received(provider: &SamlIdentityProvider, exchange: &mut Exchange<'_>) 
     let settings = settings.filter(|_| usable).ok_or(REFUSED)?;
     let keys = Arc::clone(&exchange.tenant.keys);
     let address = slo_address(exchange.tenant);
-    let (message, carried) =
-        verified(&settings, carried, keys, address, exchange.now, exchange.trace).await.ok_or(REFUSED)?;
+    let checked = verified(&settings, carried, keys, address, exchange.now, exchange.trace).await;
+    let checked = checked.map_err(|error| exchange.no_turn(error, BUSY))?;
+    let (message, carried) = checked.ok_or(REFUSED)?;
     Ok((app, settings, message, carried))
 }
 
-/// Verifies in the app's turn. The trace holds why not.
+/// Verifies in the app's turn. Without a message, the trace holds why not.
 async fn verified(
     settings: &Arc<SpSettings>,
     carried: Carried,
@@ -117,7 +115,7 @@ async fn verified(
     address: String,
     now: Timestamp,
     trace: &mut TraceLog,
-) -> Option<(LogoutIn, Carried)> {
+) -> Result<Option<(LogoutIn, Carried)>, NotRun> {
     let own = Arc::clone(settings);
     let done = in_turn(Arc::clone(&settings.turns), move || {
         let mut log = TraceLog::new();
@@ -132,17 +130,10 @@ async fn verified(
         let result = logout::verify(&carried, &parties, now, &mut log);
         Some((log, result.map(|message| (message, carried))))
     });
-    match done.await {
-        Ok(Some((log, result))) => {
-            trace.extend(log);
-            result.ok()
-        }
-        Ok(None) => None,
-        Err(error) => {
-            trace.check("Turn", "", "a check that runs to its end", error.to_string(), false);
-            None
-        }
-    }
+    Ok(done.await?.and_then(|(log, result)| {
+        trace.extend(log);
+        result.ok()
+    }))
 }
 
 /// What is kept until the answer goes out.
@@ -217,7 +208,7 @@ impl DownstreamLogout for SamlIdentityProvider {
         let (keys, address) = (Arc::clone(&call.tenant.keys), slo_address(call.tenant));
         let carried = Carried::answer(&answer.body);
         match verified(&settings, carried, keys, address, call.now, &mut TraceLog::new()).await {
-            Some((LogoutIn::Response(answer), _)) if answer.in_response_to == call.id.to_string() => answer.told,
+            Ok(Some((LogoutIn::Response(answer), _))) if answer.in_response_to == call.id.to_string() => answer.told,
             _ => Told::Refused,
         }
     }

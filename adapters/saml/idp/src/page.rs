@@ -11,6 +11,8 @@ use fedbridge_contract::page::{ErrorPage, Page};
 use fedbridge_contract::services::{Services, TraceEvent};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Outcome, TraceLog, clip};
+use fedbridge_saml_core::binding::soap;
+use fedbridge_saml_core::turns::NotRun;
 
 /// What a handler works with, and what it found out for the record.
 pub(crate) struct Exchange<'a> {
@@ -67,10 +69,27 @@ impl Exchange<'_> {
             trace: Some(self.trace_id),
             way_back: None,
         });
+        self.refuse(error);
+        Accepted::Reply(Reply::page(page))
+    }
+
+    /// Ends here, with a fault: a server can't read a page (SAML bindings 3.2.3.3). Whether it is the sender's
+    /// or ours to mend stands in its code (SOAP 1.1 section 4.4.1).
+    pub(crate) fn by_fault(self, error: &PageError) -> Accepted {
+        self.refuse(error);
+        Accepted::Reply(soap::fault(if error.status < 500 { "Client" } else { "Server" }, error.sentence))
+    }
+
+    /// Writes down that a check had no turn, and gives back what to say then.
+    pub(crate) fn no_turn(&mut self, error: NotRun, busy: PageError) -> PageError {
+        self.trace.check("Turn", "", "a free place within 10 s", error.to_string(), false);
+        busy
+    }
+
+    fn refuse(self, error: &PageError) {
         let outcome = if error.status < 500 { Outcome::Refused } else { Outcome::Error };
         let cause = self.trace.cause().unwrap_or_else(|| error.sentence.to_owned());
         self.record("invalid_request", outcome, cause);
-        Accepted::Reply(Reply::page(page))
     }
 
     /// Counts and records a refusal.

@@ -40,24 +40,18 @@ pub(crate) async fn handle(provider: &SamlIdentityProvider, mut exchange: Exchan
         Ok(asker) => answer(&mut exchange, asker).await,
         Err(error) => Err(error),
     };
-    Accepted::Reply(match answered {
+    match answered {
         Ok((reply, true)) => {
             exchange.keep(Outcome::Success, String::new());
-            reply
+            Accepted::Reply(reply)
         }
         Ok((reply, false)) => {
             let cause = exchange.trace.cause().unwrap_or_default();
             exchange.record("invalid_artifact", Outcome::Refused, cause);
-            reply
+            Accepted::Reply(reply)
         }
-        Err(error) => {
-            let (code, outcome) =
-                if error.status < 500 { ("Client", Outcome::Refused) } else { ("Server", Outcome::Error) };
-            let cause = exchange.trace.cause().unwrap_or_else(|| error.sentence.to_owned());
-            exchange.record("invalid_request", outcome, cause);
-            soap::fault(code, error.sentence)
-        }
-    })
+        Err(error) => exchange.by_fault(&error),
+    }
 }
 
 /// A request that is believed.
@@ -76,10 +70,7 @@ async fn asker(provider: &SamlIdentityProvider, exchange: &mut Exchange<'_>) -> 
         let (app, result) = work.run(&mut log);
         (log, app, result)
     });
-    let (log, app, result) = done.await.map_err(|error| {
-        exchange.trace.check("Turn", "", "a free place within 10 s", error.to_string(), false);
-        BUSY
-    })?;
+    let (log, app, result) = done.await.map_err(|error| exchange.no_turn(error, BUSY))?;
     exchange.trace.extend(log);
     exchange.app = app.map(|app| app.id);
     let asker = result?;

@@ -9,8 +9,10 @@ use fedbridge_contract::logout::{
 };
 use fedbridge_contract::page::Page;
 use fedbridge_contract::services::Fetched;
+use fedbridge_contract::trace::Outcome;
 use fedbridge_contract::upstream::Challenge;
 use fedbridge_saml_core::testkit::{LogoutRequestPlan, LogoutResponsePlan, NameIdPlan, ReceivedLogout, TestKey};
+use fedbridge_saml_idp::settings::SpSettings;
 use serde_json::json;
 
 use crate::support::{
@@ -198,6 +200,32 @@ fn whoever_can_not_be_believed_sees_a_page_and_no_redirect() {
     // No key in its metadata: nothing of it can be believed.
     let keyless = World::of(&Sp { signing: Vec::new(), ..Sp::default() }, json!({}));
     assert!(keyless.refused_on_page(&by(&plan, app_signing())).1.contains("Metadata"));
+}
+
+/// A server that asks while we are busy is told so, and may ask again.
+#[test]
+fn who_asks_while_we_are_busy_is_not_refused() {
+    let world = World::new();
+    let (participant, _) = joined(&world);
+    let plan = LogoutRequestPlan::new(SP, SLO, name(&participant), NOW);
+    // Nobody gets a turn of this app's any more.
+    SpSettings::of(&world.app, NOW).unwrap().turns.close();
+    let recorded = |expected: &str| {
+        let events = world.doubles.traces.lock().unwrap();
+        let event = events.last().unwrap();
+        assert_eq!((event.outcome, event.kind), (Outcome::Error, "logout"), "{expected}");
+        assert_eq!(event.cause, "Turn: expected a free place within 10 s, got no free place within 10 s");
+    };
+    match world.accept(&called(plan.soap(app_signing()).unwrap())).0 {
+        Accepted::Reply(Reply { kind: ReplyKind::Body(body), .. }) => {
+            let fault = String::from_utf8_lossy(&body.bytes);
+            assert!(fault.contains("soap:Server") && fault.contains("Too many messages"), "{fault}");
+        }
+        _ => panic!("not a fault"),
+    }
+    recorded("a server");
+    assert_eq!(world.refused_on_page(&get(plan.query(None, app_signing()).unwrap())).0, 503);
+    recorded("a browser");
 }
 
 #[test]
