@@ -20,7 +20,7 @@ use fedbridge_saml_core::turns::in_turn;
 use crate::acs;
 use crate::answer::{self, Answering};
 use crate::asked::{Asked, hints};
-use crate::page::{Exchange, PageError};
+use crate::page::{Exchange, PageError, unreadable};
 use crate::provider::{SamlIdentityProvider, sso_address};
 use crate::settings::SpSettings;
 use crate::status::Status;
@@ -155,7 +155,7 @@ async fn verified<'a>(
     let message = match message.and_then(bounded) {
         Ok(message) => message,
         Err(error) => {
-            exchange.trace.check("Message", "SAML bindings 3", "one SAMLRequest", error.to_string(), false);
+            unreadable(exchange.trace, "Message", "SAML bindings 3", "one SAMLRequest that can be read", &error);
             let status =
                 if matches!(error, BindingError::TooLarge(_) | BindingError::InflatesTooFar) { 413 } else { 400 };
             return Err(exchange.on_page(&PageError { status, ..PageError::bad_request() }));

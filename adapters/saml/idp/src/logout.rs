@@ -32,7 +32,7 @@ use fedbridge_saml_core::seam::Cbc;
 use fedbridge_saml_core::turns::{NotRun, in_turn};
 use serde::{Deserialize, Serialize};
 
-use crate::page::{Exchange, PageError};
+use crate::page::{Exchange, PageError, unreadable};
 use crate::provider::{SamlIdentityProvider, entity_id};
 use crate::settings::{LogoutChannel, SpSettings};
 use crate::verify::SKEW;
@@ -77,14 +77,14 @@ type Received = (Arc<App>, Arc<SpSettings>, LogoutIn, Carried);
 
 async fn received(provider: &SamlIdentityProvider, exchange: &mut Exchange<'_>) -> Result<Received, PageError> {
     let carried = Carried::read(exchange.input).map_err(|error| {
-        exchange.trace.check("Message", "SAML bindings 3", "one logout message", error.to_string(), false);
+        unreadable(exchange.trace, "Message", "SAML bindings 3", "one logout message that can be read", error);
         REFUSED
     })?;
     let turns = provider.turns_of(exchange.tenant.id);
     let named = in_turn(turns, move || (carried.unverified_issuer(), carried)).await;
     let (issuer, carried) = named.map_err(|error| exchange.no_turn(error, BUSY))?;
     let issuer = issuer.map_err(|why| {
-        exchange.trace.check("Message", "SAML core 3.7", "one with an Issuer", why, false);
+        unreadable(exchange.trace, "Message", "SAML core 3.7", "a logout message that says who sent it", why);
         REFUSED
     })?;
     let app = exchange.tenant.app_by_protocol_name(AppKind::SamlSp, &issuer).cloned();

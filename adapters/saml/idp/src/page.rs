@@ -59,6 +59,11 @@ pub(crate) fn require(
     if trace.check(name, source, expected, actual, passed) { Ok(()) } else { Err(error) }
 }
 
+/// Records that no message could be read. `why` says what came instead.
+pub(crate) fn unreadable(trace: &mut TraceLog, name: &str, source: &str, expected: &str, why: impl std::fmt::Display) {
+    trace.check(name, source, expected, format!("something else: {why}"), false);
+}
+
 impl Exchange<'_> {
     /// Ends here, on a page. The trace names the check that failed.
     pub(crate) fn on_page(self, error: &PageError) -> Accepted {

@@ -23,7 +23,7 @@ use fedbridge_saml_core::turns::in_turn;
 
 use crate::accept::usable;
 use crate::artifact::{Worth, redeem};
-use crate::page::{Exchange, PageError, require};
+use crate::page::{Exchange, PageError, require, unreadable};
 use crate::provider::{SamlIdentityProvider, artifact_address, entity_id};
 use crate::settings::SpSettings;
 use crate::verify::{SKEW, known_sender};
@@ -132,7 +132,7 @@ impl Work {
         let soap = match SoapMessage::receive(&self.input) {
             Ok(soap) => soap,
             Err(error) => {
-                trace.check("Message", "SAML bindings 3.2", "a SOAP envelope", error.to_string(), false);
+                unreadable(trace, "Message", "SAML bindings 3.2", "one SOAP message that can be read", error);
                 return (None, Err(REFUSED));
             }
         };
@@ -205,7 +205,8 @@ impl Work {
 
 fn read<'a>(element: &'a Element, trace: &mut TraceLog) -> Result<ArtifactResolve<'a>, PageError> {
     read_resolve(element).map_err(|GrammarError(why)| {
-        trace.check("Form of the request", "SAML core 3.5.1", "an ArtifactResolve of the schema", why, false);
+        let expected = "an ArtifactResolve of the schema";
+        unreadable(trace, "Form of the request", "SAML core 3.5.1", expected, why);
         REFUSED
     })
 }

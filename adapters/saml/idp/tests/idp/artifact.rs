@@ -259,6 +259,12 @@ fn who_is_not_believed_resolves_nothing() {
         ("a form", HttpInput { content_type: post(String::new()).content_type, ..right.clone() }, "not text/xml"),
         ("no type", HttpInput { content_type: None, ..right.clone() }, "not text/xml"),
         ("nothing", called(""), "empty"),
+        (
+            "no envelope",
+            called("<a/>"),
+            "expected one SOAP message that can be read, got something else: not a SOAP 1.1 envelope with one message",
+        ),
+        ("a word", called(soap("<a/>")), "expected an ArtifactResolve of the schema, got something else: "),
     ] {
         let cause = refused(&world, &input, NOW);
         assert!(cause.contains(reason), "{name}: {cause}");

@@ -186,7 +186,10 @@ fn whoever_can_not_be_believed_sees_a_page_and_no_redirect() {
         (by(&plan, stranger()), "not made by a key"),
         (unsigned, "Query signature"),
         (by(&unknown, app_signing()), "App"),
-        (get("SAMLRequest=x".into()), "Message"),
+        (
+            get("SAMLRequest=x".into()),
+            "Message: expected one logout message that can be read, got something else: the message is not base64",
+        ),
     ] {
         let (status, cause) = world.refused_on_page(&input);
         assert_eq!(status, 400);

@@ -417,6 +417,18 @@ fn bindings_carry_one_request_and_nothing_else() {
 
 /// 1 GB of zeros in about 1 MB of base64 would be refused by its size; 500 KB of base64 inflate to 380 MB.
 #[test]
+fn what_can_not_be_read_is_told_in_a_sentence() {
+    let world = World::new();
+    let sentence = "Message: expected one SAMLRequest that can be read, got something else: ";
+    for (input, why) in [
+        (post("SAMLRequest=%21".into()), "the message is not base64"),
+        (get_address(SSO), "no SAMLRequest and no SAMLResponse"),
+    ] {
+        assert_eq!(world.refused_on_page(&input).1, format!("{sentence}{why}"));
+    }
+}
+
+#[test]
 fn a_bomb_is_refused_before_it_is_large() {
     let world = World::new();
     let mut packer = flate2::Compress::new(flate2::Compression::best(), false);
