@@ -115,9 +115,9 @@ mod tests {
     fn every_command_has_an_example() {
         fn look(command: &clap::Command, path: &str, missing: &mut Vec<String>) {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            let example = help.split("Example:\n").nth(1).unwrap_or_default();
+            let example = help.split_once("Example").map_or("", |(_, example)| example);
             // Of itself, and not of a command that looks like it.
-            if !example.lines().any(|line| format!("{} ", line.trim()).starts_with(&format!("{path} "))) {
+            if !example.lines().any(|line| format!(" {} ", line.trim()).contains(&format!(" {path} "))) {
                 missing.push(path.to_owned());
             }
             for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
