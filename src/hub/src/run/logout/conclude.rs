@@ -3,66 +3,17 @@
 use std::sync::Arc;
 
 use fedbridge_contract::http::{Reply, ReplyKind};
-use fedbridge_contract::logout::{Channel, LogoutEnd, Told};
+use fedbridge_contract::logout::{LogoutEnd, Told};
 use fedbridge_contract::page::{LoggedOutPage, NoticeFormPage, Page, WayBack};
 
 use super::Run;
 use super::channel::name_of;
 use super::record::Asker;
-use super::upstream::Asked;
 use crate::ports::StoredNotice;
 use crate::run::Hub;
-use crate::run::error_page;
 use crate::run::snapshot::TenantSnapshot;
 
 impl Hub {
-    /// From ended sessions to the first answer: the page with frames where the browser must tell somebody.
-    pub(super) async fn carry_on(&self, mut run: Run) -> Reply {
-        let notices = match self.spread(&run).await {
-            Ok(notices) => notices,
-            Err(error) => {
-                // The sessions are over, and the outbox tells the apps.
-                tracing::warn!(%error, "a logout could not be gone on with");
-                let not_told = ["everybody, until the store answers again".to_owned()];
-                let reply = self.cut_short(&run).await;
-                self.record_logout(run, &not_told);
-                return reply;
-            }
-        };
-        match self.tell_by_channel(&mut run, notices).await {
-            Ok((done, left)) if left.is_empty() => self.finish_logout(run, done).await,
-            Ok((done, left)) => self.show_frames(run, &done, &left),
-            Err(error) => {
-                tracing::warn!(%error, "a logout could not be gone on with");
-                self.cut_short(&run).await
-            }
-        }
-    }
-
-    /// The sessions are over, and more can't be said now.
-    async fn cut_short(&self, run: &Run) -> Reply {
-        match run.channel {
-            Channel::Back => self.answer_asker(&run.tenant, &run.record.asker, LogoutEnd::Partial, Vec::new()).await,
-            Channel::Front => {
-                let sentence = "You are logged out here. Other applications will be told.";
-                error_page(503, Some(&run.tenant), sentence, Some(run.trace), None)
-            }
-        }
-    }
-
-    /// Everybody but the upstream was told, or given up.
-    pub(super) async fn finish_logout(&self, mut run: Run, notices: Vec<StoredNotice>) -> Reply {
-        match self.tell_upstream(&mut run).await {
-            Asked::Answered(told) => self.conclude(run, &notices, told).await,
-            Asked::Sent(reply) => {
-                run.steps.decide("upstream", "the browser carries our request there", true);
-                let not_told = not_told(&run.tenant, &notices);
-                self.record_logout(run, &not_told);
-                reply
-            }
-        }
-    }
-
     /// The one answer. `upstream`: what came of telling it, where it was asked.
     pub(super) async fn conclude(&self, mut run: Run, notices: &[StoredNotice], upstream: Option<Told>) -> Reply {
         let mut not_told = not_told(&run.tenant, notices);

@@ -11,13 +11,11 @@ use fedbridge_contract::http::{HttpInput, Method, Reply, Route};
 use fedbridge_contract::ids::{AppId, LogoutId};
 use fedbridge_contract::logout::{Channel, LogoutCall, Notice, NoticeId, Party, Told};
 use fedbridge_contract::page::{LoggingOutPage, NoticeFormPage, NoticedPage, Page};
-use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::Challenge;
 
 use super::channel::name_of;
 use super::conclude::not_told;
-use super::record::LogoutRecord;
-use super::{KEPT, Run, away, logout_place, word};
+use super::{KEPT, Run, away, word};
 use crate::ports::{Command, StoredLogout, StoredNotice, Unit, UnitError};
 use crate::run::snapshot::TenantSnapshot;
 use crate::run::{Hub, error_page};
@@ -194,25 +192,6 @@ impl Hub {
             return Ok(None);
         }
         self.load_logout(tenant, id).await
-    }
-
-    /// A logout that was begun before, to be gone on with by a browser.
-    pub(super) async fn load_logout(
-        &self,
-        tenant: &Arc<TenantSnapshot>,
-        id: LogoutId,
-    ) -> Result<Option<(Run, StoredLogout)>, StoreError> {
-        let now = self.services.clock.now();
-        let stored = self.logouts.logout(tenant.view.id, id).await?;
-        let Some(stored) = stored.filter(|stored| stored.started + KEPT > now) else { return Ok(None) };
-        let plain = self.sealer.open(&logout_place(tenant.view.id, id), &stored.sealed).ok();
-        let record = plain.and_then(|plain| serde_json::from_slice::<LogoutRecord>(&plain).ok());
-        let Some(record) = record else { return Ok(None) };
-        let trace = self.new_trace_id();
-        let mut steps = TraceLog::new();
-        steps.decide("logout", format!("goes on from {}", record.trace), true);
-        let run = Run { tenant: Arc::clone(tenant), id, record, channel: Channel::Front, steps, trace };
-        Ok(Some((run, stored)))
     }
 
     fn page_key(&self, tenant: &TenantSnapshot, logout: LogoutId) -> String {

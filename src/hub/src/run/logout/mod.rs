@@ -2,14 +2,16 @@
 //!
 //! 1. [`begin`]: our sessions end and the logout is stored, in one unit. From here nobody joins them
 //!    any more, and whatever happens to this node, the [`outbox`] tells those who are left.
-//! 2. [`channel`]: apps that our server can call are told, all at once, within three seconds.
-//! 3. [`frames`]: the browser tells the others, in frames of one page, within four seconds in all.
-//! 4. [`upstream`]: the upstream is told last, because the browser may not come back from there.
-//! 5. [`conclude`]: whoever asked gets one answer. It is partial where somebody was not told.
+//! 2. [`carry`] takes it from there through the next three, to the answer.
+//! 3. [`channel`]: apps that our server can call are told, all at once, within three seconds.
+//! 4. [`frames`]: the browser tells the others, in frames of one page, within four seconds in all.
+//! 5. [`upstream`]: the upstream is told last, because the browser may not come back from there.
+//! 6. [`conclude`]: whoever asked gets one answer. It is partial where somebody was not told.
 //!
 //! An app that is dead takes its own time, never that of the others.
 
 mod begin;
+mod carry;
 mod channel;
 mod conclude;
 mod frames;
@@ -24,7 +26,7 @@ use std::time::Duration;
 
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::Reply;
-use fedbridge_contract::ids::{LogoutId, TenantId};
+use fedbridge_contract::ids::{LogoutId, TenantId, TraceId};
 use fedbridge_contract::logout::{Channel, DownstreamLogout, Told};
 use fedbridge_contract::services::{EgressLimits, TraceEvent, TraceSink as _};
 use fedbridge_contract::trace::{Outcome, TraceLog};
@@ -32,7 +34,7 @@ use fedbridge_contract::trace::{Outcome, TraceLog};
 use super::ending::Stop;
 use super::snapshot::{OpenApp, TenantSnapshot};
 use super::{Hub, error_page};
-use crate::ports::StoredNotice;
+use crate::ports::{StoredLogout, StoredNotice};
 use record::LogoutRecord;
 
 pub(super) use frames::LogoutStep;
@@ -56,7 +58,7 @@ struct Run {
     channel: Channel,
     steps: TraceLog,
     /// The trace of the request that goes on with it: the record's own for the first one.
-    trace: fedbridge_contract::ids::TraceId,
+    trace: TraceId,
 }
 
 impl Run {
@@ -84,6 +86,25 @@ impl Hub {
         Ok(notices)
     }
 
+    /// A logout that was begun before, to be gone on with by a browser.
+    async fn load_logout(
+        &self,
+        tenant: &Arc<TenantSnapshot>,
+        id: LogoutId,
+    ) -> Result<Option<(Run, StoredLogout)>, StoreError> {
+        let now = self.services.clock.now();
+        let stored = self.logouts.logout(tenant.view.id, id).await?;
+        let Some(stored) = stored.filter(|stored| stored.started + KEPT > now) else { return Ok(None) };
+        let plain = self.sealer.open(&logout_place(tenant.view.id, id), &stored.sealed).ok();
+        let record = plain.and_then(|plain| serde_json::from_slice::<LogoutRecord>(&plain).ok());
+        let Some(record) = record else { return Ok(None) };
+        let trace = self.new_trace_id();
+        let mut steps = TraceLog::new();
+        steps.decide("logout", format!("goes on from {}", record.trace), true);
+        let run = Run { tenant: Arc::clone(tenant), id, record, channel: Channel::Front, steps, trace };
+        Ok(Some((run, stored)))
+    }
+
     /// The logout side of the protocol that an app speaks.
     fn logout_side(&self, app: &OpenApp) -> Option<&dyn DownstreamLogout> {
         self.downstream(app.view.kind)?.logout()
@@ -96,18 +117,34 @@ impl Hub {
             names => (Outcome::Error, format!("not told: {}", names.join(", "))),
         };
         self.recorder.record(TraceEvent {
-            tenant: run.tenant.view.id,
-            id: run.trace,
-            at: self.services.clock.now(),
-            kind: "logout",
             app: run.record.asker.app_name(&run.tenant),
             connection: run.record.asker.connection_name(&run.tenant),
             person: run.record.person,
+            ..self.logout_event(&run.tenant, run.trace, (outcome, cause), run.steps)
+        });
+    }
+
+    /// The record of something about a logout: of whom is for the caller to add.
+    fn logout_event(
+        &self,
+        tenant: &TenantSnapshot,
+        id: TraceId,
+        (outcome, cause): (Outcome, String),
+        steps: TraceLog,
+    ) -> TraceEvent {
+        TraceEvent {
+            tenant: tenant.view.id,
+            id,
+            at: self.services.clock.now(),
+            kind: "logout",
+            app: None,
+            connection: None,
+            person: None,
             peer: None,
             outcome,
             cause,
-            steps: run.steps,
-        });
+            steps,
+        }
     }
 }
 

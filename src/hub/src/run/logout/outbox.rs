@@ -89,19 +89,13 @@ impl Hub {
         let mut steps = TraceLog::new();
         let outcome = format!("from the outbox, try {}: {}", notice.attempts + 1, word(Some(told)));
         steps.decide("told", outcome, told == Told::Done);
-        let failed = told != Told::Done;
+        let ended = match told {
+            Told::Done => (Outcome::Success, String::new()),
+            _ => (Outcome::Error, format!("not told: {}", word(Some(told)))),
+        };
         self.recorder.record(TraceEvent {
-            tenant: tenant.view.id,
-            id: self.new_trace_id(),
-            at: self.services.clock.now(),
-            kind: "logout",
             app: tenant.view.app_by_id(notice.participant.app).map(|app| app.name.clone()),
-            connection: None,
-            person: None,
-            peer: None,
-            outcome: if failed { Outcome::Error } else { Outcome::Success },
-            cause: if failed { format!("not told: {}", word(Some(told))) } else { String::new() },
-            steps,
+            ..self.logout_event(tenant, self.new_trace_id(), ended, steps)
         });
     }
 }

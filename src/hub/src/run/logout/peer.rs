@@ -97,7 +97,7 @@ impl Hub {
             Party::App(app) => self.logouts.settle(tenant.view.id, id.logout, app, told, now).await,
             Party::Connection(_) => Ok(false),
         };
-        let (outcome, cause) = match settled {
+        let ended = match settled {
             Ok(true) => {
                 self.observer.logout_notice(Channel::Front, told);
                 steps.decide("told", super::word(Some(told)), told == Told::Done);
@@ -111,17 +111,9 @@ impl Hub {
             Err(error) => return away(&tenant, error),
         };
         self.recorder.record(TraceEvent {
-            tenant: tenant.view.id,
-            id: trace_id,
-            at: now,
-            kind: "logout",
             app: app_name(&tenant, party),
-            connection: None,
-            person: None,
             peer: Some(input.peer),
-            outcome,
-            cause,
-            steps,
+            ..self.logout_event(&tenant, trace_id, ended, steps)
         });
         noticed(&tenant)
     }
@@ -166,17 +158,9 @@ impl Hub {
         let mut steps = heard.trace;
         steps.decide("session", "none of that name: it is over already", true);
         self.recorder.record(TraceEvent {
-            tenant: tenant.view.id,
-            id: heard.trace_id,
-            at: now,
-            kind: "logout",
             app: asker.app_name(&tenant),
             connection: asker.connection_name(&tenant),
-            person: None,
-            peer: None,
-            outcome: Outcome::Success,
-            cause: String::new(),
-            steps,
+            ..self.logout_event(&tenant, heard.trace_id, (Outcome::Success, String::new()), steps)
         });
         self.answer_asker(&tenant, &asker, LogoutEnd::NoSession, Vec::new()).await
     }
@@ -197,17 +181,10 @@ impl Hub {
         let mut steps = TraceLog::new();
         steps.check("used once", "SAML core 3.7.3", "first use", "seen before", false);
         self.recorder.record(TraceEvent {
-            tenant: tenant.view.id,
-            id: trace_id,
-            at: self.services.clock.now(),
-            kind: "logout",
             app: answers.asker.app_name(tenant),
             connection: answers.asker.connection_name(tenant),
-            person: None,
             peer: Some(input.peer),
-            outcome: Outcome::Refused,
-            cause,
-            steps,
+            ..self.logout_event(tenant, trace_id, (Outcome::Refused, cause), steps)
         });
         match answers.channel {
             // A server can't read a page (SAML bindings 3.2.3.3).

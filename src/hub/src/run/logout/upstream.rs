@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fedbridge_contract::http::{HttpInput, Reply, ReplyKind};
-use fedbridge_contract::ids::LogoutId;
+use fedbridge_contract::ids::{LogoutId, TraceId};
 use fedbridge_contract::logout::{
     Channel, LogoutMessage, LogoutStart, Notice, NoticeId, Party, ReceivedLogout, Told, UpstreamLogout,
 };
@@ -23,7 +23,7 @@ const IN_ALL: Duration = Duration::from_millis(4500);
 const LEAST: Duration = Duration::from_secs(1);
 
 /// What came of telling the upstream.
-pub(super) enum Asked {
+pub(super) enum UpstreamTold {
     /// Nothing to do, or done.
     Answered(Option<Told>),
     /// The browser carries our request, and comes back with the answer.
@@ -32,7 +32,7 @@ pub(super) enum Asked {
 
 impl Hub {
     /// Tells the upstream of the ended sessions, unless it is who asked.
-    pub(super) async fn tell_upstream(&self, run: &mut Run) -> Asked {
+    pub(super) async fn tell_upstream(&self, run: &mut Run) -> UpstreamTold {
         let mut told = None;
         // Those of other browsers' sessions can only be told by a call.
         let mut dead = Vec::new();
@@ -52,11 +52,11 @@ impl Hub {
             }
             told = worse(told, one);
         }
-        let Some(part) = run.record.upstream.clone() else { return Asked::Answered(told) };
+        let Some(part) = run.record.upstream.clone() else { return UpstreamTold::Answered(told) };
         match self.ask(run, run.id, &part, run.channel == Channel::Front).await {
             // What else was told stays in the trace: the answer to come is of this session.
-            Ok(reply) => Asked::Sent(reply),
-            Err(own) => Asked::Answered(worse(told, own)),
+            Ok(reply) => UpstreamTold::Sent(reply),
+            Err(own) => UpstreamTold::Answered(worse(told, own)),
         }
     }
 
@@ -184,23 +184,15 @@ impl Hub {
         &self,
         tenant: &TenantSnapshot,
         connection: &OpenConnection,
-        id: fedbridge_contract::ids::TraceId,
+        id: TraceId,
         steps: TraceLog,
         input: &HttpInput,
     ) {
         let Some(cause) = steps.cause() else { return };
         self.recorder.record(TraceEvent {
-            tenant: tenant.view.id,
-            id,
-            at: self.services.clock.now(),
-            kind: "logout",
-            app: None,
             connection: Some(connection.view.slug.clone()),
-            person: None,
             peer: Some(input.peer),
-            outcome: Outcome::Refused,
-            cause,
-            steps,
+            ..self.logout_event(tenant, id, (Outcome::Refused, cause), steps)
         });
     }
 }
