@@ -77,6 +77,15 @@ pub fn expected(wanted: &str, found: &Value) -> String {
 /// What [`duration`] reads, for complaints about values that are no text.
 pub const A_DURATION: &str = "a duration such as 10m";
 
+/// The complaint about a word that is none of `words`. A short one is said again.
+pub fn expected_one_of(words: &[&str], found: &Value) -> String {
+    let wanted = one_of(words);
+    match found.as_str().filter(|text| text.len() <= MAX_NAME && !text.contains(char::is_control)) {
+        Some(text) => format!("expected {wanted}, found `{text}`"),
+        None => expected(&wanted, found),
+    }
+}
+
 /// `a`, `a or b`, `a, b or c`.
 pub fn one_of(words: &[&str]) -> String {
     match words {
@@ -175,6 +184,12 @@ mod tests {
         assert_eq!(unknown_key("colour", &["name", "sign"], &["enabled"]), "unknown key; known are name, sign");
         assert_eq!(expected(A_DURATION, &5.into()), "expected a duration such as 10m, found a number");
         assert_eq!(expected("true or false", &"yes".into()), "expected true or false, found text");
+        assert_eq!(expected_one_of(&["both", "response"], &"all".into()), "expected both or response, found `all`");
+        assert_eq!(
+            expected_one_of(&["both", "response"], &true.into()),
+            "expected both or response, found true or false"
+        );
+        assert_eq!(expected_one_of(&["a"], &"x\u{1b}[2J".into()), "expected a, found text");
         assert_eq!([one_of(&["a"]), one_of(&["a", "b"]), one_of(&["a", "b", "c"])], ["a", "a or b", "a, b or c"]);
     }
 

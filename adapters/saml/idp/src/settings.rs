@@ -1,6 +1,7 @@
 //! The settings of a service provider: read strictly, every complaint at once.
 
 mod choices;
+mod fields;
 mod released;
 mod trust;
 
@@ -20,6 +21,7 @@ use tokio::sync::Semaphore;
 
 use crate::acs;
 pub use choices::{AttributeRule, AttributeSource, LogoutChannel, NameIdRule, NameIdSource, Sign};
+pub use fields::FIELDS;
 
 pub(crate) use choices::{EMAIL, EMAIL_VERIFIED, fits_any_uri, is_uri};
 pub use released::released_claims;
@@ -30,27 +32,8 @@ pub(crate) const METADATA: &str = "sp_metadata";
 /// How long an assertion may be used; also the most that can be set (saml2int).
 const ASSERTION_LIFETIME: Duration = Duration::from_secs(300);
 
-/// The name of every setting.
-pub const KEYS: &[&str] = &[
-    METADATA,
-    "entity_id",
-    "name_id",
-    "attributes",
-    "sign",
-    "encrypt",
-    "encryption",
-    "require_signed_requests",
-    "allow_sha1_until",
-    "distrusted_keys",
-    "audiences",
-    "assertion_lifetime",
-    "session_lifetime",
-    "unsolicited",
-    "default_relay_state",
-    "authn_contexts",
-    "minimum_acr",
-    "logout",
-];
+/// Keys of a service provider that the bridge file's reader consumes; good for a suggestion only.
+const ELSEWHERE: &[&str] = &["slug", "was", "name", "enabled", "connections", "claims", "groups"];
 
 /// The settings of one service provider, checked, with its metadata taken apart.
 pub struct SpSettings {
@@ -106,7 +89,8 @@ impl SpSettings {
             reader.complain("", "the settings of a service provider must be a map");
             &empty
         });
-        reader.only_keys(object, "", KEYS);
+        let names: Vec<_> = FIELDS.iter().map(|field| field.name).collect();
+        reader.only_keys_beside(object, "", &names, ELSEWHERE);
         let description = description(&mut reader, object, now);
         let name_id = choices::name_id(&mut reader, object);
         let attributes = choices::attributes(&mut reader, object);
@@ -119,8 +103,8 @@ impl SpSettings {
         let encrypt = reader.boolean(object, "", "encrypt").unwrap_or(false);
         let methods = choices::encryption(&mut reader, object);
         let signed = reader.boolean(object, "", "require_signed_requests");
-        let sha1_until = choices::date(&mut reader, object, "allow_sha1_until");
-        let distrusted = choices::fingerprints(&mut reader, object);
+        let sha1_until = reader.end_of_day(object, "", "allow_sha1_until");
+        let distrusted = reader.fingerprints(object, "", "distrusted_keys");
         let audiences = reader.texts(object, "", "audiences").unwrap_or_default();
         let assertion_lifetime = assertion_lifetime(&mut reader, object);
         let session_lifetime = choices::lifetime(&mut reader, object, "session_lifetime");

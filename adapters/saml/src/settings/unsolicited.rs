@@ -14,7 +14,7 @@ pub(super) fn read(reader: &mut Reader, object: &Map<String, Value>) -> Option<U
         return None;
     }
     let Some(inner) = object.get(KEY).and_then(Value::as_object) else {
-        reader.complain(KEY, "must be a map that names the app: { client: … } or { service_provider: … }");
+        reader.complain(KEY, "expected a map that names the app: { client: … } or { service_provider: … }");
         return None;
     };
     reader.only_keys(inner, KEY, &["client", "service_provider", "mode", "targets"]);

@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use fedbridge_contract::text::duration;
-use fedbridge_contract::time::Timestamp;
-use fedbridge_saml_core::instant::parse_instant;
 use fedbridge_saml_core::names;
 use fedbridge_saml_core::reader::Reader;
 use fedbridge_saml_core::seam::{ContentMethod, KeyMethod};
@@ -227,44 +224,13 @@ pub(super) fn encryption(reader: &mut Reader, object: &Map<String, Value>) -> (C
     (content.unwrap_or(usual.0), key.unwrap_or(usual.1))
 }
 
-/// The day that is named still counts.
-pub(super) fn date(reader: &mut Reader, object: &Map<String, Value>, key: &str) -> Option<Timestamp> {
-    let text = reader.text(object, "", key)?;
-    let start = parse_instant(&format!("{text}T00:00:00Z"));
-    if start.is_none() {
-        reader.complain(key, "is not a date such as 2027-03-31");
-    }
-    start.map(|start| start + Duration::from_secs(86_400))
-}
-
 pub(super) fn lifetime(reader: &mut Reader, object: &Map<String, Value>, key: &str) -> Option<Duration> {
-    let text = reader.text(object, "", key)?;
-    match duration(&text) {
-        Ok(lifetime) if lifetime >= Duration::from_secs(1) => Some(lifetime),
-        Ok(_) => {
-            reader.complain(key, "is less than a second");
-            None
-        }
-        Err(why) => {
-            reader.complain(key, why);
-            None
-        }
+    let lifetime = reader.duration(object, "", key)?;
+    if lifetime < Duration::from_secs(1) {
+        reader.complain(key, "is less than a second");
+        return None;
     }
-}
-
-/// `sha256:` and 64 hexadecimal digits, colons allowed between them; given back without either.
-pub(super) fn fingerprints(reader: &mut Reader, object: &Map<String, Value>) -> Vec<String> {
-    const KEY: &str = "distrusted_keys";
-    let mut found = Vec::new();
-    for text in reader.texts(object, "", KEY).unwrap_or_default() {
-        let plain = text.strip_prefix("sha256:").unwrap_or(&text).replace(':', "").to_ascii_lowercase();
-        if plain.len() == 64 && plain.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            found.push(plain);
-        } else {
-            reader.complain(KEY, "must hold SHA-256 fingerprints of certificates: 64 hexadecimal digits each");
-        }
-    }
-    found
+    Some(lifetime)
 }
 
 /// `false`, or `{ targets: [...] }`.
@@ -278,7 +244,7 @@ pub(super) fn unsolicited(reader: &mut Reader, object: &Map<String, Value>) -> O
             Some(reader.texts(inner, PATH, "targets").unwrap_or_default())
         }
         Some(_) => {
-            reader.complain(PATH, "must be true, false or { targets: […] }");
+            reader.complain(PATH, "expected true, false or { targets: […] }");
             None
         }
     }

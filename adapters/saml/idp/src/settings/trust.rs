@@ -10,11 +10,11 @@ use fedbridge_saml_core::trust::{Trust, TrustedKey};
 pub(super) fn trust(
     reader: &mut Reader,
     sp: &SpDescription,
-    distrusted: &[String],
+    distrusted: &[[u8; 32]],
     sha1_until: Option<Timestamp>,
 ) -> Option<Trust> {
     let keys: Vec<TrustedKey> =
-        sp.signing.iter().filter(|key| !distrusted.contains(&key.key.fingerprint().to_string())).cloned().collect();
+        sp.signing.iter().filter(|key| !distrusted.contains(key.key.fingerprint().as_bytes())).cloned().collect();
     if keys.is_empty() && !sp.signing.is_empty() {
         reader.complain("distrusted_keys", "names every signing key of the metadata, so nothing could be verified");
     }

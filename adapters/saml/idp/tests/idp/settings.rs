@@ -84,7 +84,7 @@ fn every_complaint_comes_at_once() {
         "attributes.d.name_format:",
         "encryption.content:",
         "allow_sha1_until:",
-        "distrusted_keys:",
+        "distrusted_keys[0]:",
         "assertion_lifetime:",
         "session_lifetime:",
         "unsolicited:",
@@ -93,6 +93,18 @@ fn every_complaint_comes_at_once() {
     ] {
         assert_eq!(found.iter().filter(|text| text.starts_with(path)).count(), 1, "{path}\n{found:#?}");
     }
+}
+
+#[test]
+fn keys_that_others_read_are_suggested_too() {
+    for (written, meant) in
+        [("conections", "connections"), ("enabeld", "enabled"), ("grups", "groups"), ("sgin", "sign")]
+    {
+        let found = complaints(with(json!({ written: true })));
+        assert_eq!(found, [format!("{written}: unknown key; the nearest known one is `{meant}`")]);
+    }
+    let found = complaints(with(json!({ "session_lifetime": 5 })));
+    assert_eq!(found, ["session_lifetime: expected a duration such as 10m, found a number"]);
 }
 
 #[test]
@@ -105,9 +117,9 @@ fn what_is_not_verified_can_be_allowed_for_addresses_alone() {
     ] {
         assert_eq!(rule(good.clone()), Vec::<String>::new(), "{good}");
     }
-    for bad in [json!(true), json!("yes"), json!("")] {
+    for (bad, what) in [(json!(true), "true or false"), (json!("yes"), "`yes`"), (json!(1), "a number")] {
         let found = rule(json!({ "format": "email", "unverified": bad }));
-        assert_eq!(found, ["name_id.unverified: must be one of allow, refuse"]);
+        assert_eq!(found, [format!("name_id.unverified: expected allow or refuse, found {what}")]);
     }
     for other in [json!({ "format": "persistent" }), json!({ "claim": "nick" }), json!({})] {
         let mut name = other;
