@@ -9,6 +9,7 @@ use fedbridge_contract::config::App;
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::grant::MAX_ACCESS_TOKEN;
 use fedbridge_contract::keys::SignatureAlgorithm;
+use fedbridge_contract::text::expected_one_of;
 use serde_json::Value;
 
 use super::client_keys::ClientKey;
@@ -22,7 +23,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// Keys of a client that the bridge file's reader consumes; good for a suggestion only.
 const ELSEWHERE: &[&str] =
-    &["client_id", "name", "client_secret", "client_secrets", "connections", "release", "claims", "enabled"];
+    &["client_id", "was", "name", "client_secret", "client_secrets", "connections", "release", "claims", "enabled"];
 
 /// Scopes that speak of a person. A client acting for itself never gets them.
 pub(crate) const PERSON_SCOPES: &[&str] =
@@ -211,7 +212,7 @@ fn trouble_with_name(name: &str) -> Option<&'static str> {
     let visible = !name.is_empty() && name.len() <= 255 && name.bytes().all(|b| b.is_ascii_graphic());
     let like_a_person = name.len() == 32 && name.bytes().all(|b| b.is_ascii_hexdigit());
     match (visible, like_a_person) {
-        (false, _) => Some("Expected 1 to 255 visible ASCII characters."),
+        (false, _) => Some("expected 1 to 255 visible ASCII characters"),
         (true, true) => Some("A name of 32 hexadecimal digits looks like a person's sub; choose another."),
         (true, false) => None,
     }
@@ -228,7 +229,8 @@ fn read_grant_types(reader: &mut Reader<'_>, public: bool) -> BTreeSet<GrantType
             "refresh_token" => out.insert(GrantType::RefreshToken),
             "client_credentials" => out.insert(GrantType::ClientCredentials),
             _ => {
-                reader.complain(path, "Expected authorization_code, refresh_token or client_credentials.");
+                let known = ["authorization_code", "refresh_token", "client_credentials"];
+                reader.complain(path, expected_one_of(&known, &Value::from(*text)));
                 false
             }
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fedbridge_contract::error::Complaint;
-use fedbridge_contract::text;
+use fedbridge_contract::text::{self, A_DURATION, expected, expected_one_of, unknown_key};
 use serde_json::{Map, Value};
 
 /// One object of the settings, with the keys that were asked for so far.
@@ -19,7 +19,7 @@ impl<'v> Reader<'v> {
         let mut complaints = Vec::new();
         let map = value.as_object();
         if map.is_none() {
-            complaints.push(Complaint::new(path, format!("Expected settings by name, got {}.", kind_of(value))));
+            complaints.push(Complaint::new(path, expected("a map", value)));
         }
         Self { path: path.to_owned(), map, known: Vec::new(), complaints }
     }
@@ -31,7 +31,9 @@ impl<'v> Reader<'v> {
 
     /// A value that is there; `null` counts as absent.
     pub(crate) fn take(&mut self, key: &'static str) -> Option<&'v Value> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.map?.get(key).filter(|value| !value.is_null())
     }
 
@@ -42,7 +44,7 @@ impl<'v> Reader<'v> {
 
     pub(crate) fn text(&mut self, key: &'static str) -> Option<&'v str> {
         let value = self.take(key)?;
-        self.expect(key, value, "a text", value.as_str())
+        self.expect(key, value, "text", value.as_str())
     }
 
     /// A list of texts, each with its path for complaints.
@@ -52,7 +54,7 @@ impl<'v> Reader<'v> {
         let mut out = Vec::with_capacity(items.len());
         for (at, item) in items.iter().enumerate() {
             let place = format!("{key}[{at}]");
-            if let Some(text) = self.expect(&place, item, "a text", item.as_str()) {
+            if let Some(text) = self.expect(&place, item, "text", item.as_str()) {
                 out.push((place, text));
             }
         }
@@ -61,11 +63,11 @@ impl<'v> Reader<'v> {
 
     /// One of a few words.
     pub(crate) fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&'static str, T)]) -> Option<T> {
-        let text = self.text(key)?;
-        let found = choices.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        let value = self.take(key)?;
+        let found = choices.iter().find(|(word, _)| Some(*word) == value.as_str()).map(|(_, choice)| *choice);
         if found.is_none() {
             let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-            self.complain(key, format!("Expected {}, got {text:?}.", one_of(&words)));
+            self.complain(key, expected_one_of(&words, value));
         }
         found
     }
@@ -73,13 +75,11 @@ impl<'v> Reader<'v> {
     /// A duration within limits: an integer and `ms s m h d`.
     pub(crate) fn duration(&mut self, key: &'static str, least: Duration, most: Duration) -> Option<Duration> {
         let value = self.take(key)?;
-        let Some(duration) = value.as_str().and_then(|text| text::duration(text).ok()) else {
-            self.complain(key, "Expected a duration: an integer and ms, s, m, h or d, such as 10m.");
-            return None;
-        };
+        let read = value.as_str().ok_or_else(|| expected(A_DURATION, value)).and_then(text::duration);
+        let duration = read.map_err(|why| self.complain(key, why)).ok()?;
         if duration < least || duration > most {
             let (least, most) = (write_duration(least), write_duration(most));
-            self.complain(key, format!("Expected a duration from {least} to {most}."));
+            self.complain(key, format!("expected a duration from {least} to {most}"));
             return None;
         }
         Some(duration)
@@ -101,9 +101,8 @@ impl<'v> Reader<'v> {
         let unknown = self.map.into_iter().flat_map(Map::keys).filter(|key| !self.known.contains(&key.as_str()));
         let unknown: Vec<String> = unknown.cloned().collect();
         for key in unknown {
-            let near = text::nearest(&key, self.known.iter().chain(elsewhere).copied());
-            let hint = near.map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
-            self.complain(&key, format!("There is no such setting.{hint}"));
+            let message = unknown_key(&key, &self.known, elsewhere);
+            self.complain(&key, message);
         }
         self.complaints
     }
@@ -118,17 +117,9 @@ impl<'v> Reader<'v> {
 
     fn expect<T>(&mut self, key: &str, value: &Value, wanted: &str, got: Option<T>) -> Option<T> {
         if got.is_none() {
-            self.complain(key, format!("Expected {wanted}, got {}.", kind_of(value)));
+            self.complain(key, expected(wanted, value));
         }
         got
-    }
-}
-
-pub(crate) fn one_of(words: &[&str]) -> String {
-    match words {
-        [] => "nothing".to_owned(),
-        [only] => (*only).to_owned(),
-        [first @ .., last] => format!("{} or {last}", first.join(", ")),
     }
 }
 
@@ -140,16 +131,5 @@ fn write_duration(duration: Duration) -> String {
         s if s % 3_600 == 0 => format!("{}h", s / 3_600),
         s if s % 60 == 0 => format!("{}m", s / 60),
         s => format!("{s}s"),
-    }
-}
-
-fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "nothing",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "settings by name",
     }
 }

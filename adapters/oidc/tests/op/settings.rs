@@ -60,29 +60,29 @@ fn all_complaints_come_at_once() {
         1,
     );
     let expected = [
-        "redirect_uris[2]: Expected a text, got a number.",
+        "redirect_uris[2]: expected text, found a number",
         "redirect_uris[1]: Use https; plain http is for loopback addresses only.",
-        "pkce: Expected required or optional, got \"maybe\".",
-        "access_token.lifetime: Expected a duration: an integer and ms, s, m, h or d, such as 10m.",
-        "access_token.lifetim: There is no such setting. Did you mean lifetime?",
+        "pkce: expected required or optional, found `maybe`",
+        "access_token.lifetime: `10 minutes` is not a duration: write an integer and one of ms, s, m, h, d, for example 30d",
+        "access_token.lifetim: unknown key; the nearest known one is `lifetime`",
         "refresh_token.rotation: Only clients with sender-constrained tokens may go without rotation, and this version \
          has none yet; leave it true.",
-        "redirect_uri: There is no such setting. Did you mean redirect_uris?",
-        "relase: There is no such setting. Did you mean release?",
+        "redirect_uri: unknown key; the nearest known one is `redirect_uris`",
+        "relase: unknown key; the nearest known one is `release`",
     ];
     assert_eq!(found, expected);
 }
 
 #[test]
 fn single_complaints_name_their_place() {
-    complains(with("public", json!("yes")), 1, "public: Expected true or false");
+    complains(with("public", json!("yes")), 1, "public: expected true or false, found text");
     complains(json!({}), 1, "redirect_uris: List at least one");
     complains(with("scopes", json!(["openid", "a b"])), 1, "scopes[1]:");
     complains(with("scopes", json!(["openid", "openid"])), 1, "scopes[1]:");
     complains(
         with("grant_types", json!(["authorization_code", "password"])),
         1,
-        "grant_types[1]: Expected authorization_code",
+        "grant_types[1]: expected authorization_code, refresh_token or client_credentials, found `password`",
     );
     complains(with("grant_types", json!(["refresh_token"])), 1, "grant_types: refresh_token works together");
     complains(with("backchannel_logout_uri", json!("http://app.example/x")), 1, "backchannel_logout_uri: Use https");
@@ -91,37 +91,41 @@ fn single_complaints_name_their_place() {
         1,
         "backchannel_logout_session_required: This is of use",
     );
-    complains(with("id_token_signed_response_alg", json!("none")), 1, "id_token_signed_response_alg: Expected ES256");
-    complains(with("id_token_signed_response_alg", json!("HS256")), 1, "id_token_signed_response_alg: Expected ES256");
+    complains(with("id_token_signed_response_alg", json!("none")), 1, "id_token_signed_response_alg: expected ES256");
+    complains(with("id_token_signed_response_alg", json!("HS256")), 1, "id_token_signed_response_alg: expected ES256");
     complains(
         with("access_token", json!({"lifetime": "2d"})),
         1,
-        "access_token.lifetime: Expected a duration from 1s to 1d.",
+        "access_token.lifetime: expected a duration from 1s to 1d",
     );
-    complains(with("access_token", json!({"lifetime": 600})), 1, "access_token.lifetime:");
+    complains(
+        with("access_token", json!({"lifetime": 600})),
+        1,
+        "access_token.lifetime: expected a duration such as 10m, found a number",
+    );
     complains(with("access_token", json!({"format": "opaque", "alg": "ES256"})), 1, "access_token.alg:");
-    complains(with("access_token", json!([])), 1, "access_token: Expected settings by name");
+    complains(with("access_token", json!([])), 1, "access_token: expected a map, found a list");
     complains(
         with("refresh_token", json!({"grace": "1h"})),
         1,
-        "refresh_token.grace: Expected a duration from 0ms to 5m.",
+        "refresh_token.grace: expected a duration from 0ms to 5m",
     );
-    complains(with("subject_type", json!("secret")), 1, "subject_type: Expected public or pairwise");
+    complains(with("subject_type", json!("secret")), 1, "subject_type: expected public or pairwise, found `secret`");
     complains(with("token_endpoint_auth_method", json!("none")), 1, "token_endpoint_auth_method: Only a public client");
     complains(
         with("token_endpoint_auth_method", json!("client_secret_jwt")),
         1,
-        "token_endpoint_auth_method: Expected",
+        "token_endpoint_auth_method: expected",
     );
     complains(
         with("token_endpoint_auth_method", json!("private_key_jwt")),
         1,
         "token_endpoint_auth_method: private_key_jwt needs",
     );
-    complains(with("scopes", json!("openid")), 1, "scopes: Expected a list of texts, got a text.");
+    complains(with("scopes", json!("openid")), 1, "scopes: expected a list of texts, found text");
     complains(json!({"redirect_uris": ["https://a.example/cb"]}), 0, "client_secret: Give the client");
     complains(json!({"redirect_uris": ["https://a.example/cb"]}), 3, "client_secrets: Two secrets");
-    assert!(complaints(json!("text"), 1)[0].starts_with("Expected settings by name, got a text."));
+    assert!(complaints(json!("text"), 1)[0].starts_with("expected a map, found text"));
 }
 
 #[test]
