@@ -134,18 +134,24 @@ pub struct StoredSession {
     pub sealed: Vec<u8>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why nothing of a unit happened. The texts are for the trace.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GuardFailed {
+    #[error("this login was finished before, or took too long")]
     TransactionGone,
+    #[error("it was used before ({purpose})")]
     SeenBefore { purpose: String },
+    #[error("this person was linked by another login just now")]
     LinkExists,
+    #[error("this person was given a name by another login just now")]
     NameIdExists,
+    #[error("the session has ended")]
     SessionEnded,
 }
 
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum UnitError {
-    #[error("refused: {0:?}")]
+    #[error("nothing was changed: {0}")]
     Guard(GuardFailed),
     #[error(transparent)]
     Store(#[from] StoreError),

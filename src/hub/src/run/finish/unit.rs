@@ -143,15 +143,22 @@ pub(in crate::run) fn lost(login: &mut Login, error: UnitError) -> Stop {
         UnitError::Store(error) => error.into(),
         UnitError::Guard(GuardFailed::SeenBefore { purpose }) => {
             let actual = format!("seen before ({purpose})");
-            login.trace.check("used once", "SAML profiles 4.1.4.5", "first use", actual, false);
+            login.trace.check("used once", single_use(&purpose), "first use", actual, false);
             Stop::replayed(format!("a replay: {purpose} was seen before"))
         }
         UnitError::Guard(GuardFailed::TransactionGone) => {
-            login.trace.check("answered once", "SAML profiles 4.1.4.3", "a login under way", "finished before", false);
+            login.trace.check("answered once", "", "a login under way", "finished before", false);
             Stop::replayed("a replay: this login was finished before")
         }
-        UnitError::Guard(guard) => {
-            Stop::new(RefusalKind::LoginRequired, "Please log in again.", format!("the store refused: {guard:?}"))
-        }
+        UnitError::Guard(guard) => Stop::new(RefusalKind::LoginRequired, "Please log in again.", guard.to_string()),
+    }
+}
+
+/// Where a standard says that what has this purpose counts once; for all else the rule is our own.
+pub(in crate::run) fn single_use(purpose: &str) -> &'static str {
+    match purpose {
+        "saml.assertion" => "SAML profiles 4.1.4.5",
+        "saml.artifact" => "SAML bindings 3.6.5.2",
+        _ => "",
     }
 }

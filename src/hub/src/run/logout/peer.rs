@@ -176,10 +176,11 @@ impl Hub {
     ) -> Reply {
         let cause = match error {
             UnitError::Store(error) => return self.failed(tenant, answers, error).await,
-            UnitError::Guard(guard) => format!("a replay: {guard:?}"),
+            UnitError::Guard(guard) => guard.to_string(),
         };
         let mut steps = TraceLog::new();
-        steps.check("used once", "SAML core 3.7.3", "first use", "seen before", false);
+        steps.check("used once", "", "first use", &cause, false);
+        let cause = format!("a replay: {cause}");
         self.recorder.record(TraceEvent {
             app: answers.asker.app_name(tenant),
             connection: answers.asker.connection_name(tenant),
