@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use fedbridge_contract::ids::{TenantId, TraceId};
 use fedbridge_contract::services::{Clock, Rng, TraceEvent, TraceSink};
-use fedbridge_contract::trace::{Outcome, Step};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::{Outcome, Step, TraceLog};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
@@ -56,8 +57,7 @@ impl Hub {
     /// Records a login that is over, and counts it.
     pub(super) fn record(&self, login: Login, replay: Option<ReplayInput>, ending: Ending) {
         let now = self.services.clock.now();
-        let mut trace = login.trace;
-        trace.push(Step::Result { at: now, outcome: ending.outcome, cause: ending.cause.clone() });
+        let steps = ended(login.trace, now, ending.outcome, &ending.cause);
         let connection = login.connection.as_ref().map(|open| open.view.slug.clone());
         let started = login.then.as_ref().and_then(|then| login.tenant.view.app_by_id(then.app));
         let app = login.app.as_ref().map(|(open, _)| &open.view).or(started);
@@ -78,10 +78,17 @@ impl Hub {
                     outcome: ending.outcome,
                     cause: ending.cause,
                 },
-                payload: TracePayload { steps: trace.into_steps(), replay },
+                payload: TracePayload { steps, replay },
             },
         );
     }
+}
+
+/// The steps with how it ended, which has room behind any number of them.
+fn ended(log: TraceLog, at: Timestamp, outcome: Outcome, cause: &str) -> Vec<Step> {
+    let mut steps = log.into_steps();
+    steps.push(Step::Result { at, outcome, cause: cause.to_owned() });
+    steps
 }
 
 fn result_word(outcome: Outcome) -> &'static str {
@@ -168,8 +175,7 @@ impl Recorder {
 
 impl TraceSink for Recorder {
     fn record(&self, event: TraceEvent) {
-        let mut steps = event.steps;
-        steps.push(Step::Result { at: event.at, outcome: event.outcome, cause: event.cause.clone() });
+        let steps = ended(event.steps, event.at, event.outcome, &event.cause);
         self.push(
             event.peer,
             Draft {
@@ -184,7 +190,7 @@ impl TraceSink for Recorder {
                     outcome: event.outcome,
                     cause: event.cause,
                 },
-                payload: TracePayload { steps: steps.into_steps(), replay: None },
+                payload: TracePayload { steps, replay: None },
             },
         );
     }
