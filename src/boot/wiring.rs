@@ -9,7 +9,7 @@ use fedbridge_hub::run::{Builder, Hub, Observer, Recorder, Snapshots};
 
 use tokio::sync::Mutex;
 
-use super::documents::{Asked, Keeper};
+use super::documents::{Keeper, LookOnDemand};
 use super::foundation::Foundation;
 use super::registry;
 use super::reload::{self, Follower};
@@ -65,7 +65,7 @@ pub async fn wire<M: Counters + Observer + 'static>(
         snapshots: Arc::clone(&snapshots),
         store: Arc::clone(&foundation.store) as _,
         logouts: Arc::clone(&foundation.store) as _,
-        refresher: Arc::new(Asked::new(Arc::clone(&keeper))),
+        refresher: Arc::new(LookOnDemand::new(Arc::clone(&keeper))),
         sealer: Arc::clone(&foundation.sealer),
         downstreams,
         services,

@@ -17,7 +17,7 @@ use super::{Keeper, Seen, Trigger};
 const PAUSE: Duration = Duration::from_secs(300);
 
 /// Looks for the hub.
-pub struct Asked {
+pub struct LookOnDemand {
     keeper: Arc<Keeper>,
     /// When a message of a partner made us look last.
     turns: Mutex<HashMap<(TenantId, Party), Turn>>,
@@ -26,7 +26,7 @@ pub struct Asked {
 /// Held while we look because of a message, so that whoever has the same question waits for the answer.
 type Turn = Arc<tokio::sync::Mutex<Option<Timestamp>>>;
 
-impl Asked {
+impl LookOnDemand {
     pub fn new(keeper: Arc<Keeper>) -> Self {
         Self { keeper, turns: Mutex::default() }
     }
@@ -49,7 +49,7 @@ fn limits(last: Option<Timestamp>, now: Timestamp) -> bool {
 }
 
 #[async_trait]
-impl Refresher for Asked {
+impl Refresher for LookOnDemand {
     async fn refresh(&self, tenant: TenantId, party: Party) -> Refreshed {
         let mut last = self.turn(tenant, party).lock_owned().await;
         let now = self.keeper.services.clock.now();

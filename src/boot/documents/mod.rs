@@ -9,6 +9,6 @@ mod read;
 mod record;
 pub mod seed;
 
-pub use ask::Asked;
+pub use ask::LookOnDemand;
 pub use keep::{Keeper, Published, Seen};
 pub use record::Trigger;

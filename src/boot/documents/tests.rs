@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::bridge::offline;
-use crate::documents::Asked;
+use crate::documents::LookOnDemand;
 
 const URL: &str = "https://idp.example/metadata";
 
@@ -249,7 +249,7 @@ impl TraceSink for Traces {
 struct World {
     traces: Arc<Traces>,
     keeper: Arc<Keeper>,
-    asked: Asked,
+    asked: LookOnDemand,
     partner: Arc<Partner>,
     store: Arc<Memory>,
     clock: Arc<Still>,
@@ -302,7 +302,7 @@ impl World {
             unbounded: false,
             reading: Default::default(),
         });
-        let asked = Asked::new(Arc::clone(&keeper));
+        let asked = LookOnDemand::new(Arc::clone(&keeper));
         Self { traces, keeper, asked, partner, store, clock }
     }
 
