@@ -2,6 +2,7 @@
 
 mod logout;
 mod nodes;
+mod records;
 mod unsolicited;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -298,7 +299,7 @@ async fn scripted(foundation: &Foundation) -> Wired {
     let mut wired = wire(foundation, registry, Arc::new(Silent)).await.unwrap();
     let own = Arc::get_mut(&mut wired.hub).unwrap();
     own.downstreams.retain(|downstream| downstream.kind() == AppKind::OidcClient);
-    own.downstreams.push(Arc::new(FakeDownstream));
+    own.downstreams.push(Arc::new(FakeDownstream::new(Arc::clone(&own.services.traces))));
     wired
 }
 

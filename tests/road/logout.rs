@@ -71,7 +71,7 @@ pub fn upstream(logout: &str) -> ConfigChange {
     connection(2, "one", json!({ "subject": "alice", "logout": logout }), json!({}))
 }
 
-async fn world(mut changes: Vec<ConfigChange>, apps: &[(&str, Value)]) -> (World, Arc<Calls>) {
+pub async fn world(mut changes: Vec<ConfigChange>, apps: &[(&str, Value)]) -> (World, Arc<Calls>) {
     for (number, (name, settings)) in apps.iter().enumerate() {
         changes.push(app(20 + u8::try_from(number).unwrap(), name, settings.clone()));
     }
@@ -86,7 +86,7 @@ pub fn by(notice: &str) -> Value {
 }
 
 impl World {
-    async fn log_in(&mut self, app: &str) -> String {
+    pub async fn log_in(&mut self, app: &str) -> String {
         let reply = self.visit(&format!("{BASE}t/acme/fake/login?app={app}")).await;
         assert!(goes_to(&reply).starts_with(&format!("http://{app}.example/in")), "{reply:?}");
         param(&reply, "sub").unwrap()
@@ -118,7 +118,7 @@ fn frames_of(reply: &Reply) -> &LoggingOutPage {
     page
 }
 
-fn status_of(reply: &Reply) -> u16 {
+pub fn status_of(reply: &Reply) -> u16 {
     match &reply.kind {
         ReplyKind::Body(body) => body.status,
         ReplyKind::Page(Page::Error(page)) => page.status,
@@ -447,10 +447,8 @@ async fn a_browser_goes_on_after_the_frames_a_few_times() {
     assert_eq!(calls.hosts().len(), 3, "the upstream is not called for ever");
 }
 
-/// An ID token is no proof of who is at the browser (RP-Initiated Logout 1.0 section 2).
-#[tokio::test]
-async fn a_hint_ends_the_session_of_another_browser_when_the_person_says_so() {
-    let (mut world, _) = world(vec![upstream("back")], &[("wiki", by("back"))]).await;
+/// Logs in to the OpenID Connect client, and fetches its ID token.
+pub async fn id_token(world: &mut World) -> String {
     let code = param(&world.authorize("").await, "code").unwrap();
     let form = [
         ("grant_type", "authorization_code"),
@@ -464,7 +462,14 @@ async fn a_hint_ends_the_session_of_another_browser_when_the_person_says_so() {
         panic!("no tokens")
     };
     let tokens: Value = serde_json::from_slice(&body.bytes).unwrap();
-    let hint = tokens["id_token"].as_str().unwrap();
+    tokens["id_token"].as_str().unwrap().to_owned()
+}
+
+/// An ID token is no proof of who is at the browser (RP-Initiated Logout 1.0 section 2).
+#[tokio::test]
+async fn a_hint_ends_the_session_of_another_browser_when_the_person_says_so() {
+    let (mut world, _) = world(vec![upstream("back")], &[("wiki", by("back"))]).await;
+    let hint = id_token(&mut world).await;
     let out = format!("{BASE}t/acme/logout?id_token_hint={hint}");
     let own = std::mem::take(&mut world.cookies);
 

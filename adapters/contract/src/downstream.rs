@@ -52,7 +52,9 @@ pub trait Downstream: Send + Sync {
     /// Scopes, or what stands for them, that the app may ever be given.
     fn registered_scopes(&self, app: &App) -> Vec<String>;
 
-    /// Takes a request in. `trace` is kept where the answer is a login or a refusal of one.
+    /// Takes a request in. The hub records `trace` with what it does next: a login, a logout, an app's answer
+    /// to one of our notices. An adapter that replies itself records that itself, in
+    /// [`Services::traces`](crate::services::Services::traces), and only it knows of what kind it was.
     async fn accept(&self, request: Request<'_>, trace: &mut TraceLog) -> Accepted;
 
     /// Turns a finished login into the app's answer. It changes nothing itself: what it wants stored

@@ -21,16 +21,42 @@ use fedbridge_contract::logout::{
     Channel, DownstreamLogout, LogoutCall, LogoutEnd, LogoutSelector, Notice, Participant, PeerLogout, Told,
 };
 use fedbridge_contract::proof::Permit;
-use fedbridge_contract::services::{EgressPost, Fetched};
+use fedbridge_contract::services::{EgressPost, Fetched, TraceEvent, TraceSink};
 use fedbridge_contract::time::Timestamp;
-use fedbridge_contract::trace::TraceLog;
+use fedbridge_contract::trace::{Outcome, TraceLog};
 use fedbridge_contract::upstream::{Challenge, LoginWish};
 use serde_json::{Value, json};
 
 use crate::{logout, param};
 
 /// Apps of this protocol take the place of SAML's service providers.
-pub struct FakeDownstream;
+pub struct FakeDownstream {
+    traces: Arc<dyn TraceSink>,
+}
+
+impl FakeDownstream {
+    /// Refusals of what apps ask for are recorded in `traces`.
+    pub fn new(traces: Arc<dyn TraceSink>) -> Self {
+        Self { traces }
+    }
+
+    /// Records that a request led to nothing: the last step says why.
+    fn record_refusal(&self, request: &Request<'_>, trace: &mut TraceLog) {
+        self.traces.record(TraceEvent {
+            tenant: request.tenant.id,
+            id: request.trace_id,
+            at: request.now,
+            kind: "sso",
+            app: None,
+            connection: None,
+            person: None,
+            peer: Some(request.input.peer),
+            outcome: Outcome::Refused,
+            cause: trace.cause().unwrap_or_default(),
+            steps: std::mem::take(trace),
+        });
+    }
+}
 
 const ROUTES: &[Route] = &[
     Route { path: "fake/login", methods: &[Method::Get], cors: false },
@@ -63,6 +89,7 @@ impl Downstream for FakeDownstream {
         let app = param(input, "app").and_then(|name| request.tenant.app(AppKind::SamlSp, &name).cloned());
         let Some(app) = app else {
             trace.check("a known app", "", "its name", "unknown", false);
+            self.record_refusal(&request, trace);
             return Accepted::Reply(Reply::body(400, "text/plain", "unknown app"));
         };
         if input.route == ROUTES[1].path {

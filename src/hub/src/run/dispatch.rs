@@ -6,10 +6,9 @@ use std::sync::Arc;
 use fedbridge_contract::downstream::{Accepted, Request};
 use fedbridge_contract::http::{HttpInput, Method, Reply, Route};
 use fedbridge_contract::logout::Party;
-use fedbridge_contract::services::{TraceEvent, TraceSink};
-use fedbridge_contract::trace::{Outcome, TraceLog};
+use fedbridge_contract::trace::TraceLog;
 
-use super::logout::{Heard, LogoutStep};
+use super::logout::{Heard, LogoutStep, LogoutWish};
 use super::snapshot::{OpenConnection, TenantSnapshot};
 use super::{Hub, error_page};
 
@@ -122,7 +121,10 @@ impl Hub {
         let request = Request { tenant: &tenant.view, input, now, trace_id };
         match downstream.accept(request, &mut trace).await {
             Accepted::Login(login) => Box::pin(self.start_for_app(tenant, *login, input, trace_id, trace)).await,
-            Accepted::Logout(logout) => Box::pin(self.logout(tenant, logout, input)).await,
+            Accepted::Logout(request) => {
+                let wish = LogoutWish { request, trace_id, trace };
+                Box::pin(self.logout(tenant, wish, input)).await
+            }
             Accepted::PeerLogout { app, request } => {
                 let heard = Heard { party: Party::App(app), trace_id, trace };
                 Box::pin(self.peer_logout(tenant, heard, *request, input)).await
@@ -131,24 +133,7 @@ impl Hub {
                 let heard = Heard { party: id.party, trace_id, trace };
                 Box::pin(self.app_answered(tenant, heard, id, told, input)).await
             }
-            Accepted::Reply(reply) => {
-                if let Some(cause) = trace.cause() {
-                    self.recorder.record(TraceEvent {
-                        tenant: tenant.view.id,
-                        id: trace_id,
-                        at: now,
-                        kind: "authorize",
-                        app: None,
-                        connection: None,
-                        person: None,
-                        peer: Some(input.peer),
-                        outcome: Outcome::Refused,
-                        cause,
-                        steps: trace,
-                    });
-                }
-                reply
-            }
+            Accepted::Reply(reply) => reply,
         }
     }
 }

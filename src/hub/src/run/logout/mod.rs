@@ -39,6 +39,7 @@ use record::LogoutRecord;
 
 pub(super) use frames::LogoutStep;
 pub(super) use peer::Heard;
+pub(super) use request::LogoutWish;
 
 /// What a call to a party's server may take.
 const CALL: EgressLimits = EgressLimits { max_body: 64 * 1024, timeout: Duration::from_secs(3) };
@@ -163,6 +164,8 @@ fn word(told: Option<Told>) -> &'static str {
     }
 }
 
-fn away(tenant: &TenantSnapshot, error: StoreError) -> Reply {
-    error_page(503, Some(tenant), Stop::from(error).refusal.public, None, None)
+/// Nothing more can be done now, and trying again is right.
+fn away(tenant: &TenantSnapshot, error: impl std::fmt::Display) -> Reply {
+    tracing::warn!(%error, "a logout could not be gone on with");
+    error_page(503, Some(tenant), Stop::unavailable(error.to_string()).refusal.public, None, None)
 }

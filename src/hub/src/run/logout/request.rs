@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fedbridge_contract::downstream::{LOGOUT_CONFIRMATION, LogoutRequest};
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::{HttpInput, Reply};
+use fedbridge_contract::ids::TraceId;
 use fedbridge_contract::logout::{Channel, LogoutEnd};
 use fedbridge_contract::page::{ConfirmLogoutPage, Page};
 use fedbridge_contract::time::Timestamp;
@@ -13,18 +14,26 @@ use fedbridge_contract::trace::TraceLog;
 use super::away;
 use super::begin::Begin;
 use super::record::Asker;
-use crate::ports::{StoredSession, UnitError};
+use crate::ports::StoredSession;
 use crate::run::Hub;
 use crate::run::session::{LiveSession, end_session_cookie, session_cookie_name};
 use crate::run::snapshot::TenantSnapshot;
+
+/// What an app asks for in a person's name, and what its adapter wrote down about that.
+pub struct LogoutWish {
+    pub request: LogoutRequest,
+    pub trace_id: TraceId,
+    pub trace: TraceLog,
+}
 
 impl Hub {
     pub(in crate::run) async fn logout(
         &self,
         tenant: Arc<TenantSnapshot>,
-        request: LogoutRequest,
+        wish: LogoutWish,
         input: &HttpInput,
     ) -> Reply {
+        let request = &wish.request;
         let now = self.services.clock.now();
         let id = tenant.view.id;
         let live = match self.live_session(id, input, now).await {
@@ -35,37 +44,37 @@ impl Hub {
             // The browser is logged out already, or another site's form brought no cookie. The app's own session
             // may still be one of ours. An ID token is no proof of who is here, so a page asks (RP-Initiated Logout
             // 1.0 section 2); its form brings the cookie where there is one.
-            return match self.hinted(&tenant, &request, now).await {
+            return match self.hinted(&tenant, request, now).await {
                 Ok(Some(session)) => {
                     let token = self.confirmation_of(&tenant, session.id.to_string().as_bytes());
                     match request.confirmation.as_deref().is_some_and(|sent| same(sent, &token)) {
-                        true => self.end_for(tenant, request, session, false).await,
-                        false => ask(&tenant, &request, token),
+                        true => self.end_for(tenant, wish, session, false).await,
+                        false => ask(&tenant, request, token),
                     }
                 }
                 Ok(None) => {
-                    let asker = asker(&request, request.hint.is_some());
+                    let asker = asker(request, request.hint.is_some());
                     self.answer_asker(&tenant, &asker, LogoutEnd::NoSession, Vec::new()).await
                 }
                 Err(error) => away(&tenant, error),
             };
         };
         let token = self.confirmation_token(&tenant, input);
-        if !self.agrees(&request, &live, &token) {
-            return ask(&tenant, &request, token);
+        if !self.agrees(request, &live, &token) {
+            return ask(&tenant, request, token);
         }
-        self.end_for(tenant, request, live.stored, true).await
+        self.end_for(tenant, wish, live.stored, true).await
     }
 
     /// Ends the session, and goes on with everybody who is in it. `here`: it is of this browser.
     async fn end_for(
         &self,
         tenant: Arc<TenantSnapshot>,
-        request: LogoutRequest,
+        wish: LogoutWish,
         session: StoredSession,
         here: bool,
     ) -> Reply {
-        let mut steps = TraceLog::new();
+        let LogoutWish { request, trace_id, trace: mut steps } = wish;
         let hinted = request.hint.as_ref().is_some_and(|hint| hint.session == Some(session.id));
         let how = if here && hinted { "the app's id_token_hint names it" } else { "the person agreed" };
         steps.decide("request", how, true);
@@ -77,13 +86,12 @@ impl Hub {
             once: Vec::new(),
             sessions: vec![session],
             steps,
-            trace: self.new_trace_id(),
+            trace: trace_id,
         };
         match self.begin_logout(begin).await {
             Ok(run) if here => self.carry_on(run).await.with_cookie(end_session_cookie(tenant.view.id)),
             Ok(run) => self.carry_on(run).await,
-            Err(UnitError::Store(error)) => away(&tenant, error),
-            Err(UnitError::Guard(guard)) => away(&tenant, StoreError(format!("refused: {guard:?}"))),
+            Err(error) => away(&tenant, error),
         }
     }
 
