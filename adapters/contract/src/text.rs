@@ -14,8 +14,17 @@ const MAX_NAME: usize = 128;
 /// letters, in one at least; two neighbours that changed places are one difference. Of
 /// two equally near candidates the first wins.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (word.chars().take(MAX_NAME).count() / 3).max(1);
+    nearest_within(word, limit, candidates)
+}
+
+/// The nearest candidate that differs in `limit` letters at most.
+pub fn nearest_within<'a>(
+    word: &str,
+    mut limit: usize,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let wanted = fold(word);
-    let mut limit = (wanted.len() / 3).max(1);
     let mut best = None;
     for candidate in candidates {
         let Some(edits) = edits_within(&wanted, &fold(candidate), limit) else { continue };
@@ -158,6 +167,14 @@ mod tests {
         }
         assert_eq!(nearest("x", []), None);
         assert_eq!(nearest(&"x".repeat(100_000), known), None);
+    }
+
+    #[test]
+    fn a_limit_may_be_narrower() {
+        let known = ["FEDBRIDGE_HTTP_LISTEN", "FEDBRIDGE_BASE_URL"];
+        assert_eq!(nearest_within("FEDBRIDGE_HTTP_LISTNE", 2, known), Some("FEDBRIDGE_HTTP_LISTEN"));
+        assert_eq!(nearest_within("FEDBRIDGE_PORT_LISTEN", 2, known), None);
+        assert_eq!(nearest("FEDBRIDGE_PORT_LISTEN", known), Some("FEDBRIDGE_HTTP_LISTEN"));
     }
 
     #[test]

@@ -40,6 +40,7 @@ mod remote;
 mod revoke;
 pub mod settings;
 mod settings_authentication;
+mod settings_fields;
 mod settings_reader;
 mod strict_json;
 mod token;

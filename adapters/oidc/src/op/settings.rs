@@ -17,6 +17,8 @@ use super::redirect_uri::{RedirectUri, check_web_address};
 use super::settings_authentication::read_authentication;
 use super::settings_reader::Reader;
 
+pub use super::settings_fields::FIELDS;
+
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);

@@ -1,7 +1,7 @@
 //! Client settings: every complaint at once, each with its place and what to do.
 
 use fedbridge_contract::keys::SignatureAlgorithm;
-use fedbridge_oidc::op::settings::ClientSettings;
+use fedbridge_oidc::op::settings::{ClientSettings, FIELDS};
 use serde_json::{Value, json};
 
 use crate::support::keys::TestKey;
@@ -71,6 +71,16 @@ fn all_complaints_come_at_once() {
         "relase: unknown key; the nearest known one is `release`",
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn every_setting_that_is_read_is_in_the_reference() {
+    let found = complaints(with("zzzzzzzzzzzzzzzzzzzz", json!(1)), 1);
+    let mut read: Vec<&str> = found[0].split_once("known are ").unwrap().1.split(", ").collect();
+    let mut known: Vec<&str> = FIELDS.iter().map(|field| field.name).collect();
+    read.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(read, known);
 }
 
 #[test]
