@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use fedbridge_contract::config::AppKind;
 use fedbridge_contract::downstream::Downstream;
-use fedbridge_contract::factory::Registry;
+use fedbridge_contract::factory::{Field, Registry};
 use fedbridge_contract::services::Services;
 use fedbridge_oidc::op::OpenIdProvider;
 use fedbridge_saml::SamlFactory;
@@ -17,6 +18,14 @@ pub fn upstreams() -> Registry {
 /// Downstream adapters. The first one that declares a route answers it.
 pub fn downstreams(services: &Services) -> Vec<Arc<dyn Downstream>> {
     vec![Arc::new(OpenIdProvider::new(services.clone())), Arc::new(SamlIdentityProvider::new(services.clone()))]
+}
+
+/// The settings of one kind of app, with their help.
+pub fn app_fields(kind: AppKind) -> &'static [Field] {
+    match kind {
+        AppKind::OidcClient => fedbridge_oidc::op::settings::FIELDS,
+        AppKind::SamlSp => fedbridge_saml_idp::settings::FIELDS,
+    }
 }
 
 /// What adapters need once per process, with the proof that it took.

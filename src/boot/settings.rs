@@ -3,7 +3,6 @@
 //! Every key is listed in [`sources::KEYS`]. All mistakes of all sources come back together.
 
 pub mod complaints;
-pub mod nearest;
 mod sources;
 pub mod values;
 

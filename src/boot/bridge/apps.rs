@@ -1,9 +1,9 @@
 //! What every app of a bridge file has, whatever it speaks.
 
+use fedbridge_contract::text::nearest;
 use serde_json::{Map, Value};
 
 use crate::settings::complaints::Complaints;
-use crate::settings::nearest::nearest;
 
 use super::fields::Fields;
 

@@ -11,6 +11,7 @@ use super::desired::{DesiredClient, Secrets};
 use super::fields::Fields;
 use super::names::{self, Names};
 use super::node::Node;
+use super::reference;
 use super::secrets::{Keep, Owner, Reader};
 use super::tenants::Scope;
 
@@ -65,7 +66,7 @@ fn client(
 
     let place = fields.node().place_of("client_id").clone();
     let mut settings = Map::new();
-    for entry in fields.rest() {
+    for entry in fields.beside(reference::CLIENT) {
         let value = entry.node.json();
         if !value.is_null() {
             settings.insert(entry.key.clone(), value);

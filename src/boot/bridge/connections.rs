@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::{AdapterFactory, Open};
 use fedbridge_contract::ids::{ConnectionId, TenantId};
+use fedbridge_contract::text::nearest;
 use fedbridge_hub::spec::{MappingSpec, SecretValue};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::settings::complaints::Complaints;
-use crate::settings::nearest::nearest;
 
 use super::ask;
 use super::desired::{DesiredConnection, Secrets};
@@ -18,11 +18,9 @@ use super::fields::{Fields, unknown};
 use super::metadata;
 use super::names::{self, Names};
 use super::node::Node;
+use super::reference;
 use super::secrets::{Keep, Owner, Reader};
 use super::tenants::Scope;
-
-/// Keys that every connection has, whatever its protocol.
-const COMMON: &[&str] = &["slug", "was", "protocol", "display_name", "enabled", "domains", "mapping"];
 
 /// Protocols that INTERFACE knows and this version doesn't build yet.
 const NOT_YET: &[&str] = &["oidc", "ldap", "scim"];
@@ -124,8 +122,11 @@ fn factory<'s>(
         let built: Vec<_> = registry.kinds().collect();
         format!("the protocol {protocol} is not supported by this version; it has {}", built.join(", "))
     } else {
-        let hint = nearest(protocol, registry.kinds()).unwrap_or_default();
-        format!("`{protocol}` is not a protocol; the nearest known one is `{hint}`")
+        let kinds: Vec<_> = registry.kinds().collect();
+        match nearest(protocol, kinds.iter().copied()) {
+            Some(near) => format!("`{protocol}` is not a protocol; the nearest known one is `{near}`"),
+            None => format!("`{protocol}` is not a protocol; known are {}", kinds.join(", ")),
+        }
     };
     complaints.add(fields.node().place_of("protocol"), fields.path("protocol"), message);
     None
@@ -151,13 +152,14 @@ async fn read_settings(
         }
     }
     let mut settings = Map::new();
-    for entry in fields.rest() {
-        if COMMON.contains(&entry.key.as_str()) || known.iter().any(|field| field.secret && field.name == entry.key) {
+    for entry in fields.beside(reference::CONNECTION) {
+        if known.iter().any(|field| field.secret && field.name == entry.key) {
             continue;
         }
         let path = fields.path(&entry.key);
         let Some(field) = known.iter().find(|field| field.name == entry.key) else {
-            unknown(entry, &path, known.iter().map(|field| field.name).chain(COMMON.iter().copied()), complaints);
+            let names: Vec<&str> = known.iter().chain(reference::CONNECTION).map(|field| field.name).collect();
+            unknown(entry, &path, &names, complaints);
             continue;
         };
         let before = complaints.len();

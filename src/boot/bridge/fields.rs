@@ -1,7 +1,9 @@
 //! Reading one map by its fields. Whatever was not asked for is an unknown key.
 
+use fedbridge_contract::factory::Field;
+use fedbridge_contract::text::{self, A_DURATION, unknown_key};
+
 use crate::settings::complaints::{Complaints, Place};
-use crate::settings::nearest::nearest;
 
 use super::node::{Entry, Node, NodeValue};
 
@@ -64,6 +66,22 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A duration, as it is written.
+    pub fn duration(&mut self, key: &str, complaints: &mut Complaints) -> Option<String> {
+        let node = self.take(key)?;
+        let Some(text) = node.text() else {
+            complaints.add(&node.place, self.path(key), format!("expected {A_DURATION}, found {}", node.kind()));
+            return None;
+        };
+        match text::duration(text) {
+            Ok(_) => Some(text.to_owned()),
+            Err(message) => {
+                complaints.add(&node.place, self.path(key), message);
+                None
+            }
+        }
+    }
+
     pub fn required(&mut self, key: &str, complaints: &mut Complaints) -> Option<String> {
         if self.take(key).is_none() {
             complaints.add(self.node.place_of(key), self.path(key), "missing; it is required");
@@ -112,23 +130,22 @@ impl<'a> Fields<'a> {
         Some(texts)
     }
 
-    /// Everything that nobody asked for yet.
-    pub fn rest(&mut self) -> Vec<&'a Entry> {
-        let asked = std::mem::take(&mut self.asked);
-        self.entries.iter().filter(|entry| !asked.contains(&entry.key)).collect()
+    /// Everything beside the keys that the reference has of such an object: the protocol's own settings. What
+    /// is read here and is not in the reference would be refused there.
+    pub fn beside(&self, reference: &[Field]) -> Vec<&'a Entry> {
+        self.entries.iter().filter(|entry| !reference.iter().any(|field| field.name == entry.key)).collect()
     }
 
     /// Complains about the keys that nobody asked for.
-    pub fn finish(mut self, complaints: &mut Complaints) {
-        let known = self.asked.clone();
-        for entry in self.rest() {
-            unknown(entry, &self.path(&entry.key), known.iter().map(String::as_str), complaints);
+    pub fn finish(self, complaints: &mut Complaints) {
+        let known: Vec<&str> = self.asked.iter().map(String::as_str).collect();
+        for entry in self.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
+            unknown(entry, &self.path(&entry.key), &known, complaints);
         }
     }
 }
 
 /// The complaint about a key that nobody knows.
-pub fn unknown<'k>(entry: &Entry, path: &str, known: impl IntoIterator<Item = &'k str>, complaints: &mut Complaints) {
-    let hint = nearest(&entry.key, known).map_or_else(String::new, |key| format!("; the nearest known one is `{key}`"));
-    complaints.add(&entry.node.place, path, format!("unknown key{hint}"));
+pub fn unknown(entry: &Entry, path: &str, known: &[&str], complaints: &mut Complaints) {
+    complaints.add(&entry.node.place, path, unknown_key(&entry.key, known, &[]));
 }

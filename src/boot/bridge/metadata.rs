@@ -12,7 +12,6 @@ use fedbridge_hub::spec::Configuration;
 use serde_json::{Value, json};
 
 use crate::settings::complaints::Complaints;
-use crate::settings::values::duration;
 
 use super::Context;
 use super::fields::Fields;
@@ -44,10 +43,7 @@ pub async fn read(node: &Node, path: &str, scope: &Scope<'_>, complaints: &mut C
     let file = fields.text("file", complaints);
     let url = fields.text("url", complaints);
     let xml = fields.text("xml", complaints);
-    let refresh = fields.text("refresh", complaints);
-    if let Some(Err(message)) = refresh.as_deref().map(duration) {
-        complaints.add(node.place_of("refresh"), fields.path("refresh"), message);
-    }
+    let refresh = fields.duration("refresh", complaints);
     if refresh.is_some() && url.is_none() {
         complaints.add(node.place_of("refresh"), fields.path("refresh"), "only a `url` can be refreshed; remove it");
     }

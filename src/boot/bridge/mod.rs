@@ -16,6 +16,7 @@ mod metadata;
 mod names;
 mod node;
 pub mod plan;
+pub mod reference;
 mod secrets;
 mod service_providers;
 mod tenants;

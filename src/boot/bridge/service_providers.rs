@@ -16,7 +16,7 @@ use super::fields::Fields;
 use super::names::{self, Names};
 use super::node::Node;
 use super::tenants::Scope;
-use super::{apps, ask, metadata};
+use super::{apps, ask, metadata, reference};
 
 /// The setting that names the other side's document.
 const METADATA: &str = "sp_metadata";
@@ -97,7 +97,7 @@ async fn provider(
             failed.push(METADATA.to_owned());
         }
     }
-    for entry in fields.rest() {
+    for entry in fields.beside(reference::SERVICE_PROVIDER).into_iter().filter(|entry| entry.key != METADATA) {
         let value = entry.node.json();
         if !value.is_null() {
             settings.insert(entry.key.clone(), value);

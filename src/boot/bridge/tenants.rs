@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use fedbridge_contract::text::nearest;
+
 use crate::settings::complaints::{Complaints, Place};
-use crate::settings::nearest::nearest;
 
 use super::Context;
 use super::connections::AppNames;

@@ -150,7 +150,7 @@ impl Rng for TestRng {
     }
 }
 
-struct TestEgress;
+pub struct TestEgress;
 
 #[async_trait]
 impl Egress for TestEgress {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use fedbridge_contract::config::AppKind;
 use fedbridge_contract::logout::Party;
+use fedbridge_contract::text::nearest;
 use fedbridge_contract::trace::clip;
 use fedbridge_hub::ports::{ConfigStore as _, HeldDocument, StoredDocument};
 use fedbridge_hub::spec::{Configuration, TenantConfiguration};
@@ -16,7 +17,6 @@ use crate::foundation::Foundation;
 use crate::metrics::Metrics;
 use crate::registry;
 use crate::settings::Settings;
-use crate::settings::nearest::nearest;
 use crate::wiring::wire;
 
 use super::CliError;

@@ -13,6 +13,7 @@ mod export;
 mod keys;
 mod migrate;
 mod output;
+mod reference;
 mod serve;
 mod settings_args;
 mod trace;
@@ -49,6 +50,8 @@ enum Command {
     Apply(apply::ApplyArgs),
     /// Print the store as a bridge file
     Export(export::Args),
+    /// Print every setting that a bridge file may have, with its help
+    Reference(reference::Args),
     /// Open every connection and app without changing it, and say what is wrong
     Check(check::Args),
     /// Run two sample tenants with one whole login and logout, and stay up
@@ -82,6 +85,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode, CliError> {
+    if let Command::Reference(args) = &cli.command {
+        // Good without any settings.
+        return reference::run(args);
+    }
     let settings = cli.settings.read()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|cause| CliError::failed("the program could not start", cause))?;
@@ -94,6 +101,7 @@ async fn dispatch(settings: Settings, command: Command) -> Result<ExitCode, CliE
         Command::Plan(args) => apply::plan(settings, args).await,
         Command::Apply(args) => apply::apply(settings, args).await,
         Command::Export(args) => export::run(settings, args).await,
+        Command::Reference(args) => reference::run(&args),
         Command::Check(args) => check::run(settings, args).await,
         Command::Demo(args) => demo::run(settings, args).await,
         Command::Admin(args) => admin::run(settings, args).await,

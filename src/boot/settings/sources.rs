@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use fedbridge_contract::text::{nearest, nearest_within};
 use toml::de::{DeTable, DeValue};
 
 use super::complaints::{Complaints, Place};
-use super::nearest::{distance, nearest};
+
+/// A variable that differs in so many letters from a known one is a slip of the pen.
+const SLIP: usize = 2;
 
 /// A setting with its names.
 #[derive(Debug, Clone, Copy)]
@@ -122,8 +125,9 @@ impl Values {
                     self.add_table(&name, inner, text, source, complaints);
                 }
                 _ if !known => {
-                    let hint = nearest(&name, KEYS.iter().map(|key| key.name)).unwrap_or_default();
-                    complaints.add(&place, &name, format!("unknown setting; the nearest known one is `{hint}`"));
+                    let hint = nearest(&name, KEYS.iter().map(|key| key.name));
+                    let hint = hint.map_or_else(String::new, |near| format!("; the nearest known one is `{near}`"));
+                    complaints.add(&place, &name, format!("unknown setting{hint}"));
                 }
                 value => {
                     let given = Given { value: raw(value), place, typed: true, from_flag: false };
@@ -148,9 +152,7 @@ impl Values {
                     let given = Given { value: Raw::Text(value), place, typed: false, from_flag: false };
                     self.given.insert(name.to_owned(), given);
                 }
-            } else if let Some(near) = nearest(&variable, names().map(|(_, known)| known))
-                && distance(&variable, near) <= 2
-            {
+            } else if let Some(near) = nearest_within(&variable, SLIP, names().map(|(_, known)| known)) {
                 warnings.push(format!("the environment variable {variable} is unknown and ignored; is it {near}?"));
             }
         }

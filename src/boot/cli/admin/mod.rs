@@ -8,13 +8,13 @@ mod api_key;
 
 use std::process::ExitCode;
 
+use fedbridge_contract::text::nearest;
 use fedbridge_hub::admin::Reach;
 use fedbridge_hub::ports::ConfigStore as _;
 use fedbridge_hub::spec::Configuration;
 
 use crate::foundation::Foundation;
 use crate::settings::Settings;
-use crate::settings::nearest::nearest;
 
 use super::CliError;
 

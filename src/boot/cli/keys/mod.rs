@@ -9,10 +9,10 @@ mod status;
 use std::process::ExitCode;
 
 use fedbridge_contract::keys::KeyState;
+use fedbridge_contract::text::nearest;
 use fedbridge_hub::spec::{Configuration, TenantConfiguration};
 
 use crate::settings::Settings;
-use crate::settings::nearest::nearest;
 
 use super::CliError;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use fedbridge_contract::keys::KeyPurpose;
 use fedbridge_contract::services::Sighting;
+use fedbridge_contract::text::nearest;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{ConfigStore as _, NewSighting, Rollover, RolloverPhase, RolloverStore as _};
 use fedbridge_keys::rollover::{Dates, Planned, Refused, Step, start, step};
@@ -17,7 +18,6 @@ use crate::cli::output::print;
 use crate::foundation::Foundation;
 use crate::rollover::{laggards, next_date, purpose_word};
 use crate::settings::Settings;
-use crate::settings::nearest::nearest;
 
 use super::desk::{Desk, Fault};
 use super::{Which, status, tenants};

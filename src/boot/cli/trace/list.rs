@@ -1,6 +1,7 @@
 //! `trace list`
 
 use clap::builder::PossibleValuesParser;
+use fedbridge_contract::text::nearest;
 use fedbridge_hub::ports::{ConfigStore as _, TRACE_KINDS, TraceFilter, TraceStore as _, TraceSummary};
 use fedbridge_hub::spec::Configuration;
 use serde_json::{Value, json};
@@ -8,7 +9,6 @@ use serde_json::{Value, json};
 use crate::cli::CliError;
 use crate::cli::output::{escaped, print, table};
 use crate::foundation::Foundation;
-use crate::settings::nearest::nearest;
 
 use super::{OUTCOMES, moment, outcome_word, safe, tenant_name};
 

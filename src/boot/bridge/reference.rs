@@ -1,0 +1,126 @@
+//! The keys of a bridge file that are the same for every protocol, with their help. The readers go by these
+//! lists, and `fedbridge reference` prints them.
+
+use fedbridge_contract::factory::Field;
+
+pub const TENANT: &[Field] = &[
+    Field::new("slug", "The tenant's name in addresses: a-z, 0-9 and hyphens.").required(),
+    WAS,
+    Field::new("display_name", "The name that people see. Default: the slug."),
+    Field::new("enabled", "Whether anybody can log in. Default: true."),
+    Field::new("parent", "The slug of the tenant that this one stands under. Default: none."),
+    Field::new("domains", "Mail domains of the tenant's people. A domain has one tenant."),
+    Field::new("connections", "Where people log in: identity providers."),
+    Field::new("clients", "Apps that speak OpenID Connect."),
+    Field::new("service_providers", "Apps that speak SAML."),
+];
+
+pub const CONNECTION: &[Field] = &[
+    Field::new("slug", "The connection's name in addresses: a-z, 0-9 and hyphens.").required(),
+    WAS,
+    Field::new("protocol", "What the identity provider speaks: saml.").required(),
+    Field::new("display_name", "The name that people see. Default: what its metadata says, or the slug."),
+    Field::new("enabled", "Whether it can be used. Default: true."),
+    Field::new("domains", "Mail domains that this connection may speak for. They are domains of the tenant."),
+    Field::new(
+        "mapping",
+        "How attributes become claims: { preset: okta, claims: { NAME: { from: […] }, { value: … } or { cel: … } }, \
+         deny_when: […] }.",
+    ),
+];
+
+pub const CLIENT: &[Field] = &[
+    Field::new("client_id", "The client's name in the protocol.").required(),
+    WAS,
+    Field::new("name", "The name that people see. Default: the client_id."),
+    Field::new("enabled", "Whether anybody can log in to it. Default: true."),
+    Field::new(
+        "client_secret",
+        "The secret, of 32 characters or more: { env: NAME }, { file: PATH }, { value: TEXT } or { stored: PATH }.",
+    )
+    .secret(),
+    Field::new("client_secrets", "Two of them, the older first, while the app changes from one to the other.").secret(),
+    CONNECTIONS,
+    Field::new("release", "Claims that it gets besides those of its scopes. Default: none."),
+    CLAIMS,
+];
+
+pub const SERVICE_PROVIDER: &[Field] = &[
+    Field::new("slug", "The app's name in addresses and traces: a-z, 0-9 and hyphens.").required(),
+    WAS,
+    Field::new("name", "The name that people see. Default: the slug."),
+    Field::new("enabled", "Whether anybody can log in to it. Default: true."),
+    CONNECTIONS,
+    CLAIMS,
+    Field::new("groups", "The groups that it may hear of. Default: all."),
+];
+
+const WAS: Field = Field::new("was", "The name before a rename, so that it stays the same object.");
+const CONNECTIONS: Field =
+    Field::new("connections", "Slugs of the connections that people may log in by. Default: all of the tenant.");
+const CLAIMS: Field =
+    Field::new("claims", "Claims of its own, on top of the connection's mapping: { NAME: { cel: … } }.");
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
+    use fedbridge_contract::config::AppKind;
+    use fedbridge_hub::spec::Configuration;
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+    use crate::bridge::offline;
+    use crate::bridge::tests::{TestClock, TestEgress, TestRng, load_text};
+    use crate::registry;
+
+    /// Every key of the lists is read: a number is wrong for each of them.
+    #[tokio::test]
+    async fn every_key_is_read() {
+        let metadata = json!({ "xml": "<EntityDescriptor/>" });
+        let whole = [
+            ("", TENANT, json!({ "slug": "acme" })),
+            ("connections", CONNECTION, json!({ "slug": "a", "protocol": "saml", "idp_metadata": metadata })),
+            ("clients", CLIENT, json!({ "client_id": "a", "public": true })),
+            ("service_providers", SERVICE_PROVIDER, json!({ "slug": "a", "sp_metadata": metadata })),
+        ];
+        for (list, fields, object) in whole {
+            for field in fields {
+                let mut object = object.clone();
+                object[field.name] = json!(7);
+                let tenant = if list.is_empty() { object } else { json!({ "slug": "acme", list: [object] }) };
+                let text = json!({ "version": 1, "tenants": [tenant] }).to_string();
+                let found = load_text("reference", &text, &Configuration::default()).await.unwrap_err();
+                let path = format!(".{}", field.name);
+                let right = |message: &str| message.starts_with("expected") && !message.contains("unknown key");
+                assert!(
+                    found.iter().any(|located| located.path.ends_with(&path) && right(&located.message)),
+                    "{list}{path}: {found:?}"
+                );
+            }
+        }
+    }
+
+    /// The adapters know them as keys of somebody else.
+    #[test]
+    fn the_keys_of_apps_are_suggested_by_their_adapters() {
+        let services = offline::services(Arc::new(TestClock), Arc::new(TestRng::default()), Arc::new(TestEgress));
+        for downstream in registry::downstreams(&services) {
+            let common = match downstream.kind() {
+                AppKind::OidcClient => CLIENT,
+                AppKind::SamlSp => SERVICE_PROVIDER,
+            };
+            for field in common {
+                let settings = Value::Object(Map::from_iter([(field.name.to_owned(), json!(1))]));
+                let want = format!("unknown key; the nearest known one is `{}`", field.name);
+                let found = downstream.check_app("a", &settings, 1);
+                assert!(
+                    found.iter().any(|complaint| complaint.path == field.name && complaint.message == want),
+                    "{}: {found:?}",
+                    field.name
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! `reference`: what a bridge file may say.
+
+use std::process::ExitCode;
+
+use fedbridge_contract::config::AppKind;
+use fedbridge_contract::factory::Field;
+
+use crate::bridge::reference::{CLIENT, CONNECTION, SERVICE_PROVIDER, TENANT};
+use crate::registry;
+
+use super::CliError;
+use super::output::print;
+
+/// Where lines are broken.
+const WIDTH: usize = 100;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  fedbridge reference\n  fedbridge reference connection")]
+pub struct Args {
+    /// Only of this object [default: all]
+    #[arg(value_name = "OBJECT")]
+    object: Option<Object>,
+}
+
+/// What stands in a bridge file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Object {
+    #[value(alias = "tenants")]
+    Tenant,
+    #[value(alias = "connections")]
+    Connection,
+    #[value(alias = "clients")]
+    Client,
+    #[value(name = "service_provider", aliases = ["service_providers", "service-provider", "service-providers", "provider"])]
+    ServiceProvider,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode, CliError> {
+    let all = [Object::Tenant, Object::Connection, Object::Client, Object::ServiceProvider];
+    let wanted = all.into_iter().filter(|object| args.object.is_none_or(|only| only == *object));
+    print(&wanted.map(describe).collect::<Vec<_>>().join("\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn describe(object: Object) -> String {
+    match object {
+        Object::Tenant => section("Of every tenant, an entry of `tenants`", TENANT),
+        Object::Connection => {
+            let mut text = section("Of every connection, an entry of `connections`", CONNECTION);
+            let registry = registry::upstreams();
+            for kind in registry.kinds() {
+                let fields = registry.find(kind).map_or(&[][..], |factory| factory.fields());
+                text.push('\n');
+                text.push_str(&section(&format!("Of a connection with `protocol: {kind}`"), fields));
+            }
+            text
+        }
+        Object::Client => {
+            let all: Vec<Field> = CLIENT.iter().chain(registry::app_fields(AppKind::OidcClient)).copied().collect();
+            section("Of every OpenID Connect client, an entry of `clients`", &all)
+        }
+        Object::ServiceProvider => {
+            let own = registry::app_fields(AppKind::SamlSp);
+            let all: Vec<Field> = SERVICE_PROVIDER.iter().chain(own).copied().collect();
+            section("Of every SAML service provider, an entry of `service_providers`", &all)
+        }
+    }
+}
+
+fn section(title: &str, fields: &[Field]) -> String {
+    let mut text = format!("{title}:\n");
+    for field in fields {
+        let mark = if field.required { " (required)" } else { "" };
+        text.push_str(&format!("  {}{mark}\n", field.name));
+        for line in wrapped(field.help, WIDTH - 6) {
+            text.push_str(&format!("      {line}\n"));
+        }
+    }
+    text
+}
+
+/// Lines of at most so many characters, where words allow it.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_kept_whole() {
+        assert_eq!(wrapped("one two  three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("longer than that", 3), ["longer", "than", "that"]);
+        assert_eq!(wrapped("", 3), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_setting_has_its_help() {
+        for object in [Object::Tenant, Object::Connection, Object::Client, Object::ServiceProvider] {
+            let text = describe(object);
+            let names: Vec<&str> = text
+                .lines()
+                .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+                .filter_map(|line| line.split_whitespace().next())
+                .collect();
+            let mut once = names.clone();
+            once.sort_unstable();
+            once.dedup();
+            assert_eq!(once.len(), names.len(), "a name stands twice in\n{text}");
+            let sentences = text.lines().filter(|line| line.starts_with("      ") && line.ends_with('.')).count();
+            assert!(sentences >= names.len(), "a name has no help in\n{text}");
+            assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        }
+        let provider = describe(Object::ServiceProvider);
+        assert!(provider.contains("  sp_metadata (required)\n      The service provider's metadata"), "{provider}");
+        assert!(provider.contains("  groups\n") && !provider.contains("client_id"), "{provider}");
+    }
+}
