@@ -137,7 +137,7 @@ fn what_is_wrong_with_an_api_key_is_said_at_once() {
         &[
             "--name: `CI` can't be a name",
             "--scope: there is no scope `config:raed`; the nearest is `config:read`",
-            "--scope: there is no scope `people`; the nearest is `people:",
+            "--scope: there is no scope `people`",
             "--expires: `900d` is too long; at most 366d",
             "--tenant: there is no tenant `acne`; the nearest is `acme`",
             "what to do: ",

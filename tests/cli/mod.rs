@@ -65,7 +65,21 @@ fn help_names_only_what_works_and_shows_examples() {
     let desk = Desk::new("help");
     let help = desk.plain(&["--help"]);
     assert_eq!(help.code, 0);
-    for command in ["serve", "plan", "apply", "export", "check", "demo", "admin", "keys", "migrate", "trace"] {
+    for command in [
+        "serve",
+        "plan",
+        "apply",
+        "export",
+        "reference",
+        "check",
+        "demo",
+        "admin",
+        "connections",
+        "providers",
+        "keys",
+        "migrate",
+        "trace",
+    ] {
         assert!(help.out.contains(&format!("\n  {command} ")), "{command} in {}", help.out);
         let one = desk.plain(&[command, "--help"]);
         assert!(one.code == 0 && one.out.contains("Example"), "{}", one.out);
@@ -73,6 +87,8 @@ fn help_names_only_what_works_and_shows_examples() {
     for absent in ["ldap", "backup", "restore", "rotate-master"] {
         assert!(!help.out.contains(absent), "{absent} in {}", help.out);
     }
+    let alias = desk.plain(&["service-providers", "list", "--help"]);
+    assert!(alias.code == 0 && alias.out.contains("fedbridge providers list"), "{alias:?}");
     assert_eq!(desk.plain(&["aply"]).code, 2);
     assert_eq!(desk.plain(&["plan"]).code, 2);
 }

@@ -193,4 +193,12 @@ fn every_setting_survives_the_round_trip() {
     }
     let again = desk.run(&["plan", "--exit-code"], &exported);
     assert_eq!((again.code, again.out.as_str()), (0, "nothing to change\n"), "{again:?}\n{exported}");
+    // What the export writes can be looked up.
+    for (object, names) in [("connection", names(&connection, &[])), ("service-providers", names(&provider, &[]))] {
+        let reference = desk.plain(&["reference", object]);
+        assert_eq!(reference.code, 0, "{reference:?}");
+        for name in names {
+            assert!(reference.out.lines().any(|line| line.split_whitespace().next() == Some(&name)), "{name}");
+        }
+    }
 }
