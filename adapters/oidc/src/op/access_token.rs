@@ -12,12 +12,13 @@ use fedbridge_contract::keys::{KeyError, SignatureAlgorithm, Signer};
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{Rng, TokenSecrets};
 use fedbridge_contract::time::Timestamp;
+use fedbridge_oidc_core::jws::{self, JwtType};
 use openssl::memcmp;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::authn_claims::AuthnClaims;
-use super::jwt::{self, JwtRefused, JwtType};
+use super::jwt::{self, JwtRefused};
 use super::lifetime;
 use super::settings::{ClientSettings, TokenFormat};
 
@@ -135,7 +136,7 @@ fn signed(order: &Order<'_>, facts: &Facts) -> Result<String, KeyError> {
         scope: &order.scope.join(" "),
         authn: AuthnClaims::of(record),
     };
-    jwt::sign(signer(order.tenant, order.settings)?.as_ref(), JwtType::Access, &claims)
+    jws::sign(signer(order.tenant, order.settings)?.as_ref(), JwtType::Access, &claims)
 }
 
 fn audience<'a>(tenant: &'a Tenant, settings: &'a ClientSettings) -> &'a str {

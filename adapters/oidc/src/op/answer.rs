@@ -11,9 +11,9 @@ use fedbridge_contract::page::{ErrorPage, Page};
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::ticket::ticket;
 use fedbridge_contract::trace::TraceLog;
+use fedbridge_oidc_core::hash::sha256;
 
 use super::backchannel_logout;
-use super::hash::sha256;
 use super::memory::{Destination, Pending, ResponseMode, append_query};
 use super::settings::ClientSettings;
 

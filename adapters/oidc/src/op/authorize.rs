@@ -11,6 +11,7 @@ use fedbridge_contract::http::{Method, Reply};
 use fedbridge_contract::page::{ErrorPage, Page};
 use fedbridge_contract::trace::Outcome;
 use fedbridge_contract::upstream::LoginWish;
+use fedbridge_oidc_core::pkce;
 
 use super::answer;
 use super::authorize_claims::{ClaimsParameter, EssentialAcr};
@@ -18,7 +19,6 @@ use super::exchange::Exchange;
 use super::id_token::verify_hint;
 use super::memory::{Destination, GrantMemory, Pending, ResponseMode};
 use super::params::Params;
-use super::pkce;
 use super::prompt::Prompt;
 use super::remote::Remote;
 use super::settings::{ClientSettings, GrantType, Pkce};

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::authorize::Refused;
-use super::strict_json;
+use fedbridge_oidc_core::strict_json;
 
 /// The most claims that one request may ask for by name.
 const MAX_CLAIMS: usize = 100;

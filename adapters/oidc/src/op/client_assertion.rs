@@ -7,21 +7,32 @@ use std::time::Duration;
 use fedbridge_contract::config::App;
 use fedbridge_contract::keys::SignatureAlgorithm;
 use fedbridge_contract::time::Timestamp;
+use fedbridge_oidc_core::jwk::PublicJwk;
+use fedbridge_oidc_core::jws::{Accept, Parts, UnverifiedJws, VerifiedJws};
+use fedbridge_oidc_core::strict_json;
 use openssl::sha::Sha256;
 use serde_json::{Map, Value};
 
-use super::client_keys::ClientKey;
 use super::error::OAuthError;
 use super::exchange::Exchange;
-use super::jwt::Parts;
 use super::remote::Remote;
 use super::settings::ClientKeys;
-use super::strict_json;
 
 /// Seconds that an assertion may still have to live.
 const MAX_LIFE: i64 = 300;
 /// Seconds by which the client's clock may differ.
 const SKEW: i64 = 15;
+
+/// Every algorithm that a client's key can have, and the kinds that RFC 7523 and its revision leave open.
+const ACCEPT: Accept<'static> = Accept {
+    algorithms: &[
+        SignatureAlgorithm::ES256,
+        SignatureAlgorithm::RS256,
+        SignatureAlgorithm::PS256,
+        SignatureAlgorithm::EdDSA,
+    ],
+    types: &["", "jwt", "client-authentication+jwt"],
+};
 
 pub(crate) struct Expected<'a> {
     pub(crate) app: &'a App,
@@ -56,25 +67,17 @@ async fn examine(
     assertion: &str,
 ) -> Result<(), OAuthError> {
     let refuse = |cause: &str| OAuthError::invalid_client(format!("client assertion: {cause}"));
-    let parts = Parts::split(assertion).ok_or_else(|| refuse("it is not a JWT of three parts"))?;
-    let header = strict_json::object(&parts.header).map_err(|_| refuse("its header is not strict JSON"))?;
-    let (algorithm, kid) = read_header(&header).map_err(refuse)?;
-    let found = |keys: &[ClientKey]| keys.iter().any(|key| fits(key, algorithm, kid));
-    let verifies = |keys: &[ClientKey]| {
-        let mut fitting = keys.iter().filter(|key| fits(key, algorithm, kid)).take(10);
-        fitting.any(|key| key.verify(algorithm, parts.signed.as_bytes(), &parts.signature))
-    };
-    let genuine = match expected.keys {
-        ClientKeys::Registered(keys) => verifies(keys),
+    let unverified = UnverifiedJws::read(assertion, &ACCEPT).map_err(|refused| refuse(&refused.to_string()))?;
+    let verified = match expected.keys {
+        ClientKeys::Registered(keys) => unverified.verify(keys),
         ClientKeys::At(url) => {
             let egress = exchange.services.egress.as_ref();
-            verifies(&remote.keys(egress, url, exchange.now, found).await.map_err(|cause| refuse(&cause))?)
+            let found = |keys: &[PublicJwk]| unverified.finds(keys);
+            let keys = remote.keys(egress, url, exchange.now, found).await.map_err(|cause| refuse(&cause))?;
+            unverified.verify(&keys)
         }
     };
-    if !genuine {
-        return Err(refuse("no key of the client verifies its signature"));
-    }
-    let claims = strict_json::object(&parts.claims).map_err(|_| refuse("its claims are not strict JSON"))?;
+    let VerifiedJws { claims } = verified.map_err(|refused| refuse(&refused.to_string()))?;
     let expires = check_claims(exchange, expected, &claims).map_err(refuse)?;
     let jti = claims.get("jti").and_then(Value::as_str).filter(|jti| !jti.is_empty());
     let jti = jti.ok_or_else(|| refuse("it has no jti"))?;
@@ -85,27 +88,6 @@ async fn examine(
     } else {
         Err(refuse("its jti was used before"))
     }
-}
-
-/// The header chooses among the client's keys and nothing else: `jku`, `x5u` and `jwk` are not looked at.
-fn read_header(header: &Map<String, Value>) -> Result<(SignatureAlgorithm, Option<&str>), &'static str> {
-    if header.contains_key("crit") || header.contains_key("b64") {
-        return Err("it has a crit header");
-    }
-    match header.get("typ").map(|typ| typ.as_str().unwrap_or_default()) {
-        None | Some("JWT" | "jwt" | "client-authentication+jwt") => {}
-        Some(_) => return Err("its typ is that of another kind of token"),
-    }
-    let algorithm = header.get("alg").and_then(Value::as_str).and_then(SignatureAlgorithm::from_name);
-    let algorithm = algorithm.ok_or("its alg is not one of ES256, RS256, PS256 and EdDSA")?;
-    match header.get("kid") {
-        None => Ok((algorithm, None)),
-        Some(kid) => Ok((algorithm, Some(kid.as_str().ok_or("its kid is not a text")?))),
-    }
-}
-
-fn fits(key: &ClientKey, algorithm: SignatureAlgorithm, kid: Option<&str>) -> bool {
-    key.takes(algorithm) && (kid.is_none() || key.kid.as_deref() == kid)
 }
 
 /// Gives back when the assertion can be forgotten.

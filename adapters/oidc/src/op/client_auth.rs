@@ -7,12 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fedbridge_contract::config::{App, AppKind};
 use fedbridge_contract::proof::Permit;
+use fedbridge_oidc_core::hash::sha256;
 use openssl::memcmp;
 
 use super::client_assertion;
 use super::error::OAuthError;
 use super::exchange::Exchange;
-use super::hash::sha256;
 use super::params::Params;
 use super::remote::Remote;
 use super::settings::{ClientAuthentication, ClientSettings};

@@ -5,16 +5,16 @@ use fedbridge_contract::http::Reply;
 use fedbridge_contract::ids::GrantId;
 use fedbridge_contract::services::RefreshLifetimes;
 use fedbridge_contract::ticket;
+use fedbridge_oidc_core::hash::sha256;
+use fedbridge_oidc_core::pkce;
 use openssl::memcmp;
 
 use super::client_auth::AuthenticatedClient;
 use super::error::OAuthError;
 use super::exchange::Exchange;
 use super::grant_refresh_token::may_refresh;
-use super::hash::sha256;
 use super::memory::GrantMemory;
 use super::params::Params;
-use super::pkce;
 use super::refresh_token;
 use super::settings::GrantType;
 use super::token::{TokenResponse, mint_for_grant, remaining_scope};

@@ -8,10 +8,11 @@ use fedbridge_contract::ids::{AppId, SessionId};
 use fedbridge_contract::keys::{KeyError, SignatureAlgorithm};
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::time::Timestamp;
+use fedbridge_oidc_core::hash::sha256;
+use fedbridge_oidc_core::jws::{self, JwtType};
 use serde::Serialize;
 
-use super::hash::sha256;
-use super::jwt::{self, JwtRefused, JwtType};
+use super::jwt::{self, JwtRefused};
 use super::lifetime;
 use super::release::Released;
 use super::settings::ClientSettings;
@@ -60,7 +61,7 @@ pub(crate) fn mint(order: &Order<'_>, _permit: &Permit) -> Result<String, KeyErr
         amr: &record.amr,
         released: Released { record, scope: order.scope, registered: &order.settings.scopes },
     };
-    jwt::sign(signer.as_ref(), JwtType::Id, &claims)
+    jws::sign(signer.as_ref(), JwtType::Id, &claims)
 }
 
 /// OpenID Connect Core 2 and 5.1, borrowed from where they are.

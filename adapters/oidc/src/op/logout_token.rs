@@ -3,9 +3,9 @@
 use fedbridge_contract::keys::KeyError;
 use fedbridge_contract::logout::LogoutCall;
 use fedbridge_contract::services::random_text;
+use fedbridge_oidc_core::jws::{self, JwtType};
 use serde::Serialize;
 
-use super::jwt::{self, JwtType};
 use super::settings::ClientSettings;
 
 /// Seconds for which a logout token counts (section 2.4: two minutes at most).
@@ -34,7 +34,7 @@ pub(crate) fn mint(call: &LogoutCall<'_>, settings: &ClientSettings) -> Result<S
         sid: call.session.to_string(),
         events: Events { logout: Nothing {} },
     };
-    jwt::sign(signer.as_ref(), JwtType::Logout, &claims)
+    jws::sign(signer.as_ref(), JwtType::Logout, &claims)
 }
 
 /// Section 2.4. There must be no `nonce`, so that no ID token can be taken for this.

@@ -10,9 +10,9 @@ use fedbridge_contract::error::Complaint;
 use fedbridge_contract::grant::MAX_ACCESS_TOKEN;
 use fedbridge_contract::keys::SignatureAlgorithm;
 use fedbridge_contract::text::expected_one_of;
+use fedbridge_oidc_core::jwk::PublicJwk;
 use serde_json::Value;
 
-use super::client_keys::ClientKey;
 use super::redirect_uri::{RedirectUri, check_web_address};
 use super::settings_authentication::read_authentication;
 use super::settings_reader::Reader;
@@ -74,7 +74,7 @@ pub enum ClientAuthentication {
 
 #[derive(Debug)]
 pub enum ClientKeys {
-    Registered(Vec<ClientKey>),
+    Registered(Vec<PublicJwk>),
     At(String),
 }
 

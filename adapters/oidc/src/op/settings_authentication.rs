@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::client_keys::registered_set;
 use super::settings::{ClientAuthentication, ClientKeys, read_web_address};
 use super::settings_reader::Reader;
+use fedbridge_oidc_core::jwk::registered_set;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Method {

@@ -1,5 +1,5 @@
-//! Public keys of clients (RFC 7517), for private_key_jwt. A key is bound to its
-//! algorithm here, so that a header can never choose another (RFC 8725 section 3.1).
+//! Public keys of others (RFC 7517). A key is bound to its algorithm here, so that a header can never
+//! choose another (RFC 8725 section 3.1).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,29 +15,32 @@ use openssl::rsa::{Padding, Rsa};
 use openssl::sign::{RsaPssSaltlen, Verifier};
 use serde_json::{Map, Value};
 
-/// The most keys that one set may have.
-const MAX_KEYS: usize = 50;
+use crate::strict_json;
+
+/// The most keys that one set may have: one that an admin wrote, and one that somebody publishes.
+const MAX_REGISTERED: usize = 50;
+const MAX_PUBLISHED: usize = 100;
 
 /// Members of a JWK that are private or secret (RFC 7518 section 6).
 const PRIVATE_MEMBERS: &[&str] = &["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// A key that checks a client's signatures.
+/// A key that checks somebody else's signatures.
 #[derive(Debug, Clone)]
-pub struct ClientKey {
+pub struct PublicJwk {
     pub kid: Option<String>,
     algorithms: &'static [SignatureAlgorithm],
     key: PKey<Public>,
 }
 
-impl ClientKey {
-    /// Whether this key is meant for this algorithm.
-    pub fn takes(&self, algorithm: SignatureAlgorithm) -> bool {
-        self.algorithms.contains(&algorithm)
+impl PublicJwk {
+    /// Whether this key is meant for this algorithm, and is the one that `kid` names, where it names one.
+    pub fn fits(&self, algorithm: SignatureAlgorithm, kid: Option<&str>) -> bool {
+        self.algorithms.contains(&algorithm) && (kid.is_none() || self.kid.as_deref() == kid)
     }
 
     /// False for a wrong signature and for a wrong algorithm alike.
     pub fn verify(&self, algorithm: SignatureAlgorithm, message: &[u8], signature: &[u8]) -> bool {
-        self.takes(algorithm) && self.check(algorithm, message, signature).unwrap_or(false)
+        self.algorithms.contains(&algorithm) && self.check(algorithm, message, signature).unwrap_or(false)
     }
 
     fn check(&self, algorithm: SignatureAlgorithm, message: &[u8], signature: &[u8]) -> Result<bool, ErrorStack> {
@@ -71,12 +74,12 @@ impl ClientKey {
 ///
 /// # Errors
 /// One sentence for each bad key, with its path below the set.
-pub fn registered_set(set: &Value) -> Result<Vec<ClientKey>, Vec<(String, String)>> {
+pub fn registered_set(set: &Value) -> Result<Vec<PublicJwk>, Vec<(String, String)>> {
     let Some(keys) = set.get("keys").and_then(Value::as_array) else {
         return Err(vec![(String::new(), "Expected a JWK set: an object with a list named keys.".into())]);
     };
-    if keys.is_empty() || keys.len() > MAX_KEYS {
-        return Err(vec![("keys".into(), format!("Expected 1 to {MAX_KEYS} keys, got {}.", keys.len()))]);
+    if keys.is_empty() || keys.len() > MAX_REGISTERED {
+        return Err(vec![("keys".into(), format!("Expected 1 to {MAX_REGISTERED} keys, got {}.", keys.len()))]);
     }
     let mut good = Vec::new();
     let mut bad = Vec::new();
@@ -89,18 +92,30 @@ pub fn registered_set(set: &Value) -> Result<Vec<ClientKey>, Vec<(String, String
     if bad.is_empty() { Ok(good) } else { Err(bad) }
 }
 
-/// Reads a JWK set that a client publishes: keys for other uses are passed over.
-pub(crate) fn published_set(set: &Map<String, Value>) -> Vec<ClientKey> {
-    let keys = set.get("keys").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    keys.iter().take(MAX_KEYS).filter_map(Value::as_object).filter_map(|key| read(key).ok()).collect()
+/// Reads a JWK set that somebody publishes: keys for other uses, and ones that can't be used, are passed over.
+///
+/// # Errors
+/// One clause that says what is wrong with the set.
+pub fn published_set(octets: &[u8]) -> Result<Vec<PublicJwk>, String> {
+    let set = strict_json::object(octets).map_err(|why| format!("the key set is {why}"))?;
+    let listed = set.get("keys").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if listed.len() > MAX_PUBLISHED {
+        return Err(format!("the key set has {} keys; {MAX_PUBLISHED} are read at most", listed.len()));
+    }
+    let keys: Vec<_> = listed.iter().filter_map(Value::as_object).filter_map(|key| read(key).ok()).collect();
+    if keys.is_empty() { Err("the key set has no usable signature key".into()) } else { Ok(keys) }
 }
 
-fn read(jwk: &Map<String, Value>) -> Result<ClientKey, String> {
+fn read(jwk: &Map<String, Value>) -> Result<PublicJwk, String> {
     if let Some(member) = PRIVATE_MEMBERS.iter().find(|member| jwk.contains_key(**member)) {
-        return Err(format!("Take the private member {member} out; a client registers its public key only."));
+        return Err(format!("Take the private member {member} out; only the public key belongs here."));
     }
     if jwk.get("use").is_some_and(|usage| usage != "sig") {
         return Err("The key's use is not sig.".into());
+    }
+    let verifies = |operations: &Value| operations.as_array().is_some_and(|all| all.iter().any(|one| one == "verify"));
+    if !jwk.get("key_ops").is_none_or(verifies) {
+        return Err("The key's key_ops do not have verify among them.".into());
     }
     let text = |name: &str| jwk.get(name).and_then(Value::as_str);
     let octets = |name: &str| {
@@ -134,7 +149,7 @@ fn read(jwk: &Map<String, Value>) -> Result<ClientKey, String> {
         },
         Some(None) => return Err("Expected alg to be ES256, RS256, PS256 or EdDSA.".into()),
     };
-    Ok(ClientKey { kid: text("kid").map(str::to_owned), algorithms, key })
+    Ok(PublicJwk { kid: text("kid").map(str::to_owned), algorithms, key })
 }
 
 fn ec_key(x: &[u8], y: &[u8]) -> Result<PKey<Public>, ErrorStack> {

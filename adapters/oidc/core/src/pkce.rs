@@ -4,15 +4,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openssl::memcmp;
 
-use super::hash::sha256;
+use crate::hash::sha256;
 
 /// Whether a challenge is the base64url form of 32 octets, in its one spelling.
-pub(crate) fn is_challenge(text: &str) -> bool {
+pub fn is_challenge(text: &str) -> bool {
     text.len() == 43 && URL_SAFE_NO_PAD.decode(text).is_ok_and(|octets| octets.len() == 32)
 }
 
 /// Whether a verifier is well-formed (43 to 128 unreserved characters, section 4.1) and fits.
-pub(crate) fn matches(challenge: &str, verifier: &str) -> bool {
+pub fn matches(challenge: &str, verifier: &str) -> bool {
     let formed = (43..=128).contains(&verifier.len())
         && verifier.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
     let computed = URL_SAFE_NO_PAD.encode(sha256(verifier.as_bytes()));
