@@ -12,6 +12,7 @@ mod metadata;
 mod oauth;
 mod once;
 mod operation;
+mod revocation;
 mod road;
 mod rollover;
 mod rotation;

@@ -11,6 +11,7 @@ mod m0002_logins;
 mod m0003_admins;
 mod m0004_federation;
 mod m0005_rollovers;
+mod m0006_kills;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, SqliteTransactionMode};
@@ -81,6 +82,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_admins::Migration),
             Box::new(m0004_federation::Migration),
             Box::new(m0005_rollovers::Migration),
+            Box::new(m0006_kills::Migration),
         ]
     }
 }

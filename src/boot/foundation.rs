@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use fedbridge_contract::factory::Registry;
 use fedbridge_contract::services::{Clock, Closed, Counters, Egress, Rng, Services, Sightings, TraceEvent, TraceSink};
 use fedbridge_hub::ports::{ConfigStore as _, KeyOpener, Sealer};
-use fedbridge_hub::run::{Builder, HubGate};
+use fedbridge_hub::run::{Builder, Epochs, HubGate};
 use fedbridge_hub::throttle::{FailureLimits, Limit};
 use fedbridge_keys::{AesGcmSealer, HmacTokenSecrets, MasterKey, OpensslKeyOpener, OpensslRng, SystemClock};
 use fedbridge_store::{Store, StoreOptions, SystemStore};
@@ -27,6 +27,9 @@ pub struct Foundation {
     pub egress: Arc<dyn Egress>,
     /// Nobody notes anything in a command that ends.
     pub sightings: Arc<dyn Sightings>,
+    /// What is known of kills. Read when the hub is wired, and kept up to date by the server.
+    pub epochs: Arc<Epochs>,
+    pub gate: Arc<HubGate>,
     tokens: Arc<HmacTokenSecrets>,
     throttle: Arc<FailureLimits>,
     base_url: String,
@@ -63,13 +66,17 @@ impl Foundation {
         };
         let tokens = Arc::new(HmacTokenSecrets::new(&master));
         let sealer: Arc<dyn Sealer> = Arc::new(AesGcmSealer::new(master).context("the master key can't be used")?);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let epochs = Arc::new(Epochs::default());
         let store = Store::open(settings.database_url.as_str(), Arc::clone(&sealer), options).await?;
         Ok(Self {
             system: Arc::new(store.system()),
             store: Arc::new(store),
             keys: Arc::new(OpensslKeyOpener::new(Arc::clone(&sealer))),
             sealer,
-            clock: Arc::new(SystemClock),
+            gate: Arc::new(HubGate::new(Arc::clone(&epochs), Arc::clone(&clock))),
+            epochs,
+            clock,
             rng: Arc::new(rng),
             egress: Arc::new(egress::Client::new(settings.egress_allow_loopback)?),
             sightings: Arc::new(Closed),
@@ -90,7 +97,7 @@ impl Foundation {
             rng: Arc::clone(&self.rng),
             egress: Arc::clone(&self.egress),
             grants: Arc::clone(&self.store) as _,
-            gate: Arc::new(HubGate),
+            gate: Arc::clone(&self.gate) as _,
             tokens: Arc::clone(&self.tokens) as _,
             traces,
             counters,

@@ -34,6 +34,11 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     describe_counter!("fedbridge_refused_total", "OAuth and SAML requests refused, by endpoint and error");
     describe_counter!("fedbridge_refresh_reused_total", "Refresh tokens that came back after their grace");
     describe_histogram!("fedbridge_http_request_seconds", "Time to answer, by route, method and status class");
+    describe_counter!(
+        "fedbridge_revocation_polls_total",
+        "Looks at the database for kills and new configurations, by result"
+    );
+    describe_counter!("fedbridge_revocation_signals_total", "Messages of the database that something had changed");
     describe_gauge!(
         "fedbridge_rollover_laggards",
         "Partners that have yet to know the new key of a rollover; 0 once it is over"

@@ -20,6 +20,7 @@ pub mod serve;
 pub mod settings;
 mod sightings;
 mod survey;
+mod watch;
 pub mod wiring;
 
 pub use foundation::Foundation;

@@ -1,15 +1,11 @@
 //! Takes changes of the configuration over: the command line, another node, or
-//! later the console writes the store, and its version tells.
+//! later the console writes the store, and its version tells. [`super::watch`] looks at the version.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use fedbridge_hub::ports::ConfigStore;
 use fedbridge_hub::run::{Builder, Snapshot, Snapshots, TenantSnapshot};
 use fedbridge_hub::spec::TenantConfiguration;
-
-/// How often the version is asked for. The interface promises one second.
-const POLL: Duration = Duration::from_millis(250);
 
 /// Loads everything once.
 ///
@@ -35,14 +31,9 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Goes on for ever.
-    pub async fn follow(self: Arc<Self>) {
-        loop {
-            tokio::time::sleep(POLL).await;
-            if let Err(error) = self.step().await {
-                tracing::error!(%error, "the configuration could not be taken over; the last one stays in force");
-            }
-        }
+    /// The version in force.
+    pub fn version(&self) -> i64 {
+        self.snapshots.current().version
     }
 
     /// Takes over what has changed, now.

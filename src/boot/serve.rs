@@ -23,6 +23,7 @@ use super::metrics::Metrics;
 use super::reload::Follower;
 use super::settings::Settings;
 use super::sightings::Notes;
+use super::watch::{Calls, Watcher};
 use super::wiring::{Wired, wire};
 use super::{logging, metrics, radar, registry, rollover};
 
@@ -109,7 +110,16 @@ impl Server {
         let documents = Arc::clone(&system) as _;
         background.spawn(gauges::watch(documents, Arc::clone(&snapshots), Arc::clone(&foundation.clock)));
         background.spawn(radar::watch(snapshots, Arc::clone(&system), downstreams, clock));
-        background.spawn(Arc::clone(&follower).follow());
+        foundation.epochs.watched(settings.revocation.lease, foundation.clock.steady());
+        let watcher = Watcher {
+            store: Arc::clone(&system) as _,
+            epochs: Arc::clone(&foundation.epochs),
+            clock: Arc::clone(&foundation.clock),
+            follower: Arc::clone(&follower),
+            settings: settings.revocation,
+            calls: Calls::default(),
+        };
+        background.spawn(watcher.run());
         background.spawn(keeper.run());
         background.spawn(rollovers.run());
         background.spawn(upkeep(prometheus.clone()));
@@ -184,9 +194,16 @@ fn management(server: &Server, stopping: Arc<AtomicBool>) -> Management {
     let prometheus = server.prometheus.clone();
     let traces = Arc::clone(&server.recorder.stats);
     let store = Arc::clone(&server.foundation.store);
+    let (epochs, clock) = (Arc::clone(&server.foundation.epochs), Arc::clone(&server.foundation.clock));
     Management {
         ready: Box::new(move || {
-            if stopping.load(Ordering::Relaxed) { Readiness::NotReady("stopping".into()) } else { Readiness::Ready }
+            if stopping.load(Ordering::Relaxed) {
+                Readiness::NotReady("stopping".into())
+            } else if !epochs.sure(clock.steady()) {
+                Readiness::NotReady("the database does not answer".into())
+            } else {
+                Readiness::Ready
+            }
         }),
         metrics: Box::new(move || {
             metrics::publish(&traces, &store.stats());

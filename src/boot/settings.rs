@@ -32,6 +32,7 @@ pub struct Settings {
     pub master_key: MasterKeySource,
     /// Plain http and loopback targets are allowed for fetches.
     pub egress_allow_loopback: bool,
+    pub revocation: RevocationSettings,
     pub failures_per_ip: Rate,
     pub failures_per_account: Rate,
     /// How long recorded logins are kept.
@@ -57,6 +58,17 @@ pub struct HttpSettings {
 pub struct TlsFiles {
     pub cert: PathBuf,
     pub key: PathBuf,
+}
+
+/// How a node hears of kills and of new configurations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RevocationSettings {
+    /// How often the database is asked without a signal.
+    pub poll: Duration,
+    /// How long a node that hears nothing goes on. After that it refuses.
+    pub lease: Duration,
+    /// Whether it listens for signals, where the database has them.
+    pub notify: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +154,7 @@ impl Reader {
         let database_url = self.value("database.url", "sqlite://data/fedbridge.db", database_url);
         let master_key = self.master_key();
         let egress_allow_loopback = self.flag("egress.allow_loopback", false);
+        let revocation = self.revocation();
         let failures_per_ip = self.value("limits.failures_per_ip", "60/min", Rate::parse);
         let failures_per_account = self.value("limits.failures_per_account", "10/min", Rate::parse);
         let traces_keep = self.value("traces.keep", "30d", values::duration);
@@ -154,6 +167,7 @@ impl Reader {
             database_url: database_url?,
             master_key: master_key?,
             egress_allow_loopback: egress_allow_loopback?,
+            revocation: revocation?,
             failures_per_ip: failures_per_ip?,
             failures_per_account: failures_per_account?,
             traces_keep: traces_keep?,
@@ -187,6 +201,26 @@ impl Reader {
                 None
             }
         }
+    }
+
+    fn revocation(&mut self) -> Option<RevocationSettings> {
+        let between = |text: &str, least: Duration, most: Duration| {
+            let time = values::duration(text)?;
+            let wrong = || format!("`{text}` is out of bounds; write a duration from {least:?} to {most:?}");
+            if (least..=most).contains(&time) { Ok(time) } else { Err(wrong()) }
+        };
+        let (ten_ms, second, minute) = (Duration::from_millis(10), Duration::from_secs(1), Duration::from_secs(60));
+        let poll = self.value("revocation.poll", "50ms", |text| between(text, ten_ms, second));
+        let lease = self.value("revocation.lease", "1s", |text| between(text, ten_ms * 4, minute));
+        let notify = self.flag("revocation.notify", true);
+        let (poll, lease) = (poll?, lease?);
+        if lease < poll * 4 {
+            let given = self.values.get("revocation.lease").or_else(|| self.values.get("revocation.poll"));
+            let message = format!("the lease of {lease:?} is shorter than four polls of {poll:?} each");
+            given.iter().for_each(|given| self.complaints.add(&given.place, "revocation.lease", &message));
+            return None;
+        }
+        Some(RevocationSettings { poll, lease, notify: notify? })
     }
 
     fn tls_files(&mut self, cert_key: &str, key_key: &str) -> Option<Option<TlsFiles>> {

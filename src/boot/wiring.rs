@@ -43,6 +43,7 @@ pub async fn wire<M: Counters + Observer + 'static>(
     let services = foundation.services(traces, Arc::clone(&meter) as _);
     let builder = Arc::new(foundation.builder(upstreams, services.clone()));
     let snapshots = Arc::new(Snapshots::default());
+    foundation.epochs.catch_up(foundation.system.as_ref()).await?;
     reload::load(foundation.system.as_ref(), &builder, &snapshots).await?;
     let downstreams = registry::downstreams(&services);
     let follower = Arc::new(Follower {
@@ -68,6 +69,7 @@ pub async fn wire<M: Counters + Observer + 'static>(
         refresher: Arc::new(LookOnDemand::new(Arc::clone(&keeper))),
         sealer: Arc::clone(&foundation.sealer),
         downstreams,
+        gate: Arc::clone(&foundation.gate),
         services,
         recorder: recorder.clone(),
         observer: meter,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use fedbridge_contract::error::StoreError;
-use fedbridge_contract::ids::{AppId, ConnectionId, LogoutId, SessionId, TenantId, TraceId};
+use fedbridge_contract::ids::{AppId, ConnectionId, LogoutId, PersonId, SessionId, TenantId, TraceId};
 use fedbridge_contract::logout::Told;
 use fedbridge_contract::services::{TraceEvent, TraceSink as _};
 use fedbridge_contract::time::Timestamp;
@@ -191,6 +191,15 @@ impl LogoutStore for Breaking {
         now: Timestamp,
     ) -> Result<Vec<StoredSession>, StoreError> {
         self.inner.sessions_of_upstream(tenant, connection, key, indexes, now).await
+    }
+
+    async fn sessions_of_person(
+        &self,
+        tenant: TenantId,
+        person: PersonId,
+        now: Timestamp,
+    ) -> Result<Vec<StoredSession>, StoreError> {
+        self.inner.sessions_of_person(tenant, person, now).await
     }
 
     async fn spread(

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::claims::Claims;
+use crate::epoch::Epoch;
 use crate::ids::{AppId, ConnectionId, GrantId, PersonId, SessionId, TraceId};
 use crate::time::Timestamp;
 
@@ -45,6 +46,9 @@ pub struct GrantRecord {
     pub created: Timestamp,
     /// The upstream's limit to the session, if it set one.
     pub upstream_limit: Option<Timestamp>,
+    /// The newest kill that the node knew which gave it out (see [`crate::epoch`]). The hub sets it.
+    #[serde(default)]
+    pub epoch: Epoch,
     /// What the downstream adapter keeps: redirect URI, nonce, code challenge.
     pub protocol: Value,
 }
@@ -82,6 +86,8 @@ pub struct RefreshState {
 pub struct Standing {
     pub revoked: bool,
     pub person_disabled: bool,
+    /// The last kill of the person.
+    pub person_epoch: Epoch,
     pub session_ended: bool,
     /// The access token that was asked about is revoked by itself.
     pub token_revoked: bool,

@@ -11,6 +11,7 @@ pub mod claims;
 pub mod config;
 pub mod documents;
 pub mod downstream;
+pub mod epoch;
 pub mod error;
 pub mod factory;
 pub mod grant;

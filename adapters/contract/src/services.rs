@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{App, Tenant};
+use crate::epoch::Epoch;
 use crate::error::StoreError;
 use crate::grant::{Grant, Redeemed, Rotated};
 use crate::ids::{GrantId, PersonId, TenantId};
@@ -37,6 +38,11 @@ pub struct Services {
 
 pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
+
+    /// Time since some fixed moment, which no correction of the clock moves. Only differences mean anything.
+    fn steady(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.now().millis()).unwrap_or(0))
+    }
 }
 
 /// A source of cryptographically strong random octets.
@@ -264,10 +270,21 @@ pub trait Gate: Send + Sync {
 
     /// For a grant: also its person, session, connection and revocation.
     fn grant(&self, tenant: &Tenant, app: &App, grant: &Grant) -> Result<Permit, GateRefusal>;
+
+    /// For a token of an app acting for itself, which carries the epoch that it was given out in.
+    fn app_token(&self, tenant: &Tenant, app: &App, epoch: Epoch) -> Result<Permit, GateRefusal>;
+
+    /// What is given out now carries this.
+    fn epoch(&self) -> Epoch;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GateRefusal {
+    /// This node has not heard from the store for longer than a kill may take to arrive.
+    #[error("it is not known whether this was ended meanwhile: the database does not answer")]
+    Unsure,
+    #[error("everything that was given out before was ended by a kill switch")]
+    Killed,
     #[error("the tenant is disabled")]
     TenantDisabled,
     #[error("the connection is disabled, gone, or not allowed for this app")]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fedbridge_contract::config::{App, Tenant};
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::grant::{Grant, Redeemed, Rotated};
 use fedbridge_contract::ids::{GrantId, TenantId};
@@ -95,6 +96,14 @@ impl Gate for Offline {
 
     fn grant(&self, _: &Tenant, _: &App, _: &Grant) -> Result<Permit, GateRefusal> {
         Err(GateRefusal::AppDisabled)
+    }
+
+    fn app_token(&self, _: &Tenant, _: &App, _: Epoch) -> Result<Permit, GateRefusal> {
+        Err(GateRefusal::AppDisabled)
+    }
+
+    fn epoch(&self) -> Epoch {
+        Epoch::default()
     }
 }
 

@@ -14,6 +14,7 @@ mod keys;
 mod migrate;
 mod output;
 mod reference;
+mod revoke;
 mod serve;
 mod settings_args;
 mod trace;
@@ -65,6 +66,8 @@ enum Command {
     Providers(connections::ProvidersArgs),
     /// Signing keys of the tenants
     Keys(keys::Args),
+    /// End what was given out: to a client, a user, in a tenant and so on
+    Revoke(revoke::Args),
     /// Bring the database's schema up to date
     Migrate(migrate::Args),
     /// What was recorded of logins, logouts, tokens and documents, step by step
@@ -108,6 +111,7 @@ async fn dispatch(settings: Settings, command: Command) -> Result<ExitCode, CliE
         Command::Connections(args) => connections::connections(settings, args).await,
         Command::Providers(args) => connections::providers(settings, args).await,
         Command::Keys(args) => keys::run(settings, args).await,
+        Command::Revoke(args) => revoke::run(settings, args).await,
         Command::Migrate(args) => migrate::run(settings, args).await,
         Command::Trace(args) => trace::run(settings, args).await,
     }

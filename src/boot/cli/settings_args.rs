@@ -46,6 +46,15 @@ pub struct SettingsArgs {
     /// Permit plain http and loopback targets [default: false]
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     egress_allow_loopback: Option<String>,
+    /// How often the database is asked for changes without a signal [default: 50ms]
+    #[arg(long, global = true, value_name = "DURATION")]
+    revocation_poll: Option<String>,
+    /// How long a node that does not hear of the database goes on [default: 1s]
+    #[arg(long, global = true, value_name = "DURATION")]
+    revocation_lease: Option<String>,
+    /// Listen for PostgreSQL's signals of changes [default: true]
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    revocation_notify: Option<String>,
     /// Failed authentications by address [default: 60/min]
     #[arg(long, global = true, value_name = "RATE")]
     limits_failures_per_ip: Option<String>,
@@ -93,7 +102,7 @@ impl SettingsArgs {
     }
 
     fn flags(&self) -> Vec<FlagValue> {
-        let all: [(&'static str, &Option<String>); 14] = [
+        let all: [(&'static str, &Option<String>); 17] = [
             ("base_url", &self.base_url),
             ("http.listen", &self.http_listen),
             ("http.tls_cert", &self.http_tls_cert),
@@ -103,6 +112,9 @@ impl SettingsArgs {
             ("database.url", &self.database_url),
             ("master_key_file", &self.master_key_file),
             ("egress.allow_loopback", &self.egress_allow_loopback),
+            ("revocation.poll", &self.revocation_poll),
+            ("revocation.lease", &self.revocation_lease),
+            ("revocation.notify", &self.revocation_notify),
             ("limits.failures_per_ip", &self.limits_failures_per_ip),
             ("limits.failures_per_account", &self.limits_failures_per_account),
             ("traces.keep", &self.traces_keep),

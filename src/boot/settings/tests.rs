@@ -25,6 +25,8 @@ fn the_defaults_are_those_of_the_interface() {
     assert_eq!(settings.database_url.sqlite_path(), Some(Path::new("data/fedbridge.db")));
     assert_eq!(settings.master_key, MasterKeySource::File("data/master.key".into()));
     assert!(!settings.egress_allow_loopback);
+    let (poll, lease) = (Duration::from_millis(50), Duration::from_secs(1));
+    assert_eq!(settings.revocation, RevocationSettings { poll, lease, notify: true });
     assert_eq!((settings.failures_per_ip.count, settings.failures_per_account.count), (60, 10));
     assert_eq!(settings.traces_keep, Duration::from_secs(30 * 86_400));
     assert_eq!((settings.log_format, settings.log_level.as_str()), (None, "info"));
@@ -129,4 +131,24 @@ fn a_syntax_error_names_its_line() {
     let path = file("syntax", "base_url = \"https://x.example\"\n[http\nlisten = 1\n");
     let got = lines(Settings::read(Some(&path), [], &[]));
     assert!(got[0].starts_with(&format!("{}:2: ", path.display())), "{got:?}");
+}
+
+#[test]
+fn a_lease_holds_four_polls() {
+    let read = |poll: &str, lease: &str| {
+        let vars = [("FEDBRIDGE_REVOCATION_POLL", poll), ("FEDBRIDGE_REVOCATION_LEASE", lease)];
+        Settings::read(None, env(&vars), &[])
+    };
+    assert_eq!(read("100ms", "400ms").unwrap().revocation.lease, Duration::from_millis(400));
+    let place = "environment variable FEDBRIDGE_REVOCATION_LEASE: revocation.lease";
+    assert_eq!(
+        lines(read("100ms", "399ms")),
+        [format!("{place}: the lease of 399ms is shorter than four polls of 100ms each")]
+    );
+    assert_eq!(lines(read("", "61s")), [format!("{place}: `61s` is out of bounds; write a duration from 40ms to 60s")]);
+    let place = "environment variable FEDBRIDGE_REVOCATION_POLL: revocation.poll";
+    assert_eq!(lines(read("9ms", "")), [format!("{place}: `9ms` is out of bounds; write a duration from 10ms to 1s")]);
+    // The poll alone was given: it is what does not fit.
+    let got = lines(read("500ms", ""));
+    assert!(got[0].starts_with("environment variable FEDBRIDGE_REVOCATION_POLL: "), "{got:?}");
 }

@@ -2,14 +2,19 @@
 //! system for either.
 
 use std::cell::RefCell;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fedbridge_contract::services::{Clock, Rng};
 use fedbridge_contract::time::Timestamp;
 
-/// The wall clock.
+/// The wall clock, and beside it one that only goes on.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
+
+/// Where the steady clock begins: when this process first asked.
+#[allow(clippy::disallowed_methods)] // This is the place that the others get it from.
+static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl Clock for SystemClock {
     #[allow(clippy::disallowed_methods)] // This is the place that the others get it from.
@@ -17,6 +22,10 @@ impl Clock for SystemClock {
         // A clock before 1970 reads as 1970: everything is then in the future, and refused.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn steady(&self) -> Duration {
+        BEGUN.elapsed()
     }
 }
 

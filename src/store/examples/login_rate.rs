@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use fedbridge_contract::claims::Claims;
 use fedbridge_contract::config::AppKind;
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::grant::{GrantRecord, NewGrant};
 use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, PersonId, SessionId, TenantId, TraceId, TransactionId};
 use fedbridge_contract::services::{Clock as _, Grants as _, Rng as _};
@@ -201,6 +202,7 @@ impl Bench {
             amr: vec![],
             created: now,
             upstream_limit: None,
+            epoch: Epoch::default(),
             protocol: json!({"redirect_uri": "https://app.example/cb", "nonce": "n", "challenge": "c"}),
         }
     }

@@ -5,6 +5,7 @@
 //! redeemed, a generation only grows, and a revocation stays.
 
 use async_trait::async_trait;
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::grant::{CodeState, Grant, Redeemed, RefreshState, Rotated, Standing};
 use fedbridge_contract::ids::{GrantId, TenantId};
@@ -21,6 +22,7 @@ use crate::work::{Arg, Change, digest};
 const GRANT: &str = "SELECT g.id, g.sealed, g.code_expires_at, g.redeemed_at, g.generation, g.rotated_at, \
     g.idle_expires_at, g.absolute_expires_at, g.revoked_at, \
     (SELECT p.disabled FROM people p WHERE p.tenant_id = g.tenant_id AND p.id = g.person_id), \
+    (SELECT p.epoch FROM people p WHERE p.tenant_id = g.tenant_id AND p.id = g.person_id), \
     (SELECT s.idle_expires_at FROM sessions s WHERE s.tenant_id = g.tenant_id AND s.id = g.session_id \
         AND s.idle_expires_at > ? AND s.absolute_expires_at > ?), \
     (SELECT r.expires_at FROM revoked_tokens r WHERE r.tenant_id = g.tenant_id AND r.jti_hash = ?) FROM grants g ";
@@ -147,9 +149,10 @@ impl Store {
             revoked: time_or_none(row, 8)?.is_some(),
             // A person who is gone is as good as disabled.
             person_disabled: get::<Option<bool>>(row, 9)?.unwrap_or(true),
+            person_epoch: Epoch(get::<Option<i64>>(row, 10)?.unwrap_or_default()),
             // A session that has expired is as good as deleted: the janitor may come late.
-            session_ended: time_or_none(row, 10)?.is_none(),
-            token_revoked: time_or_none(row, 11)?.is_some(),
+            session_ended: time_or_none(row, 11)?.is_none(),
+            token_revoked: time_or_none(row, 12)?.is_some(),
         };
         Ok(Grant {
             id,

@@ -12,7 +12,9 @@
 mod admins;
 mod config;
 mod documents;
+mod ear;
 mod entity;
+mod epochs;
 mod error;
 mod grants;
 mod handles;

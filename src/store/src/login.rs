@@ -1,6 +1,7 @@
 //! The port of logins: transactions, links, sessions, and the unit of work.
 
 use async_trait::async_trait;
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{ConnectionId, PersonId, SessionId, TenantId, TransactionId};
 use fedbridge_contract::time::Timestamp;
@@ -12,7 +13,7 @@ use crate::unit::{millis, plan, uuid};
 use crate::work::{Arg, WorkError, digest};
 
 /// What [`stored_session`] reads, and from where.
-pub const SESSION: &str = "s.id, s.person_id, p.disabled, s.connection_id, s.idle_expires_at, s.absolute_expires_at, \
+pub const SESSION: &str = "s.id, s.person_id, p.disabled, coalesce(p.epoch, 0), s.connection_id, s.idle_expires_at, s.absolute_expires_at, \
     s.sealed FROM sessions s JOIN people p ON p.tenant_id = s.tenant_id AND p.id = s.person_id";
 
 #[async_trait]
@@ -36,13 +37,16 @@ impl LoginStore for Store {
         connection: ConnectionId,
         subject_key: &str,
     ) -> Result<Option<LinkedPerson>, StoreError> {
-        let sql = "SELECT p.id, p.disabled FROM identities i \
+        let sql = "SELECT p.id, p.disabled, coalesce(p.epoch, 0) FROM identities i \
                    JOIN people p ON p.tenant_id = i.tenant_id AND p.id = i.person_id \
                    WHERE i.tenant_id = ? AND i.connection_id = ? AND i.subject_hash = ?";
         let args = vec![uuid(tenant), Arg::Uuid(connection.uuid()), Arg::Octets(digest(&[subject_key]))];
         let row = self.one(sql, args).await?;
-        row.map(|row| Ok(LinkedPerson { person: PersonId::from_uuid(read_uuid(&row, 0)?), disabled: get(&row, 1)? }))
-            .transpose()
+        row.map(|row| {
+            let person = PersonId::from_uuid(read_uuid(&row, 0)?);
+            Ok(LinkedPerson { person, disabled: get(&row, 1)?, epoch: Epoch(get(&row, 2)?) })
+        })
+        .transpose()
     }
 
     async fn session(
@@ -80,9 +84,10 @@ pub fn stored_session(row: &Row, at: usize) -> Result<StoredSession, StoreError>
         id: SessionId::from_uuid(read_uuid(row, at)?),
         person: PersonId::from_uuid(read_uuid(row, at + 1)?),
         person_disabled: get(row, at + 2)?,
-        connection: ConnectionId::from_uuid(read_uuid(row, at + 3)?),
-        idle_expires: time(row, at + 4)?,
-        absolute_expires: time(row, at + 5)?,
-        sealed: get(row, at + 6)?,
+        person_epoch: Epoch(get(row, at + 3)?),
+        connection: ConnectionId::from_uuid(read_uuid(row, at + 4)?),
+        idle_expires: time(row, at + 5)?,
+        absolute_expires: time(row, at + 6)?,
+        sealed: get(row, at + 7)?,
     })
 }

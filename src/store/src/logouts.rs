@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fedbridge_contract::error::StoreError;
-use fedbridge_contract::ids::{AppId, ConnectionId, LogoutId, SessionId, TenantId};
+use fedbridge_contract::ids::{AppId, ConnectionId, LogoutId, PersonId, SessionId, TenantId};
 use fedbridge_contract::logout::Told;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{LogoutOutbox, LogoutStore, StoredLogout, StoredNotice, StoredSession};
@@ -75,6 +75,20 @@ impl LogoutStore for Store {
         let hash = Arg::Octets(digest(&[key]));
         let args = vec![uuid(tenant), Arg::Uuid(connection.uuid()), hash, millis(now), millis(now)];
         named(&self.all(&sql, args).await?, indexes)
+    }
+
+    async fn sessions_of_person(
+        &self,
+        tenant: TenantId,
+        person: PersonId,
+        now: Timestamp,
+    ) -> Result<Vec<StoredSession>, StoreError> {
+        let sql = format!(
+            "SELECT {SESSION} WHERE s.tenant_id = ? AND s.person_id = ? AND s.idle_expires_at > ? \
+             AND s.absolute_expires_at > ? ORDER BY s.id"
+        );
+        let args = vec![uuid(tenant), Arg::Uuid(person.uuid()), millis(now), millis(now)];
+        self.all(&sql, args).await?.iter().map(|row| stored_session(row, 0)).collect()
     }
 
     async fn spread(

@@ -8,6 +8,7 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_hub::ports::Sealer;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend};
 
+use crate::ear::Ear;
 use crate::error::{rusqlite_error, sqlx_error, store_error};
 use crate::janitor::Walks;
 use crate::row::Row;
@@ -34,7 +35,7 @@ pub(crate) struct Inner {
 
 pub(crate) enum Backend {
     Sqlite { writer: sqlite::Writer, reader: sqlite::Reader },
-    Postgres,
+    Postgres { ear: Box<Ear> },
 }
 
 #[derive(Debug, Clone)]
@@ -84,7 +85,8 @@ impl Store {
                 sqlite::open(&PathBuf::from(path), &options, Arc::clone(&counters)).await?;
             (Backend::Sqlite { writer, reader }, orm)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            (Backend::Postgres, postgres::open(url, &options).await?)
+            let (orm, ear) = postgres::open(url, &options).await?;
+            (Backend::Postgres { ear: Box::new(ear) }, orm)
         } else {
             return Err(OpenError::UnknownScheme);
         };
@@ -103,7 +105,7 @@ impl Store {
                 let (size, in_use) = reader.connections();
                 (size + 1, in_use)
             }
-            Backend::Postgres => {
+            Backend::Postgres { .. } => {
                 let pool = self.inner.orm.get_postgres_connection_pool();
                 let size = u64::from(pool.size());
                 (size, size.saturating_sub(pool.num_idle() as u64))
@@ -117,9 +119,12 @@ impl Store {
     /// # Errors
     /// The database failed at the end; what was acknowledged is durable all the same.
     pub async fn close(&self) -> Result<(), StoreError> {
-        if let Backend::Sqlite { writer, reader } = &self.inner.backend {
-            writer.close().await;
-            reader.close();
+        match &self.inner.backend {
+            Backend::Sqlite { writer, reader } => {
+                writer.close().await;
+                reader.close();
+            }
+            Backend::Postgres { ear } => ear.close().await,
         }
         self.inner.orm.close_by_ref().await.map_err(|cause| store_error(&cause))
     }
@@ -129,7 +134,7 @@ impl Store {
         self.counted(async {
             match &self.inner.backend {
                 Backend::Sqlite { writer, .. } => writer.work(changes).await,
-                Backend::Postgres => {
+                Backend::Postgres { .. } => {
                     let done = postgres::work(&self.inner.orm, changes).await;
                     self.inner.counters.committed();
                     done
@@ -143,7 +148,7 @@ impl Store {
     pub(crate) async fn background(&self, changes: Vec<Change>) -> Done {
         match &self.inner.backend {
             Backend::Sqlite { writer, .. } => writer.background(changes).await,
-            Backend::Postgres => postgres::work_one_by_one(&self.inner.orm, changes).await,
+            Backend::Postgres { .. } => postgres::work_one_by_one(&self.inner.orm, changes).await,
         }
     }
 
@@ -160,7 +165,7 @@ impl Store {
     pub(crate) async fn one(&self, sql: &str, args: Vec<Arg>) -> Result<Option<Row>, StoreError> {
         match &self.inner.backend {
             Backend::Sqlite { reader, .. } => reader.one(sql, &args),
-            Backend::Postgres => {
+            Backend::Postgres { .. } => {
                 let row = self.inner.orm.query_one_raw(statement(DbBackend::Postgres, sql, args)).await;
                 row.map(|row| row.map(Row::Postgres)).map_err(|cause| store_error(&cause))
             }
@@ -170,7 +175,7 @@ impl Store {
     pub(crate) async fn all(&self, sql: &str, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
         match &self.inner.backend {
             Backend::Sqlite { reader, .. } => reader.all(sql.to_owned(), args).await,
-            Backend::Postgres => {
+            Backend::Postgres { .. } => {
                 let rows = self.inner.orm.query_all_raw(statement(DbBackend::Postgres, sql, args)).await;
                 rows.map(|rows| rows.into_iter().map(Row::Postgres).collect()).map_err(|cause| store_error(&cause))
             }

@@ -14,6 +14,7 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement, TransactionTrait as _, Value, sqlx,
 };
 
+use crate::ear::Ear;
 use crate::error::{Fault, fault_of, store_error};
 use crate::open::{OpenError, StoreOptions};
 use crate::work::{Change, Done, WorkError, numbered, statement};
@@ -27,9 +28,17 @@ const TEST_AFTER: Duration = Duration::from_secs(2);
 
 const GUARD: &str = "fedbridge-guard-";
 
-pub async fn open(url: &str, options: &StoreOptions) -> Result<DatabaseConnection, OpenError> {
+/// Where nodes are told that a counter of the installation has moved.
+pub const CHANNEL: &str = "fedbridge";
+
+/// Part of the transaction that moves it: told when that is durable, and not at all where it is undone.
+/// Never part of a login, because a commit that notifies takes a lock of the whole database.
+pub const NOTIFY: &str = "SELECT pg_notify('fedbridge', '')";
+
+pub async fn open(url: &str, options: &StoreOptions) -> Result<(DatabaseConnection, Ear), OpenError> {
     let connect: PgConnectOptions = url.parse().map_err(|_| OpenError::BadAddress)?;
     let connect = connect.application_name("fedbridge").statement_cache_capacity(256).disable_statement_logging();
+    let ear = Ear::new(connect.clone());
     let pool = PgPoolOptions::new()
         .max_connections(options.connections.max(1))
         .acquire_timeout(Duration::from_secs(10))
@@ -48,7 +57,7 @@ pub async fn open(url: &str, options: &StoreOptions) -> Result<DatabaseConnectio
     if options.migrate {
         fedbridge_migrations::migrate(&db).await.map_err(|cause| OpenError::Migrate(store_error(&cause)))?;
     }
-    Ok(db)
+    Ok((db, ear))
 }
 
 pub async fn work(db: &DatabaseConnection, changes: Vec<Change>) -> Done {
@@ -76,20 +85,35 @@ pub async fn work_one_by_one(db: &DatabaseConnection, changes: Vec<Change>) -> D
     if changes.len() < 2 {
         return work(db, changes).await;
     }
-    let failed = |cause| WorkError::Store(store_error(&cause));
-    // What is dropped before its commit is undone.
-    let transaction = db.begin().await.map_err(failed)?;
-    let mut rows = Vec::with_capacity(changes.len());
-    for (at, change) in changes.into_iter().enumerate() {
-        let done = transaction.execute_raw(statement(DbBackend::Postgres, &change.sql, change.args)).await;
-        let done = done.map_err(failed)?.rows_affected();
-        if change.guarded && done == 0 {
-            return Err(WorkError::Guard(at));
+    let mut pause = FIRST_PAUSE;
+    let mut tries = 1;
+    loop {
+        match in_turn(db, &changes).await {
+            Err(cause) if tries < TRIES && fault_of(&cause) == Fault::Busy => {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+                tries += 1;
+            }
+            Err(cause) => return Err(WorkError::Store(store_error(&cause))),
+            Ok(done) => return done.map_err(WorkError::Guard),
         }
-        rows.push(done);
     }
-    transaction.commit().await.map_err(failed)?;
-    Ok(rows)
+}
+
+/// `Ok(Err(_))`: the guard at this place failed.
+async fn in_turn(db: &DatabaseConnection, changes: &[Change]) -> Result<Result<Vec<u64>, usize>, DbErr> {
+    // What is dropped before its commit is undone.
+    let transaction = db.begin().await?;
+    let mut rows = Vec::with_capacity(changes.len());
+    for (at, change) in changes.iter().enumerate() {
+        let done = transaction.execute_raw(statement(DbBackend::Postgres, &change.sql, change.args.clone())).await?;
+        if change.guarded && done.rows_affected() == 0 {
+            return Ok(Err(at));
+        }
+        rows.push(done.rows_affected());
+    }
+    transaction.commit().await?;
+    Ok(Ok(rows))
 }
 
 async fn attempt(db: &DatabaseConnection, changes: &[Change]) -> Result<Vec<u64>, DbErr> {

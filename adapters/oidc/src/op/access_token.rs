@@ -6,6 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fedbridge_contract::config::{App, AppKind, Tenant};
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::grant::Grant;
 use fedbridge_contract::ids::{AppId, GrantId};
 use fedbridge_contract::keys::{KeyError, SignatureAlgorithm, Signer};
@@ -30,10 +31,34 @@ pub(crate) struct Order<'a> {
     pub(crate) tenant: &'a Tenant,
     pub(crate) app: &'a App,
     pub(crate) settings: &'a ClientSettings,
-    /// `None` for an app acting for itself.
-    pub(crate) grant: Option<&'a Grant>,
+    pub(crate) whose: Whose<'a>,
     pub(crate) scope: &'a [String],
     pub(crate) now: Timestamp,
+}
+
+/// For whom the token will speak.
+#[derive(Clone, Copy)]
+pub(crate) enum Whose<'a> {
+    /// A person.
+    Grant(&'a Grant),
+    /// The app itself, in the epoch that the gate says now.
+    App(Epoch),
+}
+
+impl<'a> Whose<'a> {
+    const fn grant(self) -> Option<&'a Grant> {
+        match self {
+            Self::Grant(grant) => Some(grant),
+            Self::App(_) => None,
+        }
+    }
+
+    const fn root(self) -> Root {
+        match self {
+            Self::Grant(grant) => Root::Grant(grant.id),
+            Self::App(epoch) => Root::Epoch(epoch),
+        }
+    }
 }
 
 pub(crate) struct Minted {
@@ -55,7 +80,7 @@ pub(crate) fn mint(
     let lifetime = i64::try_from(order.settings.access_token.lifetime.as_secs()).unwrap_or(i64::MAX).max(1);
     let issued = order.now.seconds();
     let own = issued.saturating_add(lifetime);
-    let expires = order.grant.map_or(own, |grant| lifetime::capped(&grant.record, own));
+    let expires = order.whose.grant().map_or(own, |grant| lifetime::capped(&grant.record, own));
     let expires_in = expires.saturating_sub(issued);
     let facts = Facts { issued, expires, nonce: nonce(rng) };
     let token = match order.settings.access_token.format {
@@ -71,6 +96,7 @@ struct Facts {
     nonce: [u8; NONCE],
 }
 
+const EPOCH: usize = 8;
 const NONCE: usize = 12;
 
 fn nonce(rng: &dyn Rng) -> [u8; NONCE] {
@@ -79,30 +105,36 @@ fn nonce(rng: &dyn Rng) -> [u8; NONCE] {
     nonce
 }
 
-/// The grant's id and random octets: 38 characters; the random octets alone without a grant.
-fn jti(grant: Option<GrantId>, nonce: &[u8; NONCE]) -> String {
-    let mut bytes = [0_u8; 16 + NONCE];
-    let start = match grant {
-        Some(grant) => {
-            bytes[..16].copy_from_slice(grant.uuid().as_bytes());
-            0
-        }
-        None => 16,
-    };
-    bytes[16..].copy_from_slice(nonce);
-    URL_SAFE_NO_PAD.encode(&bytes[start..])
+/// What a token hangs on: it is the beginning of its `jti`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Root {
+    Grant(GrantId),
+    /// An app acting for itself.
+    Epoch(Epoch),
 }
 
-fn grant_of_jti(jti: &str) -> Result<Option<GrantId>, JwtRefused> {
-    let bytes = URL_SAFE_NO_PAD.decode(jti).map_err(|_| JwtRefused::Incomplete)?;
-    match bytes.len() {
-        NONCE => Ok(None),
-        n if n == 16 + NONCE => {
-            let uuid = Uuid::from_slice(&bytes[..16]).map_err(|_| JwtRefused::Incomplete)?;
-            Ok(Some(GrantId::from_uuid(uuid)))
-        }
-        _ => Err(JwtRefused::Incomplete),
+/// The grant's id, or the epoch, and random octets: 38 or 27 characters.
+fn jti(root: Root, nonce: &[u8; NONCE]) -> String {
+    let mut bytes = Vec::with_capacity(16 + NONCE);
+    match root {
+        Root::Grant(grant) => bytes.extend_from_slice(grant.uuid().as_bytes()),
+        Root::Epoch(epoch) => bytes.extend_from_slice(&epoch.0.to_be_bytes()),
     }
+    bytes.extend_from_slice(nonce);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn root_of_jti(jti: &str) -> Result<Root, JwtRefused> {
+    let bytes = URL_SAFE_NO_PAD.decode(jti).map_err(|_| JwtRefused::Incomplete)?;
+    let root = bytes.len().checked_sub(NONCE).and_then(|end| bytes.get(..end)).ok_or(JwtRefused::Incomplete)?;
+    match root.len() {
+        // From before there were kills: random octets alone.
+        0 => Ok(Root::Epoch(Epoch::default())),
+        EPOCH => root.try_into().map(|octets| Root::Epoch(Epoch(i64::from_be_bytes(octets)))),
+        16 => root.try_into().map(|octets| Root::Grant(GrantId::from_uuid(Uuid::from_bytes(octets)))),
+        _ => return Err(JwtRefused::Incomplete),
+    }
+    .map_err(|_| JwtRefused::Incomplete)
 }
 
 // ---- signed ----
@@ -124,7 +156,7 @@ struct AccessClaims<'a> {
 }
 
 fn signed(order: &Order<'_>, facts: &Facts) -> Result<String, KeyError> {
-    let record = order.grant.map(|grant| &grant.record);
+    let record = order.whose.grant().map(|grant| &grant.record);
     let claims = AccessClaims {
         iss: &order.tenant.issuer,
         sub: record.map_or(&order.app.name, |record| &record.sub),
@@ -132,7 +164,7 @@ fn signed(order: &Order<'_>, facts: &Facts) -> Result<String, KeyError> {
         client_id: &order.app.name,
         exp: facts.expires,
         iat: facts.issued,
-        jti: &jti(order.grant.map(|grant| grant.id), &facts.nonce),
+        jti: &jti(order.whose.root(), &facts.nonce),
         scope: &order.scope.join(" "),
         authn: AuthnClaims::of(record),
     };
@@ -155,25 +187,30 @@ fn signer<'a>(tenant: &'a Tenant, settings: &ClientSettings) -> Result<&'a Arc<d
 
 // ---- opaque ----
 //
-// base64url of: kind (1) | id (16) | issued (8) | expires (8) | nonce (12) | scope | MAC (32)
+// base64url of: kind (1) | id (16) | issued (8) | expires (8) | nonce (12) | an app's epoch (8) | scope | MAC (32)
 
 const HEAD: usize = 1 + 16 + 8 + 8 + NONCE;
 const MAC: usize = 32;
 const OF_GRANT: u8 = 1;
-const OF_APP: u8 = 2;
+/// As they were before there were kills: without an epoch.
+const OF_APP_BEFORE: u8 = 2;
+const OF_APP: u8 = 3;
 
 fn opaque(order: &Order<'_>, facts: &Facts, secrets: &dyn TokenSecrets) -> String {
-    let (kind, id) = match order.grant {
-        Some(grant) => (OF_GRANT, grant.id.uuid()),
-        None => (OF_APP, order.app.id.uuid()),
+    let (kind, id) = match order.whose {
+        Whose::Grant(grant) => (OF_GRANT, grant.id.uuid()),
+        Whose::App(_) => (OF_APP, order.app.id.uuid()),
     };
     let scope = order.scope.join(" ");
-    let mut bytes = Vec::with_capacity(HEAD + scope.len() + MAC);
+    let mut bytes = Vec::with_capacity(HEAD + EPOCH + scope.len() + MAC);
     bytes.push(kind);
     bytes.extend_from_slice(id.as_bytes());
     bytes.extend_from_slice(&facts.issued.to_be_bytes());
     bytes.extend_from_slice(&facts.expires.to_be_bytes());
     bytes.extend_from_slice(&facts.nonce);
+    if let Whose::App(epoch) = order.whose {
+        bytes.extend_from_slice(&epoch.0.to_be_bytes());
+    }
     bytes.extend_from_slice(scope.as_bytes());
     let mac = secrets.mac(order.tenant.id, PURPOSE, &bytes);
     bytes.extend_from_slice(&mac);
@@ -205,7 +242,7 @@ pub(crate) enum Holder {
     /// A person, by way of a grant. A signed token also names its app.
     Grant { grant: GrantId, app: Option<AppId> },
     /// The app itself.
-    App(AppId),
+    App { app: AppId, epoch: Epoch },
 }
 
 impl VerifiedAccessToken {
@@ -238,9 +275,9 @@ fn verify_signed(tenant: &Tenant, token: &str) -> Result<VerifiedAccessToken, Jw
     let jti = text("jti")?.to_owned();
     // An app that is gone has no tokens.
     let app = tenant.app(AppKind::OidcClient, text("client_id")?).ok_or(JwtRefused::Incomplete)?.id;
-    let holder = match grant_of_jti(&jti)? {
-        Some(grant) => Holder::Grant { grant, app: Some(app) },
-        None => Holder::App(app),
+    let holder = match root_of_jti(&jti)? {
+        Root::Grant(grant) => Holder::Grant { grant, app: Some(app) },
+        Root::Epoch(epoch) => Holder::App { app, epoch },
     };
     Ok(VerifiedAccessToken {
         jti,
@@ -272,18 +309,24 @@ fn verify_opaque(
     };
     let id = Uuid::from_slice(&message[1..17]).map_err(|_| JwtRefused::Shape)?;
     let nonce: [u8; NONCE] = message[33..HEAD].try_into().map_err(|_| JwtRefused::Shape)?;
-    let (holder, grant) = match message[0] {
+    let of_app = |epoch| (Holder::App { app: AppId::from_uuid(id), epoch }, Root::Epoch(epoch));
+    let ((holder, root), scope) = match message[0] {
         OF_GRANT => {
             let grant = GrantId::from_uuid(id);
-            (Holder::Grant { grant, app: None }, Some(grant))
+            ((Holder::Grant { grant, app: None }, Root::Grant(grant)), HEAD)
         }
-        OF_APP => (Holder::App(AppId::from_uuid(id)), None),
+        OF_APP_BEFORE => (of_app(Epoch::default()), HEAD),
+        OF_APP => (of_app(Epoch(integer(HEAD)?)), HEAD + EPOCH),
         _ => return Err(JwtRefused::Shape),
     };
+    let jti = match message[0] {
+        OF_APP_BEFORE => URL_SAFE_NO_PAD.encode(nonce),
+        _ => jti(root, &nonce),
+    };
     Ok(VerifiedAccessToken {
-        jti: jti(grant, &nonce),
+        jti,
         holder,
-        scope: std::str::from_utf8(&message[HEAD..]).map_err(|_| JwtRefused::Shape)?.to_owned(),
+        scope: std::str::from_utf8(&message[scope..]).map_err(|_| JwtRefused::Shape)?.to_owned(),
         audience: None,
         issued: integer(17)?,
         expires: integer(25)?,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fedbridge_contract::config::{App, Tenant};
 use fedbridge_contract::downstream::{Finish, Finished, Refusal, RefusalKind};
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::grant::{GrantRecord, NewGrant};
 use fedbridge_contract::http::{Reply, ReplyKind};
 use fedbridge_contract::ids::{GrantId, TraceId};
@@ -53,6 +54,8 @@ pub(crate) fn finish(finish: &Finish<'_>, _permit: &Permit) -> Result<Finished, 
         amr: identity.amr.clone(),
         created: finish.now,
         upstream_limit: identity.upstream_limit,
+        // The hub writes it.
+        epoch: Epoch::default(),
         protocol,
     };
     let grant = NewGrant { id, record, code_hash: sha256(code.as_bytes()), code_expires: finish.now + CODE_LIFETIME };

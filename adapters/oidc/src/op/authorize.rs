@@ -9,6 +9,7 @@ use fedbridge_contract::config::{App, AppKind};
 use fedbridge_contract::downstream::{Accepted, ConnectionHints, LoginRequest};
 use fedbridge_contract::http::{Method, Reply};
 use fedbridge_contract::page::{ErrorPage, Page};
+use fedbridge_contract::services::GateRefusal;
 use fedbridge_contract::trace::Outcome;
 use fedbridge_contract::upstream::LoginWish;
 use fedbridge_oidc_core::pkce;
@@ -154,7 +155,8 @@ async fn identify(
     if let Err(refusal) = exchange.services.gate.app(exchange.tenant, &app) {
         exchange.trace.decide("gate", refusal.to_string(), false);
         let sentence = "This app can't be used for logins at the moment.";
-        return Err(PageError { status: 403, sentence, cause: refusal.to_string() });
+        let status = if refusal == GateRefusal::Unsure { 503 } else { 403 };
+        return Err(PageError { status, sentence, cause: refusal.to_string() });
     }
     let mode = match params.get("response_mode") {
         Some("form_post") => ResponseMode::FormPost,

@@ -71,7 +71,7 @@ pub(crate) async fn authenticate(
         .services
         .gate
         .app(exchange.tenant, &app)
-        .map_err(|refusal| OAuthError::invalid_client(refusal.to_string()))?;
+        .map_err(|refusal| OAuthError::gate(refusal, OAuthError::invalid_client))?;
     Ok(AuthenticatedClient { app, settings, permit })
 }
 

@@ -7,6 +7,7 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::Reply;
 use fedbridge_contract::ids::TraceId;
 use fedbridge_contract::keys::KeyError;
+use fedbridge_contract::services::GateRefusal;
 use serde::Serialize;
 
 /// A refusal with its OAuth error code (RFC 6749 section 5.2, RFC 6750 section 3.1).
@@ -99,6 +100,14 @@ impl OAuthError {
     /// The store is away: the app may try again.
     pub(crate) fn unavailable(cause: impl Into<String>) -> Self {
         Self::new(503, "temporarily_unavailable", "The service can't answer now. Please try again.", cause)
+    }
+
+    /// The gate let it not pass. What can't be known just now is no fault of what was presented.
+    pub(crate) fn gate(refusal: GateRefusal, otherwise: impl FnOnce(String) -> Self) -> Self {
+        match refusal {
+            GateRefusal::Unsure => Self::unavailable(refusal.to_string()),
+            _ => otherwise(refusal.to_string()),
+        }
     }
 
     /// The client's secret was wrong too often. A right one would have been taken, so nobody can lock a

@@ -3,7 +3,7 @@
 
 use fedbridge_contract::http::Reply;
 
-use super::access_token::{self, Order};
+use super::access_token::{self, Order, Whose};
 use super::client_auth::AuthenticatedClient;
 use super::error::OAuthError;
 use super::exchange::Exchange;
@@ -22,7 +22,8 @@ pub(crate) fn handle(
     }
     let scope = scope(settings, params.words("scope").map_err(OAuthError::invalid_scope)?)?;
     let services = exchange.services;
-    let order = Order { tenant: exchange.tenant, app, settings, grant: None, scope: &scope, now: exchange.now };
+    let whose = Whose::App(services.gate.epoch());
+    let order = Order { tenant: exchange.tenant, app, settings, whose, scope: &scope, now: exchange.now };
     let minted = access_token::mint(&order, services.rng.as_ref(), services.tokens.as_ref(), permit)?;
     services.counters.token_issued("client_credentials");
     let response = TokenResponse {

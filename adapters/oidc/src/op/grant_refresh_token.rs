@@ -40,7 +40,7 @@ pub(crate) async fn handle(
         return Err(refuse("it was given to another client"));
     }
     let gate = services.gate.grant(tenant, &client.app, &grant);
-    let permit = gate.map_err(|refusal| refuse(&refusal.to_string()))?;
+    let permit = gate.map_err(|refusal| OAuthError::gate(refusal, |cause| refuse(&cause)))?;
     check_lifetimes(exchange, &grant)?;
     let ceiling = remaining_scope(client, &grant)?;
     if !may_refresh(&client.settings, &ceiling) {

@@ -2,6 +2,7 @@
 //! their business; for any other token the answer says nothing at all.
 
 use fedbridge_contract::http::Reply;
+use fedbridge_contract::services::GateRefusal;
 use serde::Serialize;
 
 use super::authn_claims::AuthnClaims;
@@ -101,7 +102,10 @@ async fn refresh_answer(
     let Some(grant) = grant.filter(|grant| grant.record.app == caller.app.id && !grant.standing.revoked) else {
         return Ok(Some(inactive()));
     };
-    let welcome = services.gate.grant(tenant, &caller.app, &grant).is_ok();
+    let welcome = match services.gate.grant(tenant, &caller.app, &grant) {
+        Err(refusal @ GateRefusal::Unsure) => return Err(OAuthError::unavailable(refusal.to_string())),
+        permit => permit.is_ok(),
+    };
     // As the token endpoint would see it now.
     let scope = caller.settings.remaining(grant.record.scope.iter().map(String::as_str));
     let refreshable = grant_refresh_token::may_refresh(&caller.settings, &scope);

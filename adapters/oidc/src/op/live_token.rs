@@ -28,7 +28,7 @@ pub(crate) struct LiveToken {
 pub(crate) enum NotLive {
     /// Whatever the reason, the token is worth nothing.
     No(String),
-    /// The store could not say.
+    /// The store could not say, or has not been heard for too long.
     Unknown(OAuthError),
 }
 
@@ -40,7 +40,10 @@ impl From<fedbridge_contract::error::StoreError> for NotLive {
 
 impl From<GateRefusal> for NotLive {
     fn from(refusal: GateRefusal) -> Self {
-        Self::No(refusal.to_string())
+        match refusal {
+            GateRefusal::Unsure => Self::Unknown(OAuthError::unavailable(refusal.to_string())),
+            _ => Self::No(refusal.to_string()),
+        }
     }
 }
 
@@ -65,9 +68,9 @@ pub(crate) async fn find(exchange: &mut Exchange<'_>, presented: &str) -> Result
             services.gate.grant(exchange.tenant, &app, &grant)?;
             Ok(LiveToken { scope: scope_now(&token, &settings), token, app, settings, grant: Some(grant) })
         }
-        Holder::App(app) => {
+        Holder::App { app, epoch } => {
             let (app, settings) = app_of(exchange, app)?;
-            services.gate.app(exchange.tenant, &app)?;
+            services.gate.app_token(exchange.tenant, &app, epoch)?;
             if services.grants.token_revoked(exchange.tenant.id, &token.jti).await? {
                 return Err(no("the token was revoked"));
             }

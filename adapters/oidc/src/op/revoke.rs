@@ -31,7 +31,7 @@ pub(crate) async fn handle(exchange: &mut Exchange<'_>, remote: &Remote) -> Resu
         return Ok(done());
     };
     let own = match token.holder {
-        Holder::App(app) => app == caller.app.id,
+        Holder::App { app, .. } => app == caller.app.id,
         Holder::Grant { app: Some(app), .. } => app == caller.app.id,
         Holder::Grant { grant, app: None } => holds(exchange, &caller, grant).await?,
     };

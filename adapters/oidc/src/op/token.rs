@@ -95,7 +95,7 @@ pub(crate) fn mint_for_grant(
         let public = "The login that this was given for has ended; start a new one.";
         return Err(OAuthError::invalid_grant(public, "the upstream's limit to the session has come"));
     }
-    let order = access_token::Order { tenant, app, settings, grant: Some(grant), scope, now };
+    let order = access_token::Order { tenant, app, settings, whose: access_token::Whose::Grant(grant), scope, now };
     let services = exchange.services;
     let access = access_token::mint(&order, services.rng.as_ref(), services.tokens.as_ref(), permit)?;
     let id_token = if scope.iter().any(|scope| scope == "openid") {

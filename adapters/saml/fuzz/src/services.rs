@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fedbridge_contract::config::{App, Tenant};
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::grant::Grant;
 use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::proof::Permit;
@@ -65,6 +66,14 @@ impl Gate for Nothing {
     }
 
     fn grant(&self, _: &Tenant, _: &App, _: &Grant) -> Result<Permit, GateRefusal> {
+        panic!("{UNUSED}")
+    }
+
+    fn app_token(&self, _: &Tenant, _: &App, _: Epoch) -> Result<Permit, GateRefusal> {
+        panic!("{UNUSED}")
+    }
+
+    fn epoch(&self) -> Epoch {
         panic!("{UNUSED}")
     }
 }

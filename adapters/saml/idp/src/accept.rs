@@ -9,7 +9,7 @@ use std::time::Duration;
 use fedbridge_contract::config::{App, Tenant};
 use fedbridge_contract::downstream::Accepted;
 use fedbridge_contract::http::{HttpInput, Method, Reply};
-use fedbridge_contract::services::random_text;
+use fedbridge_contract::services::{GateRefusal, random_text};
 use fedbridge_contract::trace::{Outcome, TraceLog};
 use fedbridge_saml_core::binding::post::PostMessage;
 use fedbridge_saml_core::binding::redirect::{self, RedirectMessage};
@@ -25,6 +25,8 @@ use crate::provider::{SamlIdentityProvider, sso_address};
 use crate::settings::SpSettings;
 use crate::status::Status;
 use crate::verify::{Carried, EXPIRED, Message, NOT_USABLE, Stop, Work};
+
+const AWAY: PageError = PageError::new(503, "The login can't go on at the moment. Please try again.");
 
 /// How long a request that came by post waits for the browser to come back.
 const PARKED: Duration = Duration::from_secs(600);
@@ -107,7 +109,7 @@ async fn from_handle(provider: &SamlIdentityProvider, mut exchange: Exchange<'_>
         Ok(parked) => parked,
         Err(error) => {
             exchange.trace.decide("find the parked request", error.to_string(), false);
-            return exchange.on_page(&PageError::new(503, "The login can't go on at the moment. Please try again."));
+            return exchange.on_page(&AWAY);
         }
     };
     let Some(asked) = parked.and_then(|bytes| Asked::from_bytes(&bytes)) else {
@@ -204,8 +206,10 @@ fn bounded(message: Message) -> Result<Message, BindingError> {
 
 /// The one gate, and the settings as they are now.
 pub(crate) fn usable(exchange: &Exchange<'_>, app: &App) -> Result<Arc<SpSettings>, PageError> {
-    if exchange.services.gate.app(exchange.tenant, app).is_err() {
-        return Err(NOT_USABLE);
+    match exchange.services.gate.app(exchange.tenant, app) {
+        Ok(_) => {}
+        Err(GateRefusal::Unsure) => return Err(AWAY),
+        Err(_) => return Err(NOT_USABLE),
     }
     match SpSettings::of(app, exchange.now) {
         Ok(settings) if !settings.expired(exchange.now) => Ok(settings),

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fedbridge_contract::config::{App, Tenant};
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::{AdapterFactory, Open};
 use fedbridge_contract::grant::Grant;
@@ -371,6 +372,12 @@ impl Gate for Nothing {
         panic!("{UNUSED}")
     }
     fn grant(&self, _: &Tenant, _: &App, _: &Grant) -> Result<Permit, GateRefusal> {
+        panic!("{UNUSED}")
+    }
+    fn app_token(&self, _: &Tenant, _: &App, _: Epoch) -> Result<Permit, GateRefusal> {
+        panic!("{UNUSED}")
+    }
+    fn epoch(&self) -> Epoch {
         panic!("{UNUSED}")
     }
 }

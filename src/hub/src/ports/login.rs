@@ -4,6 +4,7 @@
 use super::NewLogout;
 use async_trait::async_trait;
 use fedbridge_contract::downstream::NewNameId;
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::grant::NewGrant;
 use fedbridge_contract::ids::{ConnectionId, PersonId, SessionId, TenantId, TransactionId};
@@ -107,6 +108,8 @@ pub struct NewLink {
 pub struct LinkedPerson {
     pub person: PersonId,
     pub disabled: bool,
+    /// The last kill of the person.
+    pub epoch: Epoch,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -128,6 +131,8 @@ pub struct StoredSession {
     pub id: SessionId,
     pub person: PersonId,
     pub person_disabled: bool,
+    /// The last kill of the person.
+    pub person_epoch: Epoch,
     pub connection: ConnectionId,
     pub idle_expires: Timestamp,
     pub absolute_expires: Timestamp,

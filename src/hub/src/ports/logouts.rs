@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fedbridge_contract::error::StoreError;
-use fedbridge_contract::ids::{AppId, ConnectionId, LogoutId, SessionId, TenantId};
+use fedbridge_contract::ids::{AppId, ConnectionId, LogoutId, PersonId, SessionId, TenantId};
 use fedbridge_contract::logout::{Participant, Told};
 use fedbridge_contract::time::Timestamp;
 
@@ -38,6 +38,14 @@ pub trait LogoutStore: Send + Sync {
         connection: ConnectionId,
         key: &str,
         indexes: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<StoredSession>, StoreError>;
+
+    /// Live sessions of a person, the oldest first.
+    async fn sessions_of_person(
+        &self,
+        tenant: TenantId,
+        person: PersonId,
         now: Timestamp,
     ) -> Result<Vec<StoredSession>, StoreError>;
 

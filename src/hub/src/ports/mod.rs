@@ -6,6 +6,7 @@ mod config;
 mod login;
 mod logouts;
 mod partners;
+mod revocation;
 mod seal;
 mod traces;
 
@@ -19,5 +20,6 @@ pub use partners::{
     DocumentStanding, DocumentStore, HeldDocument, Look, NewDocument, NewSighting, Rollover, RolloverPhase,
     RolloverStore, StoredDocument, StoredSighting,
 };
+pub use revocation::{EpochStore, Signals, Versions};
 pub use seal::{SealError, Sealer};
 pub use traces::{RecordedTrace, TRACE_KINDS, TraceFilter, TraceStore, TraceSummary};

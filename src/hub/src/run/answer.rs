@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use fedbridge_contract::downstream::{Refusal, RefusalKind};
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::http::{HttpInput, Reply};
 use fedbridge_contract::identity::AuthenticatedIdentity;
 use fedbridge_contract::ids::TransactionId;
@@ -276,6 +277,8 @@ fn who(identity: AuthenticatedIdentity) -> Who {
             authn: identity.authn,
             upstream: identity.session,
             onward: identity.onward,
+            // Set when the login ends.
+            epoch: Epoch::default(),
         },
         once: identity.once,
     }

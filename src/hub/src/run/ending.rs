@@ -3,6 +3,7 @@
 use fedbridge_contract::downstream::{Refusal, RefusalKind};
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::Reply;
+use fedbridge_contract::services::GateRefusal;
 use fedbridge_contract::trace::Outcome;
 
 use super::start::Login;
@@ -76,6 +77,15 @@ impl Stop {
             (RefusalKind::TemporarilyUnavailable, _) => 503,
             (_, Told::App) => 403,
             _ => 400,
+        }
+    }
+}
+
+impl From<GateRefusal> for Stop {
+    fn from(refusal: GateRefusal) -> Self {
+        match refusal {
+            GateRefusal::Unsure => Self::unavailable(refusal.to_string()),
+            _ => Self::new(RefusalKind::AccessDenied, NOT_ALLOWED, refusal.to_string()),
         }
     }
 }

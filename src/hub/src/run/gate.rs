@@ -1,51 +1,110 @@
 //! The one gate before anything is issued. Every grant type and every login
-//! calls it, so that switching a thing off holds everywhere.
+//! calls it, so that switching a thing off, or killing it, holds everywhere.
+
+use std::sync::Arc;
 
 use fedbridge_contract::config::{App, Connection, Tenant};
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::grant::Grant;
+use fedbridge_contract::ids::{ConnectionId, TenantId};
 use fedbridge_contract::proof::Permit;
-use fedbridge_contract::services::{Gate, GateRefusal};
+use fedbridge_contract::services::{Clock, Gate, GateRefusal};
 
-/// May something be issued? Checks tenant, app, connection, person, session, grant, token, in this order.
-pub struct HubGate;
+use super::epochs::Epochs;
+
+/// May something be issued? Checks that this node is up to date, then tenant, app, connection, kills, person,
+/// session, grant, token, in this order.
+pub struct HubGate {
+    epochs: Arc<Epochs>,
+    clock: Arc<dyn Clock>,
+}
 
 impl HubGate {
+    pub fn new(epochs: Arc<Epochs>, clock: Arc<dyn Clock>) -> Self {
+        Self { epochs, clock }
+    }
+
     /// For a login that is just ending.
+    ///
+    /// # Errors
+    /// The refusal.
     pub fn login(
+        &self,
         tenant: &Tenant,
         app: Option<&App>,
         connection: &Connection,
         person_disabled: bool,
     ) -> Result<Permit, GateRefusal> {
+        self.sure()?;
         standing(tenant, app)?;
         connection_standing(app, Some(connection))?;
         if person_disabled { Err(GateRefusal::PersonDisabled) } else { Ok(Permit::assertion_of_the_gate()) }
+    }
+
+    /// Whether a session that was given out in `epoch` may still be used, by a person whose last kill was
+    /// `person`.
+    ///
+    /// # Errors
+    /// [`GateRefusal::Unsure`] and [`GateRefusal::Killed`].
+    pub fn session(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        epoch: Epoch,
+        person: Epoch,
+    ) -> Result<(), GateRefusal> {
+        self.sure()?;
+        match self.epochs.dead(epoch, tenant, Some(connection), None, person) {
+            true => Err(GateRefusal::Killed),
+            false => Ok(()),
+        }
+    }
+
+    fn sure(&self) -> Result<(), GateRefusal> {
+        if self.epochs.sure(self.clock.steady()) { Ok(()) } else { Err(GateRefusal::Unsure) }
     }
 }
 
 impl Gate for HubGate {
     fn app(&self, tenant: &Tenant, app: &App) -> Result<Permit, GateRefusal> {
+        self.sure()?;
         standing(tenant, Some(app))?;
         Ok(Permit::assertion_of_the_gate())
     }
 
     fn grant(&self, tenant: &Tenant, app: &App, grant: &Grant) -> Result<Permit, GateRefusal> {
+        self.sure()?;
         standing(tenant, Some(app))?;
-        let connection = tenant.connection_by_id(grant.record.connection);
+        let (record, standing) = (&grant.record, grant.standing);
+        let connection = tenant.connection_by_id(record.connection);
         connection_standing(Some(app), connection.map(AsRef::as_ref))?;
-        let standing = grant.standing;
-        if standing.person_disabled {
+        let (connection, app) = (Some(record.connection), Some(app.id));
+        if self.epochs.dead(record.epoch, tenant.id, connection, app, standing.person_epoch) {
+            Err(GateRefusal::Killed)
+        } else if standing.person_disabled {
             Err(GateRefusal::PersonDisabled)
         } else if standing.revoked {
             Err(GateRefusal::GrantRevoked)
         } else if standing.token_revoked {
             Err(GateRefusal::TokenRevoked)
-        } else if standing.session_ended && !grant.record.scope.iter().any(|scope| scope == "offline_access") {
+        } else if standing.session_ended && !record.scope.iter().any(|scope| scope == "offline_access") {
             // Offline access outlives the session on purpose (OpenID Connect Core 11).
             Err(GateRefusal::SessionEnded)
         } else {
             Ok(Permit::assertion_of_the_gate())
         }
+    }
+
+    fn app_token(&self, tenant: &Tenant, app: &App, epoch: Epoch) -> Result<Permit, GateRefusal> {
+        let permit = self.app(tenant, app)?;
+        match self.epochs.dead(epoch, tenant.id, None, Some(app.id), Epoch::default()) {
+            true => Err(GateRefusal::Killed),
+            false => Ok(permit),
+        }
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.epochs.newest()
     }
 }
 

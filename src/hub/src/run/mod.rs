@@ -8,8 +8,10 @@ mod answer;
 mod choose;
 mod dispatch;
 mod ending;
+mod epochs;
 mod finish;
 mod gate;
+mod kill;
 mod logout;
 mod record;
 mod session;
@@ -33,7 +35,9 @@ use crate::mapping::AppRules;
 use crate::ports::{LoginStore, LogoutStore, Sealer};
 
 pub use dispatch::{Resolved, Target};
+pub use epochs::Epochs;
 pub use gate::HubGate;
+pub use kill::PersonKilled;
 pub use snapshot::{Builder, OpenApp, OpenConnection, Ready, Snapshot, Snapshots, TenantSnapshot};
 pub use trace::{Recorder, RecorderStats, TracePayload, trace_place};
 
@@ -44,6 +48,8 @@ pub struct Hub {
     pub logouts: Arc<dyn LogoutStore>,
     pub refresher: Arc<dyn Refresher>,
     pub sealer: Arc<dyn Sealer>,
+    /// The same that adapters ask.
+    pub gate: Arc<HubGate>,
     pub services: Services,
     pub downstreams: Vec<Arc<dyn Downstream>>,
     pub recorder: Recorder,

@@ -1,5 +1,6 @@
 //! What the hub keeps sealed in the store between two requests.
 
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::identity::{Attributes, AuthnFacts, OneTimeKey, Onward, UpstreamSession, UpstreamSubject};
 use fedbridge_contract::ids::{AppId, ConnectionId, PersonId, SessionId, TraceId};
 use fedbridge_contract::time::Timestamp;
@@ -74,6 +75,9 @@ pub struct PriorSession {
     pub id: SessionId,
     pub person: PersonId,
     pub connection: ConnectionId,
+    /// That of its record.
+    #[serde(default)]
+    pub epoch: Epoch,
 }
 
 /// The identity behind a session, as the upstream gave it, for apps that join later.
@@ -84,6 +88,9 @@ pub struct SessionRecord {
     pub authn: AuthnFacts,
     pub upstream: UpstreamSession,
     pub onward: Onward,
+    /// The newest kill that the node knew which began or renewed it.
+    #[serde(default)]
+    pub epoch: Epoch,
 }
 
 /// Octets in JSON: as an array of numbers they would take nearly four times their room.

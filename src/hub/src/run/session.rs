@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::{HttpInput, SameSite, SetCookie};
 use fedbridge_contract::ids::{SessionId, TenantId, TransactionId};
+use fedbridge_contract::services::{Gate as _, GateRefusal};
 use fedbridge_contract::ticket::{self, ticket};
 use fedbridge_contract::time::Timestamp;
 
 use super::Hub;
-use super::record::SessionRecord;
+use super::record::{PriorSession, SessionRecord};
 use crate::ports::StoredSession;
 
 /// A session ends after this long without a login to any app.
@@ -25,6 +27,21 @@ pub const TRANSACTION: Duration = Duration::from_secs(600);
 pub struct LiveSession {
     pub stored: StoredSession,
     pub record: SessionRecord,
+    /// The newest kill that was known before the session was read: what is given out on its strength carries
+    /// this, so that a kill in between ends it too.
+    pub as_of: Epoch,
+}
+
+impl LiveSession {
+    /// To be remembered while the browser is at the upstream.
+    pub fn prior(&self) -> PriorSession {
+        PriorSession {
+            id: self.stored.id,
+            person: self.stored.person,
+            connection: self.stored.connection,
+            epoch: self.record.epoch,
+        }
+    }
 }
 
 impl Hub {
@@ -38,14 +55,20 @@ impl Hub {
         let Some(cookie) = input.cookie(&session_cookie_name(tenant)) else { return Ok(None) };
         let Some(id) = ticket::id_of(cookie).map(SessionId::from_uuid) else { return Ok(None) };
         let hash = self.services.tokens.mac(tenant, "session cookie", cookie.as_bytes());
+        let as_of = self.gate.epoch();
         let Some(stored) = self.store.session(tenant, id, &hash, now).await? else { return Ok(None) };
-        // A record that does not open was sealed under another master key: as good as no session.
-        let record = self
-            .sealer
-            .open(&session_place(tenant, stored.id), &stored.sealed)
-            .ok()
-            .and_then(|plain| serde_json::from_slice(&plain).ok());
-        Ok(record.map(|record| LiveSession { stored, record }))
+        let Some(record) = self.session_record(tenant, &stored) else { return Ok(None) };
+        match self.gate.session(tenant, stored.connection, record.epoch, stored.person_epoch) {
+            Ok(()) => Ok(Some(LiveSession { stored, record, as_of })),
+            Err(refusal @ GateRefusal::Unsure) => Err(StoreError(refusal.to_string())),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// A record that does not open was sealed under another master key: as good as no session.
+    pub(super) fn session_record(&self, tenant: TenantId, stored: &StoredSession) -> Option<SessionRecord> {
+        let plain = self.sealer.open(&session_place(tenant, stored.id), &stored.sealed).ok()?;
+        serde_json::from_slice(&plain).ok()
     }
 
     /// A fresh cookie for a session, with the hash that the store keeps.

@@ -124,17 +124,13 @@ impl Hub {
             Ok(session) => session,
             Err(error) => return self.stop(login, error.into(), None, None).await,
         };
-        let prior = session.as_ref().map(|live| PriorSession {
-            id: live.stored.id,
-            person: live.stored.person,
-            connection: live.stored.connection,
-        });
+        let prior = session.as_ref().map(LiveSession::prior);
         if let Some(live) = session
             && !ask
             && let Some(connection) = usable(&mut login, &live, hints)
         {
             login.connection = Some(Arc::clone(&connection));
-            let basis = Basis::Session(live.stored);
+            let basis = Basis::Session { stored: live.stored, as_of: live.as_of };
             let who = Who { record: live.record, once: Vec::new() };
             return self.finish(login, connection, who, basis).await;
         }

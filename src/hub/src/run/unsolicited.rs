@@ -17,9 +17,8 @@ use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::{LoginWish, UnsolicitedMode, UnsolicitedPolicy, UpstreamLogin};
 use serde::{Deserialize, Serialize};
 
-use super::ending::{NOT_ALLOWED, Stop};
+use super::ending::Stop;
 use super::finish::{Basis, Who, lost};
-use super::gate::HubGate;
 use super::record::{AskedOnce, Initiation, PriorSession, SessionRecord};
 use super::snapshot::{OpenConnection, TenantSnapshot};
 use super::start::{Login, spent};
@@ -88,9 +87,9 @@ impl Hub {
         let Some(app) = tenant.view.app(*kind, name) else {
             return Err(Stop::broken(format!("allow_idp_initiated names `{name}`, and there is no such app")));
         };
-        if let Err(refusal) = HubGate::login(&tenant.view, Some(app), &connection.view, false) {
+        if let Err(refusal) = self.gate.login(&tenant.view, Some(app), &connection.view, false) {
             login.trace.decide("gate", refusal.to_string(), false);
-            return Err(Stop::new(RefusalKind::AccessDenied, NOT_ALLOWED, refusal.to_string()));
+            return Err(refusal.into());
         }
         let allowed = target.filter(|target| policy.targets.iter().any(|listed| listed == target));
         let outcome = match (target, allowed) {
@@ -207,6 +206,6 @@ impl Hub {
             let cause = "an unsolicited answer never replaces the session of another person";
             return Err(Stop::new(RefusalKind::AccessDenied, public, cause));
         }
-        Ok(Some(PriorSession { id: live.stored.id, person: live.stored.person, connection: live.stored.connection }))
+        Ok(Some(live.prior()))
     }
 }

@@ -9,13 +9,14 @@ use fedbridge_hub::ports::{ApplyError, Sealer};
 use fedbridge_hub::spec::ConfigChange;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ColumnTrait, ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    ExprTrait, QueryFilter, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 use crate::config::{delete, documents, put};
 use crate::entity::{installation, tenant};
 use crate::error::{Fault, fault_of, store_error};
+use crate::postgres::NOTIFY;
 use crate::rollovers;
 
 pub async fn apply(
@@ -31,6 +32,9 @@ pub async fn apply(
     let transaction = db.begin_with_options(options).await.map_err(failed)?;
     match apply_in(&transaction, sealer, expected, changes).await {
         Ok(version) => {
+            if transaction.get_database_backend() == DbBackend::Postgres && !changes.is_empty() {
+                transaction.execute_unprepared(NOTIFY).await.map_err(failed)?;
+            }
             transaction.commit().await.map_err(failed)?;
             Ok(version)
         }

@@ -25,6 +25,9 @@ const LOOSE: [&str; 11] = [
     "sightings",
 ];
 
+/// What was killed by a kill of a connection or an app goes with it too.
+const KILLS_OF: &str = "DELETE FROM epochs WHERE tenant_id = ? AND object_id = ?";
+
 /// Tables of what a connection's or an app's other side publishes and has seen.
 const OF_PARTY: [&str; 2] = ["documents", "sightings"];
 
@@ -67,6 +70,7 @@ pub async fn connection(
         refuse_people(count(db, sql, both()).await?, || format!("connection {}", row.slug))?;
     }
     run(db, "DELETE FROM sessions WHERE tenant_id = ? AND connection_id = ?", both()).await?;
+    run(db, KILLS_OF, both()).await?;
     for table in OF_PARTY {
         run(db, &format!("DELETE FROM {table} WHERE tenant_id = ? AND party_id = ?"), both()).await?;
     }
@@ -77,6 +81,7 @@ pub async fn connection(
 /// would pay for it, and this reads only the tenant's part of the primary key. Apps go rarely.
 pub async fn app(db: &DatabaseTransaction, tenant: TenantId, id: AppId) -> Result<(), ApplyError> {
     let both = || vec![uuid(tenant), Arg::Uuid(id.uuid())];
+    run(db, KILLS_OF, both()).await?;
     for table in ["grants", "participants", "logout_notices"] {
         run(db, &format!("DELETE FROM {table} WHERE tenant_id = ? AND app_id = ?"), both()).await?;
     }

@@ -48,7 +48,7 @@ impl ConfigStore for SystemStore {
                 };
                 writer.exclusive(task).await.map_err(ApplyError::Store)?
             }
-            Backend::Postgres => apply::apply(&self.0.inner.orm, &*sealer, expected, &changes).await,
+            Backend::Postgres { .. } => apply::apply(&self.0.inner.orm, &*sealer, expected, &changes).await,
         }
     }
 

@@ -7,6 +7,7 @@ mod config;
 mod contention;
 mod documents;
 mod durability;
+mod epochs;
 mod grants;
 mod handles;
 mod isolation;
@@ -53,6 +54,8 @@ mod run {
         nothing_in_the_store_lets_anybody_in);
     on_both!(contention: one_redemption_wins, one_rotation_wins, one_replay_wins, one_link_wins,
         every_joiner_is_told_or_refused);
+    on_both!(epochs: kills_are_numbered_and_found, a_killed_person_keeps_nothing,
+        no_number_is_seen_before_those_below_it, changes_are_told_at_once, kills_go_with_what_they_killed);
     on_both!(isolation: tenants_never_see_each_other);
     on_both!(janitor: expired_rows_go_and_others_stay, a_grant_outlives_its_longest_token,
         a_bound_that_was_met_is_told);

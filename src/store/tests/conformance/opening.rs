@@ -19,7 +19,7 @@ pub async fn many_open_a_new_database_together(database: Database) {
         assert_eq!(store.system().version().await.unwrap(), 0);
         store.system().ping().await.unwrap();
     }
-    assert_eq!(database.count("installation").await, 1);
+    assert_eq!(database.count("installation").await, 2);
 }
 
 pub async fn an_existing_database_is_found_again(database: Database) {

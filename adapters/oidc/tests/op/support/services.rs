@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use fedbridge_contract::config::{App, Tenant};
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::grant::{CodeState, Grant, NewGrant, Redeemed, RefreshState, Rotated, Standing};
 use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, PersonId, TenantId};
@@ -130,10 +131,23 @@ pub struct Switches {
     pub apps: Mutex<HashSet<AppId>>,
     pub people: Mutex<HashSet<PersonId>>,
     pub connections: Mutex<HashSet<ConnectionId>>,
+    /// Kills of everything.
+    pub kills: AtomicI64,
+    /// While set, nothing is known of kills.
+    pub deaf: AtomicBool,
+}
+
+impl Switches {
+    fn alive(&self, epoch: Epoch) -> Result<(), GateRefusal> {
+        if epoch.is_before(self.epoch()) { Err(GateRefusal::Killed) } else { Ok(()) }
+    }
 }
 
 impl Gate for Switches {
     fn app(&self, tenant: &Tenant, app: &App) -> Result<Permit, GateRefusal> {
+        if self.deaf.load(Ordering::Relaxed) {
+            return Err(GateRefusal::Unsure);
+        }
         if self.tenants.lock().unwrap().contains(&tenant.id) {
             return Err(GateRefusal::TenantDisabled);
         }
@@ -145,6 +159,7 @@ impl Gate for Switches {
 
     fn grant(&self, tenant: &Tenant, app: &App, grant: &Grant) -> Result<Permit, GateRefusal> {
         let permit = self.app(tenant, app)?;
+        self.alive(grant.record.epoch)?;
         if self.people.lock().unwrap().contains(&grant.record.person) {
             return Err(GateRefusal::PersonDisabled);
         }
@@ -157,6 +172,15 @@ impl Gate for Switches {
             Standing { token_revoked: true, .. } => Err(GateRefusal::TokenRevoked),
             _ => Ok(permit),
         }
+    }
+
+    fn app_token(&self, tenant: &Tenant, app: &App, epoch: Epoch) -> Result<Permit, GateRefusal> {
+        let permit = self.app(tenant, app)?;
+        self.alive(epoch).map(|()| permit)
+    }
+
+    fn epoch(&self) -> Epoch {
+        Epoch(self.kills.load(Ordering::Relaxed))
     }
 }
 

@@ -14,6 +14,7 @@ use fedbridge_contract::config::{App, AppKind, Connection, Tenant};
 use fedbridge_contract::downstream::{
     Accepted, Downstream, Finish, Finished, IssuedIdentity, LoginRequest, Refusal, Request,
 };
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::grant::Grant;
 use fedbridge_contract::http::{HttpInput, Method, Reply, ReplyKind};
@@ -652,6 +653,14 @@ impl Gate for Doubles {
 
     fn grant(&self, _: &Tenant, _: &App, _: &Grant) -> Result<Permit, GateRefusal> {
         panic!("the identity provider has no grants")
+    }
+
+    fn app_token(&self, _: &Tenant, _: &App, _: Epoch) -> Result<Permit, GateRefusal> {
+        panic!("the identity provider has no tokens")
+    }
+
+    fn epoch(&self) -> Epoch {
+        panic!("the hub writes epochs")
     }
 }
 

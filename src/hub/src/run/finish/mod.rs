@@ -10,17 +10,17 @@ mod unit;
 
 use std::sync::Arc;
 
-use fedbridge_contract::downstream::RefusalKind;
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::http::Reply;
 use fedbridge_contract::identity::OneTimeKey;
 use fedbridge_contract::ids::{PersonId, TransactionId};
 use fedbridge_contract::proof::Permit;
+use fedbridge_contract::services::Gate as _;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::Outcome;
 
 use super::Hub;
-use super::ending::{NOT_ALLOWED, Stop, Told};
-use super::gate::HubGate;
+use super::ending::{Stop, Told};
 use super::record::{AskedOnce, PriorSession, SessionRecord};
 use super::snapshot::OpenConnection;
 use super::start::{Login, spent};
@@ -42,8 +42,8 @@ pub(super) enum Basis {
     /// An answer of the upstream that was verified just now.
     /// Without a transaction: no request of ours asked for it.
     Fresh { transaction: Option<TransactionId>, prior: Option<PriorSession> },
-    /// A session of this browser.
-    Session(StoredSession),
+    /// A session of this browser, with the newest kill that was known before it was read.
+    Session { stored: StoredSession, as_of: Epoch },
 }
 
 /// A login at its last step.
@@ -52,6 +52,9 @@ struct Finishing<'a> {
     connection: &'a Arc<OpenConnection>,
     who: &'a Who,
     basis: &'a Basis,
+    /// What is given out carries this (see [`fedbridge_contract::epoch`]). It was known before anything was
+    /// looked at, so that a kill meanwhile ends this login.
+    epoch: Epoch,
     now: Timestamp,
 }
 
@@ -63,12 +66,19 @@ impl Hub {
         &self,
         mut login: Login,
         connection: Arc<OpenConnection>,
-        who: Who,
+        mut who: Who,
         basis: Basis,
     ) -> Reply {
         let now = self.services.clock.now();
         let mut replay = None;
-        let last = Finishing { login: &mut login, connection: &connection, who: &who, basis: &basis, now };
+        let epoch = match &basis {
+            Basis::Session { as_of, .. } => *as_of,
+            Basis::Fresh { .. } => {
+                who.record.epoch = self.gate.epoch();
+                who.record.epoch
+            }
+        };
+        let last = Finishing { login: &mut login, connection: &connection, who: &who, basis: &basis, epoch, now };
         let ended = self.try_finish(last, &mut replay).await;
         let person = Some(who.record.subject.display.clone());
         match (ended, basis) {
@@ -109,8 +119,8 @@ impl Hub {
         let claims = self.claims(&mut last, replay)?;
         for _ in 0..LINK_ATTEMPTS {
             let (person, known) = self.person(&mut last).await?;
-            let permit = may_issue(&mut last, &person)?;
-            let plan = SessionPlan::of(&last, person.person, self.services.rng.as_ref());
+            let permit = self.may_issue(&mut last, &person)?;
+            let plan = SessionPlan::of(&last, &person, &self.gate, self.services.rng.as_ref());
             let finished = self.answer_app(&mut last, &claims, person.person, &plan, &permit).await?;
             let (unit, reply) = self.unit(&last, person.person, known, &plan, finished)?;
             match self.store.commit(last.login.tenant.view.id, unit).await {
@@ -125,8 +135,9 @@ impl Hub {
     /// The person behind the identity, and whether they were here before: the link is (connection, upstream
     /// subject), never an e-mail address.
     async fn person(&self, last: &mut Finishing<'_>) -> Result<(LinkedPerson, bool), Stop> {
-        if let Basis::Session(stored) = last.basis {
-            return Ok((LinkedPerson { person: stored.person, disabled: stored.person_disabled }, true));
+        if let Basis::Session { stored, .. } = last.basis {
+            let StoredSession { person, person_disabled: disabled, person_epoch: epoch, .. } = *stored;
+            return Ok((LinkedPerson { person, disabled, epoch }, true));
         }
         let (tenant, connection) = (last.login.tenant.view.id, last.connection.view.id);
         let trace = &mut last.login.trace;
@@ -138,18 +149,18 @@ impl Hub {
             Ok(None) => {
                 trace.decide("person", "seen for the first time: a new subject identifier", true);
                 let person = PersonId::random(self.services.rng.as_ref());
-                Ok((LinkedPerson { person, disabled: false }, false))
+                Ok((LinkedPerson { person, disabled: false, epoch: Epoch::default() }, false))
             }
             Err(error) => Err(error.into()),
         }
     }
-}
 
-fn may_issue(last: &mut Finishing<'_>, person: &LinkedPerson) -> Result<Permit, Stop> {
-    let login = &mut *last.login;
-    let app = login.app.as_ref().map(|(open, _)| open.view.as_ref());
-    HubGate::login(&login.tenant.view, app, &last.connection.view, person.disabled).map_err(|refusal| {
-        login.trace.decide("gate", refusal.to_string(), false);
-        Stop::new(RefusalKind::AccessDenied, NOT_ALLOWED, refusal.to_string())
-    })
+    fn may_issue(&self, last: &mut Finishing<'_>, person: &LinkedPerson) -> Result<Permit, Stop> {
+        let login = &mut *last.login;
+        let app = login.app.as_ref().map(|(open, _)| open.view.as_ref());
+        self.gate.login(&login.tenant.view, app, &last.connection.view, person.disabled).map_err(|refusal| {
+            login.trace.decide("gate", refusal.to_string(), false);
+            refusal.into()
+        })
+    }
 }

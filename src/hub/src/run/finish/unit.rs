@@ -7,10 +7,11 @@ use fedbridge_contract::services::Rng;
 use fedbridge_contract::time::Timestamp;
 
 use super::{Basis, Finishing, Who};
-use crate::ports::{Command, GuardFailed, NewLink, NewSession, Unit, UnitError};
+use crate::ports::{Command, GuardFailed, LinkedPerson, NewLink, NewSession, Unit, UnitError};
 use crate::run::Hub;
 use crate::run::ending::Stop;
-use crate::run::record::AskedOnce;
+use crate::run::gate::HubGate;
+use crate::run::record::{AskedOnce, PriorSession};
 use crate::run::session::{ABSOLUTE, IDLE, session_cookie, session_place};
 use crate::run::start::{Login, spent};
 
@@ -20,16 +21,19 @@ pub(super) enum SessionPlan {
     Touch(SessionId),
     /// The same person came back from the same upstream: it goes on, under a new cookie.
     Renew(SessionId),
-    /// A new one. Somebody else's session in this browser ends.
+    /// A new one. Another session in this browser ends: somebody else's, or one that was killed.
     Start { id: SessionId, instead_of: Option<SessionId> },
 }
 
 impl SessionPlan {
-    pub fn of(last: &Finishing<'_>, person: PersonId, rng: &dyn Rng) -> Self {
+    pub fn of(last: &Finishing<'_>, person: &LinkedPerson, gate: &HubGate, rng: &dyn Rng) -> Self {
+        let (tenant, connection) = (last.login.tenant.view.id, last.connection.view.id);
+        // One that was killed while the browser was at the upstream ends, and tells its apps.
+        let alive = |prior: &PriorSession| gate.session(tenant, connection, prior.epoch, person.epoch).is_ok();
         match last.basis {
-            Basis::Session(stored) => Self::Touch(stored.id),
+            Basis::Session { stored, .. } => Self::Touch(stored.id),
             Basis::Fresh { prior: Some(prior), .. }
-                if prior.person == person && prior.connection == last.connection.view.id =>
+                if prior.person == person.person && prior.connection == connection && alive(prior) =>
             {
                 Self::Renew(prior.id)
             }
@@ -63,7 +67,7 @@ impl Hub {
             commands.extend(asked.once.iter().cloned().map(spent));
         }
         match last.basis {
-            Basis::Session(stored) => commands
+            Basis::Session { stored, .. } => commands
                 .push(Command::TouchSession { session, idle_expires: (last.now + IDLE).min(stored.absolute_expires) }),
             Basis::Fresh { transaction, .. } => {
                 commands.extend(transaction.map(Command::FinishTransaction));
@@ -94,7 +98,11 @@ impl Hub {
             commands.push(Command::Join { session, expires: session_limit(last), participant });
         }
         commands.extend(name_id.map(Command::KeepNameId));
-        commands.extend(grant.map(Box::new).map(Command::InsertGrant));
+        if let Some(mut grant) = grant {
+            // Whatever the adapter wrote.
+            grant.record.epoch = last.epoch;
+            commands.push(Command::InsertGrant(Box::new(grant)));
+        }
         Ok((Unit { commands, now: last.now }, reply))
     }
 
@@ -127,7 +135,7 @@ impl Hub {
 /// When the session that this login starts or uses ends at the latest.
 pub(super) fn session_limit(last: &Finishing<'_>) -> Timestamp {
     match last.basis {
-        Basis::Session(stored) => stored.absolute_expires,
+        Basis::Session { stored, .. } => stored.absolute_expires,
         Basis::Fresh { .. } => fresh_limit(last.who, last.now),
     }
 }

@@ -13,8 +13,7 @@ use super::{KEPT, Run, logout_place};
 use crate::ports::{Command, NewLogout, StoredNotice, StoredSession, Unit, UnitError};
 use crate::run::Hub;
 use crate::run::ending::Stop;
-use crate::run::record::{AskedOnce, SessionRecord};
-use crate::run::session::session_place;
+use crate::run::record::AskedOnce;
 use crate::run::snapshot::TenantSnapshot;
 use crate::run::start::{Login, spent};
 
@@ -22,7 +21,7 @@ use crate::run::start::{Login, spent};
 const TOGETHER: usize = 16;
 
 /// What a logout begins with.
-pub(super) struct Begin {
+pub(in crate::run) struct Begin {
     pub tenant: Arc<TenantSnapshot>,
     pub asker: Asker,
     pub channel: Channel,
@@ -38,7 +37,7 @@ impl Hub {
     /// Ends the sessions. When this gives back a run, that of this browser is over, and so are all others
     /// unless the store failed on the way: [`Hub::conclude`] says so then. The request is used up with the
     /// first of them, so whoever wants the rest ended asks anew.
-    pub(super) async fn begin_logout(&self, begin: Begin) -> Result<Run, UnitError> {
+    pub(in crate::run) async fn begin_logout(&self, begin: Begin) -> Result<Run, UnitError> {
         let now = self.services.clock.now();
         let mut parts: Vec<_> = begin.sessions.iter().map(|stored| self.part(&begin, stored, now)).collect();
         let Begin { tenant, channel, once, mut steps, trace, .. } = begin;
@@ -112,8 +111,7 @@ impl Hub {
 
     fn part(&self, begin: &Begin, stored: &StoredSession, now: Timestamp) -> Part {
         // A record that does not open was sealed under another master key; the session ends all the same.
-        let plain = self.sealer.open(&session_place(begin.tenant.view.id, stored.id), &stored.sealed).ok();
-        let session = plain.and_then(|plain| serde_json::from_slice::<SessionRecord>(&plain).ok());
+        let session = self.session_record(begin.tenant.view.id, stored);
         let person = session.as_ref().map(|session| session.subject.display.clone());
         let upstream = session.map(|session| UpstreamPart { connection: stored.connection, session: session.upstream });
         let record = LogoutRecord {

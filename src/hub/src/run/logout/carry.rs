@@ -11,7 +11,7 @@ use crate::run::{Hub, error_page};
 
 impl Hub {
     /// From ended sessions to the first answer: the page with frames where the browser must tell somebody.
-    pub(super) async fn carry_on(&self, mut run: Run) -> Reply {
+    pub(in crate::run) async fn carry_on(&self, mut run: Run) -> Reply {
         match self.tell_apps(&mut run).await {
             Ok((done, left)) if left.is_empty() => self.finish_logout(run, done).await,
             Ok((done, left)) => self.show_frames(run, &done, &left),

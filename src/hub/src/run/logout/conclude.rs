@@ -82,7 +82,7 @@ impl Hub {
                 });
                 logged_out(tenant, not_told, way_back)
             }
-            Asker::Replaced | Asker::With(_) => logged_out(tenant, not_told, None),
+            Asker::Replaced | Asker::Administrator | Asker::With(_) => logged_out(tenant, not_told, None),
         }
     }
 }

@@ -37,8 +37,10 @@ use super::{Hub, error_page};
 use crate::ports::{StoredLogout, StoredNotice};
 use record::LogoutRecord;
 
+pub(super) use begin::Begin;
 pub(super) use frames::LogoutStep;
 pub(super) use peer::Heard;
+pub(super) use record::Asker;
 pub(super) use request::LogoutWish;
 
 /// What a call to a party's server may take.
@@ -51,7 +53,7 @@ const PATIENCE: Duration = Duration::from_millis(3500);
 const KEPT: Duration = Duration::from_secs(900);
 
 /// A logout in the hands of one request.
-struct Run {
+pub(super) struct Run {
     tenant: Arc<TenantSnapshot>,
     id: LogoutId,
     record: LogoutRecord,

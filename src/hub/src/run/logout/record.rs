@@ -56,6 +56,8 @@ pub enum Asker {
     },
     /// Nobody: another person logged in in this browser.
     Replaced,
+    /// Nobody who waits: an administrator has ended it.
+    Administrator,
     /// Nobody: the session ends with that of another logout, which answers.
     With(LogoutId),
 }
@@ -66,7 +68,7 @@ impl Asker {
         match self {
             Self::Person { app, .. } => *app,
             Self::App { app, .. } => Some(*app),
-            Self::Upstream { .. } | Self::Replaced | Self::With(_) => None,
+            Self::Upstream { .. } | Self::Replaced | Self::Administrator | Self::With(_) => None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fedbridge_contract::claims::Claims;
 use fedbridge_contract::config::AppKind;
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::grant::{GrantRecord, NewGrant};
 use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, PersonId, SessionId, TenantId, TraceId};
 use fedbridge_contract::time::Timestamp;
@@ -174,6 +175,7 @@ impl World {
                 amr: vec!["otp".into()],
                 created: at(0),
                 upstream_limit: None,
+                epoch: Epoch::default(),
                 protocol: json!({"nonce": "n-1"}),
             },
         })

@@ -1,0 +1,230 @@
+//! What this node knows of kills (see [`fedbridge_contract::epoch`]), and how sure it can be of it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+
+use fedbridge_contract::epoch::{Epoch, Killed};
+use fedbridge_contract::error::StoreError;
+use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
+
+use crate::ports::{EpochStore, Versions};
+
+/// The kills of tenants, connections and apps. Those of people stand in their rows.
+#[derive(Default)]
+pub struct Epochs {
+    known: RwLock<Arc<Known>>,
+    /// Set where somebody keeps this up to date; a command that ends knows what it read at its start.
+    lease: OnceLock<Duration>,
+    /// When the store was last heard, in microseconds of the steady clock.
+    heard: AtomicU64,
+}
+
+#[derive(Default)]
+struct Known {
+    newest: Epoch,
+    last: HashMap<Killed, Epoch>,
+}
+
+impl Epochs {
+    /// The newest kill that this node knows: what is given out now carries it.
+    pub fn newest(&self) -> Epoch {
+        self.known().newest
+    }
+
+    /// Whether what was given out in `epoch` is dead.
+    pub fn dead(
+        &self,
+        epoch: Epoch,
+        tenant: TenantId,
+        connection: Option<ConnectionId>,
+        app: Option<AppId>,
+        person: Epoch,
+    ) -> bool {
+        if epoch.is_before(person) {
+            return true;
+        }
+        let known = self.known();
+        if !epoch.is_before(known.newest) {
+            return false;
+        }
+        let kills = [
+            Some(Killed::Tenant(tenant)),
+            connection.map(|id| Killed::Connection(tenant, id)),
+            app.map(|id| Killed::App(tenant, id)),
+        ];
+        kills.into_iter().flatten().any(|kill| known.last.get(&kill).is_some_and(|last| epoch.is_before(*last)))
+    }
+
+    /// Reads what is new. Gives back the counters as they were then.
+    ///
+    /// # Errors
+    /// The store does not answer; what is known stays.
+    pub async fn catch_up(&self, store: &dyn EpochStore) -> Result<Versions, StoreError> {
+        let versions = store.versions().await?;
+        let newest = self.newest();
+        if versions.epoch != newest {
+            // A lower number than before: another state of the database was restored. What is known of the
+            // one before means nothing any more.
+            let since = if versions.epoch < newest { Epoch::default() } else { newest };
+            let kills = store.epochs_since(since).await?;
+            self.take(kills, versions.epoch, since != newest);
+        }
+        Ok(versions)
+    }
+
+    fn take(&self, kills: Vec<(Killed, Epoch)>, read: Epoch, anew: bool) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut last = if anew { HashMap::new() } else { known.last.clone() };
+        // The kills were read after the counter, and may be newer.
+        let newest = kills.iter().map(|(_, epoch)| *epoch).max().unwrap_or_default().max(read);
+        if !anew && newest < known.newest {
+            return;
+        }
+        last.extend(kills);
+        // At once, so that nobody carries a number without what it stands for.
+        *known = Arc::new(Known { newest, last });
+    }
+
+    /// From now on this must hear of the store at least as often as `lease`.
+    pub fn watched(&self, lease: Duration, now: Duration) {
+        self.heard(now);
+        let _ = self.lease.set(lease);
+    }
+
+    /// The store was asked at this time of the steady clock, and has answered.
+    pub fn heard(&self, at: Duration) {
+        self.heard.fetch_max(micros(at), Ordering::Relaxed);
+    }
+
+    /// Whether a kill that was made longer ago than the lease is known here.
+    pub fn sure(&self, now: Duration) -> bool {
+        self.lease
+            .get()
+            .is_none_or(|lease| micros(now).saturating_sub(self.heard.load(Ordering::Relaxed)) <= micros(*lease))
+    }
+
+    fn known(&self) -> Arc<Known> {
+        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use fedbridge_contract::time::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::ports::Signals;
+
+    /// Kills, the newest last; the numbers count from 1.
+    #[derive(Default)]
+    struct Store(Mutex<Vec<Killed>>);
+
+    #[async_trait]
+    impl EpochStore for Store {
+        async fn versions(&self) -> Result<Versions, StoreError> {
+            Ok(Versions { configuration: 0, epoch: Epoch(self.0.lock().unwrap().len() as i64) })
+        }
+
+        async fn epochs_since(&self, since: Epoch) -> Result<Vec<(Killed, Epoch)>, StoreError> {
+            let kills = self.0.lock().unwrap();
+            let numbered = kills.iter().enumerate().map(|(at, kill)| (*kill, Epoch(at as i64 + 1)));
+            Ok(numbered.filter(|(kill, epoch)| *epoch > since && !matches!(kill, Killed::Person(..))).collect())
+        }
+
+        async fn kill(&self, killed: Killed, _: Timestamp) -> Result<Option<Epoch>, StoreError> {
+            let mut kills = self.0.lock().unwrap();
+            kills.push(killed);
+            Ok(Some(Epoch(kills.len() as i64)))
+        }
+
+        async fn signals(&self) -> Result<Option<Box<dyn Signals>>, StoreError> {
+            Ok(None)
+        }
+    }
+
+    const NOW: Timestamp = Timestamp::from_millis(0);
+
+    fn tenant(number: u128) -> TenantId {
+        TenantId::from_uuid(Uuid::from_u128(number))
+    }
+
+    fn connection(number: u128) -> ConnectionId {
+        ConnectionId::from_uuid(Uuid::from_u128(number))
+    }
+
+    fn app(number: u128) -> AppId {
+        AppId::from_uuid(Uuid::from_u128(number))
+    }
+
+    #[tokio::test]
+    async fn a_kill_ends_what_hangs_on_it_and_was_given_out_before() {
+        let (store, epochs) = (Store::default(), Epochs::default());
+        let dead = |epoch, tenant_id, connection_id, app_id| {
+            epochs.dead(Epoch(epoch), tenant(tenant_id), Some(connection(connection_id)), Some(app(app_id)), Epoch(0))
+        };
+        assert!(!dead(0, 1, 1, 1), "nothing is dead without a kill");
+        store.kill(Killed::App(tenant(1), app(1)), NOW).await.unwrap();
+        assert!(!dead(0, 1, 1, 1), "not heard of yet");
+        epochs.catch_up(&store).await.unwrap();
+        assert_eq!(epochs.newest(), Epoch(1));
+        assert!(dead(0, 1, 1, 1));
+        assert!(!dead(0, 1, 1, 2) && !dead(0, 2, 1, 1), "another app, another tenant's app of this id");
+        assert!(!dead(1, 1, 1, 1), "given out by a node that knew of it");
+        store.kill(Killed::Connection(tenant(1), connection(1)), NOW).await.unwrap();
+        store.kill(Killed::Tenant(tenant(2)), NOW).await.unwrap();
+        epochs.catch_up(&store).await.unwrap();
+        assert!(dead(1, 1, 1, 2) && !dead(2, 1, 1, 2) && !dead(1, 1, 2, 2));
+        assert!(dead(2, 2, 9, 9) && !dead(3, 2, 9, 9));
+    }
+
+    #[tokio::test]
+    async fn the_kill_of_a_person_is_read_with_the_record() {
+        let (store, epochs) = (Store::default(), Epochs::default());
+        let person = Killed::Person(tenant(1), fedbridge_contract::ids::PersonId::from_uuid(Uuid::from_u128(1)));
+        store.kill(person, NOW).await.unwrap();
+        assert!(epochs.dead(Epoch(0), tenant(1), None, None, Epoch(1)), "whatever this node has heard");
+        epochs.catch_up(&store).await.unwrap();
+        assert_eq!(epochs.newest(), Epoch(1), "the next login of the person carries it");
+        assert!(!epochs.dead(Epoch(1), tenant(1), None, None, Epoch(1)));
+    }
+
+    #[tokio::test]
+    async fn a_restored_database_begins_anew() {
+        let (store, epochs) = (Store::default(), Epochs::default());
+        for _ in 0..3 {
+            store.kill(Killed::Tenant(tenant(1)), NOW).await.unwrap();
+        }
+        epochs.catch_up(&store).await.unwrap();
+        store.0.lock().unwrap().truncate(1);
+        epochs.catch_up(&store).await.unwrap();
+        assert_eq!(epochs.newest(), Epoch(1));
+        assert!(!epochs.dead(Epoch(1), tenant(1), None, None, Epoch(0)));
+        store.kill(Killed::Tenant(tenant(1)), NOW).await.unwrap();
+        epochs.catch_up(&store).await.unwrap();
+        assert!(epochs.dead(Epoch(1), tenant(1), None, None, Epoch(0)), "and kills as before");
+    }
+
+    #[test]
+    fn without_a_word_for_longer_than_the_lease_it_is_not_sure() {
+        let (epochs, second) = (Epochs::default(), Duration::from_secs(1));
+        assert!(epochs.sure(second * 100), "nobody watches");
+        epochs.watched(second, second * 100);
+        assert!(epochs.sure(second * 101));
+        assert!(!epochs.sure(second * 101 + Duration::from_micros(1)));
+        epochs.heard(second * 102);
+        assert!(epochs.sure(second * 103));
+        epochs.heard(second * 50);
+        assert!(epochs.sure(second * 103), "an answer that comes late takes nothing back");
+    }
+}

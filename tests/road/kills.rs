@@ -1,0 +1,296 @@
+//! Kill switches on the road: what was given out before is dead, wherever it is in use or on its way.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use fedbridge_contract::epoch::{Epoch, Killed};
+use fedbridge_contract::error::StoreError;
+use fedbridge_contract::http::ReplyKind;
+use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, PersonId, SessionId, TenantId, TransactionId};
+use fedbridge_contract::services::{Clock as _, Gate as _, GateRefusal, Grants as _};
+use fedbridge_contract::ticket;
+use fedbridge_contract::time::Timestamp;
+use fedbridge_hub::ports::{
+    EpochStore, LinkedPerson, LoginStore, LogoutStore as _, Signals, StoredSession, Unit, UnitError, Versions,
+};
+use fedbridge_hub::run::Epochs;
+use fedbridge_hub::spec::SubjectType;
+use fedbridge_store::SystemStore;
+use serde_json::json;
+
+use super::{World, alice, connection, id, param};
+use crate::support::scripted::CHALLENGE;
+
+async fn world() -> World {
+    World::new(vec![connection(2, "one", alice(), json!({}))], SubjectType::Public).await
+}
+
+impl World {
+    /// A kill by somebody else, of which this node has heard.
+    async fn killed(&self, kill: Killed) {
+        self.foundation.system.kill(kill, self.now()).await.unwrap().unwrap();
+        self.foundation.epochs.catch_up(self.foundation.system.as_ref()).await.unwrap();
+    }
+
+    /// What the gate says of the grant behind a code.
+    async fn verdict(&self, code: &str) -> Result<(), GateRefusal> {
+        let tenant = self.wired.snapshots.current().by_slug["acme"].view.clone();
+        let grant = ticket::id_of(code).map(GrantId::from_uuid).unwrap();
+        let grant = self.foundation.store.find(tenant.id, grant, None, self.now()).await.unwrap().unwrap();
+        let app = tenant.app_by_id(grant.record.app).unwrap();
+        self.foundation.gate.grant(&tenant, app, &grant).map(drop)
+    }
+
+    async fn code(&mut self) -> String {
+        param(&self.authorize("").await, "code").unwrap()
+    }
+
+    /// Whether a login ended by the browser's session. The fake upstream logs in at once, under a new cookie.
+    async fn served_by_session(&mut self) -> bool {
+        let before = self.cookies.clone();
+        assert!(param(&self.authorize("").await, "code").is_some());
+        self.cookies == before
+    }
+
+    async fn person(&self) -> PersonId {
+        let (tenant, one) = (id::<TenantId>(1), id::<ConnectionId>(2));
+        self.foundation.store.linked_person(tenant, one, "alice").await.unwrap().unwrap().person
+    }
+}
+
+#[tokio::test]
+async fn each_switch_ends_what_hangs_on_it() {
+    let tenant = id::<TenantId>(1);
+    let mut world = world().await;
+    let mut before = world.code().await;
+    let person = world.person().await;
+    let kills = [
+        (Killed::Tenant(tenant), true),
+        (Killed::Connection(tenant, id::<ConnectionId>(2)), true),
+        // A session belongs to no app: it lives on.
+        (Killed::App(tenant, id::<AppId>(9)), false),
+        (Killed::Person(tenant, person), true),
+    ];
+    for (kill, with_sessions) in kills {
+        assert_eq!(world.verdict(&before).await, Ok(()));
+        world.killed(kill).await;
+        assert_eq!(world.verdict(&before).await, Err(GateRefusal::Killed), "{kill:?}");
+        assert_eq!(world.served_by_session().await, !with_sessions, "{kill:?}");
+        // Nobody is kept from logging in again, and what is given out then lives.
+        before = world.code().await;
+        assert_eq!(world.verdict(&before).await, Ok(()), "{kill:?}");
+        assert!(world.served_by_session().await, "{kill:?}");
+    }
+    let other = Killed::Connection(tenant, id::<ConnectionId>(3));
+    assert_eq!(world.foundation.system.kill(other, world.now()).await.unwrap(), None);
+}
+
+/// A store between whose answer and what the hub makes of it the person is killed, and this node hears of it.
+struct Meddler {
+    inner: Arc<dyn LoginStore>,
+    system: Arc<SystemStore>,
+    epochs: Arc<Epochs>,
+    victim: Mutex<Option<PersonId>>,
+}
+
+impl Meddler {
+    async fn meddle(&self) {
+        let victim = self.victim.lock().unwrap().take();
+        if let Some(person) = victim {
+            let kill = Killed::Person(id(1), person);
+            self.system.kill(kill, Timestamp::from_millis(0)).await.unwrap().unwrap();
+            self.epochs.catch_up(self.system.as_ref()).await.unwrap();
+        }
+    }
+}
+
+#[async_trait]
+impl LoginStore for Meddler {
+    async fn transaction(
+        &self,
+        tenant: TenantId,
+        id: TransactionId,
+        handle: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.transaction(tenant, id, handle, now).await
+    }
+
+    async fn linked_person(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        key: &str,
+    ) -> Result<Option<LinkedPerson>, StoreError> {
+        let found = self.inner.linked_person(tenant, connection, key).await;
+        self.meddle().await;
+        found
+    }
+
+    async fn session(
+        &self,
+        tenant: TenantId,
+        id: SessionId,
+        cookie: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<StoredSession>, StoreError> {
+        let found = self.inner.session(tenant, id, cookie, now).await;
+        self.meddle().await;
+        found
+    }
+
+    async fn commit(&self, tenant: TenantId, unit: Unit) -> Result<(), UnitError> {
+        self.inner.commit(tenant, unit).await
+    }
+}
+
+/// What is on its way when the kill comes carries a number from before it, although this node has heard of the
+/// kill by the time that it writes.
+#[tokio::test]
+async fn no_login_on_its_way_outruns_a_kill() {
+    let mut world = world().await;
+    let hub = Arc::get_mut(&mut world.hub).unwrap();
+    let meddler = Arc::new(Meddler {
+        inner: Arc::clone(&hub.store),
+        system: Arc::clone(&world.foundation.system),
+        epochs: Arc::clone(&world.foundation.epochs),
+        victim: Mutex::default(),
+    });
+    hub.store = Arc::clone(&meddler) as _;
+    world.code().await;
+    let person = world.person().await;
+    for basis in ["session", "upstream"] {
+        if basis == "upstream" {
+            world.cookies.clear();
+        }
+        let newest = world.foundation.epochs.newest();
+        *meddler.victim.lock().unwrap() = Some(person);
+        let late = world.code().await;
+        assert_ne!(world.foundation.epochs.newest(), newest, "{basis}: nothing was killed");
+        assert_eq!(world.verdict(&late).await, Err(GateRefusal::Killed), "{basis}");
+        assert!(!world.served_by_session().await, "{basis}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_lags_gives_out_what_is_dead_already() {
+    let mut world = world().await;
+    world.foundation.system.kill(Killed::Tenant(id::<TenantId>(1)), world.now()).await.unwrap();
+    let late = world.code().await;
+    assert_eq!(world.verdict(&late).await, Ok(()), "this node has not heard of it");
+    world.foundation.epochs.catch_up(world.foundation.system.as_ref()).await.unwrap();
+    assert_eq!(world.verdict(&late).await, Err(GateRefusal::Killed));
+    assert!(!world.served_by_session().await);
+}
+
+/// The session that a browser had when it went to the upstream is killed while it is there. It does not go on
+/// under the new login.
+#[tokio::test]
+async fn a_killed_session_is_not_renewed() {
+    let mut world = world().await;
+    world.authorize("").await;
+    let first = session(&world).await;
+    let url = format!(
+        "http://127.0.0.1:8080/t/acme/authorize?client_id=app&response_type=code&prompt=login&scope=openid\
+         &redirect_uri=http://127.0.0.1:9/callback&state=s&code_challenge={CHALLENGE}&code_challenge_method=S256"
+    );
+    let started = world.step(&url).await;
+    let ReplyKind::Redirect(answer) = started.kind else { panic!("{started:?}") };
+    world.killed(Killed::Connection(id::<TenantId>(1), id::<ConnectionId>(2))).await;
+    assert!(param(&world.visit(&answer).await, "code").is_some());
+    let second = session(&world).await;
+    assert_ne!(first, second);
+    // And without a kill it does.
+    assert!(param(&world.authorize("&prompt=login").await, "code").is_some());
+    assert_eq!(session(&world).await, second);
+}
+
+async fn session(world: &World) -> Vec<SessionId> {
+    let sessions = world.foundation.store.sessions_of_person(id::<TenantId>(1), world.person().await, world.now());
+    sessions.await.unwrap().into_iter().map(|session| session.id).collect()
+}
+
+#[tokio::test]
+async fn a_killed_person_is_logged_out_everywhere() {
+    let mut world = world().await;
+    let code = world.code().await;
+    let person = world.person().await;
+    let tenant = world.wired.snapshots.current().by_slug["acme"].clone();
+    let system = world.foundation.system.clone();
+    let killed = world.hub.kill_person(system.as_ref(), &tenant, person).await.unwrap().unwrap();
+    assert_eq!((killed.epoch, killed.sessions), (Epoch(1), 1));
+    assert_eq!(session(&world).await, []);
+    assert_eq!(world.verdict(&code).await, Err(GateRefusal::Killed), "before this node has heard of anything");
+    let (outcome, cause) = world.newest_cause().await;
+    assert_eq!((outcome.as_str(), cause.as_str()), ("Success", ""));
+    let nobody = world.hub.kill_person(system.as_ref(), &tenant, id(77)).await.unwrap();
+    assert_eq!(nobody, None);
+    assert!(!world.hub.end_session(&tenant, id(77)).await.unwrap());
+}
+
+/// A kill that got this number, and a login right behind it.
+struct Numbered(Epoch);
+
+#[async_trait]
+impl EpochStore for Numbered {
+    async fn versions(&self) -> Result<Versions, StoreError> {
+        Ok(Versions::default())
+    }
+
+    async fn epochs_since(&self, _: Epoch) -> Result<Vec<(Killed, Epoch)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn kill(&self, _: Killed, _: Timestamp) -> Result<Option<Epoch>, StoreError> {
+        Ok(Some(self.0))
+    }
+
+    async fn signals(&self) -> Result<Option<Box<dyn Signals>>, StoreError> {
+        Ok(None)
+    }
+}
+
+#[tokio::test]
+async fn who_logs_in_again_behind_a_kill_stays() {
+    let mut world = world().await;
+    world.code().await;
+    world.killed(Killed::App(id(1), id(9))).await;
+    world.cookies.clear();
+    world.code().await;
+    let (sessions, person) = (session(&world).await, world.person().await);
+    let tenant = world.wired.snapshots.current().named("acme").unwrap().clone();
+    let killed = world.hub.kill_person(&Numbered(Epoch(1)), &tenant, person).await.unwrap().unwrap();
+    assert_eq!(killed.sessions, 1);
+    assert_eq!(session(&world).await, sessions[1..]);
+}
+
+#[tokio::test]
+async fn one_session_ends_alone() {
+    let mut world = world().await;
+    let code = world.code().await;
+    let first = session(&world).await[0];
+    world.cookies.clear();
+    let other = world.code().await;
+    let tenant = world.wired.snapshots.current().by_slug["acme"].clone();
+    assert!(world.hub.end_session(&tenant, first).await.unwrap());
+    assert_eq!(world.verdict(&code).await, Err(GateRefusal::GrantRevoked));
+    assert_eq!(world.verdict(&other).await, Ok(()));
+    assert!(!world.hub.end_session(&tenant, first).await.unwrap());
+}
+
+#[tokio::test]
+async fn without_a_word_from_the_store_everything_waits() {
+    let mut world = world().await;
+    let code = world.code().await;
+    let epochs = world.foundation.epochs.clone();
+    // The gate asks the clock that the foundation was opened with.
+    let steady = || fedbridge_keys::SystemClock.steady();
+    epochs.watched(std::time::Duration::from_millis(50), steady());
+    tokio::time::sleep(std::time::Duration::from_millis(80)).await;
+    assert_eq!(world.verdict(&code).await, Err(GateRefusal::Unsure));
+    let page = world.authorize("").await;
+    assert!(!matches!(page.kind, ReplyKind::Redirect(_)), "{page:?}");
+    epochs.heard(steady() + std::time::Duration::from_secs(60));
+    assert_eq!(world.verdict(&code).await, Ok(()));
+    assert!(param(&world.authorize("").await, "code").is_some());
+}
