@@ -273,8 +273,7 @@ impl World {
         system.apply(system.version().await.unwrap(), changes).await.unwrap();
         let configuration = system.load().await.unwrap();
         let tenant = self.wired.builder.tenant(&configuration.tenants[&id::<TenantId>(1)]).unwrap();
-        let by_slug = [("acme".to_owned(), Arc::new(tenant))].into();
-        self.wired.snapshots.replace(Snapshot { version: configuration.version, by_slug });
+        self.wired.snapshots.replace(Snapshot::new(configuration.version, [Arc::new(tenant)]));
     }
 
     async fn newest_cause(&self) -> (String, String) {

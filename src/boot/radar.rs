@@ -33,19 +33,19 @@ pub async fn watch(
         let now = clock.now();
         let snapshot = snapshots.current();
         let mut survey = Survey::default();
-        for tenant in snapshot.by_slug.values() {
+        for tenant in snapshot.tenants() {
             survey.add_tenant(tenant, &downstreams, now).await;
         }
         match store.api_keys().await {
             Ok(keys) => {
-                let slug = |id| snapshot.by_slug.values().find(|open| open.view.id == id).map(|o| o.view.slug.clone());
+                let slug = |id| snapshot.tenant(id).map(|open| open.view.slug.clone());
                 survey.expiries.extend(keys.iter().filter_map(|key| expiry(key, now, slug)));
             }
             Err(error) => tracing::warn!(%error, "the API keys' dates could not be read; the last ones are shown"),
         }
         match store.rollovers(None).await {
             Ok(rollovers) => survey.expiries.extend(rollovers.iter().filter_map(|rollover| {
-                let open = snapshot.by_slug.values().find(|open| open.view.id == rollover.tenant)?;
+                let open = snapshot.tenant(rollover.tenant)?;
                 let (what, at) = rollover::next_date(rollover)?;
                 let (tenant, object) = (open.view.slug.clone(), rollover::object(rollover));
                 Some(Expiry { at, tenant, object, what: what.to_owned() })

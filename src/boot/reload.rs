@@ -1,6 +1,7 @@
 //! Takes changes of the configuration over: the command line, another node, or
 //! later the console writes the store, and its version tells. [`super::watch`] looks at the version.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use fedbridge_hub::ports::ConfigStore;
@@ -13,7 +14,7 @@ use fedbridge_hub::spec::TenantConfiguration;
 /// When the store does not answer.
 pub async fn load(store: &dyn ConfigStore, builder: &Builder, snapshots: &Snapshots) -> anyhow::Result<()> {
     let configuration = store.load().await?;
-    let mut snapshot = Snapshot { version: configuration.version, ..Snapshot::default() };
+    let mut snapshot = Snapshot::new(configuration.version, []);
     for tenant in configuration.tenants.values() {
         add(&mut snapshot, builder, tenant, None);
     }
@@ -52,16 +53,13 @@ async fn step(store: &dyn ConfigStore, builder: &Builder, snapshots: &Snapshots)
         return Ok(());
     }
     let (version, changed, existing) = store.load_since(current.version).await?;
-    let mut next = Snapshot { version, ..Snapshot::default() };
-    for (slug, tenant) in &current.by_slug {
-        let gone = !existing.contains(&tenant.view.id);
-        let replaced = changed.iter().any(|new| new.tenant.id == tenant.view.id);
-        if !gone && !replaced {
-            next.by_slug.insert(slug.clone(), Arc::clone(tenant));
-        }
-    }
+    let existing: HashSet<_> = existing.into_iter().collect();
+    let replaced: HashSet<_> = changed.iter().map(|new| new.tenant.id).collect();
+    let unchanged =
+        current.tenants().filter(|tenant| existing.contains(&tenant.view.id) && !replaced.contains(&tenant.view.id));
+    let mut next = Snapshot::new(version, unchanged.cloned());
     for tenant in &changed {
-        let before = current.by_slug.values().find(|old| old.view.id == tenant.tenant.id);
+        let before = current.tenant(tenant.tenant.id);
         add(&mut next, builder, tenant, before);
     }
     tracing::info!(version, tenants = changed.len(), "configuration taken over");
@@ -82,7 +80,7 @@ fn add(
             let tenant = &configuration.tenant.spec.slug;
             tracing::error!(%tenant, %cause, "the tenant can't be opened; its last configuration stays in force");
             if let Some(before) = before {
-                snapshot.by_slug.insert(before.view.slug.clone(), Arc::clone(before));
+                snapshot.put(Arc::clone(before));
             }
             return;
         }
@@ -93,5 +91,5 @@ fn add(
             tracing::warn!(%tenant, connection = %slug, %complaint, "a connection can't be used");
         }
     }
-    snapshot.by_slug.insert(tenant.view.slug.clone(), tenant);
+    snapshot.put(tenant);
 }

@@ -34,7 +34,7 @@ impl World {
 
     /// What the gate says of the grant behind a code.
     async fn verdict(&self, code: &str) -> Result<(), GateRefusal> {
-        let tenant = self.wired.snapshots.current().by_slug["acme"].view.clone();
+        let tenant = self.wired.snapshots.current().named("acme").unwrap().view.clone();
         let grant = ticket::id_of(code).map(GrantId::from_uuid).unwrap();
         let grant = self.foundation.store.find(tenant.id, grant, None, self.now()).await.unwrap().unwrap();
         let app = tenant.app_by_id(grant.record.app).unwrap();
@@ -215,7 +215,7 @@ async fn a_killed_person_is_logged_out_everywhere() {
     let mut world = world().await;
     let code = world.code().await;
     let person = world.person().await;
-    let tenant = world.wired.snapshots.current().by_slug["acme"].clone();
+    let tenant = world.wired.snapshots.current().named("acme").unwrap().clone();
     let system = world.foundation.system.clone();
     let killed = world.hub.kill_person(system.as_ref(), &tenant, person).await.unwrap().unwrap();
     assert_eq!((killed.epoch, killed.sessions), (Epoch(1), 1));
@@ -271,7 +271,7 @@ async fn one_session_ends_alone() {
     let first = session(&world).await[0];
     world.cookies.clear();
     let other = world.code().await;
-    let tenant = world.wired.snapshots.current().by_slug["acme"].clone();
+    let tenant = world.wired.snapshots.current().named("acme").unwrap().clone();
     assert!(world.hub.end_session(&tenant, first).await.unwrap());
     assert_eq!(world.verdict(&code).await, Err(GateRefusal::GrantRevoked));
     assert_eq!(world.verdict(&other).await, Ok(()));

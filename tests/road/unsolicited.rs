@@ -135,8 +135,8 @@ async fn an_unknown_key_is_looked_up_once_and_the_login_goes_on() {
     let before = world.wired.snapshots.current();
     world.apply(&[connection(2, "one", json!({ "subject": "alice" }), json!({}))]).await;
     let fresh = world.wired.snapshots.current();
-    let fresh = Snapshot { version: fresh.version, by_slug: fresh.by_slug.clone() };
-    world.wired.snapshots.replace(Snapshot { version: before.version, by_slug: before.by_slug.clone() });
+    let fresh = Snapshot::new(fresh.version, fresh.tenants().cloned());
+    world.wired.snapshots.replace(Snapshot::new(before.version, before.tenants().cloned()));
     *look.snapshots.lock().unwrap() = Some((Arc::clone(&world.wired.snapshots), fresh));
     let reply = world.authorize("").await;
     assert!(super::param(&reply, "code").is_some(), "{reply:?}");

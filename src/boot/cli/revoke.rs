@@ -142,8 +142,8 @@ fn ended(whom: &str, epoch: Epoch) -> String {
 
 fn tenant(wired: &Wired, slug: &str) -> Result<Arc<TenantSnapshot>, CliError> {
     let snapshot = wired.snapshots.current();
-    let found = snapshot.by_slug.get(slug).cloned();
-    found.ok_or_else(|| unknown("tenant", slug, snapshot.by_slug.keys().map(String::as_str)))
+    let found = snapshot.named(slug).cloned();
+    found.ok_or_else(|| unknown("tenant", slug, snapshot.tenants().map(|tenant| tenant.view.slug.as_str())))
 }
 
 fn id(text: &str, what: &str, where_from: &str) -> Result<uuid::Uuid, CliError> {

@@ -48,7 +48,7 @@ const GONE: Values = Values { age: f64::NAN, failures: f64::NAN, held: f64::NAN 
 /// The gauges of every document whose partner is in force.
 fn values(standings: &[DocumentStanding], snapshot: &Snapshot, now: Timestamp) -> BTreeMap<Labels, Values> {
     let labels = |standing: &DocumentStanding| {
-        let open = snapshot.by_slug.values().find(|open| open.view.id == standing.tenant)?;
+        let open = snapshot.tenant(standing.tenant)?;
         let object = match standing.party {
             Party::Connection(id) => format!("connection {}", open.connections.get(&id)?.view.slug),
             Party::App(id) => {

@@ -105,7 +105,7 @@ impl Keeper {
     /// Who reads the documents of this partner.
     pub(super) fn reader(&self, document: &StoredDocument) -> Result<Arc<Reader>, String> {
         let snapshot = self.snapshots.current();
-        let open = snapshot.by_slug.values().find(|open| open.view.id == document.tenant);
+        let open = snapshot.tenant(document.tenant);
         let found = open.and_then(|open| match document.party {
             Party::Connection(id) => {
                 let connection = open.connections.get(&id)?;

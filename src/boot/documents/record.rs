@@ -121,7 +121,7 @@ impl Keeper {
     /// The slug of the connection, or the name of the app.
     fn names(&self, document: &StoredDocument) -> (Option<String>, Option<String>) {
         let snapshot = self.snapshots.current();
-        let Some(open) = snapshot.by_slug.values().find(|open| open.view.id == document.tenant) else {
+        let Some(open) = snapshot.tenant(document.tenant) else {
             return (None, None);
         };
         match document.party {

@@ -349,7 +349,7 @@ pub fn snapshot() -> Snapshot {
         connections: [(id, Arc::new(open))].into(),
         apps: Default::default(),
     };
-    Snapshot { version: 0, by_slug: [("acme".to_owned(), Arc::new(tenant))].into() }
+    Snapshot::new(0, [Arc::new(tenant)])
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ impl Worker {
         let snapshot = self.snapshots.current();
         let mut lagging = BTreeMap::new();
         for rollover in &rollovers {
-            let Some(open) = snapshot.by_slug.values().find(|open| open.view.id == rollover.tenant) else { continue };
+            let Some(open) = snapshot.tenant(rollover.tenant) else { continue };
             // Without a new key this node has not taken the change over yet: next time.
             let Some(watched) = Watched::of_ring(&open.view.keys, rollover.purpose, rollover.phase) else { continue };
             let everybody = partners(open, &self.downstreams, rollover.purpose);

@@ -108,7 +108,7 @@ impl Hub {
     }
 
     pub(super) fn tenant(&self, slug: &str) -> Option<Arc<TenantSnapshot>> {
-        self.snapshots.current().by_slug.get(slug).cloned()
+        self.snapshots.current().named(slug).cloned()
     }
 
     async fn downstream_request(&self, tenant: Arc<TenantSnapshot>, index: usize, input: &HttpInput) -> Reply {

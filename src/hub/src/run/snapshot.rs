@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use fedbridge_contract::config::{App, Connection, Tenant};
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::{Open, Registry};
-use fedbridge_contract::ids::{AppId, ConnectionId};
+use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::services::Services;
 use fedbridge_contract::upstream::Adapter;
@@ -21,7 +21,45 @@ use crate::spec::{SecretOwner, SecretValue, StoredConnection, StoredSecret, Subj
 #[derive(Default)]
 pub struct Snapshot {
     pub version: i64,
-    pub by_slug: HashMap<String, Arc<TenantSnapshot>>,
+    by_slug: HashMap<String, Arc<TenantSnapshot>>,
+    by_id: HashMap<TenantId, Arc<TenantSnapshot>>,
+}
+
+impl Snapshot {
+    pub fn new(version: i64, tenants: impl IntoIterator<Item = Arc<TenantSnapshot>>) -> Self {
+        let mut snapshot = Self { version, ..Self::default() };
+        for tenant in tenants {
+            snapshot.put(tenant);
+        }
+        snapshot
+    }
+
+    /// Adds a tenant, in the place of one of this id.
+    pub fn put(&mut self, tenant: Arc<TenantSnapshot>) {
+        let id = tenant.view.id;
+        // Its slug may be another one now, and the one before may be another tenant's.
+        if let Some(before) = self.by_id.insert(id, Arc::clone(&tenant))
+            && self.named(&before.view.slug).is_some_and(|named| named.view.id == id)
+        {
+            self.by_slug.remove(&before.view.slug);
+        }
+        self.by_slug.insert(tenant.view.slug.clone(), tenant);
+    }
+
+    /// The tenant of a slug.
+    pub fn named(&self, slug: &str) -> Option<&Arc<TenantSnapshot>> {
+        self.by_slug.get(slug)
+    }
+
+    /// The tenant of an id.
+    pub fn tenant(&self, id: TenantId) -> Option<&Arc<TenantSnapshot>> {
+        self.by_id.get(&id)
+    }
+
+    /// All tenants, in no order.
+    pub fn tenants(&self) -> impl Iterator<Item = &Arc<TenantSnapshot>> {
+        self.by_id.values()
+    }
 }
 
 /// A tenant with everything a login needs, already compiled.

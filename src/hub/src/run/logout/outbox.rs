@@ -52,7 +52,7 @@ impl Hub {
     }
 
     async fn deliver(&self, notice: StoredNotice) -> Result<(), StoreError> {
-        let tenant = self.snapshots.current().by_slug.values().find(|open| open.view.id == notice.tenant).cloned();
+        let tenant = self.snapshots.current().tenant(notice.tenant).cloned();
         let way = match &tenant {
             Some(tenant) => self.tell(tenant, &notice).await,
             None => Way::Settled(Told::Silent),
