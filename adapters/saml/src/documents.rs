@@ -4,8 +4,8 @@ use fedbridge_contract::documents::{Examined, PartnerDocuments};
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_saml_core::metadata::drift::idp_drift;
+use fedbridge_saml_core::metadata::hold_to_pin;
 use fedbridge_saml_core::metadata::import::import;
-use fedbridge_saml_core::metadata::{pinned_keys, verify_document};
 use serde_json::Value;
 
 use crate::factory::SamlFactory;
@@ -24,12 +24,7 @@ impl PartnerDocuments for SamlFactory {
         fetched: &str,
         now: Timestamp,
     ) -> Result<Examined, Vec<Complaint>> {
-        // Where a key is pinned, a document without its signature is no document.
-        if let Some(pem) = settings.get(SETTING).and_then(|metadata| metadata.get("signed_by")).and_then(Value::as_str)
-        {
-            let keys = pinned_keys(pem).map_err(|why| vec![Complaint::new("idp_metadata.signed_by", why)])?;
-            verify_document(fetched.as_bytes(), &keys).map_err(|why| vec![Complaint::new(SETTING, why)])?;
-        }
+        hold_to_pin(settings, SETTING, fetched)?;
         let entity_id = settings.get("entity_id").and_then(Value::as_str);
         let after = import(fetched.as_bytes(), entity_id, now)?;
         // What was in force may have expired meanwhile; it still says who was known.

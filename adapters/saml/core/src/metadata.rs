@@ -15,5 +15,5 @@ pub use crate::trust::TrustedKey;
 pub use import::{IdpDescription, RequestBinding, SsoEndpoint};
 pub use parts::{EncryptionKey, LogoutBinding, LogoutEndpoint, logout_endpoint};
 pub use requested::{AttributeService, RequestedAttribute};
-pub use signed::{pinned_keys, verify_document};
+pub use signed::{hold_to_pin, pinned_keys, verify_document};
 pub use sp::{AcsBinding, AcsEndpoint, SpDescription, import_sp};

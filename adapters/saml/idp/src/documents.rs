@@ -5,7 +5,7 @@ use fedbridge_contract::documents::{Examined, PartnerDocuments};
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_saml_core::metadata::drift::sp_drift;
-use fedbridge_saml_core::metadata::{import_sp, pinned_keys, verify_document};
+use fedbridge_saml_core::metadata::{hold_to_pin, import_sp};
 use serde_json::{Map, Value};
 
 use crate::provider::SamlIdentityProvider;
@@ -23,12 +23,7 @@ impl PartnerDocuments for SamlIdentityProvider {
         fetched: &str,
         now: Timestamp,
     ) -> Result<Examined, Vec<Complaint>> {
-        // Where a key is pinned, a document without its signature is no document.
-        if let Some(pem) = settings.get(METADATA).and_then(|metadata| metadata.get("signed_by")).and_then(Value::as_str)
-        {
-            let keys = pinned_keys(pem).map_err(|why| vec![Complaint::new("sp_metadata.signed_by", why)])?;
-            verify_document(fetched.as_bytes(), &keys).map_err(|why| vec![Complaint::new(METADATA, why)])?;
-        }
+        hold_to_pin(settings, METADATA, fetched)?;
         // With the settings that there are, it must make a whole: encryption without a key does not.
         let after = SpSettings::parse(&with_document(settings, fetched), now)?.sp;
         let entity_id = settings.get("entity_id").and_then(Value::as_str);

@@ -1,8 +1,23 @@
 //! Metadata that a federation or a partner signs as a whole (SAML metadata 3).
 
+use fedbridge_contract::error::Complaint;
 use openssl::x509::X509;
+use serde_json::Value;
 
 use crate::seam::{Limits, UnverifiedDocument, VerifyKey, VerifyPolicy};
+
+/// Holds a document to the key that its setting pins in `signed_by`, if it does: one without that key's
+/// signature is no document.
+///
+/// # Errors
+/// It is not signed by the key, or the key can't be used.
+pub fn hold_to_pin(settings: &Value, setting: &str, xml: &str) -> Result<(), Vec<Complaint>> {
+    let Some(pem) = settings.get(setting).and_then(|metadata| metadata.get("signed_by")).and_then(Value::as_str) else {
+        return Ok(());
+    };
+    let keys = pinned_keys(pem).map_err(|why| vec![Complaint::new(format!("{setting}.signed_by"), why)])?;
+    verify_document(xml.as_bytes(), &keys).map_err(|why| vec![Complaint::new(setting, why)])
+}
 
 /// The keys of `signed_by`: one or more certificates in PEM.
 ///
