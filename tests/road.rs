@@ -1,5 +1,6 @@
 //! The hub's road with the fake adapter: no HTTP, no XML, a clock that the test moves.
 
+mod between;
 mod kills;
 mod logout;
 mod nodes;

@@ -6,18 +6,17 @@ use async_trait::async_trait;
 use fedbridge_contract::epoch::{Epoch, Killed};
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::ReplyKind;
-use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, PersonId, SessionId, TenantId, TransactionId};
+use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, PersonId, SessionId, TenantId};
 use fedbridge_contract::services::{Clock as _, Gate as _, GateRefusal, Grants as _};
 use fedbridge_contract::ticket;
 use fedbridge_contract::time::Timestamp;
-use fedbridge_hub::ports::{
-    EpochStore, LinkedPerson, LoginStore, LogoutStore as _, Signals, StoredSession, Unit, UnitError, Versions,
-};
+use fedbridge_hub::ports::{EpochStore, LoginStore as _, LogoutStore as _, Signals, Versions};
 use fedbridge_hub::run::Epochs;
 use fedbridge_hub::spec::SubjectType;
 use fedbridge_store::SystemStore;
 use serde_json::json;
 
+use super::between::{Between, Meddler};
 use super::{World, alice, connection, id, param};
 use crate::support::scripted::CHALLENGE;
 
@@ -85,16 +84,16 @@ async fn each_switch_ends_what_hangs_on_it() {
     assert_eq!(world.foundation.system.kill(other, world.now()).await.unwrap(), None);
 }
 
-/// A store between whose answer and what the hub makes of it the person is killed, and this node hears of it.
-struct Meddler {
-    inner: Arc<dyn LoginStore>,
+/// Kills the person between the store's answer and what the hub makes of it, and this node hears of it.
+struct Killer {
     system: Arc<SystemStore>,
     epochs: Arc<Epochs>,
     victim: Mutex<Option<PersonId>>,
 }
 
-impl Meddler {
-    async fn meddle(&self) {
+#[async_trait]
+impl Meddler for Killer {
+    async fn has_read(&self) {
         let victim = self.victim.lock().unwrap().take();
         if let Some(person) = victim {
             let kill = Killed::Person(id(1), person);
@@ -104,59 +103,18 @@ impl Meddler {
     }
 }
 
-#[async_trait]
-impl LoginStore for Meddler {
-    async fn transaction(
-        &self,
-        tenant: TenantId,
-        id: TransactionId,
-        handle: &[u8; 32],
-        now: Timestamp,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        self.inner.transaction(tenant, id, handle, now).await
-    }
-
-    async fn linked_person(
-        &self,
-        tenant: TenantId,
-        connection: ConnectionId,
-        key: &str,
-    ) -> Result<Option<LinkedPerson>, StoreError> {
-        let found = self.inner.linked_person(tenant, connection, key).await;
-        self.meddle().await;
-        found
-    }
-
-    async fn session(
-        &self,
-        tenant: TenantId,
-        id: SessionId,
-        cookie: &[u8; 32],
-        now: Timestamp,
-    ) -> Result<Option<StoredSession>, StoreError> {
-        let found = self.inner.session(tenant, id, cookie, now).await;
-        self.meddle().await;
-        found
-    }
-
-    async fn commit(&self, tenant: TenantId, unit: Unit) -> Result<(), UnitError> {
-        self.inner.commit(tenant, unit).await
-    }
-}
-
 /// What is on its way when the kill comes carries a number from before it, although this node has heard of the
 /// kill by the time that it writes.
 #[tokio::test]
 async fn no_login_on_its_way_outruns_a_kill() {
     let mut world = world().await;
     let hub = Arc::get_mut(&mut world.hub).unwrap();
-    let meddler = Arc::new(Meddler {
-        inner: Arc::clone(&hub.store),
+    let killer = Arc::new(Killer {
         system: Arc::clone(&world.foundation.system),
         epochs: Arc::clone(&world.foundation.epochs),
         victim: Mutex::default(),
     });
-    hub.store = Arc::clone(&meddler) as _;
+    hub.store = Arc::new(Between { inner: Arc::clone(&hub.store), meddler: Arc::clone(&killer) });
     world.code().await;
     let person = world.person().await;
     for basis in ["session", "upstream"] {
@@ -164,7 +122,7 @@ async fn no_login_on_its_way_outruns_a_kill() {
             world.cookies.clear();
         }
         let newest = world.foundation.epochs.newest();
-        *meddler.victim.lock().unwrap() = Some(person);
+        *killer.victim.lock().unwrap() = Some(person);
         let late = world.code().await;
         assert_ne!(world.foundation.epochs.newest(), newest, "{basis}: nothing was killed");
         assert_eq!(world.verdict(&late).await, Err(GateRefusal::Killed), "{basis}");

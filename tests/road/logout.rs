@@ -5,19 +5,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::{Reply, ReplyKind};
 use fedbridge_contract::ids::{AppId, TenantId};
-use fedbridge_contract::ids::{ConnectionId, SessionId, TransactionId};
 use fedbridge_contract::page::{LoggingOutPage, Page};
 use fedbridge_contract::services::{Egress, EgressError, EgressLimits, EgressPost, Fetched};
-use fedbridge_contract::time::Timestamp;
-use fedbridge_hub::ports::{
-    Command, LinkedPerson, LoginStore, LogoutStore as _, StoredSession, TraceFilter, TraceStore as _, Unit, UnitError,
-};
+use fedbridge_hub::ports::{Command, LogoutStore as _, TraceFilter, TraceStore as _, Unit};
 use fedbridge_hub::spec::{ConfigChange, SubjectType};
 use serde_json::{Value, json};
 
+use super::between::{Between, Meddler};
 use super::{BASE, TestClock, World, app, connection, id, param};
 
 /// Calls that were made. Hosts that begin with `dead` never answer, `flaky` ones answer the second time.
@@ -335,50 +331,14 @@ async fn a_request_is_answered_once_however_it_ends() {
     }
 }
 
-/// A store that gives way while sessions end: after so many units with the end of one.
-struct Brittle {
-    inner: Arc<dyn LoginStore>,
-    left: Arc<AtomicU32>,
-}
+/// The store gives way while sessions end: after so many units with the end of one.
+struct Brittle(Arc<AtomicU32>);
 
-#[async_trait]
-impl LoginStore for Brittle {
-    async fn transaction(
-        &self,
-        tenant: TenantId,
-        id: TransactionId,
-        hash: &[u8; 32],
-        now: Timestamp,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        self.inner.transaction(tenant, id, hash, now).await
-    }
-
-    async fn linked_person(
-        &self,
-        tenant: TenantId,
-        connection: ConnectionId,
-        key: &str,
-    ) -> Result<Option<LinkedPerson>, StoreError> {
-        self.inner.linked_person(tenant, connection, key).await
-    }
-
-    async fn session(
-        &self,
-        tenant: TenantId,
-        id: SessionId,
-        hash: &[u8; 32],
-        now: Timestamp,
-    ) -> Result<Option<StoredSession>, StoreError> {
-        self.inner.session(tenant, id, hash, now).await
-    }
-
-    async fn commit(&self, tenant: TenantId, unit: Unit) -> Result<(), UnitError> {
+impl Meddler for Brittle {
+    fn loses(&self, unit: &Unit) -> bool {
         let ends = unit.commands.iter().any(|command| matches!(command, Command::EndSession(_)));
         let one_less = |left: u32| left.checked_sub(1);
-        if ends && self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_err() {
-            return Err(UnitError::Store(StoreError("it gave way".into())));
-        }
-        self.inner.commit(tenant, unit).await
+        ends && self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_err()
     }
 }
 
@@ -390,7 +350,7 @@ async fn brittle(apps: &[(&str, Value)]) -> (World, Arc<AtomicU32>) {
     }
     let own = Arc::clone(&left);
     let change = move |hub: &mut fedbridge_hub::run::Hub| {
-        hub.store = Arc::new(Brittle { inner: Arc::clone(&hub.store), left: own });
+        hub.store = Arc::new(Between { inner: Arc::clone(&hub.store), meddler: Arc::new(Brittle(own)) });
     };
     let world = World::with(changes, SubjectType::Public, change, Some(Arc::new(Calls::default()) as _)).await;
     (world, left)
