@@ -26,8 +26,8 @@ use fedbridge_fake::{FakeDownstream, FakeFactory};
 use fedbridge_hub::ports::{ConfigStore as _, TraceFilter, TraceStore as _};
 use fedbridge_hub::run::{Builder, Hub, Observer, Recorder, Snapshot, Snapshots};
 use fedbridge_hub::spec::{
-    AppSpec, ConfigChange, ConnectionSpec, Managed, MappingSpec, StoredApp, StoredConnection, StoredTenant,
-    SubjectType, TenantSpec,
+    AppSpec, ConfigChange, ConnectionSpec, Managed, MappingSpec, PeopleSpec, StoredApp, StoredConnection, StoredTenant,
+    SubjectType, TenantExtras, TenantSpec,
 };
 use fedbridge_keys::{TenantName, initial_keys};
 use serde_json::{Value, json};
@@ -92,6 +92,7 @@ fn connection(number: u8, slug: &str, settings: Value, mapping: Value) -> Config
             enabled: true,
             domains: vec!["acme.example".into()],
             mapping: serde_json::from_value::<MappingSpec>(mapping).unwrap(),
+            people: PeopleSpec::default(),
             settings,
         },
     })
@@ -161,6 +162,7 @@ impl World {
                 parent: None,
                 domains: vec!["acme.example".into()],
                 enabled: true,
+                extras: TenantExtras::default(),
             },
         })];
         changes.extend(connections);

@@ -112,7 +112,7 @@ impl Client {
                 }
                 body.extend_from_slice(&chunk);
             }
-            Ok(Fetched { status: status.as_u16(), content_type, etag, body: body.into() })
+            Ok(Fetched { status: status.as_u16(), content_type, etag, max_age: None, body: body.into() })
         };
         match tokio::time::timeout(limits.timeout, fetch).await {
             Ok(result) => result.map_err(fail),

@@ -105,6 +105,7 @@ impl Foundation {
             handles: Arc::clone(&self.store) as _,
             name_ids: Arc::clone(&self.store) as _,
             sightings: Arc::clone(&self.sightings),
+            revalidator: Arc::new(Closed),
         }
     }
 

@@ -58,7 +58,7 @@ impl Egress for Calls {
             true => 503,
             false => 200,
         };
-        Ok(Fetched { status, content_type: None, etag: None, body: Default::default() })
+        Ok(Fetched { status, content_type: None, etag: None, max_age: None, body: Default::default() })
     }
 }
 

@@ -23,6 +23,7 @@ pub struct Tenant {
     pub connections: Vec<Arc<Connection>>,
     pub apps: Vec<Arc<App>>,
     pub keys: Arc<KeyRing>,
+    pub settings: TenantSettings,
     app_names: HashMap<(AppKind, String), usize>,
     protocol_names: HashMap<(AppKind, String), usize>,
 }
@@ -53,9 +54,16 @@ impl Tenant {
             connections,
             apps,
             keys,
+            settings: TenantSettings::default(),
             app_names,
             protocol_names,
         }
+    }
+
+    #[must_use]
+    pub fn with_settings(mut self, settings: TenantSettings) -> Self {
+        self.settings = settings;
+        self
     }
 
     /// An app by what messages call it: the client_id, the entity ID.
@@ -78,6 +86,53 @@ impl Tenant {
 
     pub fn connection_by_id(&self, id: ConnectionId) -> Option<&Arc<Connection>> {
         self.connections.iter().find(|connection| connection.id == id)
+    }
+}
+
+/// What a tenant has besides its connections and apps.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TenantSettings {
+    /// `None`: pages look as they come.
+    pub look: Option<Arc<Look>>,
+    /// Languages of its pages, the preferred one first; empty: all that there are.
+    pub locales: Vec<Locale>,
+    /// Hosts that may be fetched from for this tenant; `None`: all public ones.
+    pub egress_hosts: Option<Arc<[String]>>,
+}
+
+/// How a tenant's pages look. Checked when it is saved.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Look {
+    /// A `data:` address of a PNG, JPEG or WebP picture.
+    pub logo: Option<String>,
+    /// `#rrggbb`, on light ground and on dark.
+    pub accent: Option<String>,
+    pub accent_dark: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Locale {
+    #[default]
+    En,
+    De,
+}
+
+impl Locale {
+    /// The language of a tag such as `de-AT` (RFC 5646), where pages speak it.
+    pub fn of_tag(tag: &str) -> Option<Self> {
+        match tag.split('-').next().unwrap_or_default().to_ascii_lowercase().as_str() {
+            "en" => Some(Self::En),
+            "de" => Some(Self::De),
+            _ => None,
+        }
+    }
+
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::De => "de",
+        }
     }
 }
 

@@ -16,6 +16,11 @@ pub trait PartnerDocuments: Send + Sync {
     /// `url` and `refresh`.
     fn setting(&self) -> &'static str;
 
+    /// How long a document of this kind is kept without asking: at least, and at most.
+    fn life(&self) -> (Duration, Duration) {
+        (Duration::from_secs(3600), Duration::from_secs(24 * 3600))
+    }
+
     /// Whether `fetched` can be used with these settings, and what it changes against `before`.
     ///
     /// # Errors

@@ -72,6 +72,11 @@ pub trait Downstream: Send + Sync {
         None
     }
 
+    /// The host that a person is shown on the consent page: where the answer goes.
+    fn host(&self, _app: &App, _continuation: &[u8]) -> Option<String> {
+        None
+    }
+
     /// Told of a session's end, and asking for one.
     fn logout(&self) -> Option<&dyn DownstreamLogout> {
         None
@@ -133,6 +138,7 @@ pub struct LoginRequest {
     pub expected_sub: Option<String>,
     /// Ask which connection, even where one would do (`prompt=select_account`).
     pub choose: bool,
+    pub consent: ConsentWish,
     /// The request's own address with all parameters, to come back to with `connection=` added.
     pub again: String,
     /// Where a person can start anew after a failure; `again` where a request may come twice.
@@ -142,6 +148,19 @@ pub struct LoginRequest {
     pub once: Vec<OneTimeKey>,
     /// What the adapter needs to answer; it comes back in [`Finish::continuation`].
     pub continuation: Vec<u8>,
+}
+
+/// Whether the person is asked before the app gets anything (OpenID Connect Core 3.1.2.4).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsentWish {
+    /// The app belongs to the company.
+    #[default]
+    NotNeeded,
+    /// Once for an app and a set of scopes and claims.
+    Remembered,
+    /// Each time (`prompt=consent`).
+    Always,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,11 @@
 //! HTTP as adapters see it: octets in, a [`Reply`] out. No framework types.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::config::{Locale, Look};
 use crate::page::Page;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +106,18 @@ pub enum SameSite {
 pub struct Reply {
     pub kind: ReplyKind,
     pub cookies: Vec<SetCookie>,
+    /// How a page is shown; the browser's languages decide where no locale is given.
+    pub dress: Dress,
+}
+
+/// What a page wears.
+#[derive(Debug, Clone, Default)]
+pub struct Dress {
+    pub look: Option<Arc<Look>>,
+    /// From `ui_locales`, already one that the tenant offers.
+    pub locale: Option<Locale>,
+    /// What the tenant offers; empty: all.
+    pub offered: Vec<Locale>,
 }
 
 #[derive(Debug, Clone)]
@@ -153,6 +167,11 @@ impl Reply {
         ReplyKind::Body(Body { status, content_type, headers: Vec::new(), bytes: bytes.into() }).into()
     }
 
+    pub fn dressed(mut self, dress: Dress) -> Self {
+        self.dress = dress;
+        self
+    }
+
     pub fn with_cookie(mut self, cookie: SetCookie) -> Self {
         self.cookies.push(cookie);
         self
@@ -168,6 +187,6 @@ impl Reply {
 
 impl From<ReplyKind> for Reply {
     fn from(kind: ReplyKind) -> Self {
-        Self { kind, cookies: Vec::new() }
+        Self { kind, cookies: Vec::new(), dress: Dress::default() }
     }
 }

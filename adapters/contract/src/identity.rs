@@ -74,6 +74,29 @@ pub struct UpstreamSubject {
     pub display: String,
     /// False when the upstream will send another key next time (a transient NameID).
     pub stable: bool,
+    /// Who gives such keys out, as the connection is configured (an OIDC issuer). People who came under
+    /// another one do not move here: then the login is a conflict for an administrator. `None`: not watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+}
+
+/// What an upstream gave us to ask again with. Kept only where the connection re-validates or must log out
+/// with it, sealed, and never given to an app.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpstreamTokens {
+    /// RFC 6749 section 6. `None`: [`access_token`](Self::access_token) serves at userinfo, while it lasts.
+    pub refresh_token: Option<String>,
+    pub access_token: Option<String>,
+    /// When the access token ends, if the upstream said so.
+    pub access_expires: Option<Timestamp>,
+    /// What a renewed ID token must repeat (OpenID Connect Core 12.2), in the adapter's own form.
+    pub memory: serde_json::Value,
+}
+
+impl std::fmt::Debug for UpstreamTokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UpstreamTokens").field("refresh_token", &self.refresh_token.is_some()).finish_non_exhaustive()
+    }
 }
 
 /// How and when the person authenticated, in the upstream's own words.
@@ -141,5 +164,7 @@ pub struct AuthenticatedIdentity {
     pub session: UpstreamSession,
     pub onward: Onward,
     pub once: Vec<OneTimeKey>,
+    /// Kept beside the session where the connection needs them later.
+    pub tokens: Option<UpstreamTokens>,
     pub proof: Proof,
 }

@@ -46,6 +46,16 @@ macro_rules! id {
             pub const fn uuid(self) -> Uuid {
                 self.0
             }
+
+            /// When an identifier of [`Self::at`] was made; `None` for one that is random throughout.
+            pub fn made(self) -> Option<Timestamp> {
+                if self.0.get_version_num() != 7 {
+                    return None;
+                }
+                let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+                let millis = i64::try_from(seconds).ok()?.checked_mul(1000)?;
+                Some(Timestamp::from_millis(millis.checked_add(i64::from(nanos / 1_000_000))?))
+            }
         }
 
         impl fmt::Display for $name {
@@ -105,4 +115,8 @@ id!(
 id!(
     /// One logout under way, with everybody who is to be told.
     LogoutId
+);
+id!(
+    /// The permission of one person to connect one more upstream identity.
+    LinkProofId
 );

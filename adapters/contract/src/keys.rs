@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::ids::ConnectionId;
+
 /// Signature algorithms that the bridge signs with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SignatureAlgorithm {
@@ -119,9 +121,26 @@ pub struct KeyRing {
     pub oidc: Vec<SigningKey>,
     pub saml_signing: Vec<SigningKey>,
     pub saml_decryption: Vec<DecryptionKey>,
+    pub oidc_client: Vec<(ConnectionId, SigningKey)>,
+    pub oidc_decryption: Vec<(ConnectionId, OidcDecryptionKey)>,
+}
+
+/// A key that unwraps content keys of ID tokens (RSA-OAEP-256, RFC 7518 section 4.3).
+#[derive(Clone)]
+pub struct OidcDecryptionKey {
+    pub state: KeyState,
+    pub decrypter: Arc<dyn Decrypter>,
+    /// The public JWK with `kid`, `alg` and `use: enc`.
+    pub jwk: Value,
 }
 
 impl KeyRing {
+    /// The active key with which we authenticate at an upstream.
+    pub fn client_signer(&self, connection: ConnectionId) -> Option<&Arc<dyn Signer>> {
+        let of = |(id, key): &&(ConnectionId, SigningKey)| *id == connection && key.state == KeyState::Active;
+        self.oidc_client.iter().find(of).map(|(_, key)| &key.signer)
+    }
+
     /// The active token-signing key of an algorithm.
     pub fn oidc_signer(&self, algorithm: SignatureAlgorithm) -> Option<&Arc<dyn Signer>> {
         self.oidc

@@ -51,6 +51,26 @@ pub enum LogoutSelector {
         key: String,
         indexes: Vec<String>,
     },
+    /// Sessions that came from this connection with this [`UpstreamSession::index`], whoever is in them: an
+    /// OIDC logout that names a `sid` alone.
+    UpstreamIndex {
+        connection: ConnectionId,
+        index: String,
+    },
+    /// All sessions of one person, whom the upstream names by the subject's key or by an e-mail address
+    /// that counts as verified there.
+    Person {
+        connection: ConnectionId,
+        named: Named,
+    },
+}
+
+/// How an upstream names a person to be ended (RFC 9493 sections 3.2.2 and 3.2.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// [`UpstreamSubject::key`](crate::identity::UpstreamSubject::key).
+    Subject(String),
+    Email(String),
 }
 
 /// A logout request of a peer whose signature, audience, time and replay the adapter has checked.
@@ -65,6 +85,18 @@ pub struct PeerLogout {
     pub continuation: Vec<u8>,
     /// The origin that may show our progress page in a frame of its own.
     pub framed_by: Option<String>,
+    pub manner: Manner,
+}
+
+/// How far a peer's request reaches, and when it is answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Only the session of the browser that brought the request: what names the session is no secret.
+    pub only_here: bool,
+    /// Refresh tokens and offline access end too (Global Token Revocation).
+    pub everything: bool,
+    /// Answered as soon as our sessions are over; apps are told behind it. OpenID providers wait for 2 to 5 s.
+    pub at_once: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

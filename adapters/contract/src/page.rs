@@ -18,6 +18,68 @@ pub enum Page {
     Noticed(NoticedPage),
     /// A login that no app asked for has ended well.
     SignedIn(SignedInPage),
+    /// What an app asks for, and two buttons (OpenID Connect Core 3.1.2.4).
+    Consent(ConsentPage),
+    /// What is a person's own: sessions, apps, logins.
+    Account(AccountPage),
+    /// Another login is about to be connected to the account.
+    ConfirmLink(ConfirmLinkPage),
+}
+
+/// A form that a person sends to us; the anti-forgery token is among the fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnForm {
+    pub action: String,
+    pub fields: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsentPage {
+    pub tenant: String,
+    pub person: String,
+    pub app: String,
+    /// Where the answer goes: a person may know it better than the name.
+    pub host: Option<String>,
+    /// Scopes and single claims, in words that the templates translate.
+    pub asks: Vec<String>,
+    /// The buttons send `answer=allow` and `answer=deny`.
+    pub form: OwnForm,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountPage {
+    pub tenant: String,
+    pub person: String,
+    pub sessions: Vec<AccountRow>,
+    pub apps: Vec<AccountRow>,
+    pub logins: Vec<AccountRow>,
+    /// Connections that could be connected, each with its form.
+    pub connect: Vec<AccountRow>,
+    pub logout: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountRow {
+    pub name: String,
+    /// RFC 3339, shown as a date; what it is of is the template's.
+    pub since: Option<String>,
+    pub note: Option<String>,
+    /// It is this very browser's session, or the login in use.
+    pub here: bool,
+    /// Ends it; `None` where it can't be ended here.
+    pub form: Option<OwnForm>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfirmLinkPage {
+    pub tenant: String,
+    /// Who the account is, and with what it was logged in.
+    pub account: String,
+    pub account_connection: String,
+    /// The identity that was proved just now.
+    pub identity: String,
+    pub connection: String,
+    pub form: OwnForm,
 }
 
 /// One plain sentence, the trace, and a way back. Causes stay inside.

@@ -34,6 +34,16 @@ pub struct Services {
     pub handles: Arc<dyn Handles>,
     pub name_ids: Arc<dyn NameIds>,
     pub sightings: Arc<dyn Sightings>,
+    pub revalidator: Arc<dyn Revalidator>,
+}
+
+impl Services {
+    /// The way out for what concerns one partner: it waits in a line of its own, and only hosts that the
+    /// tenant allows are reached.
+    pub fn egress_to(&self, tenant: &Tenant, party: Party) -> Arc<dyn Egress> {
+        let lane = Lane { tenant: tenant.id, party, hosts: tenant.settings.egress_hosts.clone() };
+        self.egress.lane(lane).unwrap_or_else(|| Arc::clone(&self.egress))
+    }
 }
 
 pub trait Clock: Send + Sync {
@@ -69,6 +79,50 @@ pub trait Egress: Send + Sync {
 
     /// Sends a body under the same rules.
     async fn post(&self, request: &EgressPost, limits: EgressLimits) -> Result<Fetched, EgressError>;
+
+    /// As `get`, with headers of our own, such as `authorization`.
+    async fn get_with(&self, request: &EgressGet, _limits: EgressLimits) -> Result<Fetched, EgressError> {
+        Err(EgressError { url: request.url.clone(), cause: "this client sends no headers".to_owned() })
+    }
+
+    /// The same client in one partner's line. `None`: there is but one line.
+    fn lane(&self, _lane: Lane) -> Option<Arc<dyn Egress>> {
+        None
+    }
+}
+
+/// Whose line a call waits in, so that a partner that stalls holds up nobody else (threats 64).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Lane {
+    pub tenant: TenantId,
+    pub party: Party,
+    /// The hosts that the tenant allows; `None`: all public ones.
+    pub hosts: Option<Arc<[String]>>,
+}
+
+/// A fetch with headers of our own.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EgressGet {
+    pub url: String,
+    /// Names in lower case. Values may be secret.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Asks the upstream behind a grant again, at a downstream refresh.
+#[async_trait]
+pub trait Revalidator: Send + Sync {
+    /// Cheap where nothing is due: then no statement and no call is made. Of several callers for one
+    /// session one asks, on all nodes together, and the others wait for its answer.
+    async fn revalidate(&self, tenant: &Arc<Tenant>, grant: &Grant, now: Timestamp, trace: &mut TraceLog) -> Valid;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Valid {
+    Yes,
+    /// The grant and its session are ended already. The sentence is for the trace.
+    No(String),
+    /// Nobody could say, and the connection's policy is to wait: try again later.
+    Later(String),
 }
 
 /// A body to be sent to another server.
@@ -163,6 +217,13 @@ impl NameIds for Closed {
     }
 }
 
+#[async_trait]
+impl Revalidator for Closed {
+    async fn revalidate(&self, _: &Arc<Tenant>, _: &Grant, _: Timestamp, _: &mut TraceLog) -> Valid {
+        Valid::Yes
+    }
+}
+
 impl Sightings for Closed {
     fn seen(&self, _: TenantId, _: Party, _: &str, _: Sighting, _: Timestamp) {}
 }
@@ -183,6 +244,8 @@ pub struct Fetched {
     pub status: u16,
     pub content_type: Option<String>,
     pub etag: Option<String>,
+    /// `Cache-Control: max-age` less `Age`; zero for `no-store` and `no-cache` (RFC 9111 section 5.2).
+    pub max_age: Option<Duration>,
     pub body: Bytes,
 }
 

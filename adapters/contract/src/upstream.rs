@@ -1,6 +1,7 @@
 //! The upstream side: how an adapter logs a person in.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -8,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::config::{AppKind, Tenant};
 use crate::error::ProtocolError;
 use crate::http::{HttpInput, Reply, Route};
-use crate::identity::AuthenticatedIdentity;
+use crate::identity::{Attributes, AuthenticatedIdentity, AuthnFacts, UpstreamSubject, UpstreamTokens};
 use crate::ids::TransactionId;
 use crate::keys::KeyPurpose;
 use crate::logout::UpstreamLogout;
 use crate::proof::Minter;
+use crate::services::EgressPost;
 use crate::time::Timestamp;
 use crate::trace::{TraceLog, visible};
 
@@ -21,6 +23,7 @@ use crate::trace::{TraceLog, visible};
 pub struct Adapter {
     pub login: Option<Box<dyn UpstreamLogin>>,
     pub logout: Option<Box<dyn UpstreamLogout>>,
+    pub refresh: Option<Box<dyn UpstreamRefresh>>,
     pub metadata: Option<Box<dyn PublishedMetadata>>,
     pub check: Option<Box<dyn SelfCheck>>,
 }
@@ -90,7 +93,39 @@ pub struct UnsolicitedAnswer<'a> {
     pub now: Timestamp,
 }
 
-/// What a connection publishes about itself, for example SP metadata.
+/// Asks the upstream again, without a browser, whether a person may still log in.
+#[async_trait]
+pub trait UpstreamRefresh: Send + Sync {
+    /// How often it is asked at most. `None`: never.
+    fn interval(&self) -> Option<Duration>;
+
+    /// One call of the upstream. It logs nobody in, so it mints no proof.
+    async fn ask(&self, asked: AskedAgain<'_>, trace: &mut TraceLog) -> StillThere;
+
+    /// The call that ends the tokens (RFC 7009), where the upstream has it.
+    fn revocation(&self, tenant: &Tenant, tokens: &UpstreamTokens, now: Timestamp) -> Option<EgressPost>;
+}
+
+pub struct AskedAgain<'a> {
+    pub tenant: &'a Tenant,
+    pub subject: &'a UpstreamSubject,
+    pub authn: &'a AuthnFacts,
+    pub tokens: &'a UpstreamTokens,
+    pub now: Timestamp,
+}
+
+/// What the upstream said.
+#[derive(Debug)]
+pub enum StillThere {
+    /// With attributes as they are now, where it gave any, and the tokens to ask with next time.
+    Yes { attributes: Option<Attributes>, tokens: UpstreamTokens },
+    /// It knows the session or the person no more (`invalid_grant`).
+    No(ProtocolError),
+    /// It did not answer, or not in a way that says anything. The connection's policy decides.
+    Unknown(ProtocolError),
+}
+
+/// What a connection publishes about itself, for example SP metadata or the keys of a client.
 pub trait PublishedMetadata: Send + Sync {
     fn route(&self) -> Route;
     fn document(&self, tenant: &Tenant, now: Timestamp) -> Result<Reply, ProtocolError>;
@@ -165,6 +200,9 @@ pub struct LoginWish {
     #[serde(default)]
     pub requesters: Vec<String>,
     pub login_hint: Option<String>,
+    /// The app's `domain_hint`, for upstreams that take one.
+    #[serde(default)]
+    pub domain_hint: Option<String>,
     pub ui_locales: Option<String>,
 }
 

@@ -11,14 +11,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fedbridge_contract::config::{App, AppKind, Tenant};
 use fedbridge_contract::downstream::{
-    Accepted, ConnectionHints, Downstream, Finish, Finished, LoginRequest, Refusal, Request,
+    Accepted, ConnectionHints, ConsentWish, Downstream, Finish, Finished, LoginRequest, Refusal, Request,
 };
 use fedbridge_contract::error::{Complaint, ProtocolError};
 use fedbridge_contract::http::{HttpInput, Method, Reply, Route};
 use fedbridge_contract::identity::OneTimeKey;
 use fedbridge_contract::ids::TraceId;
 use fedbridge_contract::logout::{
-    Channel, DownstreamLogout, LogoutCall, LogoutEnd, LogoutSelector, Notice, Participant, PeerLogout, Told,
+    Channel, DownstreamLogout, LogoutCall, LogoutEnd, LogoutSelector, Manner, Notice, Participant, PeerLogout, Told,
 };
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{EgressPost, Fetched, TraceEvent, TraceSink};
@@ -103,6 +103,7 @@ impl Downstream for FakeDownstream {
             requested_claims: Vec::new(),
             expected_sub: None,
             choose: false,
+            consent: ConsentWish::NotNeeded,
             again: format!("{}/fake/login?{}", request.tenant.issuer, input.query),
             retry: None,
             once: once(input, request.now),
@@ -179,6 +180,7 @@ fn asks_out(app: &App, input: &HttpInput, now: Timestamp) -> PeerLogout {
         once: once(input, now),
         continuation: app.name.clone().into_bytes(),
         framed_by: None,
+        manner: Manner::default(),
     }
 }
 

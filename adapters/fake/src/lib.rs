@@ -209,6 +209,7 @@ impl FakeLogin {
                 key: self.script.subject.clone(),
                 display: self.script.subject.clone(),
                 stable: true,
+                scope: None,
             },
             attributes,
             authn: AuthnFacts {
@@ -224,6 +225,7 @@ impl FakeLogin {
             },
             onward: Onward::Unrestricted,
             once,
+            tokens: None,
             // The last step, when every check has passed.
             proof: minter.mint(),
         }))

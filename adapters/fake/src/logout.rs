@@ -9,7 +9,7 @@ use fedbridge_contract::error::ProtocolError;
 use fedbridge_contract::http::{HttpInput, Method, Reply, Route};
 use fedbridge_contract::ids::ConnectionId;
 use fedbridge_contract::logout::{
-    Channel, LogoutEnd, LogoutMessage, LogoutSelector, LogoutStart, Notice, PeerLogout, ReceivedLogout, Told,
+    Channel, LogoutEnd, LogoutMessage, LogoutSelector, LogoutStart, Manner, Notice, PeerLogout, ReceivedLogout, Told,
     UpstreamLogout,
 };
 use fedbridge_contract::services::{EgressPost, Fetched};
@@ -75,6 +75,7 @@ impl UpstreamLogout for FakeLogout {
             once: Vec::new(),
             continuation: b"upstream".to_vec(),
             framed_by: read("framed_by"),
+            manner: Manner::default(),
         }))
     }
 

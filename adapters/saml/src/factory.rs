@@ -42,6 +42,7 @@ impl AdapterFactory for SamlFactory {
         Ok(Adapter {
             login: Some(Box::new(shared())),
             logout: Some(Box::new(shared())),
+            refresh: None,
             metadata: Some(Box::new(shared())),
             check: Some(Box::new(shared())),
         })

@@ -9,7 +9,7 @@ use fedbridge_contract::error::ProtocolError;
 use fedbridge_contract::http::{HttpInput, Method, Reply, Route};
 use fedbridge_contract::keys::KeyRing;
 use fedbridge_contract::logout::{
-    Channel, LogoutEnd, LogoutMessage, LogoutSelector, LogoutStart, Notice, NoticeId, Party, PeerLogout,
+    Channel, LogoutEnd, LogoutMessage, LogoutSelector, LogoutStart, Manner, Notice, NoticeId, Party, PeerLogout,
     ReceivedLogout, Told, UpstreamLogout,
 };
 use fedbridge_contract::page::{ErrorPage, LoggedOutPage, Page};
@@ -208,6 +208,7 @@ fn peer_logout(sp: &ServiceProvider, request: VerifiedLogoutRequest, carried: &C
         // Two texts and an address: it can always be written.
         continuation: serde_json::to_vec(&answering).unwrap_or_default(),
         framed_by: sp.idp.sso.first().map(|endpoint| endpoint.location.origin().ascii_serialization()),
+        manner: Manner::default(),
     }
 }
 

@@ -161,7 +161,7 @@ impl Egress for TestEgress {
             _ => return Err(EgressError { url: url.to_owned(), cause: "no such host".to_owned() }),
         };
         let body = Bytes::from_static(b"<EntityDescriptor entityID='fetched'/>");
-        Ok(Fetched { status, content_type: None, etag: None, body })
+        Ok(Fetched { status, content_type: None, etag: None, max_age: None, body })
     }
 
     async fn get_if_changed(&self, url: &str, _: &str, limits: EgressLimits) -> Result<Fetched, EgressError> {

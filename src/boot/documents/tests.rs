@@ -96,7 +96,7 @@ struct Partner {
 impl Partner {
     fn says(&self, status: u16, etag: Option<&str>, body: &str) {
         let body = Bytes::from(body.to_owned());
-        let fetched = Fetched { status, content_type: None, etag: etag.map(str::to_owned), body };
+        let fetched = Fetched { status, content_type: None, etag: etag.map(str::to_owned), max_age: None, body };
         self.answers.lock().unwrap().push_back(Ok(fetched));
     }
 

@@ -16,7 +16,8 @@ use fedbridge_contract::upstream::{Adapter, PublishedMetadata};
 use fedbridge_hub::ports::{NewSighting, RolloverStore as _};
 use fedbridge_hub::run::{Builder, Snapshots};
 use fedbridge_hub::spec::{
-    Configuration, ConnectionSpec, Managed, MappingSpec, StoredConnection, StoredTenant, TenantSpec,
+    Configuration, ConnectionSpec, Managed, MappingSpec, PeopleSpec, StoredConnection, StoredTenant, TenantExtras,
+    TenantSpec,
 };
 use fedbridge_keys::rollover::{Dates, RETIRE_AFTER, Step, start, step};
 use fedbridge_keys::{AesGcmSealer, MasterKey, OpensslKeyOpener, OpensslRng, generate_key};
@@ -120,6 +121,7 @@ impl World {
                     enabled,
                     domains: Vec::new(),
                     mapping: MappingSpec::default(),
+                    people: PeopleSpec::default(),
                     settings: json!({ "uses": uses }),
                 },
             })
@@ -130,6 +132,7 @@ impl World {
             parent: None,
             domains: Vec::new(),
             enabled: true,
+            extras: TenantExtras::default(),
         };
         let name = TenantName { id: world.tenant, slug: "acme" };
         let mut changes = vec![

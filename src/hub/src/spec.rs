@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use fedbridge_contract::config::AppKind;
+use fedbridge_contract::config::{AppKind, Locale, Look};
 use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
 use fedbridge_contract::keys::{KeyPurpose, KeyState, SignatureAlgorithm};
 use fedbridge_contract::logout::Party;
@@ -22,6 +22,21 @@ pub struct TenantSpec {
     /// Verified mail domains, in lower case, unique in the installation.
     pub domains: Vec<String>,
     pub enabled: bool,
+    #[serde(default)]
+    pub extras: TenantExtras,
+}
+
+/// What a tenant has besides; kept as one JSON text.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantExtras {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<Look>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locales: Vec<Locale>,
+    /// Host names, or `*.` with a name below which all are meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egress_hosts: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,8 +49,60 @@ pub struct ConnectionSpec {
     pub domains: Vec<String>,
     #[serde(default)]
     pub mapping: MappingSpec,
+    #[serde(default)]
+    pub people: PeopleSpec,
     /// What the adapter reads, file references replaced by their text.
     pub settings: Value,
+}
+
+/// Who may become a person here, and what is done about an address that is known already.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PeopleSpec {
+    /// People appear when they log in for the first time.
+    pub create: Create,
+    /// With [`Create::Listed`]: a verified address of one of these domains lets a new person in, and so does one
+    /// of these groups.
+    pub domains: Vec<String>,
+    pub groups: Vec<String>,
+    pub same_email: SameEmail,
+    /// People may connect this login to an account that they have already.
+    pub linking: bool,
+}
+
+impl Default for PeopleSpec {
+    fn default() -> Self {
+        Self {
+            create: Create::Everybody,
+            domains: Vec::new(),
+            groups: Vec::new(),
+            same_email: SameEmail::Separate,
+            linking: true,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Create {
+    #[default]
+    Everybody,
+    Listed,
+    /// Somebody else makes people: a push, a sync.
+    Nobody,
+}
+
+/// A subject that was never here comes with a verified address that a person of the tenant has already.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SameEmail {
+    /// Two people, who share an address.
+    #[default]
+    Separate,
+    /// A page says so, and offers to log in the old way and connect both; or two people.
+    Ask,
+    /// An administrator has to look.
+    Refuse,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -156,6 +223,8 @@ pub struct StoredKey {
     pub tenant: TenantId,
     pub kid: String,
     pub purpose: KeyPurpose,
+    /// Of a key that one connection has for itself.
+    pub connection: Option<ConnectionId>,
     pub algorithm: SignatureAlgorithm,
     pub state: KeyState,
     pub created: Timestamp,

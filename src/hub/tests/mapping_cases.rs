@@ -63,7 +63,7 @@ impl Case {
         }
         Facts {
             attributes,
-            subject: UpstreamSubject { key: "k:eve".to_owned(), display: "eve".to_owned(), stable: true },
+            subject: UpstreamSubject { key: "k:eve".to_owned(), display: "eve".to_owned(), stable: true, scope: None },
             connection: ConnectionFacts { slug: "okta".to_owned(), domains: self.domains.clone() },
             client: Some(ClientFacts { name: "portal".to_owned(), scopes: self.registered.clone() }),
             user: self.user.clone(),

@@ -79,6 +79,7 @@ pub fn generate_key(
         tenant: tenant.id,
         kid,
         purpose,
+        connection: None,
         algorithm,
         state,
         created: now,

@@ -15,8 +15,8 @@ use fedbridge_contract::services::{Clock as _, Grants as _, Rng as _};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{Command, ConfigStore as _, LoginStore as _, NewLink, NewSession, NewTransaction, Unit};
 use fedbridge_hub::spec::{
-    AppSpec, ConfigChange, ConnectionSpec, Managed, MappingSpec, StoredApp, StoredConnection, StoredTenant,
-    SubjectType, TenantSpec,
+    AppSpec, ConfigChange, ConnectionSpec, Managed, MappingSpec, PeopleSpec, StoredApp, StoredConnection, StoredTenant,
+    SubjectType, TenantExtras, TenantSpec,
 };
 use fedbridge_keys::{AesGcmSealer, MasterKey, OpensslRng, SystemClock};
 use fedbridge_store::{Store, StoreOptions};
@@ -86,6 +86,7 @@ impl Bench {
             parent: None,
             domains: vec![],
             enabled: true,
+            extras: TenantExtras::default(),
         };
         let connection_spec = ConnectionSpec {
             slug: "idp".into(),
@@ -94,6 +95,7 @@ impl Bench {
             enabled: true,
             domains: vec![],
             mapping: MappingSpec::default(),
+            people: PeopleSpec::default(),
             settings: Value::Null,
         };
         let app_spec = AppSpec {

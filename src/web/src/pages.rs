@@ -2,7 +2,8 @@
 
 use askama::Template;
 use fedbridge_contract::page::{
-    ChooserPage, ConfirmLogoutPage, ErrorPage, LoggedOutPage, LoggingOutPage, NoticedPage, Page, SignedInPage, WayBack,
+    AccountPage, ChooserPage, ConfirmLinkPage, ConfirmLogoutPage, ConsentPage, ErrorPage, LoggedOutPage,
+    LoggingOutPage, NoticedPage, OwnForm, Page, SignedInPage, WayBack,
 };
 use url::Url;
 
@@ -49,6 +50,20 @@ pub(crate) fn page(page: &Page, nonce: &str) -> Result<String, Fault> {
         Page::SignedIn(page) => {
             own_address(&page.logout)?;
             finish(&SignedInView { tenant: &page.tenant, page })
+        }
+        Page::Consent(page) => {
+            own_form(&page.form)?;
+            finish(&ConsentView { tenant: &page.tenant, page })
+        }
+        Page::Account(page) => {
+            own_address(&page.logout)?;
+            let rows = [&page.sessions, &page.apps, &page.logins, &page.connect];
+            rows.into_iter().flatten().filter_map(|row| row.form.as_ref()).try_for_each(own_form)?;
+            finish(&AccountView { tenant: &page.tenant, page })
+        }
+        Page::ConfirmLink(page) => {
+            own_form(&page.form)?;
+            finish(&ConfirmLinkView { tenant: &page.tenant, page })
         }
     }
 }
@@ -114,6 +129,27 @@ struct SignedInView<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "consent.html")]
+struct ConsentView<'a> {
+    tenant: &'a str,
+    page: &'a ConsentPage,
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct AccountView<'a> {
+    tenant: &'a str,
+    page: &'a AccountPage,
+}
+
+#[derive(Template)]
+#[template(path = "confirm_link.html")]
+struct ConfirmLinkView<'a> {
+    tenant: &'a str,
+    page: &'a ConfirmLinkPage,
+}
+
+#[derive(Template)]
 #[template(path = "auto_post.html")]
 struct AutoPostView<'a> {
     /// The base template's; an auto-post page names no tenant.
@@ -138,6 +174,10 @@ fn safe(way_back: Option<&WayBack>) -> Option<&WayBack> {
 
 fn own_address(address: &str) -> Result<(), Fault> {
     if href::may_go(address) { Ok(()) } else { Err(bad_address()) }
+}
+
+fn own_form(form: &OwnForm) -> Result<(), Fault> {
+    href::form_target(&form.action).map(|_| ()).ok_or_else(bad_address)
 }
 
 fn bad_address() -> Fault {

@@ -108,7 +108,7 @@ fn from_page(page: &Page, site: &Site) -> Result<HttpResponse, Fault> {
     let nonce = random_text::<16>(site.rng.as_ref());
     let html = pages::page(page, &nonce)?;
     let needs = match page {
-        Page::ConfirmLogout(_) => PageNeeds::OwnForm,
+        Page::ConfirmLogout(_) | Page::Consent(_) | Page::Account(_) | Page::ConfirmLink(_) => PageNeeds::OwnForm,
         Page::LoggingOut(page) => {
             PageNeeds::Frames { nonce, sources: page.frame_origins.clone(), framed_by: page.framed_by.clone() }
         }

@@ -259,7 +259,13 @@ mod tests {
         async fn get(&self, _: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
             self.asked.fetch_add(1, Ordering::SeqCst);
             self.leave.acquire().await.unwrap().forget();
-            Ok(Fetched { status: self.status, content_type: None, etag: None, body: bytes::Bytes::from_static(b"7") })
+            Ok(Fetched {
+                status: self.status,
+                content_type: None,
+                etag: None,
+                max_age: None,
+                body: bytes::Bytes::from_static(b"7"),
+            })
         }
 
         async fn get_if_changed(&self, _: &str, _: &str, _: EgressLimits) -> Result<Fetched, EgressError> {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use fedbridge_contract::config::{App, AppKind};
-use fedbridge_contract::downstream::{Accepted, ConnectionHints, LoginRequest};
+use fedbridge_contract::downstream::{Accepted, ConnectionHints, ConsentWish, LoginRequest};
 use fedbridge_contract::http::{Method, Reply};
 use fedbridge_contract::page::{ErrorPage, Page};
 use fedbridge_contract::services::GateRefusal;
@@ -228,6 +228,7 @@ fn examine(
         proxy_count: None,
         requesters: vec![app.name.clone()],
         login_hint: login_hint.clone(),
+        domain_hint: params.get("domain_hint").map(str::to_owned),
         ui_locales: params.get("ui_locales").map(str::to_owned),
     };
     let hints = ConnectionHints {
@@ -253,6 +254,7 @@ fn examine(
         requested_claims: asked.names,
         expected_sub,
         choose: prompt.select_account,
+        consent: ConsentWish::NotNeeded,
         retry: Some(again.clone()),
         again,
         once: Vec::new(),

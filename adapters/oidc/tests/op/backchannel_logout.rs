@@ -141,7 +141,7 @@ async fn what_the_app_answers_is_understood() {
         let session = identity.session;
         let call =
             LogoutCall { tenant: &world.acme, app, participant: &participant, session, id, now: world.now, rng: &rng };
-        let answer = Fetched { status, content_type: None, etag: None, body: Bytes::new() };
+        let answer = Fetched { status, content_type: None, etag: None, max_age: None, body: Bytes::new() };
         assert_eq!(world.provider.logout().unwrap().told(call, &answer).await, told, "{status}");
     }
 }

@@ -133,7 +133,7 @@ fn take(input: &HttpInput) -> Result<(), String> {
         trust: &trust,
         address: SLO,
         skew: Duration::from_secs(180),
-        decrypters: &KeyRing { oidc: vec![], saml_signing: vec![], saml_decryption: vec![] },
+        decrypters: &KeyRing::default(),
         cbc: Cbc::Refused,
     };
     let mut trace = TraceLog::new();

@@ -34,6 +34,7 @@ pub fn services() -> Services {
         handles: Arc::new(Closed),
         name_ids: Arc::new(Closed),
         sightings: Arc::new(Closed),
+        revalidator: Arc::new(Closed),
     }
 }
 

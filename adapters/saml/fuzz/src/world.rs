@@ -67,7 +67,6 @@ impl World {
             .expect("good settings");
         let signing = TestKey::constant(2).expect("a key");
         let keys = KeyRing {
-            oidc: Vec::new(),
             saml_signing: vec![SigningKey {
                 state: KeyState::Active,
                 certificate: Some(signing.certificate.clone()),
@@ -79,6 +78,7 @@ impl World {
                 decrypter: Arc::new(TestDecrypter(Arc::clone(&decryption))),
                 certificate: decryption.certificate.clone(),
             }],
+            ..KeyRing::default()
         };
         let id = TenantId::random(&rng);
         let base = "https://bridge.example";

@@ -1,7 +1,7 @@
 //! What is remembered of a request between its verification and its answer.
 
 use fedbridge_contract::config::{App, Tenant};
-use fedbridge_contract::downstream::{ConnectionHints, LoginRequest};
+use fedbridge_contract::downstream::{ConnectionHints, ConsentWish, LoginRequest};
 use fedbridge_contract::http::HttpInput;
 use fedbridge_contract::identity::OneTimeKey;
 use fedbridge_contract::ids::AppId;
@@ -99,6 +99,7 @@ impl Asked {
             proxy_count: self.proxy_count,
             requesters: self.requesters.clone(),
             login_hint: hints.login_hint.clone(),
+            domain_hint: hints.domain_hint.clone(),
             ui_locales: None,
         };
         let used =
@@ -111,6 +112,7 @@ impl Asked {
             requested_claims: Vec::new(),
             expected_sub: None,
             choose: false,
+            consent: ConsentWish::NotNeeded,
             // An answered request can't be answered again, so a new login starts without one.
             retry: settings.unsolicited.is_some().then(|| crate::start::plain_address(tenant, app)),
             again,

@@ -14,7 +14,7 @@ use fedbridge_contract::http::{Method, Reply};
 use fedbridge_contract::ids::AppId;
 use fedbridge_contract::keys::KeyRing;
 use fedbridge_contract::logout::{
-    Channel, DownstreamLogout, LogoutCall, LogoutEnd, LogoutSelector, Notice, NoticeId, Party, PeerLogout, Told,
+    Channel, DownstreamLogout, LogoutCall, LogoutEnd, LogoutSelector, Manner, Notice, NoticeId, Party, PeerLogout, Told,
 };
 use fedbridge_contract::page::{LoggedOutPage, Page};
 use fedbridge_contract::services::Fetched;
@@ -162,6 +162,7 @@ fn peer_logout(
         // Texts and an address: it can always be written.
         continuation: serde_json::to_vec(&Continuation { app: app.id, answering }).unwrap_or_default(),
         framed_by: None,
+        manner: Manner::default(),
     }
 }
 

@@ -83,6 +83,7 @@ fn outcome(checked: Checked<Login>, minter: Minter, trace: &TraceLog) -> LoginOu
             session: login.session,
             onward: login.onward,
             once: login.once,
+            tokens: None,
             proof: minter.mint(),
         })),
         Err(Stop::Refused(refusal)) => LoginOutcome::UpstreamRefused(refusal),

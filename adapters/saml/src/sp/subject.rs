@@ -90,6 +90,7 @@ fn from_name_id(name_id: &NameId<'_>, parties: Parties<'_>, trace: &mut TraceLog
         key: json!(["nameid", format, qualifier, sp_qualifier, name_id.value]).to_string(),
         display: name_id.value.to_owned(),
         stable: format != names::FORMAT_TRANSIENT,
+        scope: None,
     })
 }
 
@@ -112,6 +113,7 @@ fn from_attribute(name: &str, attributes: &Attributes, trace: &mut TraceLog) -> 
                 key: json!(["attribute", name, value]).to_string(),
                 display: (*value).clone(),
                 stable: true,
+                scope: None,
             }))
         }
         many => {

@@ -82,7 +82,7 @@ impl Script {
 }
 
 fn fetched(status: u16, body: String) -> Fetched {
-    Fetched { status, content_type: Some("text/xml".into()), etag: None, body: body.into_bytes().into() }
+    Fetched { status, content_type: Some("text/xml".into()), etag: None, max_age: None, body: body.into_bytes().into() }
 }
 
 fn refused(world: &World, pending: &Pending, input: &HttpInput) -> String {

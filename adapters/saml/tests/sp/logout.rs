@@ -131,7 +131,7 @@ fn soap_comes_first_and_its_answer_counts() {
     assert_eq!(post.url, "https://idp.example/soap");
     let tenant = Arc::new(crate::support::tenant());
     let told = |status: u16, body: String| {
-        let answer = Fetched { status, content_type: None, etag: None, body: body.into() };
+        let answer = Fetched { status, content_type: None, etag: None, max_age: None, body: body.into() };
         let start = LogoutStart { tenant: &tenant, session: &session, id, now: NOW };
         RUNTIME.block_on(adapter(&world).told(start, &answer))
     };

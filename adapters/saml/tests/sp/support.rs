@@ -266,7 +266,6 @@ pub fn tenant() -> Tenant {
         certificate: key.certificate.clone(),
     };
     let keys = KeyRing {
-        oidc: Vec::new(),
         saml_signing: vec![
             SigningKey {
                 state: KeyState::Active,
@@ -282,6 +281,7 @@ pub fn tenant() -> Tenant {
             },
         ],
         saml_decryption: vec![decrypter(decryption, KeyState::Active), decrypter(older, KeyState::Retiring)],
+        ..KeyRing::default()
     };
     let id = TenantId::random(&Random);
     Tenant::new(id, "acme".into(), "Acme".into(), true, "https://bridge.example", vec![], vec![], Arc::new(keys))
@@ -302,6 +302,7 @@ fn services() -> Services {
         handles: Arc::new(Closed),
         name_ids: Arc::new(Closed),
         sightings: Arc::new(Closed),
+        revalidator: Arc::new(Closed),
     }
 }
 

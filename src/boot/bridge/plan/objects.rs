@@ -10,8 +10,8 @@ use fedbridge_contract::services::Rng;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::ConfigStore;
 use fedbridge_hub::spec::{
-    ConfigChange, Configuration, ConnectionSpec, Managed, SecretOwner, StoredConnection, StoredKey, StoredSecret,
-    StoredTenant, TenantConfiguration, TenantSpec,
+    ConfigChange, Configuration, ConnectionSpec, Managed, PeopleSpec, SecretOwner, StoredConnection, StoredKey,
+    StoredSecret, StoredTenant, TenantConfiguration, TenantExtras, TenantSpec,
 };
 
 use crate::bridge::desired::{Desired, DesiredClient, DesiredConnection, DesiredTenant, Secrets};
@@ -122,6 +122,7 @@ impl<'a> Planner<'a> {
             parent,
             domains: desired.domains.clone(),
             enabled: desired.enabled,
+            extras: TenantExtras::default(),
         };
         let object = Object::tenant(&desired.slug);
         let changed = old.map(|old| {
@@ -215,6 +216,7 @@ impl<'a> Planner<'a> {
             enabled: desired.enabled,
             domains: desired.domains.clone(),
             mapping: desired.mapping.clone(),
+            people: PeopleSpec::default(),
             settings: self.keep_document(tenant_id, Party::Connection(id), &desired.settings, old),
         };
         if let Some(before) = before.filter(|before| before.spec.protocol != spec.protocol) {

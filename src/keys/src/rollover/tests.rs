@@ -28,6 +28,7 @@ fn key(kid: &str, purpose: KeyPurpose, state: KeyState, changed: i64) -> StoredK
         tenant: tenant(),
         kid: kid.into(),
         purpose,
+        connection: None,
         algorithm: SignatureAlgorithm::RS256,
         state,
         created: at(changed),

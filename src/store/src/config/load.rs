@@ -9,7 +9,7 @@ use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::Sealer;
 use fedbridge_hub::spec::{
     SecretOwner, SecretValue, StoredApp, StoredConnection, StoredKey, StoredSecret, StoredTenant, TenantConfiguration,
-    TenantSpec,
+    TenantExtras, TenantSpec,
 };
 use sea_orm::{
     AccessMode, ColumnTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IsolationLevel,
@@ -143,6 +143,7 @@ impl Children {
                     parent: row.parent_id.map(TenantId::from_uuid),
                     domains: each(self.domains.remove(&id), |row| Ok(row.name))?,
                     enabled: row.enabled,
+                    extras: TenantExtras::default(),
                 },
             },
         })
@@ -202,6 +203,7 @@ fn stored_key(row: signing_key::Model) -> Result<StoredKey, StoreError> {
         tenant: TenantId::from_uuid(row.tenant_id),
         kid: row.kid,
         purpose: from_word(row.purpose)?,
+        connection: None,
         algorithm: SignatureAlgorithm::from_name(&row.algorithm).ok_or_else(|| damaged("a key"))?,
         state: from_word(row.state)?,
         created: Timestamp::from_millis(row.created_at),

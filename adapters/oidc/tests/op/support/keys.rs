@@ -142,7 +142,7 @@ impl Signer for TestKey {
 pub fn ring(keys: &[(Arc<TestKey>, KeyState)]) -> Arc<KeyRing> {
     let oidc = keys.iter().map(|(key, state)| signing_key(key, *state)).collect();
     let saml = Arc::new(TestKey::make("saml-key", SignatureAlgorithm::RS256));
-    Arc::new(KeyRing { oidc, saml_signing: vec![signing_key(&saml, KeyState::Active)], saml_decryption: Vec::new() })
+    Arc::new(KeyRing { oidc, saml_signing: vec![signing_key(&saml, KeyState::Active)], ..KeyRing::default() })
 }
 
 fn signing_key(key: &Arc<TestKey>, state: KeyState) -> SigningKey {

@@ -72,6 +72,7 @@ pub fn world() -> World {
         handles: Arc::new(Closed),
         name_ids: Arc::new(Closed),
         sightings: Arc::new(Closed),
+        revalidator: Arc::new(Closed),
     };
     use SignatureAlgorithm::{ES256, EdDSA, PS256, RS256};
     let keys: Vec<_> =

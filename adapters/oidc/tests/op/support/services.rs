@@ -110,7 +110,9 @@ impl Egress for Web {
         }
         let body = self.documents.lock().unwrap().get(url).cloned();
         match body {
-            Some(body) => Ok(Fetched { status: 200, content_type: None, etag: None, body: Bytes::from(body) }),
+            Some(body) => {
+                Ok(Fetched { status: 200, content_type: None, etag: None, max_age: None, body: Bytes::from(body) })
+            }
             None => Err(EgressError { url: url.into(), cause: "connection refused".into() }),
         }
     }

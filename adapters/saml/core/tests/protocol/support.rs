@@ -32,7 +32,6 @@ pub fn trust(keys: &[&TestKey]) -> Trust {
 /// A ring that signs with this key and decrypts with it.
 pub fn ring(key: &Arc<TestKey>) -> KeyRing {
     KeyRing {
-        oidc: Vec::new(),
         saml_signing: vec![SigningKey {
             state: KeyState::Active,
             signer: Arc::clone(key) as _,
@@ -44,6 +43,7 @@ pub fn ring(key: &Arc<TestKey>) -> KeyRing {
             decrypter: Arc::new(TestDecrypter(Arc::clone(key))),
             certificate: key.certificate.clone(),
         }],
+        ..KeyRing::default()
     }
 }
 

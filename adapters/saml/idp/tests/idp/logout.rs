@@ -128,7 +128,7 @@ fn the_answer_to_a_call_counts() {
     let (participant, _) = joined(&world);
     let id = notice_id(&world);
     let told = |status: u16, body: String| {
-        let answer = Fetched { status, content_type: None, etag: None, body: body.into() };
+        let answer = Fetched { status, content_type: None, etag: None, max_age: None, body: body.into() };
         RUNTIME.block_on(adapter(&world).told(call(&world, &participant, id), &answer))
     };
     let answer = LogoutResponsePlan::new(SP, SLO, &id.to_string(), NOW);

@@ -24,8 +24,8 @@ use fedbridge_contract::logout::Party;
 use fedbridge_contract::page::Page;
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{
-    Clock, Counters, Gate, GateRefusal, Handles, NameIds, Rng, Services, Sighting, Sightings, Throttle, TokenSecrets,
-    TraceEvent, TraceSink,
+    Clock, Closed, Counters, Gate, GateRefusal, Handles, NameIds, Rng, Services, Sighting, Sightings, Throttle,
+    TokenSecrets, TraceEvent, TraceSink,
 };
 use fedbridge_contract::testkit::Unused;
 use fedbridge_contract::time::Timestamp;
@@ -483,13 +483,13 @@ fn signing(state: KeyState, key: &Arc<TestKey>) -> SigningKey {
 
 fn key_ring() -> KeyRing {
     KeyRing {
-        oidc: Vec::new(),
         saml_signing: vec![signing(KeyState::Active, &KEYS[0]), signing(KeyState::Next, &KEYS[1])],
         saml_decryption: vec![DecryptionKey {
             state: KeyState::Active,
             decrypter: Arc::new(TestDecrypter(Arc::clone(&KEYS[2]))),
             certificate: KEYS[2].certificate.clone(),
         }],
+        ..KeyRing::default()
     }
 }
 
@@ -536,6 +536,7 @@ fn services(doubles: &Arc<Doubles>) -> Services {
         handles: Arc::clone(doubles) as _,
         name_ids: Arc::clone(doubles) as _,
         sightings: Arc::clone(doubles) as _,
+        revalidator: Arc::new(Closed),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::decide::{ConnectionFacts, Facts, RequestFacts};
 fn facts(attributes: Attributes) -> Facts {
     Facts {
         attributes,
-        subject: UpstreamSubject { key: "k".to_owned(), display: "eve".to_owned(), stable: true },
+        subject: UpstreamSubject { key: "k".to_owned(), display: "eve".to_owned(), stable: true, scope: None },
         connection: ConnectionFacts { slug: "okta".to_owned(), domains: Vec::new() },
         client: None,
         user: None,

@@ -93,9 +93,9 @@ pub(super) fn framed(reply: Reply, framed_by: Option<&str>) -> Reply {
         (ReplyKind::AutoPost { action, fields }, Some(origin)) => {
             let framed_by = Some(origin.to_owned());
             let kind = ReplyKind::Page(Page::NoticeForm(NoticeFormPage { action, fields, framed_by }));
-            Reply { kind, cookies: reply.cookies }
+            Reply { kind, cookies: reply.cookies, dress: reply.dress }
         }
-        (kind, _) => Reply { kind, cookies: reply.cookies },
+        (kind, _) => Reply { kind, cookies: reply.cookies, dress: reply.dress },
     }
 }
 

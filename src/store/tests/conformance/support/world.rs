@@ -11,8 +11,8 @@ use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, PersonId, SessionId,
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{Command, ConfigStore as _, LoginStore as _, NewLink, NewSession, Sealer, Unit, UnitError};
 use fedbridge_hub::spec::{
-    AppSpec, ConfigChange, ConnectionSpec, Managed, MappingSpec, StoredApp, StoredConnection, StoredTenant,
-    SubjectType, TenantSpec,
+    AppSpec, ConfigChange, ConnectionSpec, Managed, MappingSpec, PeopleSpec, StoredApp, StoredConnection, StoredTenant,
+    SubjectType, TenantExtras, TenantSpec,
 };
 use fedbridge_keys::{AesGcmSealer, MasterKey, OpensslRng};
 use fedbridge_store::Store;
@@ -65,6 +65,7 @@ impl World {
                 parent: None,
                 domains: domains.iter().map(|name| (*name).into()).collect(),
                 enabled: true,
+                extras: TenantExtras::default(),
             },
         }
     }
@@ -81,6 +82,7 @@ impl World {
                 enabled: true,
                 domains: vec![],
                 mapping: MappingSpec { preset: Some("entra".into()), ..MappingSpec::default() },
+                people: PeopleSpec::default(),
                 settings: json!({"entity_id": "https://idp.example", "list": [1, 2]}),
             },
         }
