@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::http::Dress;
 use crate::ids::{AppId, ConnectionId, TenantId};
 use crate::keys::KeyRing;
 
@@ -64,6 +65,15 @@ impl Tenant {
     pub fn with_settings(mut self, settings: TenantSettings) -> Self {
         self.settings = settings;
         self
+    }
+
+    /// What the tenant's pages wear for somebody who asks for languages by tag (RFC 5646), the preferred one
+    /// first, as in `ui_locales` (OpenID Connect Core 3.1.2.1).
+    pub fn dress(&self, ui_locales: Option<&str>) -> Dress {
+        let offered = &self.settings.locales;
+        let mut asked = ui_locales.unwrap_or_default().split(' ').filter_map(Locale::of_tag);
+        let locale = asked.find(|locale| offered.is_empty() || offered.contains(locale));
+        Dress { look: self.settings.look.clone(), locale, offered: offered.clone() }
     }
 
     /// An app by what messages call it: the client_id, the entity ID.

@@ -204,6 +204,12 @@ pub trait DownstreamLogout: Send + Sync {
     /// Makes the notice for one participant.
     async fn notice(&self, call: LogoutCall<'_>) -> Result<Notice, ProtocolError>;
 
+    /// The one origin that a frame for this app shows, where its notices are [`Notice::Frame`]: the page
+    /// with the frames then lets no other in. `None`: the frame may go anywhere.
+    fn frame_origin(&self, _app: &App) -> Option<String> {
+        None
+    }
+
     /// Reads the answer to a [`Notice::Back`].
     async fn told(&self, call: LogoutCall<'_>, answer: &Fetched) -> Told;
 

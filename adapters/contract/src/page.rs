@@ -128,7 +128,9 @@ pub struct ConfirmLogoutPage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedOutPage {
     pub tenant: String,
-    /// Apps that could not be told, by their display name: the person should close them.
+    /// Apps and login providers that know of it, by their display name.
+    pub told: Vec<String>,
+    /// Those that could not be told: the person should close them.
     pub not_told: Vec<String>,
     pub way_back: Option<WayBack>,
 }

@@ -229,7 +229,7 @@ fn refusal(tenant: &Tenant, by_soap: bool) -> Reply {
 
 fn logged_out(tenant: &Tenant) -> Reply {
     let tenant = tenant.display_name.clone();
-    Reply::page(Page::LoggedOut(LoggedOutPage { tenant, not_told: Vec::new(), way_back: None }))
+    Reply::page(Page::LoggedOut(LoggedOutPage { tenant, told: Vec::new(), not_told: Vec::new(), way_back: None }))
 }
 
 fn failed(cause: String) -> ProtocolError {

@@ -101,14 +101,19 @@ impl Handle for Gallery {
             }),
             "logged-out" => Page::LoggedOut(LoggedOutPage {
                 tenant: "Acme".into(),
+                told: Vec::new(),
                 not_told: Vec::new(),
                 way_back: way_back("Back to Portal"),
             }),
-            "logged-out-bare" => {
-                Page::LoggedOut(LoggedOutPage { tenant: "Acme".into(), not_told: Vec::new(), way_back: None })
-            }
+            "logged-out-bare" => Page::LoggedOut(LoggedOutPage {
+                tenant: "Acme".into(),
+                told: Vec::new(),
+                not_told: Vec::new(),
+                way_back: None,
+            }),
             "logged-out-partly" => Page::LoggedOut(LoggedOutPage {
                 tenant: "Acme".into(),
+                told: Vec::new(),
                 not_told: vec!["Wiki".into(), "Time sheets & expenses".into()],
                 way_back: way_back("Back to Portal"),
             }),

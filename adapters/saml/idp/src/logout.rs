@@ -246,5 +246,5 @@ fn endpoint(settings: &SpSettings) -> Option<&LogoutEndpoint> {
 
 fn logged_out(tenant: &Tenant) -> Reply {
     let tenant = tenant.display_name.clone();
-    Reply::page(Page::LoggedOut(LoggedOutPage { tenant, not_told: Vec::new(), way_back: None }))
+    Reply::page(Page::LoggedOut(LoggedOutPage { tenant, told: Vec::new(), not_told: Vec::new(), way_back: None }))
 }

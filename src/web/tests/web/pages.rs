@@ -52,6 +52,7 @@ fn replies(words: &str) -> Vec<(&'static str, Reply)> {
             "logged out",
             Reply::page(Page::LoggedOut(LoggedOutPage {
                 tenant: text(),
+                told: Vec::new(),
                 not_told: vec![text(), text()],
                 way_back: way_back(),
             })),
@@ -166,7 +167,7 @@ async fn pages_say_what_they_must() {
 async fn no_page_links_to_a_script() {
     let way_back = || Some(WayBack { label: "Back".into(), href: "javascript:alert(1)".into() });
     let error = ErrorPage { status: 400, tenant: None, sentence: "No.".into(), trace: None, way_back: way_back() };
-    let logged_out = LoggedOutPage { tenant: "Acme".into(), not_told: Vec::new(), way_back: way_back() };
+    let logged_out = LoggedOutPage { tenant: "Acme".into(), told: Vec::new(), not_told: Vec::new(), way_back: way_back() };
     for page in [Page::Error(error), Page::LoggedOut(logged_out)] {
         let answer = show(HTTP, &Reply::page(page)).await;
         assert!(!answer.body.contains("javascript:") && !answer.body.contains("Back"), "{}", answer.body);

@@ -113,5 +113,5 @@ pub(super) fn not_told(tenant: &TenantSnapshot, notices: &[StoredNotice]) -> Vec
 
 fn logged_out(tenant: &TenantSnapshot, not_told: Vec<String>, way_back: Option<WayBack>) -> Reply {
     let tenant = tenant.view.display_name.clone();
-    Reply::page(Page::LoggedOut(LoggedOutPage { tenant, not_told, way_back }))
+    Reply::page(Page::LoggedOut(LoggedOutPage { tenant, told: Vec::new(), not_told, way_back }))
 }

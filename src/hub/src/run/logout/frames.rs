@@ -63,22 +63,33 @@ impl Hub {
             left.iter().map(|notice| format!("{}&app={}", address("frame", notice.logout), notice.participant.app));
         let waited = self.services.clock.now().millis() - run.record.started.millis();
         let wait = (WAIT - waited).div_euclid(1000).clamp(1, 4);
-        // An app's frame may go on to further hosts of its own, so the page's policy names schemes.
-        let schemes: &[&str] =
-            if tenant.view.base_url.starts_with("https:") { &["https:"] } else { &["https:", "http:"] };
         let page = LoggingOutPage {
             tenant: tenant.view.display_name.clone(),
             frames: frames.collect(),
             poll: address("poll", run.id),
             next: address("next", run.id),
             wait_seconds: u8::try_from(wait).unwrap_or(1),
-            frame_origins: schemes.iter().map(|&scheme| scheme.to_owned()).collect(),
+            frame_origins: self.frame_origins(&tenant, left),
             framed_by: run.record.framed_by.clone(),
         };
         let names: Vec<_> = left.iter().map(|notice| name_of(&tenant, notice)).collect();
         run.steps.decide("frames", format!("the browser tells {}", names.join(", ")), true);
         self.record_logout(run, &not_told(&tenant, done));
         Reply::page(Page::LoggingOut(page))
+    }
+
+    /// The registered origins alone, where every frame shows its app's (Front-Channel Logout 1.0, section 2).
+    /// Other frames may go on to further hosts of their app, so the page's policy names schemes.
+    fn frame_origins(&self, tenant: &TenantSnapshot, left: &[StoredNotice]) -> Vec<String> {
+        let origin = |notice: &StoredNotice| {
+            let open = tenant.apps.get(&notice.participant.app)?;
+            self.logout_side(open)?.frame_origin(&open.view)
+        };
+        left.iter().map(origin).collect::<Option<Vec<_>>>().unwrap_or_else(|| {
+            let schemes: &[&str] =
+                if tenant.view.base_url.starts_with("https:") { &["https:"] } else { &["https:", "http:"] };
+            schemes.iter().map(|&scheme| scheme.to_owned()).collect()
+        })
     }
 
     /// Answers one of the page's addresses.
