@@ -14,7 +14,7 @@ use fedbridge_contract::ticket::ticket;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_oidc_core::hash::sha256;
 
-use super::backchannel_logout;
+use super::logout_notice;
 use super::memory::{Destination, Pending, ResponseMode, append_query};
 use super::settings::ClientSettings;
 
@@ -60,7 +60,7 @@ pub(crate) fn finish(finish: &Finish<'_>, _permit: &Permit) -> Result<Finished, 
     };
     let grant = NewGrant { id, record, code_hash: sha256(code.as_bytes()), code_expires: finish.now + CODE_LIFETIME };
     let reply = send(&finish.tenant.issuer, &pending.destination, vec![("code", code)]);
-    let participant = backchannel_logout::participant(finish.app, identity);
+    let participant = logout_notice::participant(finish.app, identity);
     let steps = sent(finish, &pending.destination, participant.is_some());
     Ok(Finished { reply, grant: Some(grant), participant, name_id: None, steps })
 }
@@ -86,6 +86,12 @@ fn sent(finish: &Finish<'_>, destination: &Destination, hears_of_logout: bool) -
 /// have taken the address away meanwhile, perhaps because somebody else has it now.
 fn is_registered(app: &App, destination: &Destination) -> bool {
     ClientSettings::of(app).is_ok_and(|settings| settings.has_redirect_uri(&destination.redirect_uri))
+}
+
+/// Where the answer goes, for a person to read: the host, or the scheme that a native app has for its own.
+pub(crate) fn host(continuation: &[u8]) -> Option<String> {
+    let url = url::Url::parse(&read(continuation)?.destination.redirect_uri).ok()?;
+    Some(url.host_str().map_or_else(|| format!("{}:", url.scheme()), str::to_owned))
 }
 
 /// Tells the app that there will be no code; on a page where the app's address is not good any more.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use fedbridge_contract::config::{App, AppKind};
 use fedbridge_contract::downstream::{Accepted, ConnectionHints, ConsentWish, LoginRequest};
 use fedbridge_contract::http::{Method, Reply};
+use fedbridge_contract::logout::Party;
 use fedbridge_contract::page::{ErrorPage, Page};
 use fedbridge_contract::services::GateRefusal;
 use fedbridge_contract::trace::Outcome;
@@ -64,14 +65,14 @@ pub(crate) async fn handle(mut exchange: Exchange<'_>, remote: &Remote) -> Accep
     if size > MAX_REQUEST {
         let cause = format!("the request has {size} octets; {MAX_REQUEST} are the most");
         let sentence = "The app's request is too large, so the login can't start.";
-        return on_page(exchange, PageError { status: 413, sentence, cause });
+        return on_page(exchange, &Params::new(Vec::new()), PageError { status: 413, sentence, cause });
     }
     let list = if input.method == Method::Post { input.form_params() } else { input.query_params() };
     let params = Params::new(list);
     record_request(&mut exchange, &params);
     let (app, settings, destination) = match identify(&mut exchange, remote, &params).await {
         Ok(known) => known,
-        Err(error) => return on_page(exchange, error),
+        Err(error) => return on_page(exchange, &params, error),
     };
     match examine(&mut exchange, &app, &settings, &params, destination.clone()) {
         Ok(login) => Accepted::Login(Box::new(login)),
@@ -83,7 +84,8 @@ pub(crate) async fn handle(mut exchange: Exchange<'_>, remote: &Remote) -> Accep
     }
 }
 
-fn on_page(exchange: Exchange<'_>, error: PageError) -> Accepted {
+fn on_page(exchange: Exchange<'_>, params: &Params, error: PageError) -> Accepted {
+    let dress = exchange.tenant.dress(params.get("ui_locales"));
     let page = Page::Error(ErrorPage {
         status: error.status,
         tenant: Some(exchange.tenant.display_name.clone()),
@@ -92,7 +94,7 @@ fn on_page(exchange: Exchange<'_>, error: PageError) -> Accepted {
         way_back: None,
     });
     exchange.record_refusal("authorize", "invalid_request", Outcome::Refused, error.cause);
-    Accepted::Reply(Reply::page(page))
+    Accepted::Reply(Reply::page(page).dressed(dress))
 }
 
 /// The request as it came, without what only the app and we need to know.
@@ -151,7 +153,7 @@ async fn identify(
         let sentence = "The app asked to return to an address that is not registered for it.";
         return Err(page(sentence, "redirect_uri is not registered".into()));
     }
-    check_sector(exchange, remote, &settings).await?;
+    check_sector(exchange, remote, &app, &settings).await?;
     if let Err(refusal) = exchange.services.gate.app(exchange.tenant, &app) {
         exchange.trace.decide("gate", refusal.to_string(), false);
         let sentence = "This app can't be used for logins at the moment.";
@@ -171,13 +173,14 @@ async fn identify(
 async fn check_sector(
     exchange: &mut Exchange<'_>,
     remote: &Remote,
+    app: &App,
     settings: &ClientSettings,
 ) -> Result<(), PageError> {
     let Some(url) = &settings.sector_identifier_uri else { return Ok(()) };
     let missing =
         |list: &[String]| settings.redirect_uris.iter().any(|uri| list.iter().all(|there| there != uri.text()));
-    let egress = exchange.services.egress.as_ref();
-    let listed = remote.sector(egress, url, exchange.now, |list| !missing(list)).await;
+    let egress = exchange.services.egress_to(exchange.tenant, Party::App(app.id));
+    let listed = remote.sector(egress.as_ref(), url, exchange.now, |list| !missing(list)).await;
     let cause = match listed {
         Ok(list) if !missing(&list) => return Ok(()),
         Ok(_) => "the sector_identifier_uri does not list every redirect_uri".to_owned(),
@@ -254,7 +257,7 @@ fn examine(
         requested_claims: asked.names,
         expected_sub,
         choose: prompt.select_account,
-        consent: ConsentWish::NotNeeded,
+        consent: if prompt.consent { ConsentWish::Always } else { settings.consent },
         retry: Some(again.clone()),
         again,
         once: Vec::new(),

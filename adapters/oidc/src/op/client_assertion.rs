@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fedbridge_contract::config::App;
 use fedbridge_contract::keys::SignatureAlgorithm;
+use fedbridge_contract::logout::Party;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_oidc_core::jwk::PublicJwk;
 use fedbridge_oidc_core::jws::{Accept, Parts, UnverifiedJws, VerifiedJws};
@@ -71,13 +72,13 @@ async fn examine(
     let verified = match expected.keys {
         ClientKeys::Registered(keys) => unverified.verify(keys),
         ClientKeys::At(url) => {
-            let egress = exchange.services.egress.as_ref();
+            let egress = exchange.services.egress_to(exchange.tenant, Party::App(expected.app.id));
             let found = |keys: &[PublicJwk]| unverified.finds(keys);
-            let keys = remote.keys(egress, url, exchange.now, found).await.map_err(|cause| refuse(&cause))?;
+            let keys = remote.keys(egress.as_ref(), url, exchange.now, found).await.map_err(|cause| refuse(&cause))?;
             unverified.verify(&keys)
         }
     };
-    let VerifiedJws { claims } = verified.map_err(|refused| refuse(&refused.to_string()))?;
+    let VerifiedJws { claims, .. } = verified.map_err(|refused| refuse(&refused.to_string()))?;
     let expires = check_claims(exchange, expected, &claims).map_err(refuse)?;
     let jti = claims.get("jti").and_then(Value::as_str).filter(|jti| !jti.is_empty());
     let jti = jti.ok_or_else(|| refuse("it has no jti"))?;

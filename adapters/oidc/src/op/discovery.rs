@@ -23,6 +23,8 @@ pub(crate) fn metadata(tenant: &Tenant) -> Value {
         "end_session_endpoint": at("logout"),
         "backchannel_logout_supported": true,
         "backchannel_logout_session_supported": true,
+        "frontchannel_logout_supported": true,
+        "frontchannel_logout_session_supported": true,
         "scopes_supported": ["openid", "profile", "email", "address", "phone", "groups", "offline_access"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query", "form_post"],

@@ -2,7 +2,7 @@
 
 use fedbridge_contract::grant::{Grant, Rotated};
 use fedbridge_contract::http::Reply;
-use fedbridge_contract::services::Rotation;
+use fedbridge_contract::services::{Rotation, Valid};
 
 use super::client_auth::AuthenticatedClient;
 use super::error::OAuthError;
@@ -47,6 +47,9 @@ pub(crate) async fn handle(
         return Err(refuse("the client is not registered any more for the scope offline_access"));
     }
     let scope = narrowed(ceiling, params.words("scope").map_err(OAuthError::invalid_scope)?)?;
+    if is_current(&grant, token.generation, client, exchange) {
+        ask_upstream(exchange, &grant).await?;
+    }
 
     // Signed before the rotation, for the same reason as with a code.
     let tokens = mint_for_grant(exchange, client, &grant, &scope, None, &permit)?;
@@ -99,6 +102,26 @@ fn check_lifetimes(exchange: &mut Exchange<'_>, grant: &Grant) -> Result<(), OAu
     };
     exchange.trace.decide("refresh lifetime", cause.clone(), false);
     Err(OAuthError::invalid_grant(BAD_TOKEN, cause))
+}
+
+/// Whether the rotation would take the token, as the grant was just read. One that comes back late asks no
+/// upstream: reuse ends the family at once, whatever the upstream says or doesn't.
+fn is_current(grant: &Grant, presented: i64, client: &AuthenticatedClient, exchange: &Exchange<'_>) -> bool {
+    grant.refresh.is_some_and(|family| {
+        let retry = presented + 1 == family.generation
+            && exchange.now.since(family.rotated) < client.settings.refresh_token.grace;
+        presented == family.generation || retry
+    })
+}
+
+/// Where the connection wants it, the person must still be welcome at the upstream.
+async fn ask_upstream(exchange: &mut Exchange<'_>, grant: &Grant) -> Result<(), OAuthError> {
+    let (revalidator, tenant) = (&exchange.services.revalidator, exchange.tenant);
+    match revalidator.revalidate(tenant, grant, exchange.now, exchange.trace).await {
+        Valid::Yes => Ok(()),
+        Valid::No(cause) => Err(OAuthError::invalid_grant(BAD_TOKEN, cause)),
+        Valid::Later(cause) => Err(OAuthError::unavailable(cause)),
+    }
 }
 
 /// Whether a grant of this scope has refresh tokens at this client (OpenID Connect Core 11).

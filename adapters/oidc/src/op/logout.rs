@@ -19,7 +19,10 @@ const CARRIED: &[&str] =
     &["id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales", "logout_hint"];
 
 pub(crate) fn handle(mut exchange: Exchange<'_>) -> Accepted {
-    match examine(&mut exchange) {
+    let input = exchange.input;
+    let list = if input.method == Method::Post { input.form_params() } else { input.query_params() };
+    let params = Params::new(list);
+    match examine(&mut exchange, &params) {
         Ok(request) => Accepted::Logout(request),
         Err(sentence) => {
             let page = Page::Error(ErrorPage {
@@ -29,16 +32,14 @@ pub(crate) fn handle(mut exchange: Exchange<'_>) -> Accepted {
                 trace: Some(exchange.trace_id),
                 way_back: None,
             });
+            let dress = exchange.tenant.dress(params.get("ui_locales"));
             exchange.record_refusal("logout", "invalid_request", Outcome::Refused, sentence.to_owned());
-            Accepted::Reply(Reply::page(page))
+            Accepted::Reply(Reply::page(page).dressed(dress))
         }
     }
 }
 
-fn examine(exchange: &mut Exchange<'_>) -> Result<LogoutRequest, &'static str> {
-    let input = exchange.input;
-    let list = if input.method == Method::Post { input.form_params() } else { input.query_params() };
-    let params = Params::new(list);
+fn examine(exchange: &mut Exchange<'_>, params: &Params) -> Result<LogoutRequest, &'static str> {
     if params.trouble().is_some() {
         return Err("The app's logout request has a parameter twice. Nobody was logged out.");
     }
@@ -54,7 +55,7 @@ fn examine(exchange: &mut Exchange<'_>) -> Result<LogoutRequest, &'static str> {
         None => None,
     };
     // Only our own form posts the token, so a link can't carry one.
-    let confirmation = (input.method == Method::Post).then(|| params.get(LOGOUT_CONFIRMATION)).flatten();
+    let confirmation = (exchange.input.method == Method::Post).then(|| params.get(LOGOUT_CONFIRMATION)).flatten();
     let fields = params.iter().filter(|(name, _)| CARRIED.contains(name));
     Ok(LogoutRequest {
         hint: hint.map(|hint| LogoutHint { app: hint.app, sub: hint.sub, session: hint.session }),

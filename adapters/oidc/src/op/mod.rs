@@ -16,6 +16,7 @@ mod discovery;
 mod document;
 mod error;
 mod exchange;
+mod frontchannel_logout;
 mod grant_authorization_code;
 mod grant_client_credentials;
 mod grant_refresh_token;
@@ -26,6 +27,7 @@ mod jwt;
 mod lifetime;
 mod live_token;
 mod logout;
+mod logout_notice;
 mod logout_token;
 mod memory;
 mod params;
@@ -161,6 +163,10 @@ impl Downstream for OpenIdProvider {
         let mut params = vec![("iss", tenant.issuer.as_str())];
         params.extend(target.map(|target| ("target_link_uri", target)));
         Some(append_query(settings.initiate_login_uri.as_deref()?, &params))
+    }
+
+    fn host(&self, _app: &App, continuation: &[u8]) -> Option<String> {
+        answer::host(continuation)
     }
 
     fn logout(&self) -> Option<&dyn DownstreamLogout> {

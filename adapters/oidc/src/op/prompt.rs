@@ -8,17 +8,18 @@ pub(crate) struct Prompt {
     pub(crate) none: bool,
     pub(crate) login: bool,
     pub(crate) select_account: bool,
+    /// Asks the person, whatever the client's settings say.
+    pub(crate) consent: bool,
 }
 
 impl Prompt {
-    /// `consent` is accepted and asks nothing: an administrator consented by registering the client.
     pub(crate) fn read(words: &[String]) -> Result<Self, Refused> {
         let mut prompt = Self::default();
         for word in words {
             match word.as_str() {
                 "none" => prompt.none = true,
                 "login" => prompt.login = true,
-                "consent" => {}
+                "consent" => prompt.consent = true,
                 "select_account" => prompt.select_account = true,
                 _ => return Err(Refused::invalid("prompt takes none, login, consent and select_account.")),
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fedbridge_contract::config::App;
+use fedbridge_contract::downstream::ConsentWish;
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::grant::MAX_ACCESS_TOKEN;
 use fedbridge_contract::keys::SignatureAlgorithm;
@@ -31,6 +32,9 @@ const ELSEWHERE: &[&str] =
 pub(crate) const PERSON_SCOPES: &[&str] =
     &["openid", "profile", "email", "address", "phone", "groups", "offline_access"];
 
+const CONSENT: &[(&str, ConsentWish)] =
+    &[("none", ConsentWish::NotNeeded), ("remember", ConsentWish::Remembered), ("always", ConsentWish::Always)];
+
 /// The settings of one client, checked.
 #[derive(Debug)]
 pub struct ClientSettings {
@@ -40,6 +44,11 @@ pub struct ClientSettings {
     /// Where logout tokens go (Back-Channel Logout 1.0). `backchannel_logout_session_required` beside
     /// it is kept in any case: every logout token has a `sid`.
     pub backchannel_logout_uri: Option<String>,
+    /// What a frame opens when a session ends (Front-Channel Logout 1.0), where there is no back channel.
+    /// `frontchannel_logout_session_required` beside it is kept in any case: every frame has `iss` and `sid`.
+    pub frontchannel_logout_uri: Option<String>,
+    /// Whether people are asked before the client gets anything.
+    pub consent: ConsentWish,
     /// Where a login can be started from our side (OpenID Connect Core 4).
     pub initiate_login_uri: Option<String>,
     pub grant_types: BTreeSet<GrantType>,
@@ -155,11 +164,10 @@ impl ClientSettings {
             reader.complain("pkce", "A public client always needs PKCE; take this out.");
         }
         let backchannel_logout_uri = read_web_address(&mut reader, "backchannel_logout_uri");
-        let session_required = reader.boolean("backchannel_logout_session_required");
-        if session_required == Some(true) && reader.take("backchannel_logout_uri").is_none() {
-            reader
-                .complain("backchannel_logout_session_required", "This is of use beside backchannel_logout_uri only.");
-        }
+        check_session_required(&mut reader, "backchannel_logout_session_required", "backchannel_logout_uri");
+        let frontchannel_logout_uri = read_front_channel(&mut reader, &redirect_uris);
+        check_session_required(&mut reader, "frontchannel_logout_session_required", "frontchannel_logout_uri");
+        let consent = reader.choice("consent", CONSENT).unwrap_or_default();
         let initiate_login_uri = read_web_address(&mut reader, "initiate_login_uri");
         let id_token_algorithm = read_algorithm(&mut reader, "id_token_signed_response_alg");
         let access_token = read_access_token(&mut reader);
@@ -176,6 +184,8 @@ impl ClientSettings {
             redirect_uris,
             post_logout_redirect_uris,
             backchannel_logout_uri,
+            frontchannel_logout_uri,
+            consent,
             initiate_login_uri,
             grant_types,
             scopes,
@@ -283,6 +293,29 @@ pub(super) fn read_web_address(reader: &mut Reader<'_>, key: &'static str) -> Op
             reader.complain(key, message);
             None
         }
+    }
+}
+
+/// OpenID Connect Front-Channel Logout 1.0, section 2: the address is where the client's answers go as well,
+/// so no client can make our page open a stranger's.
+fn read_front_channel(reader: &mut Reader<'_>, redirect_uris: &[RedirectUri]) -> Option<String> {
+    const KEY: &str = "frontchannel_logout_uri";
+    let address = read_web_address(reader, KEY)?;
+    let url = url::Url::parse(&address).ok()?;
+    if let Some((name, _)) = url.query_pairs().find(|(name, _)| name == "iss" || name == "sid") {
+        reader.complain(KEY, format!("Take the query parameter {name} out; the logout adds it."));
+    }
+    let same_origin = |uri: &RedirectUri| url::Url::parse(uri.text()).is_ok_and(|uri| uri.origin() == url.origin());
+    if !redirect_uris.iter().any(same_origin) {
+        reader.complain(KEY, "Use scheme, host and port of one of the redirect_uris.");
+    }
+    Some(address)
+}
+
+/// Both kinds of logout always name the session, so the setting changes nothing.
+fn check_session_required(reader: &mut Reader<'_>, key: &'static str, beside: &'static str) {
+    if reader.boolean(key) == Some(true) && reader.take(beside).is_none() {
+        reader.complain(key, format!("This is of use beside {beside} only."));
     }
 }
 

@@ -25,6 +25,17 @@ pub const FIELDS: &[Field] = &[
     Field::new("pkce", "required (default), or optional for apps with a secret or keys."),
     Field::new("backchannel_logout_uri", "Where it is told that a session ended."),
     Field::new("backchannel_logout_session_required", "Of use beside backchannel_logout_uri; kept in any case."),
+    Field::new(
+        "frontchannel_logout_uri",
+        "What a frame of the logout page opens when a session ended, at the origin of one of the redirect_uris. Most \
+         browsers send the app no cookie there: prefer backchannel_logout_uri, which is taken where both are set.",
+    ),
+    Field::new("frontchannel_logout_session_required", "Of use beside frontchannel_logout_uri; kept in any case."),
+    Field::new(
+        "consent",
+        "Whether people are asked first: none (default: an app of the company's own), remember (once for what it asks \
+         for) or always.",
+    ),
     Field::new("initiate_login_uri", "Where a login can be started from this side."),
     Field::new("id_token_signed_response_alg", "ES256 (default), RS256, PS256 or EdDSA."),
     Field::new(

@@ -1,11 +1,13 @@
 //! The authorization request: who may ask, for what, and where the answer goes.
 
-use fedbridge_contract::downstream::{Accepted, Downstream as _, Finish, Refusal, RefusalKind};
+use fedbridge_contract::config::Locale;
+use fedbridge_contract::downstream::{Accepted, ConsentWish, Downstream as _, Finish, Refusal, RefusalKind};
 use fedbridge_contract::http::{Method, Reply, ReplyKind};
 use fedbridge_contract::ids::TraceId;
 use fedbridge_contract::page::Page;
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::ticket;
+use serde_json::{Value, json};
 
 use crate::support::{CALLBACK, World, form, front_params, input, page_status, world};
 
@@ -198,6 +200,7 @@ async fn prompts_become_wishes() {
         ("none", true, false, false),
         ("login", false, true, false),
         ("consent", false, false, false),
+        ("login consent", false, true, false),
         ("select_account", false, false, true),
         ("login select_account", false, true, true),
     ] {
@@ -206,6 +209,70 @@ async fn prompts_become_wishes() {
     }
     let login = world.accepted(&changed(&world, &[("max_age", Some("0"))])).await;
     assert!(login.wish.force_authn);
+}
+
+#[tokio::test]
+async fn who_is_asked_for_consent_is_the_clients_setting_and_prompts_say() {
+    use ConsentWish::{Always, NotNeeded, Remembered};
+    for (setting, unprompted) in [
+        (Value::Null, NotNeeded),
+        (json!("none"), NotNeeded),
+        (json!("remember"), Remembered),
+        (json!("always"), Always),
+    ] {
+        let mut world = world();
+        world.change_client("portal", |settings| settings["consent"] = setting.clone());
+        for (prompt, wish) in [
+            (None, unprompted),
+            (Some("login"), unprompted),
+            (Some("none"), unprompted),
+            (Some("consent"), Always),
+            (Some("login consent"), Always),
+        ] {
+            let login = world.accepted(&changed(&world, &[("prompt", prompt)])).await;
+            assert_eq!(login.consent, wish, "{setting} {prompt:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_person_is_told_where_the_answer_goes() {
+    let world = world();
+    for (client, address, host) in [
+        ("portal", "https://portal.example/other?x=1", "portal.example"),
+        ("native", "http://127.0.0.1:5000/cb", "127.0.0.1"),
+        ("native", "http://[::1]:9/cb?a=b", "[::1]"),
+        ("native", "com.example.app:/cb", "com.example.app:"),
+    ] {
+        let mut params = world.request(client, "openid");
+        params[1].1 = address.to_owned();
+        let login = world.accepted(&params).await;
+        let app = world.acme.app_by_id(login.app).unwrap();
+        assert_eq!(world.provider.host(app, &login.continuation).as_deref(), Some(host));
+    }
+    let app = world.acme.app_by_id(world.app("portal")).unwrap();
+    assert_eq!(world.provider.host(app, b"not ours"), None);
+}
+
+#[tokio::test]
+async fn pages_speak_the_language_that_the_app_asks_for() {
+    let world = world();
+    for (asked, locale) in [
+        (None, None),
+        (Some("de-AT en"), Some(Locale::De)),
+        (Some("fr en-GB de"), Some(Locale::En)),
+        (Some("fr"), None),
+        (Some("<script>"), None),
+    ] {
+        let mut params = changed(&world, &[("redirect_uri", Some("https://evil.example/")), ("ui_locales", asked)]);
+        let Accepted::Reply(page) = world.authorize(&params).await else { panic!("not a page") };
+        assert_eq!(page.dress.locale, locale, "{asked:?}");
+        params.retain(|(name, _)| *name == "ui_locales");
+        params.push(("client_id", "nobody".to_owned()));
+        let pairs: Vec<_> = params.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let Accepted::Reply(page) = world.get("logout", &form(&pairs)).await else { panic!("not a page") };
+        assert_eq!(page.dress.locale, locale, "{asked:?} at logout");
+    }
 }
 
 #[tokio::test]

@@ -36,11 +36,12 @@ async fn the_document_tells_the_truth() {
     assert_eq!(document["request_uri_parameter_supported"], false);
     assert_eq!(document["backchannel_logout_supported"], true);
     assert_eq!(document["backchannel_logout_session_supported"], true);
+    assert_eq!(document["frontchannel_logout_supported"], true);
+    assert_eq!(document["frontchannel_logout_session_supported"], true);
     for absent in [
         "registration_endpoint",
         "pushed_authorization_request_endpoint",
         "device_authorization_endpoint",
-        "frontchannel_logout_supported",
         "dpop_signing_alg_values_supported",
     ] {
         assert!(document.get(absent).is_none(), "{absent} is not built yet");

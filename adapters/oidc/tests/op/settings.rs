@@ -31,6 +31,9 @@ fn the_interfaces_example_is_good() {
         "post_logout_redirect_uris": ["https://portal.example/"],
         "backchannel_logout_uri": "https://portal.example/backchannel",
         "backchannel_logout_session_required": true,
+        "frontchannel_logout_uri": "https://portal.example/frontchannel?x=1",
+        "frontchannel_logout_session_required": true,
+        "consent": "remember",
         "initiate_login_uri": "https://portal.example/login",
         "grant_types": ["authorization_code", "refresh_token"],
         "scopes": ["openid", "profile", "email", "groups", "offline_access"],
@@ -101,6 +104,23 @@ fn single_complaints_name_their_place() {
         1,
         "backchannel_logout_session_required: This is of use",
     );
+    let needs_origin = "frontchannel_logout_uri: Use scheme, host and port of one of the redirect_uris.";
+    for stranger in ["https://other.example/out", "https://app.example:8443/out", "http://localhost/out"] {
+        complains(with("frontchannel_logout_uri", json!(stranger)), 1, needs_origin);
+    }
+    complains(with("frontchannel_logout_uri", json!("http://app.example/x")), 1, "frontchannel_logout_uri: Use https");
+    complains(with("frontchannel_logout_uri", json!("https://app.example/#x")), 1, "frontchannel_logout_uri: Take the");
+    for taken in ["iss", "sid"] {
+        let address = json!(format!("https://app.example/out?a=b&{taken}=x"));
+        let message = format!("frontchannel_logout_uri: Take the query parameter {taken} out");
+        complains(with("frontchannel_logout_uri", address), 1, &message);
+    }
+    complains(
+        with("frontchannel_logout_session_required", json!(true)),
+        1,
+        "frontchannel_logout_session_required: This is of use beside frontchannel_logout_uri only.",
+    );
+    complains(with("consent", json!(true)), 1, "consent: expected none, remember or always");
     complains(with("id_token_signed_response_alg", json!("none")), 1, "id_token_signed_response_alg: expected ES256");
     complains(with("id_token_signed_response_alg", json!("HS256")), 1, "id_token_signed_response_alg: expected ES256");
     complains(

@@ -27,7 +27,7 @@ use openssl::sha::sha256;
 use serde_json::{Value, json};
 
 use keys::TestKey;
-use services::{CountingRng, Counts, FixedClock, MemoryGrants, Patience, Secrets, Switches, Traces, Web};
+use services::{CountingRng, Counts, FixedClock, MemoryGrants, Patience, Secrets, Switches, Traces, Upstream, Web};
 
 /// With every character that form encoding changes.
 pub const SECRET: &str = "pö:%+ &=secret-of-thirty-two-characters";
@@ -44,6 +44,7 @@ pub struct World {
     pub gate: Arc<Switches>,
     pub patience: Arc<Patience>,
     pub web: Arc<Web>,
+    pub upstream: Arc<Upstream>,
     pub acme: Arc<Tenant>,
     pub globex: Arc<Tenant>,
     pub robot: Arc<TestKey>,
@@ -59,6 +60,7 @@ pub fn world() -> World {
     let (traces, counts, gate) = (Arc::default(), Arc::default(), Arc::default());
     let patience: Arc<Patience> = Arc::default();
     let (web, rng): (Arc<Web>, Arc<CountingRng>) = (Arc::default(), Arc::default());
+    let upstream: Arc<Upstream> = Arc::default();
     let services = Services {
         clock: Arc::new(FixedClock),
         rng: Arc::clone(&rng) as _,
@@ -72,7 +74,7 @@ pub fn world() -> World {
         handles: Arc::new(Closed),
         name_ids: Arc::new(Closed),
         sightings: Arc::new(Closed),
-        revalidator: Arc::new(Closed),
+        revalidator: Arc::clone(&upstream) as Arc<Upstream>,
     };
     use SignatureAlgorithm::{ES256, EdDSA, PS256, RS256};
     let keys: Vec<_> =
@@ -86,7 +88,7 @@ pub fn world() -> World {
     let globex = tenant(&rng, "globex", &robot, &other);
     let provider = OpenIdProvider::new(services);
     let now = Timestamp::from_seconds(1_800_000_000);
-    World { provider, grants, traces, counts, gate, patience, web, acme, globex, robot, keys, now, rng }
+    World { provider, grants, traces, counts, gate, patience, web, upstream, acme, globex, robot, keys, now, rng }
 }
 
 fn tenant(rng: &Arc<CountingRng>, slug: &str, robot: &TestKey, keys: &[Arc<TestKey>]) -> Arc<Tenant> {

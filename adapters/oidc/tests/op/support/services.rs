@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,10 +16,10 @@ use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, PersonId, TenantId};
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{
     Clock, Counters, Egress, EgressError, EgressLimits, EgressPost, Fetched, Gate, GateRefusal, Grants,
-    RefreshLifetimes, Rng, Rotation, Throttle, TokenSecrets, TraceEvent, TraceSink,
+    RefreshLifetimes, Revalidator, Rng, Rotation, Throttle, TokenSecrets, TraceEvent, TraceSink, Valid,
 };
 use fedbridge_contract::time::Timestamp;
-use fedbridge_contract::trace::Step;
+use fedbridge_contract::trace::{Step, TraceLog};
 use openssl::hash::MessageDigest;
 use openssl::pkey::PKey;
 use openssl::sign::Signer;
@@ -343,6 +343,24 @@ impl Grants for MemoryGrants {
     ) -> Result<bool, StoreError> {
         self.called()?;
         Ok(self.once.lock().unwrap().insert((tenant, purpose.to_owned(), key.to_owned())))
+    }
+}
+
+/// Answers in this order, and then yes.
+#[derive(Default)]
+pub struct Upstream {
+    pub answers: Mutex<Vec<Valid>>,
+    pub asked: Mutex<Vec<GrantId>>,
+}
+
+#[async_trait]
+impl Revalidator for Upstream {
+    async fn revalidate(&self, _: &Arc<Tenant>, grant: &Grant, _: Timestamp, trace: &mut TraceLog) -> Valid {
+        self.asked.lock().unwrap().push(grant.id);
+        let mut answers = self.answers.lock().unwrap();
+        let answer = if answers.is_empty() { Valid::Yes } else { answers.remove(0) };
+        trace.decide("upstream", format!("{answer:?}"), answer == Valid::Yes);
+        answer
     }
 }
 
