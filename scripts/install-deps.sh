@@ -6,7 +6,7 @@
 #   build   compiler and libraries, and what the finished program loads
 #   rust    checks for cargo and rustc of the version in Cargo.toml (installs nothing)
 #   test    the real parts that the tests talk to (PostgreSQL, SimpleSAMLphp, Apache,
-#           Shibboleth, Chromium, Node, Python)
+#           Shibboleth, LemonLDAP::NG, Keycloak, Chromium, Node, Python)
 #   ci      cargo-deny
 #   all     all of these
 #
@@ -20,12 +20,21 @@ build_packages=(
   gcc libc6-dev make pkg-config libssl-dev libxml2-dev libxmlsec1-dev libclang-dev
   libxmlsec1-openssl ca-certificates
 )
+# Its portal loads modules at its start that the packages only recommend or suggest, so all are named.
+lemonldap_packages=(
+  liblemonldap-ng-portal-perl liblemonldap-ng-common-perl starman
+  libimage-magick-perl libgd-securityimage-perl libgd-perl libcookie-baker-xs-perl libhttp-parser-xs-perl
+  libapache-session-browseable-perl libstring-random-perl libemail-sender-perl libmime-tools-perl libio-string-perl
+  libconvert-base32-perl libcrypt-openssl-bignum-perl libunicode-string-perl libipc-run-perl
+  libio-socket-timeout-perl libnet-ldap-perl
+)
 test_packages=(
   postgresql
   simplesamlphp php-cli php-xml php-sqlite3 php-mbstring php-curl
   apache2 libapache2-mod-auth-openidc libapache2-mod-auth-mellon
   libapache2-mod-shib shibboleth-sp-utils shibboleth-sp-common
   chromium fonts-liberation
+  "${lemonldap_packages[@]}"
   xmlsec1 libxml2-utils opensaml-schemas xmltooling-schemas
   python3 python3-venv openssl curl procps ca-certificates
 )
@@ -50,12 +59,12 @@ main() {
   # All system packages of the wanted groups in one go.
   local packages=()
   [[ " $* " != *" build "* ]] || packages+=("${build_packages[@]}")
-  [[ " $* " != *" test "* ]] || packages+=("${test_packages[@]}" $(node_packages))
+  [[ " $* " != *" test "* ]] || packages+=("${test_packages[@]}" $(node_packages) $(java_packages))
   install_packages "${packages[@]}"
 
   for group in "$@"; do
     case "$group" in
-      test) install_node_modules; install_python_packages ;;
+      test) install_node_modules; install_python_packages; install_keycloak ;;
       ci) install_cargo_deny ;;
     esac
   done
@@ -75,6 +84,12 @@ fail() {
 node_packages() {
   command -v node >/dev/null 2>&1 || echo nodejs
   command -v npm >/dev/null 2>&1 || echo npm
+}
+
+# The same holds for Java. Maven is what brings Keycloak.
+java_packages() {
+  command -v java >/dev/null 2>&1 || echo openjdk-17-jre-headless
+  command -v mvn >/dev/null 2>&1 || echo maven
 }
 
 install_packages() {
@@ -170,6 +185,30 @@ install_python_packages() {
   "$folder/.venv/bin/pip" install -q --disable-pip-version-check --require-hashes --only-binary :all: \
     -r "$folder/requirements.txt" || fail "pip install failed in tests/peers/python: is the package registry reachable?"
   touch "$folder/.venv/installed"
+}
+
+# Keycloak as its makers publish it, checked against its hash, and built for how the tests run it. It stands outside
+# of the checkout, one for all of them.
+install_keycloak() {
+  local home version hash
+  home=$("$project/tests/peers/keycloak/home.sh")
+  [ ! -e "$home/installed" ] || return 0
+  version=${home##*-}
+  hash=aca60ab72ae4d67adc6b8fe7fca5e08d16a6bb5e4a4f2ebb54050e3f5503fd2b
+  echo "installing Keycloak $version"
+  local fresh="$home.$$" archive="keycloak-quarkus-dist-$version.tar.gz"
+  mkdir -p "$fresh"
+  # Maven's own cache would keep the archive, which nobody needs twice.
+  mvn -q -B -Dmaven.repo.local="$fresh/maven" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
+    -Dartifact="org.keycloak:keycloak-quarkus-dist:$version:tar.gz" -DoutputDirectory="$fresh" ||
+    fail "mvn could not fetch Keycloak: is the package registry reachable?"
+  echo "$hash  $fresh/$archive" | sha256sum --check --quiet || fail "$fresh/$archive is not the Keycloak that was expected"
+  tar -xzf "$fresh/$archive" -C "$fresh" --strip-components=1
+  rm -rf "$fresh/maven" "$fresh/$archive"
+  "$project/tests/peers/keycloak/build.sh" "$fresh" || fail "Keycloak could not be built: it needs Java 17 or newer"
+  touch "$fresh/installed"
+  rm -rf "$home"
+  mv "$fresh" "$home"
 }
 
 install_cargo_deny() {

@@ -1,5 +1,6 @@
-// Logs a person in with Chromium: START_URL, through an optional chooser page and SimpleSAMLphp's login
-// form, until the page with EXPECT_TEXT. The result goes to standard output as JSON. Settings: ../README.md.
+// Logs a person in with Chromium: START_URL, through an optional chooser page, the login forms of identity
+// providers and the buttons that they have besides, until the page with EXPECT_TEXT. The result goes to standard
+// output as JSON. Settings: ../README.md.
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +12,10 @@ if (!env.START_URL) {
   process.exit(2);
 }
 const expected = env.EXPECT_TEXT || '"sub"';
+const clicks = (env.CLICK || '').split('|').filter(Boolean);
+// SimpleSAMLphp's, Keycloak's and oidc-provider's name, and LemonLDAP::NG's.
+const userField = 'input[name="username"], input[name="user"]';
+const passwordField = 'input[name="password"]';
 const visited = [];
 let deadline; // runs from the moment when the browser is up
 
@@ -50,7 +55,7 @@ process.exitCode = await withBrowser({ locale: 'en-US' }, async (context) => {
 // Answers each page by what is on it, until the expected text stands there.
 async function walk(page) {
   let chosen = false;
-  let submitted = false;
+  const submitted = new Set(); // origins of forms that were filled in: each takes one try
   while (left() > 1) {
     const step = await look(page, { chosen, submitted }).catch(ignoreNavigation);
     if (step === 'arrived') return;
@@ -59,13 +64,13 @@ async function walk(page) {
       await chooser(page).click({ timeout: left() });
       chosen = true;
     } else if (step === 'form') {
-      await page.fill('input[name="username"]', env.LOGIN_USER || 'alice');
-      await page.fill('input[name="password"]', env.LOGIN_PASSWORD || 'alice-password');
-      await Promise.all([
-        page.waitForNavigation({ waitUntil: 'commit', timeout: left() }),
-        page.press('input[name="password"]', 'Enter'),
-      ]);
-      submitted = true;
+      submitted.add(originOf(page));
+      await page.fill(userField, env.LOGIN_USER || 'alice');
+      await page.fill(passwordField, env.LOGIN_PASSWORD || 'alice-password');
+      await leave(page, () => page.press(passwordField, 'Enter'));
+    } else if (step === 'click') {
+      const button = await buttonToClick(page);
+      if (button) await leave(page, () => button.click({ timeout: left() }));
     } else {
       await page.waitForTimeout(50);
     }
@@ -74,10 +79,25 @@ async function walk(page) {
 }
 
 async function look(page, { chosen, submitted }) {
-  if (await page.locator('input[name="username"]').count()) return submitted ? 'rejected' : 'form';
+  if (await page.locator(passwordField).count()) return submitted.has(originOf(page)) ? 'rejected' : 'form';
   if (env.CHOOSE && !chosen && (await chooser(page).count())) return 'choose';
   const text = await bodyText(page);
-  return text.includes(expected) && (!env.EXPECT_URL || page.url().startsWith(env.EXPECT_URL)) ? 'arrived' : 'wait';
+  if (text.includes(expected) && (!env.EXPECT_URL || page.url().startsWith(env.EXPECT_URL))) return 'arrived';
+  return (await buttonToClick(page)) ? 'click' : 'wait';
+}
+
+// The first button of CLICK that the page has.
+async function buttonToClick(page) {
+  for (const name of clicks) {
+    const button = page.getByRole('button', { name, exact: true });
+    if (await button.count()) return button.first();
+  }
+  return null;
+}
+
+// Does what leads to another page, and waits until that one is there.
+async function leave(page, act) {
+  await Promise.all([page.waitForNavigation({ waitUntil: 'commit', timeout: left() }), act()]);
 }
 
 // Waits until a page has stopped moving on by itself, as one that posts its own form does.
@@ -126,6 +146,10 @@ function ignoreNavigation(error) {
 // Addresses without their query: a SAMLRequest or a code is of no use in a test's log.
 function withoutQuery(url) {
   return url.split(/[?#]/)[0];
+}
+
+function originOf(page) {
+  return new URL(page.url()).origin;
 }
 
 function left() {
