@@ -9,3 +9,5 @@ pub mod jwk;
 pub mod jws;
 pub mod pkce;
 pub mod strict_json;
+#[cfg(feature = "testkit")]
+pub mod testkit;
