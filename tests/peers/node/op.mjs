@@ -1,8 +1,7 @@
 // An OpenID provider on npm oidc-provider, for tests: everything in memory. Its addresses and settings are in ../README.md.
-import { generateKeyPairSync, webcrypto } from 'node:crypto';
+import './node18.mjs';
+import crypto from 'node:crypto';
 
-// Node 18 has WebCrypto, only not as a global; the library expects it there.
-globalThis.crypto ??= webcrypto;
 const { Provider } = await import('oidc-provider');
 
 const env = process.env;
@@ -19,7 +18,7 @@ const passwords = new Map(Object.keys(people).map((name) => [name, `${name}-pass
 const provider = new Provider(issuer, {
   clients: [bridge(), probe()],
   jwks: { keys: [key('ES256', 'ec', { namedCurve: 'P-256' }), key(undefined, 'rsa', { modulusLength: 2048 }), key('EdDSA', 'ed25519')] },
-  cookies: { keys: [String(webcrypto.randomUUID())], names: names(['interaction', 'resume', 'session']) },
+  cookies: { keys: [crypto.randomUUID()], names: names(['interaction', 'resume', 'session']) },
   claims: {
     openid: ['sub'],
     profile: ['name', 'given_name', 'family_name', 'preferred_username'],
@@ -157,7 +156,7 @@ function person(given_name, family_name, groups) {
 
 // Without `alg` a key is for all algorithms of its type.
 function key(alg, type, options) {
-  return { ...generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }), ...(alg && { alg }), use: 'sig' };
+  return { ...crypto.generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }), ...(alg && { alg }), use: 'sig' };
 }
 
 // Cookies don't tell ports apart.
