@@ -12,6 +12,7 @@ mod m0003_admins;
 mod m0004_federation;
 mod m0005_rollovers;
 mod m0006_kills;
+mod m0007_chaining;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, SqliteTransactionMode};
@@ -83,6 +84,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_federation::Migration),
             Box::new(m0005_rollovers::Migration),
             Box::new(m0006_kills::Migration),
+            Box::new(m0007_chaining::Migration),
         ]
     }
 }

@@ -193,6 +193,16 @@ impl LogoutStore for Breaking {
         self.inner.sessions_of_upstream(tenant, connection, key, indexes, now).await
     }
 
+    async fn sessions_of_upstream_index(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        index: &str,
+        now: Timestamp,
+    ) -> Result<Vec<StoredSession>, StoreError> {
+        self.inner.sessions_of_upstream_index(tenant, connection, index, now).await
+    }
+
     async fn sessions_of_person(
         &self,
         tenant: TenantId,
@@ -227,6 +237,17 @@ impl LogoutStore for Breaking {
     ) -> Result<bool, StoreError> {
         unless(&self.breaks.settling)?;
         self.inner.settle(tenant, logout, app, told, now).await
+    }
+
+    async fn note_upstream(
+        &self,
+        tenant: TenantId,
+        logout: LogoutId,
+        connection: ConnectionId,
+        told: Told,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.inner.note_upstream(tenant, logout, connection, told, now).await
     }
 
     async fn put_off(

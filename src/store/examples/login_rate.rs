@@ -153,7 +153,14 @@ impl Bench {
         assert!(self.store.linked_person(tenant, self.connection, &subject).await.unwrap().is_none());
         let session = SessionId::at(now, &OpensslRng);
         let (grant, code) = (GrantId::at(now, &OpensslRng), random());
-        let link = NewLink { person, connection: self.connection, subject_key: subject, display: "Ada".into() };
+        let link = NewLink {
+            person,
+            connection: self.connection,
+            subject_key: subject,
+            display: "Ada".into(),
+            email: None,
+            scope: None,
+        };
         let new_session = NewSession {
             id: session,
             cookie_hash: random(),

@@ -16,7 +16,7 @@ use crate::open::Backend;
 use crate::postgres::{self, NOTIFY};
 use crate::row::{Row, get, uuid as read_uuid};
 use crate::system::SystemStore;
-use crate::unit::{millis, uuid};
+use crate::unit::{forget_proofs, millis, uuid};
 use crate::work::{Arg, Change, WorkError};
 
 const VERSIONS: &str = "SELECT c.version, k.version FROM installation c JOIN installation k ON k.id = 2 WHERE c.id = 1";
@@ -48,6 +48,7 @@ impl EpochStore for SystemStore {
         let mut changes = vec![next, mark(killed, now)];
         if let Killed::Person(tenant, person) = killed {
             changes.push(revoke_all(tenant, person, now));
+            changes.push(forget_proofs(tenant, person));
         }
         let done = match &self.0.inner.backend {
             Backend::Sqlite { .. } => self.0.work(changes).await,

@@ -37,6 +37,9 @@ pub struct Swept {
     pub logouts: u64,
     pub logout_notices: u64,
     pub handles: u64,
+    pub link_proofs: u64,
+    pub session_upstreams: u64,
+    pub upstream_tokens: u64,
     pub traces: u64,
     /// A table was not walked to its end: expired rows may be left, and the next call should come soon.
     pub more: bool,
@@ -74,6 +77,7 @@ impl SystemStore {
         let by_id = |name, expiry| table(name, &[("id", id.clone())], expiry);
         let by_hash = |name, column| table(name, &[(column, hash.clone())], "expires_at");
         let in_session = [("session_id", id.clone()), ("app_id", id.clone())];
+        let of_upstream = [("session_id", id.clone()), ("connection_id", id.clone())];
         let of_logout = [("logout_id", id.clone()), ("app_id", id.clone()), ("session_id", id.clone())];
         for (table, before, count) in [
             (by_id("transactions", "expires_at"), now, &mut swept.transactions),
@@ -85,6 +89,9 @@ impl SystemStore {
             (by_id("logouts", "expires_at"), now, &mut swept.logouts),
             (table("logout_notices", &of_logout, "expires_at"), now - KEEP_NOTICE, &mut swept.logout_notices),
             (by_hash("handles", "handle_hash"), now, &mut swept.handles),
+            (by_id("link_proofs", "expires_at"), now, &mut swept.link_proofs),
+            (table("session_upstreams", &of_upstream, "expires_at"), now, &mut swept.session_upstreams),
+            (table("upstream_tokens", &of_upstream, "expires_at"), now, &mut swept.upstream_tokens),
             (by_id("traces", "at"), traces_before, &mut swept.traces),
         ] {
             let (deleted, ended) = self.walk(&table, before).await?;

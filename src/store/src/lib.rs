@@ -11,6 +11,7 @@
 
 mod admins;
 mod config;
+mod consents;
 mod documents;
 mod ear;
 mod entity;
@@ -31,6 +32,7 @@ mod stats;
 mod system;
 mod traces;
 mod unit;
+mod upstream_tokens;
 mod work;
 
 pub use janitor::Swept;

@@ -67,7 +67,8 @@ impl LoginStore for Store {
 
     async fn commit(&self, tenant: TenantId, unit: Unit) -> Result<(), UnitError> {
         let plan = plan(tenant, unit, &*self.inner.sealer)?;
-        match self.work(plan.changes).await {
+        let done = if plan.in_turn { self.work_in_turn(plan.changes).await } else { self.work(plan.changes).await };
+        match done {
             Ok(_) => Ok(()),
             Err(WorkError::Store(cause)) => Err(cause.into()),
             Err(WorkError::Guard(at)) => match plan.guards.into_iter().nth(at).flatten() {

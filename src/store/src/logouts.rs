@@ -9,6 +9,7 @@ use fedbridge_contract::ids::{AppId, ConnectionId, LogoutId, PersonId, SessionId
 use fedbridge_contract::logout::Told;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{LogoutOutbox, LogoutStore, StoredLogout, StoredNotice, StoredSession};
+use uuid::Uuid;
 
 use crate::error::damaged;
 use crate::login::{SESSION, stored_session};
@@ -23,6 +24,11 @@ const NOTICE: Duration = Duration::from_secs(120);
 
 /// The node that carries a logout has this long to tell everybody itself before the outbox helps.
 const HEAD_START: Duration = Duration::from_secs(10);
+
+/// The kind of a row that says what came of telling an upstream. Its connection's id stands for the app's.
+const UPSTREAM: &str = "upstream";
+
+type Upstreams = Vec<(ConnectionId, Told)>;
 
 const COLUMNS: &str = "tenant_id, logout_id, session_id, app_id, told, attempts, expires_at, sealed";
 
@@ -67,14 +73,21 @@ impl LogoutStore for Store {
         indexes: &[String],
         now: Timestamp,
     ) -> Result<Vec<StoredSession>, StoreError> {
-        // The second condition lets SQLite use the partial index.
-        let sql = format!(
-            "SELECT s.upstream_index_hash, {SESSION} WHERE s.tenant_id = ? AND s.connection_id = ? AND s.upstream_hash = ? \
-             AND s.upstream_hash IS NOT NULL AND s.idle_expires_at > ? AND s.absolute_expires_at > ?"
-        );
         let hash = Arg::Octets(digest(&[key]));
         let args = vec![uuid(tenant), Arg::Uuid(connection.uuid()), hash, millis(now), millis(now)];
-        named(&self.all(&sql, args).await?, indexes)
+        named(&self.of_upstream("upstream_hash", args).await?, indexes)
+    }
+
+    async fn sessions_of_upstream_index(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        index: &str,
+        now: Timestamp,
+    ) -> Result<Vec<StoredSession>, StoreError> {
+        let hash = Arg::Octets(digest(&[index]));
+        let args = vec![uuid(tenant), Arg::Uuid(connection.uuid()), hash, millis(now), millis(now)];
+        named(&self.of_upstream("upstream_index_hash", args).await?, &[])
     }
 
     async fn sessions_of_person(
@@ -111,14 +124,14 @@ impl LogoutStore for Store {
                 Err(WorkError::Store(cause)) => return Err(cause),
             }
         }
-        self.notices(tenant, logout).await
+        Ok(self.told(tenant, logout).await?.0)
     }
 
     async fn logout(&self, tenant: TenantId, logout: LogoutId) -> Result<Option<StoredLogout>, StoreError> {
         let sql = "SELECT created_at, sealed FROM logouts WHERE tenant_id = ? AND id = ?";
         let Some(row) = self.one(sql, vec![uuid(tenant), Arg::Uuid(logout.uuid())]).await? else { return Ok(None) };
-        let notices = self.notices(tenant, logout).await?;
-        Ok(Some(StoredLogout { id: logout, started: time(&row, 0)?, sealed: get(&row, 1)?, notices }))
+        let (notices, upstreams) = self.told(tenant, logout).await?;
+        Ok(Some(StoredLogout { id: logout, started: time(&row, 0)?, sealed: get(&row, 1)?, notices, upstreams }))
     }
 
     async fn settle(
@@ -134,6 +147,35 @@ impl LogoutStore for Store {
             vec![Arg::Text(word(told).into()), uuid(tenant), Arg::Uuid(logout.uuid()), Arg::Uuid(app.uuid())],
         );
         Ok(self.change(change).await? > 0)
+    }
+
+    async fn note_upstream(
+        &self,
+        tenant: TenantId,
+        logout: LogoutId,
+        connection: ConnectionId,
+        told: Told,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        // Told already when it is written, so the outbox never sees it.
+        let change = Change::new(
+            "INSERT INTO logout_notices (tenant_id, logout_id, app_id, session_id, told, attempts, next_attempt_at, \
+             expires_at, sealed, kind) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (tenant_id, logout_id, app_id, session_id) DO UPDATE SET told = excluded.told",
+            vec![
+                uuid(tenant),
+                Arg::Uuid(logout.uuid()),
+                Arg::Uuid(connection.uuid()),
+                Arg::Uuid(Uuid::nil()),
+                Arg::Text(word(told).into()),
+                Arg::Int(1),
+                millis(now),
+                millis(now + NOTICE),
+                Arg::Octets(Vec::new()),
+                Arg::Text(UPSTREAM.into()),
+            ],
+        );
+        self.change(change).await.map(drop)
     }
 
     async fn put_off(
@@ -190,12 +232,41 @@ impl LogoutOutbox for SystemStore {
 }
 
 impl Store {
-    async fn notices(&self, tenant: TenantId, logout: LogoutId) -> Result<Vec<StoredNotice>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM logout_notices WHERE tenant_id = ? AND logout_id = ? ORDER BY app_id, session_id"
+    /// Live sessions of a connection's upstream, by one of the two hashes that are kept of each: by their own row, or as
+    /// one of several upstreams. The index hash comes before the session.
+    async fn of_upstream(&self, column: &str, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
+        // The partial indexes serve SQLite only where their condition is repeated.
+        let own = format!(
+            "SELECT s.upstream_index_hash, {SESSION} WHERE s.tenant_id = ? AND s.connection_id = ? AND s.{column} = ? \
+             AND s.{column} IS NOT NULL AND s.idle_expires_at > ? AND s.absolute_expires_at > ?"
         );
-        let rows = self.all(&sql, vec![uuid(tenant), Arg::Uuid(logout.uuid())]).await?;
-        rows.iter().map(|row| self.notice(row)).collect()
+        let further = format!(
+            "SELECT u.upstream_index_hash, {SESSION} \
+             JOIN session_upstreams u ON u.tenant_id = s.tenant_id AND u.session_id = s.id \
+             WHERE u.tenant_id = ? AND u.connection_id = ? AND u.{column} = ? \
+             AND s.idle_expires_at > ? AND s.absolute_expires_at > ?"
+        );
+        let mut rows = self.all(&own, args.clone()).await?;
+        rows.extend(self.all(&further, args).await?);
+        Ok(rows)
+    }
+
+    /// The notices of a logout, and the upstreams that were told.
+    async fn told(&self, tenant: TenantId, logout: LogoutId) -> Result<(Vec<StoredNotice>, Upstreams), StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS}, kind FROM logout_notices WHERE tenant_id = ? AND logout_id = ? ORDER BY app_id, session_id"
+        );
+        let (mut notices, mut upstreams) = (Vec::new(), Vec::new());
+        for row in self.all(&sql, vec![uuid(tenant), Arg::Uuid(logout.uuid())]).await? {
+            match get::<Option<String>>(&row, 8)?.as_deref() {
+                None => notices.push(self.notice(&row)?),
+                Some(UPSTREAM) => {
+                    upstreams.push((ConnectionId::from_uuid(read_uuid(&row, 3)?), told(&get::<String>(&row, 4)?)?));
+                }
+                Some(_) => return Err(damaged("a notice")),
+            }
+        }
+        Ok((notices, upstreams))
     }
 
     fn notice(&self, row: &Row) -> Result<StoredNotice, StoreError> {
@@ -273,14 +344,17 @@ fn taken(notice: &StoredNotice, now: Timestamp, until: Timestamp) -> Change {
     )
 }
 
-/// Sessions whose index, in the first column, is among those named; all where none is named.
+/// Sessions whose index, in the first column, is among those named; all where none is named. Each comes once.
 fn named(rows: &[Row], indexes: &[String]) -> Result<Vec<StoredSession>, StoreError> {
     let wanted: Vec<Vec<u8>> = indexes.iter().map(|index| digest(&[index])).collect();
     let mut found = Vec::new();
     for row in rows {
         let index: Option<Vec<u8>> = get(row, 0)?;
         if wanted.is_empty() || index.is_some_and(|index| wanted.contains(&index)) {
-            found.push(stored_session(row, 1)?);
+            let session = stored_session(row, 1)?;
+            if found.iter().all(|other: &StoredSession| other.id != session.id) {
+                found.push(session);
+            }
         }
     }
     Ok(found)

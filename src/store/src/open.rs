@@ -144,6 +144,22 @@ impl Store {
         .await
     }
 
+    /// As [`Store::work`], where each change sees what others have committed before it.
+    pub(crate) async fn work_in_turn(&self, changes: Vec<Change>) -> Done {
+        match &self.inner.backend {
+            // One at a time writes there.
+            Backend::Sqlite { .. } => self.work(changes).await,
+            Backend::Postgres { .. } => {
+                self.counted(async {
+                    let done = postgres::work_one_by_one(&self.inner.orm, changes).await;
+                    self.inner.counters.committed();
+                    done
+                })
+                .await
+            }
+        }
+    }
+
     /// As [`Store::work`], behind everything that a login waits for.
     pub(crate) async fn background(&self, changes: Vec<Change>) -> Done {
         match &self.inner.backend {

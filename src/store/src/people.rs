@@ -1,11 +1,166 @@
-//! People, beside their logins.
+//! The port of people: what hangs on a person, and taking it away.
 
+use async_trait::async_trait;
 use fedbridge_contract::error::StoreError;
-use fedbridge_contract::ids::{PersonId, TenantId};
+use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, LinkProofId, PersonId, SessionId, TenantId};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_hub::ports::{
+    Consent, LogoutStore as _, PeopleStore, StoredIdentity, StoredProof, StoredSession, Tombstone, TombstoneReason,
+};
 
+use crate::config::{OF_PERSON, OF_SESSION};
+use crate::consents::{CONSENT, consent};
+use crate::error::damaged;
 use crate::open::Store;
-use crate::unit::uuid;
-use crate::work::{Arg, Change};
+use crate::row::{Row, get, time, uuid as read_uuid};
+use crate::unit::{hold_person, leave_tombstones, millis, reason, uuid};
+use crate::work::{Arg, Change, WorkError, digest};
+
+/// What [`identity`] reads.
+const IDENTITY: &str = "SELECT person_id, connection_id, subject_key, display, created_at FROM identities ";
+
+#[async_trait]
+impl PeopleStore for Store {
+    async fn identities(&self, tenant: TenantId, person: PersonId) -> Result<Vec<StoredIdentity>, StoreError> {
+        let sql = format!("{IDENTITY} WHERE tenant_id = ? AND person_id = ? ORDER BY created_at, connection_id");
+        let rows = self.all(&sql, vec![uuid(tenant), Arg::Uuid(person.uuid())]).await?;
+        rows.iter().map(identity).collect()
+    }
+
+    async fn by_email(&self, tenant: TenantId, email: &[u8; 32]) -> Result<Vec<StoredIdentity>, StoreError> {
+        // The second condition lets SQLite use the partial index.
+        let sql = format!("{IDENTITY} WHERE tenant_id = ? AND email_hash = ? AND email_hash IS NOT NULL LIMIT 5");
+        let rows = self.all(&sql, vec![uuid(tenant), Arg::Octets(email.to_vec())]).await?;
+        rows.iter().map(identity).collect()
+    }
+
+    async fn tombstone(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        subject_key: &str,
+    ) -> Result<Option<Tombstone>, StoreError> {
+        let sql = "SELECT person_id, reason, at FROM tombstones \
+                   WHERE tenant_id = ? AND connection_id = ? AND subject_hash = ?";
+        let args = vec![uuid(tenant), Arg::Uuid(connection.uuid()), Arg::Octets(digest(&[subject_key]))];
+        let row = self.one(sql, args).await?;
+        row.map(|row| {
+            let reason = reason(&get::<String>(&row, 1)?).ok_or_else(|| damaged("a tombstone"))?;
+            Ok(Tombstone { person: PersonId::from_uuid(read_uuid(&row, 0)?), reason, at: time(&row, 2)? })
+        })
+        .transpose()
+    }
+
+    async fn scopes(&self, tenant: TenantId, connection: ConnectionId) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT scope FROM subject_scopes WHERE tenant_id = ? AND connection_id = ? ORDER BY first_at, scope";
+        let rows = self.all(sql, vec![uuid(tenant), Arg::Uuid(connection.uuid())]).await?;
+        rows.iter().map(|row| get(row, 0)).collect()
+    }
+
+    async fn link_proof(
+        &self,
+        tenant: TenantId,
+        id: LinkProofId,
+        secret: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<StoredProof>, StoreError> {
+        let sql = "SELECT person_id, connection_id, session_id, subject_hash, sealed FROM link_proofs \
+                   WHERE tenant_id = ? AND id = ? AND secret_hash = ? AND expires_at > ?";
+        let args = vec![uuid(tenant), Arg::Uuid(id.uuid()), Arg::Octets(secret.to_vec()), millis(now)];
+        let row = self.one(sql, args).await?;
+        row.map(|row| {
+            let subject = get::<Option<Vec<u8>>>(&row, 3)?;
+            Ok(StoredProof {
+                id,
+                person: PersonId::from_uuid(read_uuid(&row, 0)?),
+                connection: ConnectionId::from_uuid(read_uuid(&row, 1)?),
+                session: SessionId::from_uuid(read_uuid(&row, 2)?),
+                subject: subject.map(|hash| hash.try_into().map_err(|_| damaged("a link proof"))).transpose()?,
+                sealed: get(&row, 4)?,
+            })
+        })
+        .transpose()
+    }
+
+    async fn sessions(
+        &self,
+        tenant: TenantId,
+        person: PersonId,
+        now: Timestamp,
+    ) -> Result<Vec<StoredSession>, StoreError> {
+        let mut sessions = self.sessions_of_person(tenant, person, now).await?;
+        sessions.reverse();
+        Ok(sessions)
+    }
+
+    async fn grants(
+        &self,
+        tenant: TenantId,
+        person: PersonId,
+        now: Timestamp,
+    ) -> Result<Vec<(GrantId, AppId)>, StoreError> {
+        // Ids begin with their time.
+        let sql = "SELECT g.id, g.app_id FROM grants g WHERE g.tenant_id = ? AND g.person_id = ? \
+                   AND g.revoked_at IS NULL AND g.idle_expires_at > ? AND g.absolute_expires_at > ? \
+                   AND (g.offline = ? OR EXISTS (SELECT 1 FROM sessions s WHERE s.tenant_id = g.tenant_id \
+                   AND s.id = g.session_id AND s.idle_expires_at > ? AND s.absolute_expires_at > ?)) \
+                   ORDER BY g.id DESC";
+        let (person, now) = (Arg::Uuid(person.uuid()), millis(now));
+        let args = vec![uuid(tenant), person, now.clone(), now.clone(), Arg::Flag(true), now.clone(), now];
+        let rows = self.all(sql, args).await?;
+        rows.iter()
+            .map(|row| Ok((GrantId::from_uuid(read_uuid(row, 0)?), AppId::from_uuid(read_uuid(row, 1)?))))
+            .collect()
+    }
+
+    async fn consent(&self, tenant: TenantId, person: PersonId, app: AppId) -> Result<Option<Consent>, StoreError> {
+        let sql = format!("{CONSENT} AND app_id = ?");
+        let row = self.one(&sql, vec![uuid(tenant), Arg::Uuid(person.uuid()), Arg::Uuid(app.uuid())]).await?;
+        row.map(|row| consent(&row)).transpose()
+    }
+
+    async fn consents(&self, tenant: TenantId, person: PersonId) -> Result<Vec<Consent>, StoreError> {
+        let sql = format!("{CONSENT} ORDER BY at DESC, app_id");
+        let rows = self.all(&sql, vec![uuid(tenant), Arg::Uuid(person.uuid())]).await?;
+        rows.iter().map(consent).collect()
+    }
+
+    async fn revoke_app(
+        &self,
+        tenant: TenantId,
+        person: PersonId,
+        app: AppId,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let change = Change::new(
+            "UPDATE grants SET revoked_at = ? WHERE tenant_id = ? AND person_id = ? AND app_id = ? \
+             AND revoked_at IS NULL",
+            vec![millis(now), uuid(tenant), Arg::Uuid(person.uuid()), Arg::Uuid(app.uuid())],
+        );
+        self.change(change).await
+    }
+
+    async fn delete(&self, tenant: TenantId, person: PersonId, now: Timestamp) -> Result<bool, StoreError> {
+        let both = || vec![uuid(tenant), Arg::Uuid(person.uuid())];
+        let mut changes = vec![
+            Change { guarded: true, ..hold_person(tenant, person) },
+            leave_tombstones(tenant, person, TombstoneReason::Deleted, now),
+        ];
+        for table in OF_SESSION {
+            let sessions = "SELECT id FROM sessions WHERE tenant_id = ? AND person_id = ?";
+            let sql = format!("DELETE FROM {table} WHERE tenant_id = ? AND session_id IN ({sessions})");
+            changes.push(Change::new(sql, [vec![uuid(tenant)], both()].concat()));
+        }
+        for (table, column) in OF_PERSON {
+            changes.push(Change::new(format!("DELETE FROM {table} WHERE tenant_id = ? AND {column} = ?"), both()));
+        }
+        match self.work_in_turn(changes).await {
+            Ok(_) => Ok(true),
+            Err(WorkError::Guard(_)) => Ok(false),
+            Err(WorkError::Store(cause)) => Err(cause),
+        }
+    }
+}
 
 impl Store {
     /// Disables a person or lets them in again. True when there is such a person.
@@ -26,4 +181,14 @@ impl Store {
         );
         Ok(self.change(change).await? == 1)
     }
+}
+
+fn identity(row: &Row) -> Result<StoredIdentity, StoreError> {
+    Ok(StoredIdentity {
+        person: PersonId::from_uuid(read_uuid(row, 0)?),
+        connection: ConnectionId::from_uuid(read_uuid(row, 1)?),
+        subject_key: get(row, 2)?,
+        display: get(row, 3)?,
+        since: time(row, 4)?,
+    })
 }

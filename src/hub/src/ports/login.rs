@@ -1,13 +1,13 @@
 //! What a login reads and writes. Every change is a [`Unit`]: a list of guarded
 //! commands that happens whole, durably, or not at all.
 
-use super::NewLogout;
+use super::{Consent, KeptTokens, NewLogout, TombstoneReason};
 use async_trait::async_trait;
 use fedbridge_contract::downstream::NewNameId;
 use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::grant::NewGrant;
-use fedbridge_contract::ids::{ConnectionId, PersonId, SessionId, TenantId, TransactionId};
+use fedbridge_contract::ids::{AppId, ConnectionId, LinkProofId, PersonId, SessionId, TenantId, TransactionId};
 use fedbridge_contract::logout::Participant;
 use fedbridge_contract::time::Timestamp;
 
@@ -81,8 +81,54 @@ pub enum Command {
         expires: Timestamp,
         participant: Participant,
     },
+    /// The same person came into the session by one more upstream, or does so again. What the session's own row
+    /// holds is the newest; the ones before stand beside it, to be found and told at the end.
+    AlsoUpstream {
+        session: SessionId,
+        connection: ConnectionId,
+        key: Option<String>,
+        index: Option<String>,
+        expires: Timestamp,
+    },
     /// Guard: the person has no identifier there yet.
     KeepNameId(NewNameId),
+    /// Guard: no such link exists yet. For a person who is there.
+    LinkIdentity(NewLink),
+    /// The link goes and leaves a tombstone; every link proof of the person dies. Guard: it is there, and
+    /// the person has another one.
+    UnlinkIdentity {
+        person: PersonId,
+        connection: ConnectionId,
+        subject_key: String,
+        reason: TombstoneReason,
+    },
+    OpenLinkProof(NewProof),
+    /// What the proof is for, once the adapter has proved it. Guard: it is there and bound to no subject yet.
+    BindLinkProof {
+        proof: LinkProofId,
+        subject: [u8; 32],
+        sealed: Vec<u8>,
+    },
+    /// Guard: it is there, of this person and session, the session lives, and it is bound to this very subject.
+    /// It is gone then. Where the unit ends the session too, this comes before.
+    UseLinkProof {
+        proof: LinkProofId,
+        person: PersonId,
+        session: SessionId,
+        subject: [u8; 32],
+    },
+    KeepConsent {
+        person: PersonId,
+        consent: Consent,
+    },
+    ForgetConsent {
+        person: PersonId,
+        app: AppId,
+    },
+    KeepUpstreamTokens {
+        session: SessionId,
+        kept: Box<KeptTokens>,
+    },
     InsertGrant(Box<NewGrant>),
 }
 
@@ -102,6 +148,21 @@ pub struct NewLink {
     pub connection: ConnectionId,
     pub subject_key: String,
     pub display: String,
+    /// Keyed hash of the address, where it counts as verified at this connection.
+    pub email: Option<[u8; 32]>,
+    /// See [`UpstreamSubject::scope`](fedbridge_contract::identity::UpstreamSubject::scope); noted once for a connection.
+    pub scope: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewProof {
+    pub id: LinkProofId,
+    pub secret: [u8; 32],
+    pub person: PersonId,
+    pub connection: ConnectionId,
+    pub session: SessionId,
+    pub expires: Timestamp,
+    pub sealed: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +211,11 @@ pub enum GuardFailed {
     LinkExists,
     #[error("this person was given a name by another login just now")]
     NameIdExists,
+    /// Used, dead, of somebody else, or bound to another subject.
+    #[error("the permission to connect this login was used, or is over")]
+    ProofGone,
+    #[error("it is the person's last way in, or gone already")]
+    LastLink,
     #[error("the session has ended")]
     SessionEnded,
 }

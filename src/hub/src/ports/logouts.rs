@@ -49,6 +49,15 @@ pub trait LogoutStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<StoredSession>, StoreError>;
 
+    /// Live sessions that came from a connection with this session index, whoever is in them.
+    async fn sessions_of_upstream_index(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        index: &str,
+        now: Timestamp,
+    ) -> Result<Vec<StoredSession>, StoreError>;
+
     /// Makes a notice for every participant of the logout's sessions but `asker`, and takes them out of
     /// their sessions: one unit. Doing it twice does nothing more. Gives back the notices.
     async fn spread(
@@ -71,6 +80,16 @@ pub trait LogoutStore: Send + Sync {
         told: Told,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
+
+    /// Notes what came of telling one upstream of a session, for the answer at the end.
+    async fn note_upstream(
+        &self,
+        tenant: TenantId,
+        logout: LogoutId,
+        connection: ConnectionId,
+        told: Told,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// Puts back-channel notices off after a failure; past the notice's end it settles them as silent.
     async fn put_off(
@@ -105,6 +124,8 @@ pub struct StoredLogout {
     pub started: Timestamp,
     pub sealed: Vec<u8>,
     pub notices: Vec<StoredNotice>,
+    /// Upstreams that were told, with what came of it.
+    pub upstreams: Vec<(ConnectionId, Told)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

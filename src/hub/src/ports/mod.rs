@@ -6,6 +6,7 @@ mod config;
 mod login;
 mod logouts;
 mod partners;
+mod people;
 mod revocation;
 mod seal;
 mod traces;
@@ -13,12 +14,16 @@ mod traces;
 pub use admins::{AdminStore, AdminStoreError, ApiKeyStore, Rotation};
 pub use config::{ApplyError, ConfigStore, KeyOpener};
 pub use login::{
-    Command, GuardFailed, LinkedPerson, LoginStore, NewLink, NewSession, NewTransaction, StoredSession, Unit, UnitError,
+    Command, GuardFailed, LinkedPerson, LoginStore, NewLink, NewProof, NewSession, NewTransaction, StoredSession, Unit,
+    UnitError,
 };
 pub use logouts::{LogoutOutbox, LogoutStore, NewLogout, StoredLogout, StoredNotice};
 pub use partners::{
     DocumentStanding, DocumentStore, HeldDocument, Look, NewDocument, NewSighting, Rollover, RolloverPhase,
     RolloverStore, StoredDocument, StoredSighting,
+};
+pub use people::{
+    Consent, KeptTokens, PeopleStore, StoredIdentity, StoredProof, Tombstone, TombstoneReason, Turn, UpstreamTokenStore,
 };
 pub use revocation::{EpochStore, Signals, Versions};
 pub use seal::{SealError, Sealer};

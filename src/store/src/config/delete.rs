@@ -11,7 +11,7 @@ use crate::unit::uuid;
 use crate::work::{Arg, statement};
 
 /// Tables whose rows no foreign key takes along.
-const LOOSE: [&str; 11] = [
+const LOOSE: [&str; 14] = [
     "transactions",
     "sessions",
     "grants",
@@ -23,7 +23,26 @@ const LOOSE: [&str; 11] = [
     "logout_notices",
     "handles",
     "sightings",
+    "link_proofs",
+    "session_upstreams",
+    "upstream_tokens",
 ];
+
+/// Tables whose rows have a session.
+pub const OF_SESSION: [&str; 2] = ["participants", "session_upstreams"];
+
+/// Tables whose rows have a person, each with the column that says who; the people come last.
+pub const OF_PERSON: [(&str, &str); 5] = [
+    ("link_proofs", "person_id"),
+    ("upstream_tokens", "person_id"),
+    ("sessions", "person_id"),
+    ("grants", "person_id"),
+    ("people", "id"),
+];
+
+/// Tables whose rows have a connection. Its tombstones say nothing without it.
+const OF_CONNECTION: [&str; 6] =
+    ["sessions", "session_upstreams", "link_proofs", "upstream_tokens", "tombstones", "signing_keys"];
 
 /// What was killed by a kill of a connection or an app goes with it too.
 const KILLS_OF: &str = "DELETE FROM epochs WHERE tenant_id = ? AND object_id = ?";
@@ -59,17 +78,30 @@ pub async fn connection(
         // Whoever also comes by another connection stays.
         const ONLY_HERE: &str = "(SELECT person_id FROM identities WHERE tenant_id = ? AND connection_id = ?) \
             AND {person} NOT IN (SELECT person_id FROM identities WHERE tenant_id = ? AND connection_id <> ?)";
-        for (table, person) in [("sessions", "person_id"), ("grants", "person_id"), ("people", "id")] {
+        let args = || vec![uuid(tenant), uuid(tenant), Arg::Uuid(id.uuid()), uuid(tenant), Arg::Uuid(id.uuid())];
+        for table in OF_SESSION {
+            let only_here = ONLY_HERE.replace("{person}", "person_id");
+            let sessions = format!("SELECT id FROM sessions WHERE tenant_id = ? AND person_id IN {only_here}");
+            let sql = format!("DELETE FROM {table} WHERE tenant_id = ? AND session_id IN ({sessions})");
+            run(db, &sql, [vec![uuid(tenant)], args()].concat()).await?;
+        }
+        for (table, person) in OF_PERSON {
             let only_here = ONLY_HERE.replace("{person}", person);
-            let sql = format!("DELETE FROM {table} WHERE tenant_id = ? AND {person} IN {only_here}");
-            let args = vec![uuid(tenant), uuid(tenant), Arg::Uuid(id.uuid()), uuid(tenant), Arg::Uuid(id.uuid())];
-            run(db, &sql, args).await?;
+            run(db, &format!("DELETE FROM {table} WHERE tenant_id = ? AND {person} IN {only_here}"), args()).await?;
         }
     } else {
         let sql = "SELECT count(DISTINCT person_id) FROM identities WHERE tenant_id = ? AND connection_id = ?";
         refuse_people(count(db, sql, both()).await?, || format!("connection {}", row.slug))?;
     }
-    run(db, "DELETE FROM sessions WHERE tenant_id = ? AND connection_id = ?", both()).await?;
+    for table in OF_SESSION {
+        let sessions = "SELECT id FROM sessions WHERE tenant_id = ? AND connection_id = ?";
+        let sql = format!("DELETE FROM {table} WHERE tenant_id = ? AND session_id IN ({sessions})");
+        run(db, &sql, [vec![uuid(tenant)], both()].concat()).await?;
+    }
+    for table in OF_CONNECTION {
+        run(db, &format!("DELETE FROM {table} WHERE tenant_id = ? AND connection_id = ?"), both()).await?;
+    }
+    run(db, "DELETE FROM logout_notices WHERE tenant_id = ? AND app_id = ?", both()).await?;
     run(db, KILLS_OF, both()).await?;
     for table in OF_PARTY {
         run(db, &format!("DELETE FROM {table} WHERE tenant_id = ? AND party_id = ?"), both()).await?;
@@ -77,7 +109,7 @@ pub async fn connection(
     connection::Entity::delete_by_id(key).exec(db).await.map(drop).map_err(failed)
 }
 
-/// The app's grants go with it, and by their keys its secrets. No index leads from an app to its grants: each login
+/// The app's grants go with it, and by their keys its secrets and consents. No index leads from an app to its grants: each login
 /// would pay for it, and this reads only the tenant's part of the primary key. Apps go rarely.
 pub async fn app(db: &DatabaseTransaction, tenant: TenantId, id: AppId) -> Result<(), ApplyError> {
     let both = || vec![uuid(tenant), Arg::Uuid(id.uuid())];

@@ -143,7 +143,7 @@ impl Children {
                     parent: row.parent_id.map(TenantId::from_uuid),
                     domains: each(self.domains.remove(&id), |row| Ok(row.name))?,
                     enabled: row.enabled,
-                    extras: TenantExtras::default(),
+                    extras: row.extras.map_or_else(|| Ok(TenantExtras::default()), |text| from_json(&text))?,
                 },
             },
         })
@@ -203,7 +203,7 @@ fn stored_key(row: signing_key::Model) -> Result<StoredKey, StoreError> {
         tenant: TenantId::from_uuid(row.tenant_id),
         kid: row.kid,
         purpose: from_word(row.purpose)?,
-        connection: None,
+        connection: row.connection_id.map(ConnectionId::from_uuid),
         algorithm: SignatureAlgorithm::from_name(&row.algorithm).ok_or_else(|| damaged("a key"))?,
         state: from_word(row.state)?,
         created: Timestamp::from_millis(row.created_at),

@@ -8,6 +8,8 @@ mod load;
 mod put;
 pub mod words;
 
+pub use delete::{OF_PERSON, OF_SESSION};
+
 use async_trait::async_trait;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{ConnectionId, TenantId};

@@ -4,6 +4,7 @@ use fedbridge_contract::ids::TenantId;
 use fedbridge_hub::ports::{ApplyError, Sealer};
 use fedbridge_hub::spec::{
     ConfigChange, SecretOwner, SecretValue, StoredApp, StoredConnection, StoredKey, StoredSecret, StoredTenant,
+    TenantExtras,
 };
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
@@ -23,7 +24,7 @@ pub async fn release_domains(db: &DatabaseTransaction, changes: &[ConfigChange])
 }
 
 pub async fn tenant(db: &DatabaseTransaction, it: &StoredTenant, version: i64) -> Result<(), ApplyError> {
-    use tenant::Column::{DisplayName, Enabled, Managed, ParentId, Slug, TenantId, Version};
+    use tenant::Column::{DisplayName, Enabled, Extras, Managed, ParentId, Slug, TenantId, Version};
     let row = tenant::ActiveModel {
         tenant_id: Set(it.id.uuid()),
         slug: Set(it.spec.slug.clone()),
@@ -32,9 +33,10 @@ pub async fn tenant(db: &DatabaseTransaction, it: &StoredTenant, version: i64) -
         enabled: Set(it.spec.enabled),
         managed: Set(word(&it.managed)?),
         version: Set(version),
+        extras: Set(extras(&it.spec.extras)?),
     };
     let replace = OnConflict::column(TenantId)
-        .update_columns([Slug, DisplayName, ParentId, Enabled, Managed, Version])
+        .update_columns([Slug, DisplayName, ParentId, Enabled, Managed, Version, Extras])
         .to_owned();
     let put = tenant::Entity::insert(row).on_conflict(replace).exec_without_returning(db).await;
     put.map_err(|cause| failed_put(&cause, "another tenant has this slug"))?;
@@ -48,6 +50,11 @@ pub async fn tenant(db: &DatabaseTransaction, it: &StoredTenant, version: i64) -
         put.map_err(|cause| failed_put(&cause, "another tenant has this mail domain, or it is named twice"))?;
     }
     Ok(())
+}
+
+/// Most tenants have none, and no text.
+fn extras(extras: &TenantExtras) -> Result<Option<String>, ApplyError> {
+    if *extras == TenantExtras::default() { Ok(None) } else { Ok(Some(json(extras)?)) }
 }
 
 pub async fn connection(db: &DatabaseTransaction, it: &StoredConnection) -> Result<(), ApplyError> {
@@ -117,6 +124,7 @@ pub async fn key(db: &DatabaseTransaction, it: &StoredKey) -> Result<(), ApplyEr
         sealed: Set(it.sealed_private.clone()),
         public_jwk: Set(json(&it.public_jwk)?),
         certificate: Set(it.certificate.clone()),
+        connection_id: Set(it.connection.map(|connection| connection.uuid())),
     };
     // What a key is for, and which one it is, never changes.
     let replace = OnConflict::columns([TenantId, Kid])

@@ -15,6 +15,7 @@ pub struct Model {
     pub sealed: Vec<u8>,
     pub public_jwk: String,
     pub certificate: Option<Vec<u8>>,
+    pub connection_id: Option<Uuid>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

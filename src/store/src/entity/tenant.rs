@@ -11,6 +11,7 @@ pub struct Model {
     pub enabled: bool,
     pub managed: String,
     pub version: i64,
+    pub extras: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -78,6 +78,8 @@ impl Hub {
                         connection: last.connection.view.id,
                         subject_key: last.who.record.subject.key.clone(),
                         display: last.who.record.subject.display.clone(),
+                        email: None,
+                        scope: last.who.record.subject.scope.clone(),
                     }));
                 }
                 let (cookie, start) = self.new_session(last, person, session)?;

@@ -140,7 +140,14 @@ impl World {
     }
 
     pub fn link(&self, person: PersonId, subject: &str) -> NewLink {
-        NewLink { person, connection: self.connection, subject_key: subject.into(), display: subject.into() }
+        NewLink {
+            person,
+            connection: self.connection,
+            subject_key: subject.into(),
+            display: subject.into(),
+            email: None,
+            scope: None,
+        }
     }
 
     pub fn session(&self, login: &Login) -> NewSession {

@@ -1,0 +1,194 @@
+//! The hub's commands as guarded changes.
+
+mod links;
+mod logout;
+mod proofs;
+mod sessions;
+
+use std::time::Duration;
+
+use fedbridge_contract::error::StoreError;
+use fedbridge_contract::grant::{MAX_ACCESS_TOKEN, NewGrant};
+use fedbridge_contract::ids::{GrantId, TenantId, TransactionId};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_hub::ports::{Command, GuardFailed, NewLink, NewTransaction, Sealer, Unit, UnitError};
+
+use crate::consents::{forget_consent, keep_consent};
+use crate::upstream_tokens::keep_tokens;
+use crate::work::{Arg, Change, digest};
+use links::{create_person, keep_name_id, leave_tombstone, link_person, note_scope, unlink};
+pub use links::{hold_person, leave_tombstones, reason};
+pub use logout::participant_place;
+use logout::{join, open_logout};
+pub use proofs::forget_proofs;
+use proofs::{bind_proof, open_proof, use_proof};
+use sessions::{also_upstream, end_session, renew_session, start_session, touch_session};
+
+/// How long a grant is kept after its code was used or its refresh family ended: the longest
+/// that the last access token made from it can be good, and an hour for clocks that differ.
+/// Within this time a code that comes back is known as used, and the tokens find their grant.
+pub const KEEP_GRANT: Duration = MAX_ACCESS_TOKEN.saturating_add(Duration::from_secs(60 * 60));
+
+/// A unit's changes, with what it means when each of them is refused.
+pub struct Plan {
+    pub changes: Vec<Change>,
+    pub guards: Vec<Option<GuardFailed>>,
+    /// Each change has to see what others did before it.
+    pub in_turn: bool,
+}
+
+/// # Errors
+/// A guard that fails within the unit itself, or a grant that can't be written as JSON.
+pub fn plan(tenant: TenantId, unit: Unit, sealer: &dyn Sealer) -> Result<Plan, UnitError> {
+    let mut plan = Plan { changes: Vec::new(), guards: Vec::new(), in_turn: false };
+    let mut seen = Vec::new();
+    let now = unit.now;
+    for command in unit.commands {
+        match command {
+            Command::OpenTransaction(new) => plan.free(open_transaction(tenant, new)),
+            Command::FinishTransaction(id) => {
+                plan.guarded(finish_transaction(tenant, id, now), GuardFailed::TransactionGone);
+            }
+            Command::Once { purpose, key, expires } => {
+                let hash = digest(&[&purpose, &key]);
+                // Two statements of one PostgreSQL snapshot can't see each other.
+                if seen.contains(&hash) {
+                    return Err(UnitError::Guard(GuardFailed::SeenBefore { purpose }));
+                }
+                seen.push(hash.clone());
+                plan.guarded(once(tenant, hash, expires, now), GuardFailed::SeenBefore { purpose });
+            }
+            Command::CreatePerson(link) => {
+                plan.free(create_person(tenant, &link, now));
+                plan.link(tenant, link, now);
+            }
+            Command::StartSession(new) => plan.free(start_session(tenant, new)),
+            Command::RenewSession(new) => plan.guarded(renew_session(tenant, new, now), GuardFailed::SessionEnded),
+            Command::TouchSession { session, idle_expires } => {
+                plan.guarded(touch_session(tenant, session, idle_expires, now), GuardFailed::SessionEnded);
+            }
+            Command::EndSession(session) => {
+                for change in end_session(tenant, session, now) {
+                    plan.free(change);
+                }
+            }
+            Command::OpenLogout(new) => plan.free(open_logout(tenant, new, now)?),
+            Command::Join { session, expires, participant } => {
+                plan.free(join(tenant, session, expires, &participant, sealer)?);
+            }
+            Command::AlsoUpstream { session, connection, key, index, expires } => {
+                plan.free(also_upstream(tenant, session, connection, (key, index), expires));
+            }
+            Command::KeepNameId(new) => plan.guarded(keep_name_id(tenant, new, now), GuardFailed::NameIdExists),
+            Command::LinkIdentity(link) => plan.link(tenant, link, now),
+            Command::UnlinkIdentity { person, connection, subject_key, reason } => {
+                // Two unlinks in two snapshots would each see the other's identity, and leave none.
+                plan.in_turn = true;
+                plan.guarded(hold_person(tenant, person), GuardFailed::LastLink);
+                plan.free(leave_tombstone(tenant, person, (connection, &subject_key), reason, now));
+                plan.guarded(unlink(tenant, person, connection, &subject_key), GuardFailed::LastLink);
+                plan.free(forget_proofs(tenant, person));
+            }
+            Command::OpenLinkProof(new) => plan.free(open_proof(tenant, new)),
+            Command::BindLinkProof { proof, subject, sealed } => {
+                plan.guarded(bind_proof(tenant, proof, subject, sealed, now), GuardFailed::ProofGone);
+            }
+            Command::UseLinkProof { proof, person, session, subject } => {
+                plan.guarded(use_proof(tenant, proof, person, session, subject, now), GuardFailed::ProofGone);
+            }
+            Command::KeepConsent { person, consent } => plan.free(keep_consent(tenant, person, &consent)?),
+            Command::ForgetConsent { person, app } => plan.free(forget_consent(tenant, person, app)),
+            Command::KeepUpstreamTokens { session, kept } => {
+                plan.free(keep_tokens(tenant, session, &kept, sealer)?);
+            }
+            Command::InsertGrant(grant) => plan.free(insert_grant(tenant, &grant, sealer)?),
+        }
+    }
+    Ok(plan)
+}
+
+impl Plan {
+    fn link(&mut self, tenant: TenantId, link: NewLink, now: Timestamp) {
+        let scope = link.scope.as_deref().map(|scope| note_scope(tenant, link.connection, scope, now));
+        self.guarded(link_person(tenant, link, now), GuardFailed::LinkExists);
+        if let Some(scope) = scope {
+            self.free(scope);
+        }
+    }
+
+    fn free(&mut self, change: Change) {
+        self.changes.push(change);
+        self.guards.push(None);
+    }
+
+    fn guarded(&mut self, change: Change, refusal: GuardFailed) {
+        self.changes.push(Change { guarded: true, ..change });
+        self.guards.push(Some(refusal));
+    }
+}
+
+/// Remembers a key; a row that is there counts only until it expires.
+fn once(tenant: TenantId, hash: Vec<u8>, expires: Timestamp, now: Timestamp) -> Change {
+    Change::new(
+        "INSERT INTO one_time_keys (tenant_id, key_hash, expires_at) VALUES (?, ?, ?) \
+         ON CONFLICT (tenant_id, key_hash) DO UPDATE SET expires_at = excluded.expires_at \
+         WHERE one_time_keys.expires_at <= ?",
+        vec![uuid(tenant), Arg::Octets(hash), millis(expires), millis(now)],
+    )
+}
+
+fn open_transaction(tenant: TenantId, new: NewTransaction) -> Change {
+    Change::new(
+        "INSERT INTO transactions (tenant_id, id, handle_hash, expires_at, sealed) VALUES (?, ?, ?, ?, ?)",
+        vec![
+            uuid(tenant),
+            Arg::Uuid(new.id.uuid()),
+            Arg::Octets(new.handle_hash.to_vec()),
+            millis(new.expires),
+            Arg::Octets(new.sealed),
+        ],
+    )
+}
+
+fn finish_transaction(tenant: TenantId, id: TransactionId, now: Timestamp) -> Change {
+    Change::new(
+        "DELETE FROM transactions WHERE tenant_id = ? AND id = ? AND expires_at > ?",
+        vec![uuid(tenant), Arg::Uuid(id.uuid()), millis(now)],
+    )
+}
+
+fn insert_grant(tenant: TenantId, grant: &NewGrant, sealer: &dyn Sealer) -> Result<Change, StoreError> {
+    let record = &grant.record;
+    let plain = serde_json::to_vec(record).map_err(|_| StoreError("the grant can't be written as JSON".into()))?;
+    let offline = record.scope.iter().any(|scope| scope == "offline_access");
+    Ok(Change::new(
+        "INSERT INTO grants \
+         (tenant_id, id, app_id, person_id, session_id, offline, code_hash, code_expires_at, expires_at, sealed) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        vec![
+            uuid(tenant),
+            Arg::Uuid(grant.id.uuid()),
+            Arg::Uuid(record.app.uuid()),
+            Arg::Uuid(record.person.uuid()),
+            Arg::Uuid(record.session.uuid()),
+            Arg::Flag(offline),
+            Arg::Octets(grant.code_hash.to_vec()),
+            millis(grant.code_expires),
+            millis(grant.code_expires + KEEP_GRANT),
+            Arg::Octets(sealer.seal(&grant_place(tenant, grant.id), &plain)),
+        ],
+    ))
+}
+
+/// The place that a grant's record is sealed for.
+pub fn grant_place(tenant: TenantId, grant: GrantId) -> Vec<u8> {
+    format!("{tenant}/grant/{grant}").into_bytes()
+}
+
+pub fn uuid(tenant: TenantId) -> Arg {
+    Arg::Uuid(tenant.uuid())
+}
+
+pub fn millis(at: Timestamp) -> Arg {
+    Arg::Int(at.millis())
+}
