@@ -29,6 +29,8 @@ pub struct Follower {
     pub snapshots: Arc<Snapshots>,
     /// One takes over at a time, so that no older snapshot replaces a newer one.
     pub turn: tokio::sync::Mutex<()>,
+    /// Told of each change that was taken over.
+    pub taken_over: tokio::sync::Notify,
 }
 
 impl Follower {
@@ -43,14 +45,18 @@ impl Follower {
     /// When the store does not answer.
     pub async fn step(&self) -> anyhow::Result<()> {
         let _turn = self.turn.lock().await;
-        step(self.store.as_ref(), &self.builder, &self.snapshots).await
+        if step(self.store.as_ref(), &self.builder, &self.snapshots).await? {
+            self.taken_over.notify_one();
+        }
+        Ok(())
     }
 }
 
-async fn step(store: &dyn ConfigStore, builder: &Builder, snapshots: &Snapshots) -> anyhow::Result<()> {
+/// Whether there was anything to take over.
+async fn step(store: &dyn ConfigStore, builder: &Builder, snapshots: &Snapshots) -> anyhow::Result<bool> {
     let current = snapshots.current();
     if store.version().await? == current.version {
-        return Ok(());
+        return Ok(false);
     }
     let (version, changed, existing) = store.load_since(current.version).await?;
     let existing: HashSet<_> = existing.into_iter().collect();
@@ -64,7 +70,7 @@ async fn step(store: &dyn ConfigStore, builder: &Builder, snapshots: &Snapshots)
     }
     tracing::info!(version, tenants = changed.len(), "configuration taken over");
     snapshots.replace(next);
-    Ok(())
+    Ok(true)
 }
 
 /// Adds a tenant. One that can't be opened keeps what it had, and doesn't stop the others.

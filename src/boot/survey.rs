@@ -9,11 +9,14 @@ use fedbridge_contract::keys::KeyRing;
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::text::counted;
 use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::clip;
 use fedbridge_contract::upstream::{Finding, Level};
 use fedbridge_hub::run::{OpenApp, OpenConnection, TenantSnapshot};
 use fedbridge_hub::spec::TenantConfiguration;
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::x509::X509;
+
+use super::documents::unread;
 
 /// What ends sooner than this is worth a word.
 const SOON_DAYS: u32 = 30;
@@ -94,10 +97,23 @@ impl Survey {
                 );
                 findings.push(Finding::new(Level::Warning, text));
             }
-            if let Some(failure) = &document.last_failure {
-                let times = counted(document.failures as usize, "time", "times");
-                let text = format!("the metadata could not be renewed {times}: {failure}; the last one is used");
-                findings.push(Finding::new(Level::Warning, text));
+            match &document.last_failure {
+                // Partners have a hand in it.
+                Some(failure) if unread(document) => {
+                    let (url, failure) = (&document.url, clip(failure.clone()));
+                    let text = format!("nobody can log in, because {url} could not be read yet: {failure}");
+                    findings.push(Finding::new(Level::Warning, text));
+                }
+                Some(failure) => {
+                    let times = counted(document.failures as usize, "time", "times");
+                    let text = format!("the metadata could not be renewed {times}: {failure}; the last one is used");
+                    findings.push(Finding::new(Level::Warning, text));
+                }
+                None if unread(document) => {
+                    let text = format!("{} was not read yet; the server does it when it runs", document.url);
+                    findings.push(Finding::new(Level::Advice, text));
+                }
+                None => {}
             }
             self.add(slug, &format!("{object} {name}"), &format!("{slug}/{name}"), findings);
         }

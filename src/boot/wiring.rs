@@ -7,7 +7,7 @@ use fedbridge_contract::services::{Counters, TraceSink};
 use fedbridge_hub::mapping::AppRules;
 use fedbridge_hub::run::{Builder, Hub, Observer, Recorder, Snapshots};
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use super::documents::{Keeper, LookOnDemand};
 use super::foundation::Foundation;
@@ -51,6 +51,7 @@ pub async fn wire<M: Counters + Observer + 'static>(
         builder: Arc::clone(&builder),
         snapshots: Arc::clone(&snapshots),
         turn: Mutex::default(),
+        taken_over: Notify::default(),
     });
     let keeper = Arc::new(Keeper {
         store: Arc::clone(&foundation.system) as _,

@@ -14,6 +14,7 @@ use crate::settings::complaints::Complaints;
 
 use super::ask;
 use super::desired::{DesiredConnection, Secrets};
+use super::discovery;
 use super::fields::{Fields, unknown};
 use super::metadata;
 use super::names::{self, Names};
@@ -23,7 +24,7 @@ use super::secrets::{Keep, Owner, Reader};
 use super::tenants::Scope;
 
 /// Protocols that INTERFACE knows and this version doesn't build yet.
-const NOT_YET: &[&str] = &["oidc", "ldap", "scim"];
+const NOT_YET: &[&str] = &["ldap", "scim"];
 
 /// Names of the tenant's apps, which connections may refer to.
 pub struct AppNames<'a> {
@@ -144,16 +145,32 @@ async fn read_settings(
 ) -> (Value, Vec<String>) {
     let known = factory.fields();
     let mut failed = Vec::new();
-    for field in known.iter().filter(|field| field.secret) {
+    let two = |name: &str| known.iter().any(|field| field.secret && field.name == format!("{name}s"));
+    let plural = |name: &str| known.iter().any(|field| field.secret && format!("{}s", field.name) == name);
+    for field in known.iter().filter(|field| field.secret && !plural(field.name)) {
         let before = complaints.len();
-        reader.read_one(fields, field.name, secrets, complaints);
+        match two(field.name) {
+            true => reader.read(fields, field.name, secrets, complaints),
+            false => reader.read_one(fields, field.name, secrets, complaints),
+        }
         if complaints.len() > before {
             failed.push(field.name.to_owned());
         }
     }
     let mut settings = Map::new();
+    let discovered = known.iter().any(|field| field.name == discovery::SETTING);
+    if discovered {
+        let before = complaints.len();
+        let found = discovery::read(fields, scope.documents, complaints);
+        settings.extend(found.map(|setting| (discovery::SETTING.to_owned(), setting)));
+        if complaints.len() > before {
+            failed.push(discovery::SETTING.to_owned());
+        }
+    }
     for entry in fields.beside(reference::CONNECTION) {
-        if known.iter().any(|field| field.secret && field.name == entry.key) {
+        if known.iter().any(|field| field.secret && field.name == entry.key)
+            || (discovered && entry.key == discovery::SETTING)
+        {
             continue;
         }
         let path = fields.path(&entry.key);

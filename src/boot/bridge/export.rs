@@ -9,6 +9,7 @@ use fedbridge_hub::spec::{
 };
 use serde_json::{Map, Value, json};
 
+use super::discovery;
 use super::secrets::stored_path;
 use super::yaml;
 
@@ -143,6 +144,11 @@ impl Object {
         let Value::Object(settings) = settings else { return };
         for (key, value) in settings {
             let mut value = value.clone();
+            if key == discovery::SETTING {
+                let issuer = settings.get("issuer").and_then(Value::as_str);
+                let Some(written) = discovery::written(&value, issuer) else { continue };
+                value = written;
+            }
             if let Value::Object(inner) = &mut value
                 && inner.contains_key("url")
                 && inner.contains_key("xml")

@@ -11,6 +11,7 @@ use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::spec::Configuration;
 use serde_json::{Value, json};
 
+use crate::documents::unread;
 use crate::settings::complaints::Complaints;
 
 use super::Context;
@@ -31,8 +32,13 @@ impl Known {
     pub fn of(configuration: &Configuration, slug: &str, was: Option<&str>) -> Self {
         let find = |name: &str| configuration.tenants.values().find(|tenant| tenant.tenant.spec.slug == name);
         let Some(tenant) = find(slug).or_else(|| was.and_then(find)) else { return Self::default() };
-        let documents = tenant.documents.iter();
-        Self(documents.map(|document| (document.url.clone(), document.current.xml.clone())).collect())
+        let read = tenant.documents.iter().filter(|document| !unread(document));
+        Self(read.map(|document| (document.url.clone(), document.current.xml.clone())).collect())
+    }
+
+    /// The text that was fetched from there.
+    pub fn text(&self, url: &str) -> Option<&str> {
+        self.0.get(url).map(String::as_str)
     }
 }
 
@@ -58,8 +64,8 @@ pub async fn read(node: &Node, path: &str, scope: &Scope<'_>, complaints: &mut C
             }
         },
         (None, Some(url), None) => {
-            let xml = match scope.documents.0.get(&url) {
-                Some(known) => Ok(known.clone()),
+            let xml = match scope.documents.text(&url) {
+                Some(known) => Ok(known.to_owned()),
                 None => fetch(&url, scope.context).await,
             };
             let xml =

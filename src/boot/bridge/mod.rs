@@ -9,6 +9,7 @@ mod ask;
 mod clients;
 mod connections;
 pub mod desired;
+mod discovery;
 pub mod export;
 mod fields;
 mod files;

@@ -61,6 +61,38 @@ impl AdapterFactory for TestFactory {
     }
 }
 
+/// Reads like an OpenID Connect connection: where its document is follows from the issuer.
+struct TestOpenId;
+
+const OPENID_FIELDS: &[Field] = &[
+    Field::new("issuer", "").required(),
+    Field::new("client_id", ""),
+    Field::new("client_secret", "").secret(),
+    Field::new("client_secrets", "").secret(),
+    Field::new("discovery", ""),
+];
+
+impl AdapterFactory for TestOpenId {
+    fn kind(&self) -> &'static str {
+        "oidc"
+    }
+
+    fn can_log_in(&self) -> bool {
+        true
+    }
+
+    fn fields(&self) -> &'static [Field] {
+        OPENID_FIELDS
+    }
+
+    fn open(&self, input: Open<'_>) -> Result<Adapter, Vec<Complaint>> {
+        match input.settings.get("issuer") {
+            None => Err(vec![Complaint::new("issuer", "is missing")]),
+            Some(_) => Ok(Adapter::default()),
+        }
+    }
+}
+
 /// Checks what the OpenID provider would check, in small.
 struct TestProvider(AppKind);
 
@@ -186,7 +218,7 @@ pub fn folder(name: &str) -> PathBuf {
 /// Reads a file or folder against a configuration.
 pub async fn load_against(path: &Path, configuration: &Configuration) -> Result<Desired, Vec<Located>> {
     let services = offline::services(Arc::new(TestClock), Arc::new(TestRng::default()), Arc::new(TestEgress));
-    let registry = Registry::default().with(Arc::new(TestFactory));
+    let registry = Registry::default().with(Arc::new(TestFactory)).with(Arc::new(TestOpenId));
     let downstreams =
         [AppKind::OidcClient, AppKind::SamlSp].map(|kind| Arc::new(TestProvider(kind)) as Arc<dyn Downstream>);
     let env = |name: &str| (name == "GOOD_SECRET").then(|| "x".repeat(32));
@@ -295,7 +327,7 @@ tenants:
         clock_skew: 9h
         clok_skew: 1s
       - slug: entra
-        protocol: oidc
+        protocol: ldap
         issuer: https://login.example
       - slug: fetch
         protocol: saml
@@ -356,7 +388,7 @@ tenants:
         "14: tenants[Acme].connections[okta].idp_metadata.file: the file",
         "15: tenants[Acme].connections[okta].clock_skew: is too much",
         "16: tenants[Acme].connections[okta].clok_skew: unknown key; the nearest known one is `clock_skew`",
-        "18: tenants[Acme].connections[entra].protocol: the protocol oidc is not supported by this version",
+        "18: tenants[Acme].connections[entra].protocol: the protocol ldap is not supported by this version",
         "22: tenants[Acme].connections[fetch].enabled: expected true or false, found text",
         "23: tenants[Acme].connections[fetch].idp_metadata.url: the metadata can't be fetched: https://idp.example/gone answered",
         "24: tenants[Acme].connections[fetch].mapping.claims.email: a rule needs one of",
@@ -396,6 +428,36 @@ tenants:
     }
     assert_eq!(got.len(), want.len(), "{got:#?}");
     assert!(!got.iter().any(|line| line.contains("hunter2")));
+}
+
+#[tokio::test]
+async fn a_providers_document_is_named_and_not_fetched() {
+    let file = |rest: &str| {
+        let start =
+            "version: 1\ntenants:\n  - slug: acme\n    connections:\n      - slug: op\n        protocol: oidc\n";
+        format!("{start}        issuer: https://op.example/realm\n{rest}")
+    };
+    let usual = "https://op.example/realm/.well-known/openid-configuration";
+    for (written, want) in [
+        ("", json!({ "url": usual })),
+        ("        discovery: auto\n", json!({ "url": usual })),
+        ("        discovery: null\n", json!({ "url": usual })),
+        ("        discovery: https://other.example/d\n", json!({ "url": "https://other.example/d" })),
+        ("        discovery: off\n", json!("off")),
+    ] {
+        let desired = load_text("discovery", &file(written), &Configuration::default()).await.unwrap();
+        assert_eq!(desired.tenants[0].connections[0].settings["discovery"], want, "{written}");
+    }
+    for (written, want) in [
+        ("        discovery: of\n", "expected auto, off or the address of a discovery document, found `of`"),
+        ("        discovery: { url: x }\n", "expected auto, off or the address of a discovery document, found a map"),
+        ("        discovery: 7\n", "expected auto, off or the address of a discovery document, found a number"),
+    ] {
+        let want = format!("8: tenants[acme].connections[op].discovery: {want}");
+        assert_eq!(wrong("discovery-wrong", &file(written)).await, [want]);
+    }
+    let none = file("").replace("        issuer: https://op.example/realm\n", "");
+    assert_eq!(wrong("discovery-none", &none).await, ["5: tenants[acme].connections[op].issuer: is missing"]);
 }
 
 #[tokio::test]

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use fedbridge_contract::config::AppKind;
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::text::nearest;
+use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::clip;
 use fedbridge_hub::ports::{ConfigStore as _, HeldDocument, StoredDocument};
 use fedbridge_hub::spec::{Configuration, TenantConfiguration};
 use openssl::sha::sha256;
 
-use crate::documents::{Keeper, Published, Seen, Trigger};
+use crate::documents::{Keeper, Published, Seen, Trigger, unread};
 use crate::foundation::Foundation;
 use crate::metrics::Metrics;
 use crate::registry;
@@ -195,8 +196,8 @@ async fn refresh(keeper: &Keeper, document: &StoredDocument, trigger: Trigger, n
         Seen::Adopted => Ok(format!("{name}: a new document is in force\n")),
         Seen::Held => Ok(format!("{name}: a new document waits for approval\n")),
         Seen::Failed(cause) => {
-            let sentence = format!("the document of {name} can't be used; the last one stays in force");
-            Err(CliError::failed(&sentence, cause))
+            let rest = if unread(document) { "there is none in force yet" } else { "the last one stays in force" };
+            Err(CliError::failed(&format!("the document of {name} can't be used; {rest}"), cause))
         }
     }
 }
@@ -269,8 +270,8 @@ fn list(configuration: &Configuration, side: Side) -> String {
             vec![
                 name,
                 state(document),
-                document.current.fetched.rfc3339_seconds(),
-                document.last_look.rfc3339_seconds(),
+                read_at(document, document.current.fetched),
+                read_at(document, document.last_look),
                 document.next_look.rfc3339_seconds(),
                 document.url.clone(),
             ]
@@ -283,6 +284,7 @@ fn list(configuration: &Configuration, side: Side) -> String {
 fn state(document: &StoredDocument) -> String {
     match (&document.held, document.failures) {
         (Some(_), _) => "waits".to_owned(),
+        (None, 0) if unread(document) => "not read yet".to_owned(),
         (None, 0) => "fine".to_owned(),
         (None, count) => format!("failing ({count})"),
     }
@@ -292,11 +294,11 @@ fn show(document: &StoredDocument, name: &str) -> String {
     let mut text = format!("{name}\n  address         {}\n", document.url);
     let mut line = |key: &str, value: String| text.push_str(&format!("  {key:<15} {value}\n"));
     line("state", state(document));
-    line("in force since", document.current.fetched.rfc3339_seconds());
+    line("in force since", read_at(document, document.current.fetched));
     if let Some(until) = document.current.valid_until {
         line("valid until", until.rfc3339_seconds());
     }
-    line("last good look", document.last_look.rfc3339_seconds());
+    line("last good look", read_at(document, document.last_look));
     line("next look", document.next_look.rfc3339_seconds());
     if let Some(failure) = &document.last_failure {
         // Partners have a hand in it.
@@ -310,6 +312,11 @@ fn show(document: &StoredDocument, name: &str) -> String {
         }
     }
     text
+}
+
+/// The time of something that only happens to a document that was read.
+fn read_at(document: &StoredDocument, at: Timestamp) -> String {
+    if unread(document) { "-".to_owned() } else { at.rfc3339_seconds() }
 }
 
 /// What tells one waiting document from another.

@@ -1,5 +1,6 @@
-//! A look because of a message that was signed with a key nobody knows. Strangers can send such messages,
-//! so it is limited; and who sends one waits for a short time only, so the look is a task of its own.
+//! A look because of a message that was signed with a key nobody knows, or a login that has to wait for the first
+//! document. Strangers can cause both, so it is limited; and who does waits for a short time only, so the look is
+//! a task of its own.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,19 +12,20 @@ use fedbridge_contract::logout::Party;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::run::{Refreshed, Refresher};
 
-use super::{Keeper, Seen, Trigger};
+use super::{Keeper, Seen, Trigger, unread};
 
-/// No more often than this for each partner.
+/// No more often than this for each partner, and for one of whom nothing was ever read.
 const PAUSE: Duration = Duration::from_secs(300);
+const PAUSE_UNREAD: Duration = Duration::from_secs(10);
 
 /// Looks for the hub.
 pub struct LookOnDemand {
     keeper: Arc<Keeper>,
-    /// When a message of a partner made us look last.
+    /// When somebody made us look at a partner's document last.
     turns: Mutex<HashMap<(TenantId, Party), Turn>>,
 }
 
-/// Held while we look because of a message, so that whoever has the same question waits for the answer.
+/// Held while we look because somebody asked, so that whoever has the same question waits for the answer.
 type Turn = Arc<tokio::sync::Mutex<Option<Timestamp>>>;
 
 impl LookOnDemand {
@@ -37,15 +39,15 @@ impl LookOnDemand {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         turns.retain(|_, turn| {
             let idle = Arc::strong_count(turn) == 1;
-            !idle || turn.try_lock().is_ok_and(|last| limits(*last, now))
+            !idle || turn.try_lock().is_ok_and(|last| limits(*last, PAUSE, now))
         });
         Arc::clone(turns.entry((tenant, party)).or_default())
     }
 }
 
 /// Whether a look at that time is too short ago for another one.
-fn limits(last: Option<Timestamp>, now: Timestamp) -> bool {
-    last.is_some_and(|last| now.since(last) < PAUSE)
+fn limits(last: Option<Timestamp>, pause: Duration, now: Timestamp) -> bool {
+    last.is_some_and(|last| now.since(last) < pause)
 }
 
 #[async_trait]
@@ -53,7 +55,8 @@ impl Refresher for LookOnDemand {
     async fn refresh(&self, tenant: TenantId, party: Party) -> Refreshed {
         let mut last = self.turn(tenant, party).lock_owned().await;
         let now = self.keeper.services.clock.now();
-        if limits(*last, now) {
+        let pause = if self.keeper.waits(tenant, party) { PAUSE_UNREAD } else { PAUSE };
+        if limits(*last, pause, now) {
             return Refreshed::Limited;
         }
         *last = Some(now);
@@ -71,7 +74,8 @@ impl Refresher for LookOnDemand {
 async fn look(keeper: &Keeper, tenant: TenantId, party: Party) -> Refreshed {
     match keeper.store.document(tenant, party).await {
         Ok(Some(document)) => {
-            let seen = keeper.look(&document, Trigger::UnknownKey).await;
+            let trigger = if unread(&document) { Trigger::Login } else { Trigger::UnknownKey };
+            let seen = keeper.look(&document, trigger).await;
             // Also where nothing was new: another node may have adopted the document a moment ago.
             if let Err(error) = keeper.follower.step().await {
                 tracing::warn!(%error, "a new document will be taken over a moment later");

@@ -20,12 +20,13 @@ use super::due;
 use super::read::{Reading, Unreadable};
 use super::record::{Fate, Trigger};
 use super::seed::seed;
+use super::unread;
 
 /// Federations publish aggregates of many megabytes; a single provider needs far less.
 const LIMITS: EgressLimits = EgressLimits { max_body: 32 * 1024 * 1024, timeout: Duration::from_secs(10) };
 
 /// How often the store is asked for what is due, and how long a node has for what it took.
-const TICK: Duration = Duration::from_secs(30);
+const TICK: Duration = Duration::from_secs(10);
 const UNBOUNDED_TICK: Duration = Duration::from_secs(1);
 const LEASE: Duration = Duration::from_secs(120);
 
@@ -88,7 +89,11 @@ impl Keeper {
                 }
                 Err(error) => tracing::warn!(%error, "documents of partners could not be read; trying again"),
             }
-            tokio::time::sleep(tick).await;
+            tokio::select! {
+                // A new address is looked at as soon as it is in force.
+                () = self.follower.taken_over.notified() => {}
+                () = tokio::time::sleep(tick) => {}
+            }
         }
     }
 
@@ -110,7 +115,7 @@ impl Keeper {
             Ok(seen) => seen,
             Err(failure) => {
                 let now = self.services.clock.now();
-                let pause = due::pause_after_failure(document.failures.saturating_add(1));
+                let pause = due::pause_after_failure(document.failures.saturating_add(1), unread(document));
                 let next = due::after(now, pause, self.services.rng.as_ref());
                 // Partners have a hand in this text, and it goes to logs, the store and terminals.
                 let sentence = clip(failure.to_string());
@@ -131,6 +136,9 @@ impl Keeper {
             Seen::Unchanged => tracing::debug!(%url, ?party, "a partner's document is as it was"),
             Seen::Adopted => tracing::info!(%url, ?party, "a partner's new document is in force"),
             Seen::Held => tracing::warn!(%url, ?party, "a partner's new document waits for approval"),
+            Seen::Failed(cause) if unread(document) => {
+                tracing::warn!(%url, ?party, %cause, "a partner's document can't be used, and there is none yet")
+            }
             Seen::Failed(cause) => {
                 tracing::warn!(%url, ?party, %cause, "a partner's document can't be used; the last one stays")
             }
@@ -139,7 +147,7 @@ impl Keeper {
     }
 
     async fn seen(&self, document: &StoredDocument, trigger: Trigger) -> Result<Seen, Failure> {
-        let reader = self.reader(document)?;
+        let reader = self.reader(document.tenant, document.party)?;
         let egress = &self.services.egress;
         let fetched = match &document.current.etag {
             Some(etag) => egress.get_if_changed(&document.url, etag, LIMITS).await,
@@ -147,8 +155,11 @@ impl Keeper {
         };
         let fetched = fetched.map_err(|error| error.to_string())?;
         let now = self.services.clock.now();
-        let next =
-            |cache| due::after(now, due::pause(reader.setting(), cache, self.unbounded), self.services.rng.as_ref());
+        let max_age = fetched.max_age;
+        let next = |cache: Option<Duration>| {
+            let pause = due::pause(reader.setting(), cache.or(max_age), reader.life(), self.unbounded);
+            due::after(now, pause, self.services.rng.as_ref())
+        };
         let unchanged = async |etag, cache| {
             self.withdraw(document, trigger).await?;
             self.note(document, Look { at: now, next: next(cache), result: Ok(etag) }).await;
@@ -162,7 +173,7 @@ impl Keeper {
         }
         let xml = String::from_utf8(fetched.body.to_vec()).map_err(|_| "the document is not UTF-8 text")?;
         let before = document.current.xml.as_str();
-        let examined = match self.reading.examine(&reader, before, &xml, now).await {
+        let examined = match self.reading.examine(&reader, in_force(document), &xml, now).await {
             Ok(examined) => examined,
             Err(Unreadable::Complaints(complaints)) => return Err(Failure::Unusable { xml, complaints }),
             Err(Unreadable::Stuck(cause)) => return Err(cause.into()),
@@ -211,9 +222,9 @@ impl Keeper {
         held: &HeldDocument,
         trigger: Trigger,
     ) -> Result<bool, String> {
-        let reader = self.reader(document)?;
+        let reader = self.reader(document.tenant, document.party)?;
         let now = self.services.clock.now();
-        let examined = match self.reading.examine(&reader, &document.current.xml, &held.xml, now).await {
+        let examined = match self.reading.examine(&reader, in_force(document), &held.xml, now).await {
             Ok(examined) => examined,
             Err(Unreadable::Complaints(complaints)) => {
                 self.record(document, trigger, Some(&held.xml), &held.drift, Fate::Refused(&complaints));
@@ -236,7 +247,7 @@ impl Keeper {
     /// # Errors
     /// It can't be said: the partner does not answer.
     pub async fn published(&self, document: &StoredDocument, held: &HeldDocument) -> Result<Published, String> {
-        let reader = self.reader(document)?;
+        let reader = self.reader(document.tenant, document.party)?;
         let fetched = self.services.egress.get(&document.url, LIMITS).await.map_err(|error| clip(error.to_string()))?;
         if fetched.status != 200 {
             return Err(format!("{} answered with status {}", document.url, fetched.status));
@@ -246,7 +257,7 @@ impl Keeper {
             return Ok(Published::Same);
         }
         // Some partners write their documents anew for everyone who asks: their meaning counts.
-        match self.reading.examine(&reader, &held.xml, &xml, self.services.clock.now()).await {
+        match self.reading.examine(&reader, Some(&held.xml), &xml, self.services.clock.now()).await {
             Ok(examined) if examined.drift.is_empty() => Ok(Published::Same),
             Ok(_) | Err(Unreadable::Complaints(_)) => Ok(Published::Other),
             Err(Unreadable::Stuck(cause)) => Err(cause),
@@ -280,6 +291,11 @@ impl Keeper {
             tracing::warn!(%error, url = %document.url, "a look at a partner's document could not be noted");
         }
     }
+}
+
+/// The text that counts now.
+fn in_force(document: &StoredDocument) -> Option<&str> {
+    (!unread(document)).then_some(document.current.xml.as_str())
 }
 
 /// Why a look came to nothing.

@@ -9,6 +9,13 @@ mod read;
 mod record;
 pub mod seed;
 
+use fedbridge_hub::ports::StoredDocument;
+
 pub use ask::LookOnDemand;
 pub use keep::{Keeper, Published, Seen};
 pub use record::Trigger;
+
+/// Whether nobody has read it yet: an address may come into force before what is there (OpenID Connect discovery).
+pub fn unread(document: &StoredDocument) -> bool {
+    document.current.xml.is_empty()
+}

@@ -8,9 +8,9 @@ use fedbridge_contract::documents::{Examined, PartnerDocuments};
 use fedbridge_contract::downstream::Downstream;
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::AdapterFactory;
+use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::time::Timestamp;
-use fedbridge_hub::ports::StoredDocument;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -46,18 +46,18 @@ impl Reading {
     pub(super) async fn examine(
         &self,
         reader: &Arc<Reader>,
-        before: &str,
+        before: Option<&str>,
         fetched: &str,
         now: Timestamp,
     ) -> Result<Examined, Unreadable> {
         let (turns, reader) = (Arc::clone(&self.0), Arc::clone(reader));
-        let (before, fetched) = (before.to_owned(), fetched.to_owned());
+        let (before, fetched) = (before.map(str::to_owned), fetched.to_owned());
         let read = async move {
             let Ok(turn) = turns.acquire_owned().await else { return stuck() };
             let read = tokio::task::spawn_blocking(move || {
                 // Kept by the thread that works: it goes on after whoever waits has given up.
                 let _turn = turn;
-                reader.examine(&before, &fetched, now)
+                reader.examine(before.as_deref(), &fetched, now)
             });
             read.await.unwrap_or_else(|_| stuck())
         };
@@ -95,18 +95,31 @@ impl Reader {
         name.and_then(|name| self.settings.get(name)).unwrap_or(&Value::Null)
     }
 
-    fn examine(&self, before: &str, fetched: &str, now: Timestamp) -> Result<Examined, Unreadable> {
+    /// How long its documents are kept without asking: at least, and at most.
+    pub(super) fn life(&self) -> (Duration, Duration) {
+        self.documents().map_or((LONGEST, LONGEST), PartnerDocuments::life)
+    }
+
+    fn examine(&self, before: Option<&str>, fetched: &str, now: Timestamp) -> Result<Examined, Unreadable> {
         let documents = self.documents().ok_or_else(|| Unreadable::Stuck(NOBODY.to_owned()))?;
-        documents.examine(&self.settings, Some(before), fetched, now).map_err(Unreadable::Complaints)
+        documents.examine(&self.settings, before, fetched, now).map_err(Unreadable::Complaints)
     }
 }
 
 impl Keeper {
+    /// Whether this partner has an address, and nothing of it is in force here.
+    pub(super) fn waits(&self, tenant: TenantId, party: Party) -> bool {
+        self.reader(tenant, party).is_ok_and(|reader| {
+            let setting = reader.setting();
+            setting.get("url").is_some() && setting.get("xml").is_none()
+        })
+    }
+
     /// Who reads the documents of this partner.
-    pub(super) fn reader(&self, document: &StoredDocument) -> Result<Arc<Reader>, String> {
+    pub(super) fn reader(&self, tenant: TenantId, party: Party) -> Result<Arc<Reader>, String> {
         let snapshot = self.snapshots.current();
-        let open = snapshot.tenant(document.tenant);
-        let found = open.and_then(|open| match document.party {
+        let open = snapshot.tenant(tenant);
+        let found = open.and_then(|open| match party {
             Party::Connection(id) => {
                 let connection = open.connections.get(&id)?;
                 let factory = self.registry.find(&connection.view.protocol)?;

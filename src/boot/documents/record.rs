@@ -10,7 +10,7 @@ use fedbridge_contract::trace::{Outcome, TraceLog, clip};
 use fedbridge_hub::ports::StoredDocument;
 use openssl::sha::sha256;
 
-use super::Keeper;
+use super::{Keeper, unread};
 
 /// What made us look, or decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum Trigger {
     Schedule,
     /// A message of the partner was signed with a key that its document does not have.
     UnknownKey,
+    /// A login can't begin without it.
+    Login,
     /// Somebody ran this command.
     Command(&'static str),
 }
@@ -27,6 +29,7 @@ impl Trigger {
         match self {
             Self::Schedule => "the schedule".to_owned(),
             Self::UnknownKey => "a message signed with a key that is not known".to_owned(),
+            Self::Login => "a login that waits for it".to_owned(),
             Self::Command(command) => format!("the command `fedbridge {command}`"),
         }
     }
@@ -56,8 +59,12 @@ impl Fate<'_> {
         }
     }
 
-    fn words(self) -> &'static str {
+    fn words(self, unread: bool) -> &'static str {
         match self {
+            Self::Held if unread => "waits for approval; there is none in force yet",
+            Self::Rejected if unread => "rejected; there is none in force yet",
+            Self::Refused(_) if unread => "can't be used; there is none in force yet",
+            Self::Missing(_) if unread => "could not be fetched; there is none in force yet",
             Self::Adopted => "in force, because nothing in it is weaker",
             Self::Held => "waits for approval; the last one stays in force",
             Self::Approved => "approved, and in force",
@@ -101,7 +108,8 @@ impl Keeper {
             _ => {}
         }
         let outcome = fate.outcome();
-        steps.decide("the new document", fate.words(), outcome == Outcome::Success);
+        let words = fate.words(unread(document));
+        steps.decide("the new document", words, outcome == Outcome::Success);
         let (connection, app) = self.names(document);
         self.services.traces.record(TraceEvent {
             tenant: document.tenant,
@@ -113,7 +121,7 @@ impl Keeper {
             person: None,
             peer: None,
             outcome,
-            cause: summary(drift, fate),
+            cause: summary(drift, fate, words),
             steps,
         });
     }
@@ -132,7 +140,7 @@ impl Keeper {
 }
 
 /// One line for the list: what came of it, and the first thing that says why.
-fn summary(drift: &[Drift], fate: Fate<'_>) -> String {
+fn summary(drift: &[Drift], fate: Fate<'_>, words: &str) -> String {
     let why = match fate {
         Fate::Refused(complaints) => complaints.first().map(ToString::to_string),
         Fate::Missing(cause) => Some(cause.to_owned()),
@@ -144,7 +152,6 @@ fn summary(drift: &[Drift], fate: Fate<'_>) -> String {
             })
         }
     };
-    let words = fate.words();
     why.map_or_else(|| words.to_owned(), |why| clip(format!("{words}: {why}")))
 }
 

@@ -257,14 +257,22 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with("first")
+    }
+
+    /// An address that came into force a moment ago.
+    fn unread() -> Self {
+        Self::with("")
+    }
+
+    fn with(text: &str) -> Self {
         let (partner, clock) = (Arc::new(Partner::default()), Arc::new(Still::default()));
         let traces = Arc::new(Traces::default());
         let services = offline::services(Arc::clone(&clock) as _, Arc::new(Middle), Arc::clone(&partner) as _);
         let services = Services { traces: Arc::clone(&traces) as _, ..services };
         let party = Party::Connection(ConnectionId::from_uuid(Uuid::nil()));
         let start = Timestamp::from_seconds(0);
-        let current =
-            NewDocument { xml: "first".into(), etag: None, valid_until: None, fetched: start, next_look: start };
+        let current = NewDocument { xml: text.into(), etag: None, valid_until: None, fetched: start, next_look: start };
         let document = StoredDocument {
             tenant: TenantId::from_uuid(Uuid::nil()),
             party,
@@ -285,12 +293,17 @@ impl World {
             keys: Arc::new(NoKeys),
         };
         let snapshots = Arc::new(Snapshots::default());
-        snapshots.replace(snapshot());
+        let setting = match text {
+            "" => json!({ "url": URL }),
+            text => json!({ "url": URL, "xml": text }),
+        };
+        snapshots.replace(snapshot_of(setting));
         let follower = Arc::new(Follower {
             store: Arc::clone(&store) as _,
             builder: Arc::new(builder),
             snapshots: Arc::clone(&snapshots),
             turn: Default::default(),
+            taken_over: Default::default(),
         });
         let keeper = Arc::new(Keeper {
             store: Arc::clone(&store) as _,
@@ -322,6 +335,10 @@ impl World {
 }
 
 pub fn snapshot() -> Snapshot {
+    snapshot_of(json!({ "url": URL, "xml": "first" }))
+}
+
+fn snapshot_of(setting: Value) -> Snapshot {
     let id = ConnectionId::from_uuid(Uuid::nil());
     let view = Arc::new(Connection {
         id,
@@ -331,7 +348,7 @@ pub fn snapshot() -> Snapshot {
         enabled: true,
         domains: Vec::new(),
     });
-    let settings = json!({ "idp_metadata": { "url": URL, "xml": "first" } });
+    let settings = json!({ "idp_metadata": setting });
     let open = OpenConnection { view: Arc::clone(&view), can_log_in: true, settings, state: Err(Vec::new()) };
     let tenant = Tenant::new(
         TenantId::from_uuid(Uuid::nil()),
@@ -421,6 +438,48 @@ async fn an_unknown_key_makes_us_look_but_not_often() {
     world.partner.says(200, None, "second");
     assert_eq!(ask().await, Refreshed::Unchanged);
     assert_eq!(world.partner.tags.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn an_address_that_nothing_was_read_from_is_tried_again_soon() {
+    let world = World::unread();
+    let document = world.store.now();
+    for pause in [10, 60, 300, 300] {
+        let Seen::Failed(_) = world.look().await else { panic!("nobody answers") };
+        let next = world.store.now().next_look.seconds();
+        assert!((pause - 6..=pause + 6).contains(&next), "{next} is not about {pause}");
+    }
+    let told = world.told();
+    let [(Outcome::Error, cause, _)] = told.as_slice() else { panic!("{told:?}") };
+    assert!(cause.starts_with("could not be fetched; there is none in force yet"), "{cause}");
+    // A login that waits makes us look, more often than one with an unknown key.
+    let ask = async || world.asked.refresh(document.tenant, document.party).await;
+    assert_eq!(ask().await, Refreshed::Unchanged);
+    *world.clock.0.lock().unwrap() = 9;
+    assert_eq!(ask().await, Refreshed::Limited);
+    *world.clock.0.lock().unwrap() = 10;
+    world.partner.says(200, None, "second");
+    assert_eq!(ask().await, Refreshed::Changed);
+    let told = world.told();
+    let [(Outcome::Success, _, steps)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(story(steps).0, because("a login that waits for it"));
+    assert_eq!(world.store.now().current.xml, "second");
+}
+
+#[tokio::test]
+async fn the_answer_says_how_long_it_may_be_kept() {
+    let world = World::new();
+    for (status, max_age, want) in
+        [(200, 7200, 7200), (304, 3 * 3600, 3 * 3600), (200, 0, 3600), (200, 1 << 30, 24 * 3600)]
+    {
+        let max_age = Some(Duration::from_secs(max_age));
+        let body = Bytes::from_static(b"first");
+        let fetched = Fetched { status, content_type: None, etag: Some("tag".into()), max_age, body };
+        world.partner.answers.lock().unwrap().push_back(Ok(fetched));
+        assert_eq!(world.look().await, Seen::Unchanged);
+        let next = world.store.now().next_look.seconds();
+        assert!((want * 98 / 100..=want * 102 / 100).contains(&next), "{next} is not about {want}");
+    }
 }
 
 /// The address and the reason that the first step of a trace names, and the changes behind it.

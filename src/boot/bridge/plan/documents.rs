@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::documents::seed::{fresh, taken};
 
 use super::objects::Planner;
+use crate::bridge::discovery;
 
 impl Planner<'_> {
     /// The settings without what was fetched, and the change that keeps that.
@@ -21,7 +22,9 @@ impl Planner<'_> {
     ) -> Value {
         let there = old.and_then(|old| old.documents.iter().find(|document| document.party == party));
         let mut settings = settings.clone();
-        match (taken(&mut settings), there) {
+        // One that the server has still to read has no text.
+        let found = taken(&mut settings).or_else(|| Some((pointed(&settings)?, String::new())));
+        match (found, there) {
             // What the store has is as new, or newer.
             (Some((url, _)), Some(there)) if there.url == url => {}
             (Some((url, xml)), _) => {
@@ -33,4 +36,9 @@ impl Planner<'_> {
         }
         settings
     }
+}
+
+/// Where the setting leads that names a document without its text.
+fn pointed(settings: &Value) -> Option<String> {
+    settings.get(discovery::SETTING)?.get("url")?.as_str().map(str::to_owned)
 }

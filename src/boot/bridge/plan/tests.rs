@@ -414,3 +414,57 @@ async fn what_was_fetched_stands_beside_the_settings() {
     let (setting, documents) = entra(&world.store.load().await.unwrap());
     assert_eq!((setting, documents), (serde_json::json!({ "xml": "<EntityDescriptor/>" }), Vec::new()));
 }
+
+const OPENID: &str = r#"
+version: 1
+tenants:
+  - slug: acme
+    connections:
+      - slug: op
+        protocol: oidc
+        issuer: https://op.example
+        client_id: bridge
+        client_secrets: [{ value: hunter2 }, { value: hunter3 }]
+"#;
+
+/// The server reads it: whoever applies a file only says where it is.
+#[tokio::test]
+async fn an_address_that_nobody_read_waits_beside_the_settings() {
+    let world = World::new("unread");
+    world.apply(OPENID).await;
+    let op = async || {
+        let configuration = world.store.load().await.unwrap();
+        let tenant = configuration.tenants.values().next().unwrap().clone();
+        (tenant.connections[0].spec.settings["discovery"].clone(), tenant.documents)
+    };
+    let url = "https://op.example/.well-known/openid-configuration";
+    let (setting, documents) = op().await;
+    assert_eq!(setting, serde_json::json!({ "url": url }));
+    let [document] = documents.as_slice() else { panic!("{documents:?}") };
+    assert!(crate::documents::unread(document) && document.url == url, "{document:?}");
+    assert!(document.next_look <= Timestamp::from_seconds(1), "it is due");
+    assert_eq!(world.apply(OPENID).await, Vec::<String>::new());
+
+    // Once it was read, the file still fits, and what is usual is not written out.
+    world.edit(|configuration| {
+        let tenant = configuration.tenants.values_mut().next().unwrap();
+        tenant.documents[0].current.xml = "{}".to_owned();
+    });
+    assert_eq!(world.apply(OPENID).await, Vec::<String>::new());
+    let text = export(&world.store.load().await.unwrap());
+    assert!(!text.contains("discovery") && text.contains("stored: connections/op/client_secret/1 "), "{text}");
+    assert_eq!(world.apply(&text).await, Vec::<String>::new());
+    assert_eq!(op().await.1[0].current.xml, "{}");
+
+    let moved = OPENID.replace("        client_id", "        discovery: https://other.example/d\n        client_id");
+    assert_eq!(world.apply(&moved).await, ["~ connection acme/op: discovery"]);
+    assert!(crate::documents::unread(&op().await.1[0]));
+    let text = export(&world.store.load().await.unwrap());
+    assert_eq!(world.apply(&text).await, Vec::<String>::new(), "{text}");
+
+    let off = OPENID.replace("        client_id", "        discovery: off\n        client_id");
+    assert_eq!(world.apply(&off).await, ["~ connection acme/op: discovery"]);
+    assert_eq!(op().await, (serde_json::json!("off"), Vec::new()));
+    let text = export(&world.store.load().await.unwrap());
+    assert_eq!(world.apply(&text).await, Vec::<String>::new(), "{text}");
+}

@@ -198,10 +198,10 @@ impl Builder {
 }
 
 /// The settings as adapters read them: where one names an address, the document that was fetched from
-/// there stands beside it.
+/// there stands beside it, as soon as there is one.
 fn with_document(settings: &Value, documents: &[StoredDocument], party: Party) -> Value {
     let mut settings = settings.clone();
-    let document = documents.iter().find(|document| document.party == party);
+    let document = documents.iter().find(|document| document.party == party && !document.current.xml.is_empty());
     if let (Some(document), Value::Object(all)) = (document, &mut settings) {
         for setting in all.values_mut().filter_map(Value::as_object_mut) {
             if setting.get("url").and_then(Value::as_str) == Some(document.url.as_str()) {
