@@ -3,6 +3,7 @@
 // Tests wait for real servers, so they read the real clock.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::disallowed_methods)]
 
+mod background;
 mod cli;
 mod crash;
 mod demo;
@@ -19,3 +20,4 @@ mod rotation;
 mod sp_variants;
 mod support;
 mod tidy;
+mod upstream_oidc;

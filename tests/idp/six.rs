@@ -4,75 +4,14 @@
 use std::time::{Duration, Instant};
 
 use super::world::{Wanted, World, at};
+use crate::support::Database;
 use crate::support::browser::Browser;
-use crate::support::peers::Peer;
-use crate::support::scripted::SECRET;
-use crate::support::{Database, free_port};
+use crate::support::clients::Client;
 
 const PERSISTENT: &str = "        name_id: { format: persistent }";
 
 /// From the click to the last page.
 const LIMIT: Duration = Duration::from_secs(5);
-
-struct Client {
-    id: &'static str,
-    peer: &'static str,
-    port: u16,
-}
-
-impl Client {
-    fn new(id: &'static str, peer: &'static str) -> Self {
-        Self { id, peer, port: free_port() }
-    }
-
-    fn origin(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-
-    fn yaml(&self) -> String {
-        let origin = self.origin();
-        let (callback, told) = match self.peer {
-            "apache-openidc" => ("/protected/redirect_uri", "/protected/redirect_uri?logout=backchannel"),
-            _ => ("/callback", "/backchannel-logout"),
-        };
-        format!(
-            "      - client_id: {id}
-        name: {id}
-        client_secret: {{ value: {SECRET} }}
-        redirect_uris: [\"{origin}{callback}\"]
-        backchannel_logout_uri: \"{origin}{told}\"
-        scopes: [openid, profile, email]
-",
-            id = self.id,
-        )
-    }
-
-    fn start(&self, world: &World) -> Peer {
-        let issuer = &world.app.at;
-        let discovery = format!("{issuer}/.well-known/openid-configuration");
-        let port = self.port.to_string();
-        Peer::start(
-            self.peer,
-            &world.scratch.path().join(self.id),
-            &[
-                ("PEER_PORT", port.as_str()),
-                ("OIDC_ISSUER", issuer),
-                ("OIDC_PROVIDER_METADATA_URL", &discovery),
-                ("OIDC_CLIENT_ID", self.id),
-                ("OIDC_CLIENT_SECRET", SECRET),
-                ("OIDC_SCOPES", "openid profile email"),
-            ],
-        )
-    }
-
-    /// Where this app says who is logged in, without starting a login.
-    fn session(&self) -> String {
-        match self.peer {
-            "apache-openidc" => format!("{}/protected/redirect_uri?info=json", self.origin()),
-            _ => format!("{}/claims", self.origin()),
-        }
-    }
-}
 
 /// `dead` is the name of the app that is gone when the logout comes.
 async fn one_logout_ends_all(database: Database, dead: &str) {
@@ -90,7 +29,8 @@ async fn one_logout_ends_all(database: Database, dead: &str) {
         Wanted { slug: "shop", peer: "apache-mellon", settings: &[], yaml: PERSISTENT },
     ];
     let mut world = World::on(database, &wanted, &yaml).await;
-    let mut running: Vec<_> = clients.iter().map(|client| (client, Some(client.start(&world)))).collect();
+    let mut running: Vec<_> =
+        clients.iter().map(|client| (client, Some(client.start(world.scratch.path(), &world.app.at)))).collect();
 
     let mut browser = Browser::new();
     let id_token = world.login_to_app(&mut browser).await;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use reqwest::{Client, Method, RequestBuilder, redirect::Policy};
 use url::Url;
 
-use super::html::{Form, LoggingOut};
+use super::html::{self, Form, LoggingOut};
 
 /// What a browser would follow before a test is surely in a circle.
 const HOPS: usize = 30;
@@ -93,6 +93,41 @@ impl Browser {
         let form = form.set("username", user).set("password", &format!("{user}-password"));
         let answer = self.post(&form.action, &form.fields).await;
         self.settle(answer).await
+    }
+
+    /// Goes on as a person does on the pages below `host`: logs in where there is a form for that, and says yes where
+    /// a page asks for it. Without a person it says yes, and logs in nowhere.
+    pub async fn walk(&mut self, answer: Answer, host: &str, person: Option<(&str, &str)>) -> Answer {
+        let mut page = self.settle(answer).await;
+        for _ in 0..5 {
+            if !page.url.starts_with(host) {
+                break;
+            }
+            let Some(form) = Form::of(&page.body, &page.url) else { break };
+            let form = match person {
+                _ if !form.has("password") => form.pressed(&page.body),
+                Some((user, password)) => {
+                    let name = if form.has("user") { "user" } else { "username" };
+                    form.set(name, user).set("password", password)
+                }
+                None => break,
+            };
+            let answer = self.post(&form.action, &form.fields).await;
+            page = self.settle(answer).await;
+        }
+        page
+    }
+
+    /// Loads the frames of a page that tells others of a logout and is none of the bridge's, and presses its
+    /// "Continue", where there is one.
+    pub async fn load_frames_and_go_on(&mut self, page: Answer) -> Answer {
+        for frame in html::frames(&page.body) {
+            self.visit(&frame).await;
+        }
+        match html::next_by_get(&page.body, &page.url) {
+            Some(next) => self.visit(&next).await,
+            None => page,
+        }
     }
 
     /// Boxed, because a frame may hold what is settled in turn.

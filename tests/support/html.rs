@@ -17,21 +17,32 @@ impl Form {
             .into_iter()
             .find(|(_, tag)| attribute(tag, "method").is_some_and(|method| method.eq_ignore_ascii_case("post")))?;
         let inside = page[start..].split("</form>").next().unwrap_or_default();
-        let fields = elements(inside, "input")
-            .into_iter()
-            .filter_map(|(_, input)| Some((attribute(input, "name")?, attribute(input, "value").unwrap_or_default())));
         let action = attribute(tag, "action").unwrap_or_default();
         let action = Url::parse(at).unwrap().join(&action).unwrap().to_string();
-        Some(Self { action, fields: fields.collect() })
+        Some(Self { action, fields: inputs(inside) })
+    }
+
+    /// Sent by the page's first button that has a name.
+    pub fn pressed(self, page: &str) -> Self {
+        let button = elements(page, "button").into_iter().find_map(|(_, tag)| {
+            let value = attribute(tag, "value").unwrap_or_default();
+            attribute(tag, "name").map(|name| (name, value))
+        });
+        match button {
+            Some((name, value)) => self.set(&name, &value),
+            None => self,
+        }
     }
 
     pub fn has(&self, name: &str) -> bool {
         self.fields.iter().any(|(field, _)| field == name)
     }
 
-    /// Whether it carries a SAML message, which a browser sends on without a person.
+    /// Whether it carries a SAML message, or the answer of an OpenID provider, which a browser sends on without a
+    /// person.
     pub fn sends_itself(&self) -> bool {
-        self.has("SAMLRequest") || self.has("SAMLResponse")
+        let answer = self.has("state") && (self.has("code") || self.has("error"));
+        answer || self.has("SAMLRequest") || self.has("SAMLResponse")
     }
 
     pub fn set(mut self, name: &str, value: &str) -> Self {
@@ -54,14 +65,37 @@ impl LoggingOut {
     pub fn of(page: &str) -> Option<Self> {
         let links = elements(page, "a");
         let (_, next) = links.into_iter().find(|(_, tag)| attribute(tag, "data-poll").is_some())?;
-        let frames = elements(page, "iframe").into_iter().filter_map(|(_, tag)| attribute(tag, "src"));
         Some(Self {
-            frames: frames.collect(),
+            frames: frames(page),
             poll: attribute(next, "data-poll")?,
             next: attribute(next, "href")?,
             wait_seconds: attribute(next, "data-wait")?.parse().ok()?,
         })
     }
+}
+
+/// Where the page's first form leads that is sent by GET.
+pub fn next_by_get(page: &str, at: &str) -> Option<String> {
+    let forms = elements(page, "form");
+    let (start, tag) = forms
+        .into_iter()
+        .find(|(_, tag)| attribute(tag, "method").is_some_and(|method| method.eq_ignore_ascii_case("get")))?;
+    let inside = page[start..].split("</form>").next().unwrap_or_default();
+    let mut next = Url::parse(at).unwrap().join(&attribute(tag, "action")?).unwrap();
+    next.query_pairs_mut().clear().extend_pairs(inputs(inside));
+    Some(next.to_string())
+}
+
+/// What the page's frames show.
+pub fn frames(page: &str) -> Vec<String> {
+    elements(page, "iframe").into_iter().filter_map(|(_, tag)| attribute(tag, "src")).collect()
+}
+
+fn inputs(form: &str) -> Vec<(String, String)> {
+    elements(form, "input")
+        .into_iter()
+        .filter_map(|(_, input)| Some((attribute(input, "name")?, attribute(input, "value").unwrap_or_default())))
+        .collect()
 }
 
 /// Start tags of one name, with where they begin.

@@ -3,6 +3,7 @@
 
 pub mod bridge;
 pub mod browser;
+pub mod clients;
 pub mod html;
 pub mod peers;
 pub mod publisher;

@@ -17,16 +17,31 @@ pub struct Peer {
     pub url: String,
 }
 
-impl Peer {
-    pub fn start(name: &str, dir: &Path, settings: &[(&str, &str)]) -> Self {
+/// A peer that was started and may not be ready yet.
+pub struct Starting {
+    child: Child,
+    name: String,
+    dir: PathBuf,
+}
+
+impl Starting {
+    /// Several peers that are started first and waited for afterwards come up side by side.
+    pub fn peer(name: &str, dir: &Path, settings: &[(&str, &str)]) -> Self {
         let dir = dir.join(name);
-        let mut child = Command::new(format!("{REPOSITORY}/tests/peers/{name}/start.sh"))
+        let child = Command::new(format!("{REPOSITORY}/tests/peers/{name}/start.sh"))
             .env("PEER_DIR", &dir)
             .envs(settings.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("peer {name}: {error}"));
+        Self { child, name: name.to_owned(), dir }
+    }
+
+    /// # Panics
+    /// With what the peer said, when it did not start.
+    pub fn ready(self) -> Peer {
+        let Self { mut child, name, dir } = self;
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let Some(url) = line.trim().strip_prefix("ready ") else {
@@ -35,11 +50,24 @@ impl Peer {
             panic!("peer {name} did not start: {said}");
         };
         let url = url.to_owned();
-        Self { child, dir, url }
+        Peer { child, dir, url }
+    }
+}
+
+impl Peer {
+    pub fn start(name: &str, dir: &Path, settings: &[(&str, &str)]) -> Self {
+        Starting::peer(name, dir, settings).ready()
     }
 
     pub fn postgres(dir: &Path) -> Self {
         Self::start("postgres", dir, &[])
+    }
+
+    /// The last lines of what it logged.
+    pub fn log(&self) -> String {
+        let text = std::fs::read_to_string(self.dir.join("peer.log")).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len().saturating_sub(25)..].join("\n")
     }
 
     /// Changes the behaviour of a running SimpleSAMLphp.

@@ -19,7 +19,8 @@ export KC_BOOTSTRAP_ADMIN_USERNAME="${KEYCLOAK_ADMIN:-admin}" KC_BOOTSTRAP_ADMIN
 # A short life: the quick compiler and the simple collector halve the work of the start.
 export JAVA_OPTS_KC_HEAP="-Xms64m -Xmx512m"
 export JAVA_OPTS_APPEND="-XX:TieredStopAtLevel=1 -XX:-UseG1GC -XX:+UseSerialGC"
-supervise TERM "$PEER_DIR/keycloak/bin/kc.sh" start --optimized --http-enabled=true --hostname-strict=false \
+# It comes up beside other tests, which have limits of time.
+supervise TERM nice -n 5 "$PEER_DIR/keycloak/bin/kc.sh" start --optimized --http-enabled=true --hostname-strict=false \
   --http-host=127.0.0.1 --http-port="$PEER_PORT" --cache=local
 await 240 curl -fsS --max-time 5 "http://127.0.0.1:$PEER_PORT/realms/master"
 announce "http://127.0.0.1:$PEER_PORT"

@@ -100,9 +100,14 @@ async function leave(page, act) {
   await Promise.all([page.waitForNavigation({ waitUntil: 'commit', timeout: left() }), act()]);
 }
 
-// Waits until a page has stopped moving on by itself, as one that posts its own form does.
+// Waits until a page has stopped moving on by itself, as one that posts its own form does, and has no button of CLICK.
 async function settle(page) {
-  await page.waitForLoadState('networkidle', { timeout: left() });
+  while (left() > 1) {
+    await page.waitForLoadState('networkidle', { timeout: left() });
+    const button = await buttonToClick(page);
+    if (!button) return;
+    await leave(page, () => button.click({ timeout: left() }));
+  }
 }
 
 // A link or button of the chooser page, by its visible name.

@@ -62,6 +62,7 @@ const routes = {
   }),
   '/logged-out': async () => json(200, { logged_out: true }),
   '/backchannel-logout': backchannelLogout,
+  '/frontchannel-logout': frontchannelLogout,
 };
 
 createServer(async (request, response) => {
@@ -164,10 +165,22 @@ async function backchannelLogout(request) {
   if (typeof event !== 'object' || 'nonce' in payload || (!payload.sid && !payload.sub)) {
     return json(400, { error: 'invalid_request' });
   }
-  for (const [cookie, { claims }] of sessions) {
-    if (payload.sid ? claims.sid === payload.sid : claims.sub === payload.sub) sessions.delete(cookie);
-  }
+  endSessions((claims) => (payload.sid ? claims.sid === payload.sid : claims.sub === payload.sub));
   return json(200, { ended: true });
+}
+
+// OpenID Connect Front-Channel Logout 1.0, section 2: in a frame, so the session is found without its cookie.
+async function frontchannelLogout(request) {
+  const { searchParams } = new URL(request.url, origin);
+  if (searchParams.get('iss') !== env.OIDC_ISSUER || !searchParams.get('sid')) return json(400, { error: 'invalid_request' });
+  endSessions((claims) => claims.sid === searchParams.get('sid'));
+  return json(200, { ended: true });
+}
+
+function endSessions(meant) {
+  for (const [cookie, { claims }] of sessions) {
+    if (meant(claims)) sessions.delete(cookie);
+  }
 }
 
 async function bodyOf(request) {

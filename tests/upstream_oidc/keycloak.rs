@@ -1,0 +1,170 @@
+//! Keycloak in front of the bridge: a realm with nested roles, pushed requests that it insists on, and refresh
+//! tokens for one use.
+
+use std::path::Path;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::company::{Company, Op, SECRET};
+use crate::support::Database;
+use crate::support::browser::{Browser, HTTP};
+use crate::support::peers::{Peer, Starting};
+
+const ALICE: (&str, &str) = ("alice", "alice-password");
+const FOLDER: &str = "fedbridge-keycloak-";
+
+/// One Keycloak for all tests of this process: its start takes 15 s and more. It ends when this process is gone.
+static KEYCLOAK: LazyLock<Mutex<State>> = LazyLock::new(|| {
+    remove_what_others_left();
+    let dir = std::env::temp_dir().join(format!("{FOLDER}{}", std::process::id()));
+    Mutex::new(State::Starting(Starting::peer("keycloak", &dir, &[])))
+});
+
+enum State {
+    Starting(Starting),
+    Ready(Peer),
+    /// Whoever waited for it has failed, with what it said.
+    Failed,
+}
+
+/// So that it is ready when its tests come; they are the last ones.
+pub fn start_in_the_background() {
+    LazyLock::force(&KEYCLOAK);
+}
+
+/// Its address.
+fn keycloak() -> String {
+    let mut state = KEYCLOAK.lock().unwrap_or_else(PoisonError::into_inner);
+    let peer = match std::mem::replace(&mut *state, State::Failed) {
+        State::Starting(starting) => starting.ready(),
+        State::Ready(peer) => peer,
+        State::Failed => panic!("Keycloak did not start; another test has the reason"),
+    };
+    let url = peer.url.clone();
+    *state = State::Ready(peer);
+    url
+}
+
+/// A process that ends can't clean up behind a peer that is still ending.
+fn remove_what_others_left() {
+    for entry in std::fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        if let Some(process) = name.strip_prefix(FOLDER)
+            && !Path::new("/proc").join(process).exists()
+        {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+async fn company(database: Database) -> Company {
+    Company::start(database, async |_, address| {
+        let server = tokio::task::spawn_blocking(keycloak).await.unwrap();
+        let realm = format!("acme-{}", address.split(':').nth(2).unwrap().split('/').next().unwrap());
+        make_realm(&server, &realm_for(&realm, address)).await;
+        let yaml = format!(
+            "        profile: keycloak
+        client_secret: {{ value: {SECRET} }}
+        mapping:
+          claims:
+            groups: {{ from: [realm_access.roles] }}
+"
+        );
+        Op { issuer: format!("{server}/realms/{realm}"), person: ALICE, yaml, peer: None }
+    })
+    .await
+}
+
+async fn make_realm(server: &str, realm: &Value) {
+    let form =
+        [("grant_type", "password"), ("client_id", "admin-cli"), ("username", "admin"), ("password", "admin-password")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let answer = Browser::new().post(&format!("{server}/realms/master/protocol/openid-connect/token"), &form).await;
+    let token = answer.json()["access_token"].as_str().unwrap().to_owned();
+    let answer = HTTP
+        .post(format!("{server}/admin/realms"))
+        .bearer_auth(token)
+        .header("content-type", "application/json")
+        .body(realm.to_string())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 201, "{}", answer.text().await.unwrap());
+}
+
+/// A realm of its own for each test. Its keys are named: Keycloak's own choice has two of RSA, which take long to make.
+fn realm_for(name: &str, address: &str) -> Value {
+    json!({
+        "realm": name,
+        "enabled": true,
+        "sslRequired": "none",
+        "accessTokenLifespan": 60,
+        "revokeRefreshToken": true,
+        "refreshTokenMaxReuse": 0,
+        "components": { "org.keycloak.keys.KeyProvider": [
+            { "name": "es", "providerId": "ecdsa-generated", "config": { "priority": ["100"], "ecdsaEllipticCurveKey": ["P-256"] } },
+            { "name": "hs", "providerId": "hmac-generated", "config": { "algorithm": ["HS512"] } },
+            { "name": "aes", "providerId": "aes-generated", "config": {} },
+        ] },
+        "defaultSignatureAlgorithm": "ES256",
+        "roles": { "realm": [{ "name": "employee" }] },
+        "users": [{
+            "username": "alice",
+            "enabled": true,
+            "email": "alice@acme.example",
+            "emailVerified": true,
+            "firstName": "Alice",
+            "lastName": "Archer",
+            "credentials": [{ "type": "password", "value": ALICE.1, "temporary": false }],
+            "realmRoles": ["employee"],
+        }],
+        "clients": [
+            {
+                "clientId": "bridge",
+                "secret": SECRET,
+                "redirectUris": [format!("{address}/oidc/callback")],
+                "attributes": {
+                    "post.logout.redirect.uris": format!("{address}/oidc/logged-out"),
+                    "backchannel.logout.url": format!("{address}/oidc/backchannel-logout"),
+                    "backchannel.logout.session.required": "true",
+                    "pkce.code.challenge.method": "S256",
+                    "require.pushed.authorization.requests": "true",
+                    "id.token.signed.response.alg": "ES256",
+                },
+                // Roles reach the ID token only where the realm says so.
+                "protocolMappers": [{
+                    "name": "roles",
+                    "protocol": "openid-connect",
+                    "protocolMapper": "oidc-usermodel-realm-role-mapper",
+                    "config": {
+                        "claim.name": "realm_access.roles",
+                        "jsonType.label": "String",
+                        "multivalued": "true",
+                        "id.token.claim": "true",
+                    },
+                }],
+            },
+            // Only asks, with prompt=none, whether somebody is logged in.
+            { "clientId": "probe", "publicClient": true, "redirectUris": ["http://127.0.0.1:9/probe"] },
+        ],
+    })
+}
+
+#[tokio::test]
+async fn logs_in_and_out() {
+    let company = company(Database::Sqlite).await;
+    let mut browser = Browser::new();
+    let told = company.login(&mut browser).await;
+    assert_eq!(told["id_token"]["email"], "alice@acme.example", "{told:#}");
+    assert_eq!(told["id_token"]["email_verified"], true, "{told:#}");
+    assert_eq!(told["userinfo"]["name"], "Alice Archer", "{told:#}");
+    assert_eq!(told["userinfo"]["groups"], json!(["employee"]), "{told:#}");
+    company.refresh(&mut browser).await;
+    company.log_out_of_app(&mut browser).await;
+
+    let again = company.login(&mut browser).await;
+    assert_eq!(again["sub"], told["sub"], "the same person is somebody else");
+    let end = company.end_session_endpoint.clone();
+    company.log_out_of_op(&mut browser, &end).await;
+}
