@@ -1,33 +1,17 @@
-//! What may happen once happens once, over two processes on one PostgreSQL.
+//! What may happen once happens once, over three processes on one PostgreSQL.
 
 use std::collections::BTreeMap;
 
 use tokio::task::JoinSet;
 
-use crate::support::Scratch;
-use crate::support::bridge::{Bridge, Setup};
 use crate::support::browser::Browser;
-use crate::support::peers::Peer;
-use crate::support::scripted::{App, alice, bridge_file, idp, now};
+use crate::support::nodes::Nodes;
+use crate::support::scripted::{alice, bridge_file, idp, now};
 
-const PARALLEL: usize = 50;
+const PARALLEL: usize = 100;
 
-struct Pair {
-    nodes: [App; 2],
-    _bridges: [Bridge; 2],
-    _postgres: Peer,
-    _scratch: Scratch,
-}
-
-async fn pair() -> Pair {
-    let scratch = Scratch::new("pair");
-    let postgres = Peer::postgres(scratch.path());
-    let first = Setup::postgres(scratch.path(), &postgres.url);
-    first.apply(&scratch, &bridge_file(&scratch, &idp()));
-    let second = first.another_node();
-    let bridges = [first.serve(&scratch).await, second.serve(&scratch).await];
-    let nodes = [App::of(&bridges[0]), App::of(&bridges[1])];
-    Pair { nodes, _bridges: bridges, _postgres: postgres, _scratch: scratch }
+async fn trio() -> Nodes {
+    Nodes::start(3, |scratch| bridge_file(scratch, &idp()), |_, _| {}).await
 }
 
 fn count(statuses: Vec<u16>) -> BTreeMap<u16, usize> {
@@ -38,24 +22,17 @@ fn count(statuses: Vec<u16>) -> BTreeMap<u16, usize> {
     counts
 }
 
-/// One browser's cookies, presented to either node: a load balancer does the same.
-fn at_both(browser: &Browser, pair: &Pair) -> Browser {
-    let mut browser = browser.clone();
-    browser.share_cookies(&pair.nodes[0].at, &pair.nodes[1].at);
-    browser
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn one_of_50_replayed_responses_and_one_of_50_redeemed_codes_succeeds() {
+async fn one_of_100_replayed_responses_and_one_of_100_redeemed_codes_succeeds() {
     let idp = idp();
-    let pair = pair().await;
+    let trio = trio().await;
     let mut browser = Browser::new();
-    let request = pair.nodes[0].to_idp(&mut browser, "").await;
+    let request = trio.apps[0].to_idp(&mut browser, "").await;
     let form = idp.answer(&request, &alice(), now()).form(&idp, request.relay_state.as_deref()).unwrap();
-    let browser = at_both(&browser, &pair);
+    let browser = trio.everywhere(&browser);
     let mut tries = JoinSet::new();
     for number in 0..PARALLEL {
-        let (node, mut browser, form) = (pair.nodes[number % 2].clone(), browser.clone(), form.clone());
+        let (node, mut browser, form) = (trio.apps[number % 3].clone(), browser.clone(), form.clone());
         tries.spawn(async move { node.post_acs(&mut browser, &form).await });
     }
     let answers = tries.join_all().await;
@@ -69,7 +46,7 @@ async fn one_of_50_replayed_responses_and_one_of_50_redeemed_codes_succeeds() {
     let code = won[0].redirect_param("code");
     let mut tries = JoinSet::new();
     for number in 0..PARALLEL {
-        let (node, code) = (pair.nodes[number % 2].clone(), code.clone());
+        let (node, code) = (trio.apps[number % 3].clone(), code.clone());
         tries.spawn(async move { node.redeem(&code).await });
     }
     let answers = tries.join_all().await;
@@ -77,19 +54,19 @@ async fn one_of_50_replayed_responses_and_one_of_50_redeemed_codes_succeeds() {
     assert_eq!(counts, BTreeMap::from([(200, 1), (400, PARALLEL - 1)]));
     // Somebody else had the code too: what was made from it is revoked (RFC 6749 section 4.1.2).
     let tokens = answers.iter().find(|answer| answer.status == 200).unwrap().json();
-    let refused = pair.nodes[1].refresh(tokens["refresh_token"].as_str().unwrap()).await;
+    let refused = trio.apps[1].refresh(tokens["refresh_token"].as_str().unwrap()).await;
     assert_eq!(refused.json()["error"], "invalid_grant");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_token_has_one_successor() {
+async fn a_refresh_token_has_one_successor_in_100_parallel_uses() {
     let idp = idp();
-    let pair = pair().await;
-    let tokens = pair.nodes[0].tokens(&idp, &alice()).await;
+    let trio = trio().await;
+    let tokens = trio.apps[0].tokens(&idp, &alice()).await;
     let first = tokens["refresh_token"].as_str().unwrap().to_owned();
     let mut tries = JoinSet::new();
     for number in 0..PARALLEL {
-        let (node, token) = (pair.nodes[number % 2].clone(), first.clone());
+        let (node, token) = (trio.apps[number % 3].clone(), first.clone());
         tries.spawn(async move { node.refresh(&token).await });
     }
     let answers = tries.join_all().await;
@@ -100,8 +77,8 @@ async fn a_refresh_token_has_one_successor() {
         .collect();
     assert_eq!(successors.len(), 1, "within the grace everybody gets the same successor");
     let next = successors.into_iter().next().unwrap();
-    assert_eq!(pair.nodes[1].refresh(&next).await.status, 200);
+    assert_eq!(trio.apps[1].refresh(&next).await.status, 200);
     // Two generations old: the grace does not cover it, and the family dies.
-    assert_eq!(pair.nodes[0].refresh(&first).await.json()["error"], "invalid_grant");
-    assert_eq!(pair.nodes[0].refresh(&next).await.json()["error"], "invalid_grant");
+    assert_eq!(trio.apps[0].refresh(&first).await.json()["error"], "invalid_grant");
+    assert_eq!(trio.apps[0].refresh(&next).await.json()["error"], "invalid_grant");
 }

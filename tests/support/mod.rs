@@ -5,6 +5,8 @@ pub mod bridge;
 pub mod browser;
 pub mod clients;
 pub mod html;
+pub mod line;
+pub mod nodes;
 pub mod peers;
 pub mod publisher;
 pub mod scripted;
