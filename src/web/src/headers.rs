@@ -12,17 +12,18 @@ use base64::engine::general_purpose::STANDARD;
 use fedbridge_contract::http::Method;
 use url::Url;
 
+use crate::dress::Paint;
 use crate::href::FormTarget;
 use crate::pages::STYLE;
 
 /// For answers that are no page: nothing in them may load, run or be framed.
 const CSP_BARE: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-/// The one inline style sheet, by its hash (CSP 3 section 2.3.1).
+/// The inline style sheet of all pages, by its hash (CSP 3 section 2.3.1).
 static STYLE_SOURCE: LazyLock<String> =
     LazyLock::new(|| format!("'sha256-{}'", STANDARD.encode(openssl::sha::sha256(STYLE.as_bytes()))));
 
-/// What a page's policy allows beyond its style sheet.
+/// What a page's policy allows beyond its style sheets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PageNeeds {
     /// Links only.
@@ -40,14 +41,14 @@ pub(crate) enum PageNeeds {
     Framed,
 }
 
-/// The policy of a page.
+/// The policy of a page, which lets the tenant's colours in where it has any.
 ///
 /// `form-action` names schemes, not the one origin that the form posts to: Chromium applies it to
 /// every redirect that follows the post as well. Identity providers answer a posted AuthnRequest with
 /// redirects to their own login hosts, apps redirect after `form_post`, and our own logout form leads to the app's
 /// address. What remains forbidden is what a form could harm with: `javascript:`, `data:` and their
 /// like, and plain http from a page that posts to https.
-pub(crate) fn page_policy(needs: &PageNeeds, https: bool) -> String {
+pub(crate) fn page_policy(needs: &PageNeeds, paint: Option<&Paint>, https: bool) -> String {
     let (frames, ancestors) = framing(needs);
     let (script, forms) = match needs {
         PageNeeds::Nothing | PageNeeds::Framed => (String::new(), "'none'"),
@@ -65,8 +66,9 @@ pub(crate) fn page_policy(needs: &PageNeeds, https: bool) -> String {
         ),
     };
     let style = STYLE_SOURCE.as_str();
+    let paint = paint.map_or_else(String::new, |paint| format!(" {}", paint.source));
     format!(
-        "default-src 'none'; {script}{frames}style-src {style}; img-src data:; form-action {forms}; \
+        "default-src 'none'; {script}{frames}style-src {style}{paint}; img-src data:; form-action {forms}; \
          {ancestors}; base-uri 'none'"
     )
 }

@@ -12,6 +12,7 @@
 mod body;
 mod cookies;
 mod dispatch;
+mod dress;
 mod fault;
 mod headers;
 mod href;
@@ -26,6 +27,7 @@ mod server;
 mod service;
 mod site;
 mod tls;
+mod words;
 
 pub use dispatch::{Dispatch, Found, Handle};
 pub use management::{Management, Readiness, serve_management};

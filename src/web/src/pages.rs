@@ -7,21 +7,26 @@ use fedbridge_contract::page::{
 };
 use url::Url;
 
+use crate::dress::Worn;
 use crate::fault::Fault;
 use crate::href;
+use crate::words::Words;
 
 /// The style sheet of all pages. It stands inside each, so a page is one request, and its hash in the
 /// policy lets it and no other style in.
 pub(crate) const STYLE: &str = include_str!("../../../templates/style.css");
 
-/// Renders a page. `nonce` lets its script run, where it has one.
+/// Renders a page in what it wears. `nonce` lets its script run, where it has one.
 ///
 /// # Errors
 /// [`Fault::Internal`] when an address of its own is none that a browser may be sent to.
-pub(crate) fn page(page: &Page, nonce: &str) -> Result<String, Fault> {
+pub(crate) fn page(page: &Page, worn: &Worn, nonce: &str) -> Result<String, Fault> {
+    let words = worn.words;
     match page {
         Page::Error(page) => finish(&ErrorView {
             tenant: page.tenant.as_deref().unwrap_or_default(),
+            words,
+            worn,
             heading: heading(page.status),
             way_back: safe(page.way_back.as_ref()),
             trace: page.trace.map(|trace| trace.to_string()),
@@ -29,55 +34,57 @@ pub(crate) fn page(page: &Page, nonce: &str) -> Result<String, Fault> {
         }),
         Page::Chooser(page) => {
             page.choices.iter().try_for_each(|choice| own_address(&choice.href))?;
-            finish(&ChooserView { tenant: &page.tenant, page })
+            finish(&ChooserView { tenant: &page.tenant, words, worn, page })
         }
         Page::ConfirmLogout(page) => {
             href::form_target(&page.action).ok_or_else(bad_address)?;
-            finish(&ConfirmLogoutView { tenant: &page.tenant, page })
+            finish(&ConfirmLogoutView { tenant: &page.tenant, words, worn, page })
         }
         Page::LoggedOut(page) => {
-            finish(&LoggedOutView { tenant: &page.tenant, way_back: safe(page.way_back.as_ref()), page })
+            finish(&LoggedOutView { tenant: &page.tenant, words, worn, way_back: safe(page.way_back.as_ref()), page })
         }
         Page::LoggingOut(page) => {
             page.frames.iter().chain([&page.poll, &page.next]).try_for_each(|address| own_address(address))?;
-            finish(&LoggingOutView { tenant: &page.tenant, nonce, page })
+            finish(&LoggingOutView { tenant: &page.tenant, words, worn, nonce, page })
         }
         Page::NoticeForm(form) => {
             href::form_target(&form.action).ok_or_else(bad_address)?;
-            auto_post(&form.action, &form.fields, nonce)
+            auto_post(&form.action, &form.fields, worn, nonce)
         }
-        Page::Noticed(page) => finish(&NoticedView { tenant: &page.tenant, page }),
+        Page::Noticed(page) => finish(&NoticedView { tenant: &page.tenant, words, worn, page }),
         Page::SignedIn(page) => {
             own_address(&page.logout)?;
-            finish(&SignedInView { tenant: &page.tenant, page })
+            finish(&SignedInView { tenant: &page.tenant, words, worn, page })
         }
         Page::Consent(page) => {
             own_form(&page.form)?;
-            finish(&ConsentView { tenant: &page.tenant, page })
+            finish(&ConsentView { tenant: &page.tenant, words, worn, page })
         }
         Page::Account(page) => {
             own_address(&page.logout)?;
             let rows = [&page.sessions, &page.apps, &page.logins, &page.connect];
             rows.into_iter().flatten().filter_map(|row| row.form.as_ref()).try_for_each(own_form)?;
-            finish(&AccountView { tenant: &page.tenant, page })
+            finish(&AccountView { tenant: &page.tenant, words, worn, page })
         }
         Page::ConfirmLink(page) => {
             own_form(&page.form)?;
-            finish(&ConfirmLinkView { tenant: &page.tenant, page })
+            finish(&ConfirmLinkView { tenant: &page.tenant, words, worn, page })
         }
     }
 }
 
 /// A page whose one form sends itself, with a button for browsers that run no script.
-pub(crate) fn auto_post(action: &str, fields: &[(String, String)], nonce: &str) -> Result<String, Fault> {
+pub(crate) fn auto_post(action: &str, fields: &[(String, String)], worn: &Worn, nonce: &str) -> Result<String, Fault> {
     let host = Url::parse(action).ok().and_then(|url| url.host_str().map(str::to_owned));
-    finish(&AutoPostView { tenant: "", action, fields, nonce, host })
+    finish(&AutoPostView { tenant: "", words: worn.words, worn, action, fields, nonce, host })
 }
 
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorView<'a> {
     tenant: &'a str,
+    words: Words,
+    worn: &'a Worn,
     heading: &'static str,
     way_back: Option<&'a WayBack>,
     trace: Option<String>,
@@ -88,6 +95,8 @@ struct ErrorView<'a> {
 #[template(path = "chooser.html")]
 struct ChooserView<'a> {
     tenant: &'a str,
+    words: Words,
+    worn: &'a Worn,
     page: &'a ChooserPage,
 }
 
@@ -95,6 +104,8 @@ struct ChooserView<'a> {
 #[template(path = "confirm_logout.html")]
 struct ConfirmLogoutView<'a> {
     tenant: &'a str,
+    words: Words,
+    worn: &'a Worn,
     page: &'a ConfirmLogoutPage,
 }
 
@@ -102,6 +113,8 @@ struct ConfirmLogoutView<'a> {
 #[template(path = "logged_out.html")]
 struct LoggedOutView<'a> {
     tenant: &'a str,
+    words: Words,
+    worn: &'a Worn,
     way_back: Option<&'a WayBack>,
     page: &'a LoggedOutPage,
 }
@@ -110,6 +123,8 @@ struct LoggedOutView<'a> {
 #[template(path = "logging_out.html")]
 struct LoggingOutView<'a> {
     tenant: &'a str,
+    words: Words,
+    worn: &'a Worn,
     nonce: &'a str,
     page: &'a LoggingOutPage,
 }
@@ -118,6 +133,8 @@ struct LoggingOutView<'a> {
 #[template(path = "noticed.html")]
 struct NoticedView<'a> {
     tenant: &'a str,
+    words: Words,
+    worn: &'a Worn,
     page: &'a NoticedPage,
 }
 
@@ -125,6 +142,8 @@ struct NoticedView<'a> {
 #[template(path = "signed_in.html")]
 struct SignedInView<'a> {
     tenant: &'a str,
+    words: Words,
+    worn: &'a Worn,
     page: &'a SignedInPage,
 }
 
@@ -132,6 +151,8 @@ struct SignedInView<'a> {
 #[template(path = "consent.html")]
 struct ConsentView<'a> {
     tenant: &'a str,
+    words: Words,
+    worn: &'a Worn,
     page: &'a ConsentPage,
 }
 
@@ -139,6 +160,8 @@ struct ConsentView<'a> {
 #[template(path = "account.html")]
 struct AccountView<'a> {
     tenant: &'a str,
+    words: Words,
+    worn: &'a Worn,
     page: &'a AccountPage,
 }
 
@@ -146,6 +169,8 @@ struct AccountView<'a> {
 #[template(path = "confirm_link.html")]
 struct ConfirmLinkView<'a> {
     tenant: &'a str,
+    words: Words,
+    worn: &'a Worn,
     page: &'a ConfirmLinkPage,
 }
 
@@ -154,6 +179,8 @@ struct ConfirmLinkView<'a> {
 struct AutoPostView<'a> {
     /// The base template's; an auto-post page names no tenant.
     tenant: &'a str,
+    words: Words,
+    worn: &'a Worn,
     action: &'a str,
     fields: &'a [(String, String)],
     nonce: &'a str,

@@ -12,6 +12,7 @@ use fedbridge_contract::http::{Body, Reply, ReplyKind};
 use fedbridge_contract::page::Page;
 use fedbridge_contract::services::random_text;
 
+use crate::dress::Worn;
 use crate::fault::Fault;
 use crate::headers::{self, PageNeeds};
 use crate::href;
@@ -21,17 +22,18 @@ use crate::site::Site;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
-/// Renders a reply.
+/// Renders a reply. The browser's languages count for pages whose dress names no language.
 ///
 /// # Errors
 /// [`Fault::Internal`] when it holds what must not go out: an address that a browser would misread, a
 /// header or cookie that would forge another.
-pub(crate) fn render(reply: Reply, site: &Site) -> Result<HttpResponse, Fault> {
+pub(crate) fn render(reply: Reply, accept_language: Option<&str>, site: &Site) -> Result<HttpResponse, Fault> {
+    let worn = || Worn::choose(&reply.dress, accept_language);
     let mut response = match reply.kind {
         ReplyKind::Body(body) => from_body(body)?,
         ReplyKind::Redirect(location) => redirect(location)?,
-        ReplyKind::AutoPost { action, fields } => auto_post(&action, &fields, site)?,
-        ReplyKind::Page(page) => from_page(&page, site)?,
+        ReplyKind::AutoPost { action, fields } => auto_post(&action, &fields, &worn(), site)?,
+        ReplyKind::Page(page) => from_page(&page, &worn(), site)?,
     };
     if !reply.cookies.is_empty() {
         // What sets a cookie belongs to one person.
@@ -89,24 +91,24 @@ fn redirect(location: String) -> Result<HttpResponse, Fault> {
     Ok(response)
 }
 
-fn auto_post(action: &str, fields: &[(String, String)], site: &Site) -> Result<HttpResponse, Fault> {
+fn auto_post(action: &str, fields: &[(String, String)], worn: &Worn, site: &Site) -> Result<HttpResponse, Fault> {
     let Some(target) = href::form_target(action) else {
         tracing::error!("a form was refused: its address is neither http nor https");
         return Err(Fault::Internal);
     };
     let nonce = random_text::<16>(site.rng.as_ref());
-    let html = pages::auto_post(action, fields, &nonce)?;
-    html_response(200, html, &PageNeeds::AutoPost { nonce, target }, site)
+    let html = pages::auto_post(action, fields, worn, &nonce)?;
+    html_response(200, html, &PageNeeds::AutoPost { nonce, target }, worn, site)
 }
 
-fn from_page(page: &Page, site: &Site) -> Result<HttpResponse, Fault> {
+fn from_page(page: &Page, worn: &Worn, site: &Site) -> Result<HttpResponse, Fault> {
     let status = match page {
         Page::Error(error) if (400..=599).contains(&error.status) => error.status,
         Page::Error(_) => 500,
         _ => 200,
     };
     let nonce = random_text::<16>(site.rng.as_ref());
-    let html = pages::page(page, &nonce)?;
+    let html = pages::page(page, worn, &nonce)?;
     let needs = match page {
         Page::ConfirmLogout(_) | Page::Consent(_) | Page::Account(_) | Page::ConfirmLink(_) => PageNeeds::OwnForm,
         Page::LoggingOut(page) => {
@@ -119,13 +121,19 @@ fn from_page(page: &Page, site: &Site) -> Result<HttpResponse, Fault> {
         Page::Noticed(_) => PageNeeds::Framed,
         Page::Error(_) | Page::Chooser(_) | Page::LoggedOut(_) | Page::SignedIn(_) => PageNeeds::Nothing,
     };
-    html_response(status, html, &needs, site)
+    html_response(status, html, &needs, worn, site)
 }
 
-fn html_response(status: u16, html: String, needs: &PageNeeds, site: &Site) -> Result<HttpResponse, Fault> {
+fn html_response(
+    status: u16,
+    html: String,
+    needs: &PageNeeds,
+    worn: &Worn,
+    site: &Site,
+) -> Result<HttpResponse, Fault> {
     let mut response = bare(status, html);
     let out = response.headers_mut();
-    let policy = headers::page_policy(needs, site.https);
+    let policy = headers::page_policy(needs, worn.paint.as_ref(), site.https);
     out.insert(CONTENT_TYPE, HTML);
     out.insert(CACHE_CONTROL, NO_STORE);
     out.insert(CONTENT_SECURITY_POLICY, HeaderValue::try_from(policy).map_err(|_| Fault::Internal)?);

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use actix_web::http::Method as HttpMethod;
-use actix_web::http::header::{ACCESS_CONTROL_REQUEST_METHOD, ALLOW, ORIGIN};
+use actix_web::http::header::{ACCEPT_LANGUAGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, ORIGIN};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use fedbridge_contract::http::{Method, Reply, Route};
@@ -38,7 +38,7 @@ pub(crate) async fn answer(service: Arc<Service>, request: HttpRequest, payload:
         tracing::error!(route = name(route), "a handler panicked; the client got status 500");
         Err(Fault::Internal)
     });
-    let mut response = outcome.unwrap_or_else(|fault| refuse(&service.site, fault));
+    let mut response = outcome.unwrap_or_else(|fault| refuse(&service.site, languages(&request), fault));
     if route.is_some_and(|route| route.cors) {
         headers::open_to_scripts(response.headers_mut());
     }
@@ -75,7 +75,7 @@ impl Service {
         };
         let input =
             request::input(request, method, &route, last_segment, body, self.site.https, &self.trusted_proxies)?;
-        reply::render(handler.handle(input).await, &self.site)
+        reply::render(handler.handle(input).await, languages(request), &self.site)
     }
 
     /// Neither query, headers nor body get into the log: they hold codes, tokens and hints.
@@ -100,8 +100,8 @@ impl Service {
     }
 }
 
-fn refuse(site: &Site, fault: Fault) -> HttpResponse {
-    let mut response = reply::render(Reply::page(fault.page()), site)
+fn refuse(site: &Site, languages: Option<&str>, fault: Fault) -> HttpResponse {
+    let mut response = reply::render(Reply::page(fault.page()), languages, site)
         .unwrap_or_else(|_| reply::bare(fault.status(), "This request can't be answered.\n"));
     if let Fault::MethodNotAllowed(methods) = fault {
         response.headers_mut().insert(ALLOW, headers::allow(methods));
@@ -110,6 +110,11 @@ fn refuse(site: &Site, fault: Fault) -> HttpResponse {
         response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
     }
     response
+}
+
+/// What the browser's person reads.
+fn languages(request: &HttpRequest) -> Option<&str> {
+    request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok())
 }
 
 fn is_preflight(request: &HttpRequest) -> bool {

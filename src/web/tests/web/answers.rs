@@ -23,7 +23,14 @@ async fn every_answer_carries_the_security_headers() {
     let replies: [fn() -> Reply; 4] = [
         || Reply::redirect("https://app.example/cb?code=x"),
         || Reply::json(200, &["a"]),
-        || Reply::page(Page::LoggedOut(LoggedOutPage { tenant: "Acme".into(), told: Vec::new(), not_told: Vec::new(), way_back: None })),
+        || {
+            Reply::page(Page::LoggedOut(LoggedOutPage {
+                tenant: "Acme".into(),
+                told: Vec::new(),
+                not_told: Vec::new(),
+                way_back: None,
+            }))
+        },
         || ReplyKind::AutoPost { action: "https://idp.example/sso".into(), fields: Vec::new() }.into(),
     ];
     for (base, https) in [(HTTP, false), (HTTPS, true)] {

@@ -30,6 +30,8 @@ fn replies(words: &str) -> Vec<(&'static str, Reply)> {
         ErrorPage { status: 403, tenant: Some(text()), sentence: text(), trace: Some(trace()), way_back: way_back() };
     let choice = || Choice { name: text(), protocol: text(), href: "/t/acme/connections/a/login".into() };
     let fields = || vec![(text(), text()), ("submit".to_owned(), text())];
+    let form = || OwnForm { action: "/t/acme/account/end".into(), fields: fields() };
+    let row = || AccountRow { name: text(), since: Some(text()), note: Some(text()), here: false, form: Some(form()) };
     vec![
         ("error", Reply::page(Page::Error(error))),
         (
@@ -52,7 +54,7 @@ fn replies(words: &str) -> Vec<(&'static str, Reply)> {
             "logged out",
             Reply::page(Page::LoggedOut(LoggedOutPage {
                 tenant: text(),
-                told: Vec::new(),
+                told: vec![text()],
                 not_told: vec![text(), text()],
                 way_back: way_back(),
             })),
@@ -80,6 +82,40 @@ fn replies(words: &str) -> Vec<(&'static str, Reply)> {
             })),
         ),
         ("noticed", Reply::page(Page::Noticed(NoticedPage { tenant: text() }))),
+        (
+            "consent",
+            Reply::page(Page::Consent(ConsentPage {
+                tenant: text(),
+                person: text(),
+                app: text(),
+                host: Some(text()),
+                asks: vec![text(), "email".into(), text()],
+                form: form(),
+            })),
+        ),
+        (
+            "account",
+            Reply::page(Page::Account(AccountPage {
+                tenant: text(),
+                person: text(),
+                sessions: vec![row(), AccountRow { here: true, form: None, ..row() }],
+                apps: vec![row()],
+                logins: vec![row(), AccountRow { since: None, note: None, ..row() }],
+                connect: vec![row()],
+                logout: "/t/acme/logout".into(),
+            })),
+        ),
+        (
+            "confirm link",
+            Reply::page(Page::ConfirmLink(ConfirmLinkPage {
+                tenant: text(),
+                account: text(),
+                account_connection: text(),
+                identity: text(),
+                connection: text(),
+                form: form(),
+            })),
+        ),
     ]
 }
 
@@ -167,7 +203,8 @@ async fn pages_say_what_they_must() {
 async fn no_page_links_to_a_script() {
     let way_back = || Some(WayBack { label: "Back".into(), href: "javascript:alert(1)".into() });
     let error = ErrorPage { status: 400, tenant: None, sentence: "No.".into(), trace: None, way_back: way_back() };
-    let logged_out = LoggedOutPage { tenant: "Acme".into(), told: Vec::new(), not_told: Vec::new(), way_back: way_back() };
+    let logged_out =
+        LoggedOutPage { tenant: "Acme".into(), told: Vec::new(), not_told: Vec::new(), way_back: way_back() };
     for page in [Page::Error(error), Page::LoggedOut(logged_out)] {
         let answer = show(HTTP, &Reply::page(page)).await;
         assert!(!answer.body.contains("javascript:") && !answer.body.contains("Back"), "{}", answer.body);
@@ -184,11 +221,52 @@ async fn no_page_links_to_a_script() {
         logout: "data:text/html,x".into(),
     };
     let confirm = ConfirmLogoutPage { tenant: "Acme".into(), action: "javascript:alert(1)".into(), fields: Vec::new() };
+    let form = || OwnForm { action: "javascript:alert(1)".into(), fields: Vec::new() };
+    let row = AccountRow { name: "a".into(), since: None, note: None, here: false, form: Some(form()) };
+    let empty = AccountPage {
+        tenant: "Acme".into(),
+        person: "Ada".into(),
+        sessions: Vec::new(),
+        apps: Vec::new(),
+        logins: Vec::new(),
+        connect: Vec::new(),
+        logout: "/t/acme/logout".into(),
+    };
+    let accounts = [
+        AccountPage { sessions: vec![row.clone()], ..empty.clone() },
+        AccountPage { apps: vec![row.clone()], ..empty.clone() },
+        AccountPage { logins: vec![row.clone()], ..empty.clone() },
+        AccountPage { connect: vec![row], ..empty.clone() },
+        AccountPage { logout: "javascript:alert(1)".into(), ..empty },
+    ];
+    let consent = ConsentPage {
+        tenant: "Acme".into(),
+        person: "Ada".into(),
+        app: "Wiki".into(),
+        host: None,
+        asks: Vec::new(),
+        form: form(),
+    };
+    let link = ConfirmLinkPage {
+        tenant: "Acme".into(),
+        account: "Ada".into(),
+        account_connection: "Okta".into(),
+        identity: "ada".into(),
+        connection: "Entra".into(),
+        form: form(),
+    };
     let forms = ["javascript:alert(1)", "//evil.example", "mailto:a@b.example", ""];
-    let mut replies: Vec<Reply> = [Page::Chooser(chooser), Page::SignedIn(signed_in), Page::ConfirmLogout(confirm)]
-        .into_iter()
-        .map(Reply::page)
-        .collect();
+    let mut replies: Vec<Reply> = [
+        Page::Chooser(chooser),
+        Page::SignedIn(signed_in),
+        Page::ConfirmLogout(confirm),
+        Page::Consent(consent),
+        Page::ConfirmLink(link),
+    ]
+    .into_iter()
+    .chain(accounts.map(Page::Account))
+    .map(Reply::page)
+    .collect();
     replies.extend(forms.map(|action| ReplyKind::AutoPost { action: action.into(), fields: Vec::new() }.into()));
     for reply in replies {
         let answer = show(HTTP, &reply).await;
