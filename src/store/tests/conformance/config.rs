@@ -1,10 +1,13 @@
 //! The port of the configuration.
 
+use fedbridge_contract::config::{Locale, Look};
 use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
 use fedbridge_contract::keys::{KeyPurpose, KeyState, SignatureAlgorithm};
 use fedbridge_contract::services::Grants as _;
 use fedbridge_hub::ports::{ApplyError, ConfigStore as _, LoginStore as _};
-use fedbridge_hub::spec::{ConfigChange, SecretOwner, SecretValue, StoredSecret};
+use fedbridge_hub::spec::{
+    ConfigChange, Create, PeopleSpec, SameEmail, SecretOwner, SecretValue, StoredKey, StoredSecret, TenantExtras,
+};
 use fedbridge_keys::{OpensslRng, TenantName, generate_key};
 
 use crate::support::{Database, World, at, sealer};
@@ -18,19 +21,36 @@ pub async fn what_is_put_is_loaded(database: Database) {
     let key = |purpose, algorithm| generate_key(name, purpose, algorithm, KeyState::Next, at(3), &*sealer()).unwrap();
     let (oidc, saml) =
         (key(KeyPurpose::Oidc, SignatureAlgorithm::EdDSA), key(KeyPurpose::SamlSigning, SignatureAlgorithm::RS256));
+    let ours =
+        StoredKey { connection: Some(world.connection), ..key(KeyPurpose::OidcClient, SignatureAlgorithm::ES256) };
     let secret = StoredSecret {
         tenant: world.tenant,
         owner: SecretOwner::Connection(world.connection),
         name: "client_secret".into(),
         value: SecretValue::Clear(b"s3cr3t".to_vec()),
     };
+    let mut connection = world.connection_named("idp");
+    connection.spec.people = PeopleSpec {
+        create: Create::Listed,
+        domains: vec!["example.org".into()],
+        groups: vec!["staff".into()],
+        same_email: SameEmail::Ask,
+        linking: true,
+    };
     let mut tenant = world.tenant_named("acme", &["b.example", "a.example"]);
     tenant.spec.enabled = false;
     tenant.spec.parent = Some(TenantId::random(&OpensslRng));
+    tenant.spec.extras = TenantExtras {
+        look: Some(Look { accent: Some("#00529b".into()), ..Look::default() }),
+        locales: vec![Locale::De, Locale::En],
+        egress_hosts: Some(vec!["*.example.org".into()]),
+    };
     let changes = [
         ConfigChange::PutSecret(secret.clone()),
         ConfigChange::PutKey(oidc.clone()),
         ConfigChange::PutKey(saml.clone()),
+        ConfigChange::PutKey(ours.clone()),
+        ConfigChange::PutConnection(connection.clone()),
         ConfigChange::PutTenant(tenant.clone()),
     ];
     assert_eq!(system.apply(1, &changes).await.unwrap(), 2);
@@ -39,10 +59,10 @@ pub async fn what_is_put_is_loaded(database: Database) {
     assert_eq!((loaded.version, loaded.tenants.len()), (2, 1));
     let found = &loaded.tenants[&world.tenant];
     assert_eq!((found.version, &found.tenant), (2, &tenant), "domains keep their order");
-    assert_eq!(found.connections, [world.connection_named("idp")]);
+    assert_eq!(found.connections, [connection]);
     assert_eq!(found.apps, [world.app_named("portal")]);
     assert!(found.secrets == [secret]);
-    assert!(found.keys.len() == 2 && found.keys.contains(&oidc) && found.keys.contains(&saml));
+    assert!(found.keys.len() == 3 && [&oidc, &saml, &ours].into_iter().all(|key| found.keys.contains(key)));
 
     let mut app = world.app_named("renamed");
     app.spec.enabled = false;
@@ -52,8 +72,12 @@ pub async fn what_is_put_is_loaded(database: Database) {
         owner: SecretOwner::Connection(world.connection),
         name: "client_secret".into(),
     };
-    system.apply(2, &[ConfigChange::PutApp(app.clone()), ConfigChange::PutKey(moved.clone()), gone]).await.unwrap();
+    tenant.spec.extras = TenantExtras::default();
+    let plain = ConfigChange::PutTenant(tenant.clone());
+    let changes = [ConfigChange::PutApp(app.clone()), ConfigChange::PutKey(moved.clone()), gone, plain];
+    system.apply(2, &changes).await.unwrap();
     let found = system.load().await.unwrap().tenants.remove(&world.tenant).unwrap();
+    assert_eq!(found.tenant, tenant);
     assert_eq!(found.apps, [app]);
     assert!(found.secrets.is_empty() && found.keys.contains(&moved) && !found.keys.contains(&oidc));
 }

@@ -16,7 +16,7 @@ use fedbridge_store::Store;
 
 use crate::support::{Database, World, at, hash, seconds};
 
-pub const MANY: usize = 50;
+pub const MANY: usize = 100;
 
 pub async fn one_redemption_wins(database: Database) {
     let (world, stores) = two(&database).await;
@@ -174,7 +174,7 @@ pub async fn one_link_wins(database: Database) {
     assert_eq!((database.count("people").await, database.count("identities").await), (1, 1));
 }
 
-async fn two(database: &Database) -> (Arc<World>, [Store; 2]) {
+pub async fn two(database: &Database) -> (Arc<World>, [Store; 2]) {
     let first = database.open().await;
     let world = World::new(&first, "acme").await;
     (Arc::new(world), [first, database.open().await])

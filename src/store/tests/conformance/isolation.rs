@@ -2,14 +2,16 @@
 
 use fedbridge_contract::grant::{Redeemed, Rotated, Standing};
 use fedbridge_contract::ids::TransactionId;
+use fedbridge_contract::logout::Told;
 use fedbridge_contract::services::{Grants as _, RefreshLifetimes, Rotation};
 use fedbridge_hub::ports::{
-    Command, ConfigStore as _, GuardFailed, LoginStore as _, LogoutStore as _, NewTransaction, Unit, UnitError,
+    Command, ConfigStore as _, Consent, GuardFailed, LoginStore as _, LogoutStore as _, NewTransaction, PeopleStore,
+    TombstoneReason, Turn, Unit, UnitError, UpstreamTokenStore as _,
 };
 use fedbridge_hub::spec::{ConfigChange, SecretOwner, SecretValue, StoredSecret};
 use fedbridge_keys::OpensslRng;
 
-use crate::support::{Database, World, at, hash, seconds};
+use crate::support::{Database, Full, World, at, hash, seconds};
 
 pub async fn tenants_never_see_each_other(database: Database) {
     let store = database.open().await;
@@ -92,6 +94,83 @@ pub async fn tenants_never_see_each_other(database: Database) {
         Rotation { grant: login.grant, presented: 1, rotate: true, grace: seconds(1), idle: seconds(9), now: at(2) };
     assert_eq!(store.rotate(them, rotation).await.unwrap(), Rotated::Gone);
     assert_eq!(store.rotate(ours.tenant, rotation).await.unwrap(), Rotated::To { generation: 2 });
+}
+
+pub async fn nothing_of_a_person_is_seen_by_another_tenant(database: Database) {
+    let store = database.open().await;
+    let (ours, theirs) = (World::new(&store, "ours").await, World::new(&store, "theirs").await);
+    let full = Full::new(&ours).await;
+    let (us, them, person, session) = (ours.tenant, theirs.tenant, full.login.person, full.login.session);
+
+    // Reading: each is there for us, and not for them.
+    for (tenant, there) in [(us, true), (them, false)] {
+        let proof = store.link_proof(tenant, full.proof, &Full::SECRET, at(1)).await.unwrap();
+        let seen = [
+            !store.identities(tenant, person).await.unwrap().is_empty(),
+            !store.by_email(tenant, &Full::EMAIL).await.unwrap().is_empty(),
+            store.tombstone(tenant, full.second, "left").await.unwrap().is_some(),
+            !store.scopes(tenant, ours.connection).await.unwrap().is_empty(),
+            proof.is_some(),
+            !PeopleStore::sessions(&store, tenant, person, at(1)).await.unwrap().is_empty(),
+            !PeopleStore::grants(&store, tenant, person, at(1)).await.unwrap().is_empty(),
+            store.consent(tenant, person, ours.app).await.unwrap().is_some(),
+            !store.consents(tenant, person).await.unwrap().is_empty(),
+            !store.sessions_of_upstream(tenant, full.second, "ada@second", &[], at(1)).await.unwrap().is_empty(),
+            !store.sessions_of_upstream_index(tenant, full.second, "sid-2", at(1)).await.unwrap().is_empty(),
+        ];
+        assert_eq!(seen, [there; 11]);
+    }
+
+    // Changing: each with our ids in their tenant.
+    let subject = Full::SUBJECT;
+    let refused = [
+        (
+            Command::UnlinkIdentity {
+                person,
+                connection: ours.connection,
+                subject_key: "ada".into(),
+                reason: TombstoneReason::Blocked,
+            },
+            GuardFailed::LastLink,
+        ),
+        (Command::UseLinkProof { proof: full.proof, person, session, subject }, GuardFailed::ProofGone),
+        (Command::BindLinkProof { proof: full.proof, subject, sealed: vec![] }, GuardFailed::ProofGone),
+    ];
+    for (command, refusal) in refused {
+        let done = store.commit(them, unit(command)).await;
+        assert!(matches!(&done, Err(UnitError::Guard(found)) if *found == refusal), "{refusal:?}: {done:?}");
+    }
+    let consent = Consent { app: ours.app, items: vec![], at: at(0) };
+    let across = [
+        Command::KeepConsent { person, consent },
+        Command::LinkIdentity(ours.link(person, "ada")),
+        Command::LinkIdentity(theirs.link(person, "ada")),
+    ];
+    for command in across {
+        let done = store.commit(them, unit(command.clone())).await;
+        assert!(matches!(done, Err(UnitError::Store(_))), "{command:?}: {done:?}");
+    }
+    store.commit(them, unit(Command::ForgetConsent { person, app: ours.app })).await.unwrap();
+    store.commit(them, unit(Command::EndSession(session))).await.unwrap();
+    assert_eq!(store.revoke_app(them, person, ours.app, at(1)).await.unwrap(), 0);
+    assert!(!store.delete(them, person, at(1)).await.unwrap());
+    store.note_upstream(them, full.logout, ours.connection, Told::Done, at(1)).await.unwrap();
+    assert_eq!(store.logout(us, full.logout).await.unwrap().unwrap().upstreams, []);
+    let turn = store.take_turn(them, session, ours.connection, at(200), at(300)).await.unwrap();
+    assert_eq!(turn, Turn::NotDue);
+    let mine = store.take_turn(us, session, ours.connection, at(200), at(300)).await.unwrap();
+    let Turn::Yours(kept) = mine else { panic!("{mine:?}") };
+    assert!(!store.keep(them, session, at(300), &kept).await.unwrap());
+    assert_eq!(store.give_up(them, session, at(9000)).await.unwrap(), []);
+    assert_eq!(store.give_up_all(them, person).await.unwrap(), []);
+
+    // And ours is as it was.
+    assert!(store.keep(us, session, at(300), &kept).await.unwrap());
+    assert!(store.consent(us, person, ours.app).await.unwrap().is_some());
+    assert_eq!(store.identities(us, person).await.unwrap().len(), 2);
+    assert_eq!(PeopleStore::grants(&store, us, person, at(1)).await.unwrap().len(), 1);
+    let used = Command::UseLinkProof { proof: full.proof, person, session, subject };
+    store.commit(us, unit(used)).await.unwrap();
 }
 
 fn unit(command: Command) -> Unit {

@@ -7,7 +7,7 @@ use fedbridge_keys::OpensslRng;
 use fedbridge_store::Swept;
 use sea_orm::ConnectionTrait as _;
 
-use crate::support::{Database, World, at, hash, seconds};
+use crate::support::{Database, Full, World, at, hash, seconds};
 
 const DAY: i64 = 86_400;
 
@@ -52,6 +52,22 @@ pub async fn expired_rows_go_and_others_stay(database: Database) {
         world.commit(vec![once]).await.unwrap();
     }
     assert_eq!(system.janitor(at(6), at(0)).await.unwrap().one_time_keys, 1200);
+}
+
+pub async fn what_chaining_keeps_goes_when_it_expires(database: Database) {
+    let store = database.open().await;
+    let world = World::new(&store, "acme").await;
+    Full::new(&world).await;
+    let system = store.system();
+    let chained = |swept: Swept| (swept.link_proofs, swept.session_upstreams, swept.upstream_tokens);
+    assert_eq!(chained(system.janitor(at(600), at(0)).await.unwrap()), (0, 0, 0));
+    assert_eq!(chained(system.janitor(at(601), at(0)).await.unwrap()), (1, 0, 0));
+    assert_eq!(chained(system.janitor(at(3601), at(0)).await.unwrap()), (0, 1, 0));
+    assert_eq!(chained(system.janitor(at(5001), at(0)).await.unwrap()), (0, 0, 2));
+    for table in ["tombstones", "consents", "subject_scopes"] {
+        system.janitor(at(9_000_000), at(0)).await.unwrap();
+        assert_eq!(database.count(table).await, 1, "{table}");
+    }
 }
 
 /// An access token may be good for a day (the provider's bound); its grant must be there for as long.

@@ -1,11 +1,13 @@
 //! The port of logins.
 
-use fedbridge_contract::ids::{ConnectionId, SessionId, TransactionId};
+use fedbridge_contract::ids::{ConnectionId, LinkProofId, SessionId, TransactionId};
 use fedbridge_contract::services::Grants as _;
-use fedbridge_hub::ports::{Command, GuardFailed, LoginStore as _, NewSession, NewTransaction, Unit, UnitError};
+use fedbridge_hub::ports::{
+    Command, GuardFailed, LoginStore as _, NewSession, NewTransaction, TombstoneReason, Unit, UnitError,
+};
 use fedbridge_keys::OpensslRng;
 
-use crate::support::{Database, World, at, hash};
+use crate::support::{Database, World, at, hash, new_proof};
 
 pub async fn a_login_is_stored_and_read_back(database: Database) {
     let store = database.open().await;
@@ -48,7 +50,26 @@ pub async fn a_failed_guard_undoes_the_whole_unit(database: Database) {
     let mut renewed = world.session(&world.plan());
     renewed.person = first.person;
     let taken = Command::CreatePerson(world.link(world.plan().person, "ada"));
+    let proof = LinkProofId::random(&OpensslRng);
+    let unbound = LinkProofId::random(&OpensslRng);
+    let open = |id| Command::OpenLinkProof(new_proof(id, &first, world.connection));
+    let bound = Command::BindLinkProof { proof, subject: hash("subject"), sealed: vec![] };
+    world.commit(vec![open(proof), open(unbound)]).await.unwrap();
+    world.commit(vec![bound.clone()]).await.unwrap();
+    let (person, session) = (first.person, first.session);
+    let use_proof = |proof, subject| Command::UseLinkProof { proof, person, session, subject: hash(subject) };
+    let last = Command::UnlinkIdentity {
+        person,
+        connection: world.connection,
+        subject_key: "ada".into(),
+        reason: TombstoneReason::Unlinked,
+    };
     let cases = [
+        (Command::LinkIdentity(world.link(first.person, "ada")), GuardFailed::LinkExists),
+        (bound, GuardFailed::ProofGone),
+        (use_proof(proof, "another"), GuardFailed::ProofGone),
+        (use_proof(unbound, "subject"), GuardFailed::ProofGone),
+        (last, GuardFailed::LastLink),
         (missing, GuardFailed::TransactionGone),
         (once("used"), GuardFailed::SeenBefore { purpose: "saml.assertion".into() }),
         (taken, GuardFailed::LinkExists),
@@ -72,7 +93,8 @@ pub async fn a_failed_guard_undoes_the_whole_unit(database: Database) {
     let twice = world.commit(vec![once("fresh"), once("fresh")]).await;
     assert!(matches!(twice, Err(UnitError::Guard(GuardFailed::SeenBefore { .. }))));
     world.commit(vec![once("fresh")]).await.expect("no failed unit has used the key up");
-    assert_eq!(database.count("people").await, 1);
+    assert_eq!((database.count("people").await, database.count("tombstones").await), (1, 0));
+    assert_eq!(database.count("link_proofs").await, 2);
 }
 
 pub async fn sessions_live_and_end(database: Database) {

@@ -69,6 +69,88 @@ pub async fn sessions_are_found_by_what_peers_call_them(database: Database) {
     assert_eq!(store.sessions_of_upstream(other.tenant, world.connection, "ada@idp", &[], at(1)).await.unwrap(), []);
 }
 
+pub async fn a_session_is_found_by_each_of_its_upstreams(database: Database) {
+    let store = database.open().await;
+    let world = World::new(&store, "acme").await;
+    let (tenant, first) = (world.tenant, world.connection);
+    let [second, third] = [world.another_connection("second").await, world.another_connection("third").await];
+    let (ada, bob) = (world.login("ada", &[]).await, world.login("bob", &[]).await);
+    let own = |login: &Login, connection, key: &str, index: &str| NewSession {
+        connection,
+        upstream: Some((key.to_owned(), Some(index.to_owned()))),
+        ..world.session(login)
+    };
+    let also = |connection, key: Option<&str>, index: Option<&str>| Command::AlsoUpstream {
+        session: ada.session,
+        connection,
+        key: key.map(str::to_owned),
+        index: index.map(str::to_owned),
+        expires: at(3600),
+    };
+    let by_key = async |connection, key: &str, indexes: &[&str]| {
+        let indexes: Vec<String> = indexes.iter().map(|&index| index.to_owned()).collect();
+        ids(&store.sessions_of_upstream(tenant, connection, key, &indexes, at(1)).await.unwrap())
+    };
+    let by_index = async |connection, index: &str, now| {
+        ids(&store.sessions_of_upstream_index(tenant, connection, index, at(now)).await.unwrap())
+    };
+    // Ada came by the first, then by the second too. The newest stands in the session's own row.
+    world.commit(vec![Command::RenewSession(own(&bob, first, "bob", "s-bob"))]).await.unwrap();
+    let renew = Command::RenewSession(own(&ada, second, "ada@second", "s-2"));
+    world.commit(vec![renew, also(first, Some("ada"), Some("s-1"))]).await.unwrap();
+    for (connection, key, index) in [(first, "ada", "s-1"), (second, "ada@second", "s-2")] {
+        assert_eq!(by_key(connection, key, &[]).await, [ada.session]);
+        assert_eq!(by_key(connection, key, &[index]).await, [ada.session]);
+        assert_eq!(by_key(connection, key, &["other"]).await, []);
+        assert_eq!(by_index(connection, index, 1).await, [ada.session]);
+        assert_eq!(by_index(connection, "other", 1).await, []);
+        assert_eq!(by_index(connection, index, 3600).await, [], "a session that is over is not found");
+    }
+    assert_eq!(by_key(third, "ada", &[]).await, []);
+    assert_eq!(by_key(first, "ada@second", &[]).await, []);
+    assert_eq!(by_index(second, "s-1", 1).await, [], "an index is of its connection");
+    assert_eq!(by_index(first, "s-bob", 1).await, [bob.session]);
+    let other = World::new(&store, "globex").await.tenant;
+    assert_eq!(store.sessions_of_upstream_index(other, first, "s-1", at(1)).await.unwrap(), []);
+
+    // By the same upstream again: the newest counts, and the session comes once.
+    world.commit(vec![also(first, Some("ada"), Some("s-3"))]).await.unwrap();
+    assert_eq!((by_index(first, "s-1", 1).await, by_index(first, "s-3", 1).await), (vec![], vec![ada.session]));
+    world.commit(vec![Command::RenewSession(own(&ada, first, "ada", "s-3"))]).await.unwrap();
+    assert_eq!(by_key(first, "ada", &[]).await, [ada.session]);
+    assert_eq!(by_index(first, "s-3", 1).await, [ada.session]);
+    world.commit(vec![also(third, None, None)]).await.unwrap();
+    assert_eq!(by_key(third, "", &[]).await, [], "an upstream that can't log out is not found by nothing");
+
+    world.commit(vec![Command::EndSession(ada.session)]).await.unwrap();
+    assert_eq!(by_index(first, "s-3", 1).await, []);
+    assert_eq!(database.count("session_upstreams").await, 0);
+}
+
+pub async fn what_upstreams_were_told_is_noted(database: Database) {
+    let store = database.open().await;
+    let world = World::new(&store, "acme").await;
+    let (tenant, app) = (world.tenant, AppId::random(&OpensslRng));
+    let second = world.another_connection("second").await;
+    let login = world.login("ada", &[]).await;
+    world.commit(vec![join(&login, &participant(app, "ada", None))]).await.unwrap();
+    let id = end(&world, &[login.session]).await;
+    let note = async |connection, told| store.note_upstream(tenant, id, connection, told, at(2)).await.unwrap();
+    note(world.connection, Told::Silent).await;
+    note(second, Told::Done).await;
+    note(world.connection, Told::Partial).await;
+    let notices = store.spread(tenant, id, None, at(3)).await.unwrap();
+    assert_eq!(notices.len(), 1, "an upstream is no participant");
+    let logout = store.logout(tenant, id).await.unwrap().unwrap();
+    assert_eq!(logout.notices, notices);
+    let mut told = logout.upstreams;
+    told.sort_by_key(|(connection, _)| *connection != world.connection);
+    assert_eq!(told, [(world.connection, Told::Partial), (second, Told::Done)], "the last word counts");
+    let claimed = store.system().claim(at(60), Duration::from_secs(5), 10).await.unwrap();
+    assert_eq!(claimed.iter().map(|notice| notice.participant.app).collect::<Vec<_>>(), [app]);
+    assert_eq!(store.system().janitor(at(9000), at(0)).await.unwrap().logout_notices, 3);
+}
+
 pub async fn a_logout_tells_everybody_but_its_asker_once(database: Database) {
     let store = database.open().await;
     let world = World::new(&store, "acme").await;

@@ -5,6 +5,7 @@
 mod admins;
 mod config;
 mod contention;
+mod deletion;
 mod documents;
 mod durability;
 mod epochs;
@@ -12,13 +13,16 @@ mod grants;
 mod handles;
 mod isolation;
 mod janitor;
+mod links;
 mod login;
 mod logouts;
 mod opening;
+mod people;
 mod rollovers;
 mod sealing;
 mod support;
 mod traces;
+mod upstream_tokens;
 
 /// Makes a test of each function for each database.
 macro_rules! on_both {
@@ -56,14 +60,23 @@ mod run {
         every_joiner_is_told_or_refused);
     on_both!(epochs: kills_are_numbered_and_found, a_killed_person_keeps_nothing,
         no_number_is_seen_before_those_below_it, changes_are_told_at_once, kills_go_with_what_they_killed);
-    on_both!(isolation: tenants_never_see_each_other);
-    on_both!(janitor: expired_rows_go_and_others_stay, a_grant_outlives_its_longest_token,
+    on_both!(links: a_person_has_several_logins, an_identity_that_was_unlinked_leaves_a_tombstone,
+        a_proof_is_bound_once_and_used_once, a_proof_dies_with_what_it_hangs_on, one_of_many_uses_of_a_proof_wins,
+        one_of_many_proofs_of_one_subject_wins, two_unlinks_leave_one_login, scopes_are_noted_once);
+    on_both!(people: sessions_and_grants_of_a_person, consents_are_kept_and_forgotten, an_address_is_found_by_its_hash);
+    on_both!(upstream_tokens: tokens_are_asked_with_in_turns, one_of_many_takes_the_turn, a_new_login_ends_the_turn,
+        tokens_outlive_their_session_for_offline_access, a_killed_person_gives_up_all,
+        each_token_is_given_up_to_one_caller);
+    on_both!(deletion: a_deleted_person_leaves_tombstones, what_is_deleted_is_named_nowhere,
+        the_other_logins_of_a_person_stay);
+    on_both!(isolation: tenants_never_see_each_other, nothing_of_a_person_is_seen_by_another_tenant);
+    on_both!(janitor: expired_rows_go_and_others_stay, what_chaining_keeps_goes_when_it_expires, a_grant_outlives_its_longest_token,
         a_bound_that_was_met_is_told);
     on_both!(sealing: secrets_and_claims_are_unreadable, another_master_key_opens_nothing);
     on_both!(documents: documents_come_with_the_configuration, one_of_two_nodes_looks,
         a_document_is_put_in_force_once, what_waits_stays_beside);
-    on_both!(logouts: sessions_are_found_by_what_peers_call_them, a_logout_tells_everybody_but_its_asker_once,
-        the_outbox_leases_and_gives_up);
+    on_both!(logouts: sessions_are_found_by_what_peers_call_them, a_session_is_found_by_each_of_its_upstreams,
+        a_logout_tells_everybody_but_its_asker_once, what_upstreams_were_told_is_noted, the_outbox_leases_and_gives_up);
     on_both!(rollovers: sightings_keep_the_first_and_the_last_time, a_partner_that_is_gone_is_left_out,
         rollovers_change_with_the_configuration);
     on_both!(handles: a_handle_is_taken_once, a_persistent_identifier_stays);

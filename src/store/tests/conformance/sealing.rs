@@ -10,7 +10,7 @@ use fedbridge_keys::{AesGcmSealer, MasterKey, TenantName, generate_key};
 use fedbridge_store::{Store, StoreOptions};
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 
-use crate::support::{Database, World, at, sealer};
+use crate::support::{Database, Full, World, at, sealer};
 
 const SECRET: &[u8] = b"canary-secret-0123456789abcdef";
 const CLAIM: &[u8] = b"canary-claim@example.org";
@@ -27,6 +27,7 @@ pub async fn secrets_and_claims_are_unreadable(database: Database) {
         assert!(holds(&octets, &[0x5a; 32]), "hashes of secrets are there as they are");
         assert!(!holds(&octets, SECRET), "an upstream secret lies there in clear");
         assert!(!holds(&octets, CLAIM), "a claim lies there in clear");
+        assert!(!holds(&octets, b"canary-access-token"), "a token of an upstream lies there in clear");
         // The prefix of every PKCS #8 P-256 key (RFC 5915 inside RFC 5208).
         let pkcs8 = b"\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x04";
         assert!(!holds(&octets, pkcs8), "a private key lies there in clear");
@@ -47,7 +48,7 @@ pub async fn another_master_key_opens_nothing(database: Database) {
 async fn filled(database: &Database) -> (Store, World) {
     let store = database.open().await;
     let world = World::new(&store, "acme").await;
-    world.login("ada", &["openid"]).await;
+    Full::new(&world).await;
     let secret = |owner, name: &str, value| {
         ConfigChange::PutSecret(StoredSecret { tenant: world.tenant, owner, name: name.into(), value })
     };

@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use fedbridge_store::{Store, StoreOptions};
-use sea_orm::{ConnectionTrait as _, DatabaseConnection};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
+use uuid::Uuid;
 
 use super::world::sealer;
 
@@ -51,10 +52,41 @@ impl Database {
     pub async fn count(&self, table: &str) -> i64 {
         let db = self.raw().await;
         let sql = format!("SELECT count(*) FROM {table}");
-        let statement = sea_orm::Statement::from_string(db.get_database_backend(), sql);
+        let statement = Statement::from_string(db.get_database_backend(), sql);
         let count = db.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap();
         db.close().await.unwrap();
         count
+    }
+}
+
+impl Database {
+    /// Each table and column that holds this id.
+    pub async fn mentions(&self, id: Uuid) -> Vec<String> {
+        let db = self.raw().await;
+        let columns = match self {
+            Self::Sqlite(_) => {
+                "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' \
+                 ORDER BY 1, 2"
+            }
+            Self::Postgres(_) => {
+                "SELECT table_name::text, column_name::text FROM information_schema.columns \
+                 WHERE table_schema = 'public' AND data_type = 'uuid' ORDER BY 1, 2"
+            }
+        };
+        let backend = db.get_database_backend();
+        let mut found = Vec::new();
+        for row in db.query_all_raw(Statement::from_string(backend, columns)).await.unwrap() {
+            let (table, column): (String, String) =
+                (row.try_get_by_index(0).unwrap(), row.try_get_by_index(1).unwrap());
+            let sql = format!("SELECT count(*) FROM {table} WHERE {column} = $1");
+            let statement = Statement::from_sql_and_values(backend, sql, [id.into()]);
+            let count: i64 = db.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+            if count > 0 {
+                found.push(format!("{table}.{column}"));
+            }
+        }
+        db.close().await.unwrap();
+        found
     }
 }
 

@@ -1,7 +1,9 @@
 //! Databases to test on, and a small world in them.
 
 mod database;
+mod full;
 mod world;
 
 pub use database::Database;
+pub use full::{Full, kept_tokens, new_proof};
 pub use world::{Login, World, at, hash, sealer, seconds};

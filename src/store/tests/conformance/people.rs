@@ -1,0 +1,127 @@
+//! What hangs on a person: sessions, apps, consents, addresses.
+
+use fedbridge_contract::ids::AppId;
+use fedbridge_contract::services::{Grants as _, RefreshLifetimes};
+use fedbridge_hub::ports::{Command, Consent, NewLink, NewSession, PeopleStore};
+
+use fedbridge_keys::OpensslRng;
+
+use crate::support::{Database, Login, World, at, hash, seconds};
+
+pub async fn sessions_and_grants_of_a_person(database: Database) {
+    let store = database.open().await;
+    let world = World::new(&store, "acme").await;
+    let (ada, bob) = (world.login("ada", &["openid"]).await, world.login("bob", &["openid"]).await);
+    // The same person in another browser, with offline access, and with a code that nobody redeems.
+    let [offline, unused] = [(); 2].map(|()| Login { person: ada.person, ..world.plan() });
+    let newer = NewSession { idle_expires: at(2000), ..world.session(&offline) };
+    world
+        .commit(vec![
+            Command::StartSession(newer),
+            Command::InsertGrant(world.grant(&offline, &["openid", "offline_access"])),
+            Command::InsertGrant(world.grant(&unused, &["openid"])),
+        ])
+        .await
+        .unwrap();
+    let refresh = RefreshLifetimes { idle: seconds(5000), absolute_expires: at(9000) };
+    for login in [&ada, &offline, &bob] {
+        store.redeem(world.tenant, login.grant, Some(refresh), at(1)).await.unwrap();
+    }
+    let sessions = async |now| {
+        let found = PeopleStore::sessions(&store, world.tenant, ada.person, at(now)).await.unwrap();
+        found.iter().map(|session| session.id).collect::<Vec<_>>()
+    };
+    let mut both = vec![ada.session, offline.session];
+    both.sort();
+    both.reverse();
+    assert_eq!(sessions(1).await, both, "newest first");
+    assert_eq!(sessions(1900).await, [offline.session]);
+    assert_eq!(sessions(2000).await, []);
+
+    let grants = async |now| {
+        let found = PeopleStore::grants(&store, world.tenant, ada.person, at(now)).await.unwrap();
+        found.iter().inspect(|(_, app)| assert_eq!(*app, world.app)).map(|(grant, _)| *grant).collect::<Vec<_>>()
+    };
+    let mut refreshable = vec![ada.grant, offline.grant];
+    refreshable.sort();
+    refreshable.reverse();
+    assert_eq!(grants(2).await, refreshable);
+    assert_eq!(grants(1800).await, [offline.grant], "the other one's session is over");
+    assert_eq!(grants(5001).await, [], "nobody has refreshed it for too long");
+
+    assert_eq!(store.revoke_app(world.tenant, ada.person, another_app(), at(3)).await.unwrap(), 0);
+    assert_eq!(store.revoke_app(world.tenant, ada.person, world.app, at(3)).await.unwrap(), 3);
+    assert_eq!(store.revoke_app(world.tenant, ada.person, world.app, at(3)).await.unwrap(), 0);
+    assert_eq!(grants(4).await, []);
+    for login in [&ada, &offline, &unused] {
+        assert!(store.find(world.tenant, login.grant, None, at(4)).await.unwrap().unwrap().standing.revoked);
+    }
+    assert!(!store.find(world.tenant, bob.grant, None, at(4)).await.unwrap().unwrap().standing.revoked);
+}
+
+pub async fn consents_are_kept_and_forgotten(database: Database) {
+    let store = database.open().await;
+    let world = World::new(&store, "acme").await;
+    let (ada, bob) = (world.login("ada", &[]).await, world.login("bob", &[]).await);
+    let consent = |items: &[&str], when| Consent {
+        app: world.app,
+        items: items.iter().map(|item| (*item).to_owned()).collect(),
+        at: at(when),
+    };
+    let kept = async || store.consent(world.tenant, ada.person, world.app).await.unwrap();
+    let keep = |consent| Command::KeepConsent { person: ada.person, consent };
+    assert_eq!(kept().await, None);
+    world.commit(vec![keep(consent(&["email", "openid"], 1))]).await.unwrap();
+    assert_eq!(kept().await, Some(consent(&["email", "openid"], 1)));
+    world.commit(vec![keep(consent(&["\"odd\", \\ ü"], 2))]).await.unwrap();
+    assert_eq!(store.consents(world.tenant, ada.person).await.unwrap(), [consent(&["\"odd\", \\ ü"], 2)]);
+    assert_eq!(store.consents(world.tenant, bob.person).await.unwrap(), []);
+    let forget = |person| Command::ForgetConsent { person, app: world.app };
+    world.commit(vec![forget(bob.person)]).await.unwrap();
+    assert!(kept().await.is_some());
+    world.commit(vec![forget(ada.person)]).await.unwrap();
+    assert_eq!(kept().await, None);
+    let nobody = Command::KeepConsent { person: world.plan().person, consent: consent(&[], 1) };
+    assert!(world.commit(vec![nobody]).await.is_err(), "there is no such person");
+    let no_app = Consent { app: another_app(), ..consent(&[], 1) };
+    assert!(world.commit(vec![keep(no_app)]).await.is_err(), "there is no such app");
+
+    // With the person that it is of, in one unit.
+    let plan = world.plan();
+    let created = Command::CreatePerson(world.link(plan.person, "new"));
+    let first = Command::KeepConsent { person: plan.person, consent: consent(&["openid"], 3) };
+    world.commit(vec![created, first]).await.unwrap();
+    assert_eq!(store.consents(world.tenant, plan.person).await.unwrap().len(), 1);
+}
+
+pub async fn an_address_is_found_by_its_hash(database: Database) {
+    let store = database.open().await;
+    let world = World::new(&store, "acme").await;
+    let second = world.another_connection("second").await;
+    let (shared, own) = (hash("shared@example.org"), hash("own@example.org"));
+    let person = async |subject: &str, email| {
+        let person = world.plan().person;
+        let link = NewLink { email, ..world.link(person, subject) };
+        world.commit(vec![Command::CreatePerson(link)]).await.unwrap();
+        person
+    };
+    let by_email = async |email| store.by_email(world.tenant, email).await.unwrap();
+    person("nobody", None).await;
+    assert_eq!(by_email(&shared).await, []);
+    let ada = person("ada", Some(shared)).await;
+    let bob = person("bob", Some(own)).await;
+    let link = NewLink { connection: second, email: Some(shared), ..world.link(bob, "bob@second") };
+    world.commit(vec![Command::LinkIdentity(link)]).await.unwrap();
+    let mut people: Vec<_> = by_email(&shared).await.iter().map(|it| (it.connection, it.person)).collect();
+    people.sort_by_key(|(connection, _)| *connection == second);
+    assert_eq!(people, [(world.connection, ada), (second, bob)]);
+    assert_eq!(by_email(&own).await.len(), 1);
+    for n in 0..10 {
+        person(&format!("crowd {n}"), Some(hash("crowd"))).await;
+    }
+    assert_eq!(by_email(&hash("crowd")).await.len(), 5);
+}
+
+fn another_app() -> AppId {
+    AppId::random(&OpensslRng)
+}
