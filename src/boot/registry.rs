@@ -7,12 +7,13 @@ use fedbridge_contract::downstream::Downstream;
 use fedbridge_contract::factory::{Field, Registry};
 use fedbridge_contract::services::Services;
 use fedbridge_oidc::op::OpenIdProvider;
+use fedbridge_oidc_rp::OidcFactory;
 use fedbridge_saml::SamlFactory;
 use fedbridge_saml_idp::SamlIdentityProvider;
 
 /// Upstream adapters, by the word that `protocol:` takes.
 pub fn upstreams() -> Registry {
-    Registry::default().with(Arc::new(SamlFactory))
+    Registry::default().with(Arc::new(OidcFactory::default())).with(Arc::new(SamlFactory))
 }
 
 /// Downstream adapters. The first one that declares a route answers it.

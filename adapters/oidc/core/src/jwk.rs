@@ -28,11 +28,18 @@ const PRIVATE_MEMBERS: &[&str] = &["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 #[derive(Debug, Clone)]
 pub struct PublicJwk {
     pub kid: Option<String>,
+    issuer: Option<String>,
     algorithms: &'static [SignatureAlgorithm],
     key: PKey<Public>,
 }
 
 impl PublicJwk {
+    /// Whose tokens this key signs, in a set that several issuers share. Microsoft Entra ID writes `{tenantid}`
+    /// for a key of any of its tenants.
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
     /// Whether this key is meant for this algorithm, and is the one that `kid` names, where it names one.
     pub fn fits(&self, algorithm: SignatureAlgorithm, kid: Option<&str>) -> bool {
         self.algorithms.contains(&algorithm) && (kid.is_none() || self.kid.as_deref() == kid)
@@ -149,7 +156,8 @@ fn read(jwk: &Map<String, Value>) -> Result<PublicJwk, String> {
         },
         Some(None) => return Err("Expected alg to be ES256, RS256, PS256 or EdDSA.".into()),
     };
-    Ok(PublicJwk { kid: text("kid").map(str::to_owned), algorithms, key })
+    let issuer = text("issuer").map(str::to_owned);
+    Ok(PublicJwk { kid: text("kid").map(str::to_owned), issuer, algorithms, key })
 }
 
 fn ec_key(x: &[u8], y: &[u8]) -> Result<PKey<Public>, ErrorStack> {

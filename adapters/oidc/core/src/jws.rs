@@ -2,7 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use fedbridge_contract::keys::{KeyError, SignatureAlgorithm, Signer};
+use fedbridge_contract::keys::{self, KeyError, SignatureAlgorithm};
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::memcmp;
+use openssl::pkey::PKey;
+use openssl::sign::Signer;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -15,6 +20,9 @@ const MAX_TOKEN: usize = 32 * 1024;
 /// Keys that are tried for one token at most, where no `kid` tells them apart.
 const MAX_TRIED: usize = 10;
 
+/// The shortest secret that may sign, in octets (RFC 7518 section 3.2).
+const MIN_SECRET: usize = 32;
+
 /// Kinds of JWT that the bridge makes. Each has its own `typ`, so that one can't
 /// stand where another is meant (RFC 8725 section 3.11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +32,10 @@ pub enum JwtType {
     Id,
     /// Back-Channel Logout 1.0, section 2.4.
     Logout,
+    /// We at somebody else's token endpoint (draft-ietf-oauth-rfc7523bis section 4).
+    ClientAuthentication,
+    /// RFC 9101 section 10.8.
+    RequestObject,
 }
 
 impl JwtType {
@@ -32,6 +44,8 @@ impl JwtType {
             Self::Access => "at+jwt",
             Self::Id => "JWT",
             Self::Logout => "logout+jwt",
+            Self::ClientAuthentication => "client-authentication+jwt",
+            Self::RequestObject => "oauth-authz-req+jwt",
         }
     }
 }
@@ -40,7 +54,7 @@ impl JwtType {
 ///
 /// # Errors
 /// The key can't be used, or the claims can't be written as JSON.
-pub fn sign(signer: &dyn Signer, typ: JwtType, claims: &impl Serialize) -> Result<String, KeyError> {
+pub fn sign(signer: &dyn keys::Signer, typ: JwtType, claims: &impl Serialize) -> Result<String, KeyError> {
     let failed = |cause: &str| KeyError { kid: signer.kid().to_owned(), cause: cause.to_owned() };
     let header = Header { typ: typ.name(), alg: signer.algorithm().name(), kid: signer.kid() };
     let header = serde_json::to_vec(&header).map_err(|_| failed("the header can't be written"))?;
@@ -88,6 +102,7 @@ pub enum JwsRefused {
 pub struct UnverifiedJws<'a> {
     pub algorithm: SignatureAlgorithm,
     pub kid: Option<String>,
+    header: Map<String, Value>,
     parts: Parts<'a>,
 }
 
@@ -98,18 +113,7 @@ impl<'a> UnverifiedJws<'a> {
     /// # Errors
     /// [`JwsRefused`], of shape and header.
     pub fn read(token: &'a str, accept: &Accept<'_>) -> Result<Self, JwsRefused> {
-        let parts = Parts::split(token).ok_or(JwsRefused::Shape)?;
-        let header = strict_json::object(&parts.header).map_err(|_| JwsRefused::Header)?;
-        if header.contains_key("crit") || header.contains_key("b64") {
-            return Err(JwsRefused::Critical);
-        }
-        let typ = match header.get("typ") {
-            None => "",
-            Some(typ) => typ.as_str().filter(|typ| !typ.is_empty()).ok_or(JwsRefused::Type)?,
-        };
-        if !accept.types.iter().any(|accepted| typ.eq_ignore_ascii_case(accepted)) {
-            return Err(JwsRefused::Type);
-        }
+        let (parts, header) = open(token, accept.types)?;
         let algorithm = header.get("alg").and_then(Value::as_str).and_then(SignatureAlgorithm::from_name);
         let algorithm = algorithm.filter(|algorithm| accept.algorithms.contains(algorithm));
         let algorithm = algorithm.ok_or(JwsRefused::Algorithm)?;
@@ -117,7 +121,7 @@ impl<'a> UnverifiedJws<'a> {
             None => None,
             Some(kid) => Some(kid.as_str().ok_or(JwsRefused::Kid)?.to_owned()),
         };
-        Ok(Self { algorithm, kid, parts })
+        Ok(Self { algorithm, kid, header, parts })
     }
 
     /// Whether one of these keys is meant for this token.
@@ -130,14 +134,23 @@ impl<'a> UnverifiedJws<'a> {
     /// # Errors
     /// [`JwsRefused::Signature`], also where no key fits, and [`JwsRefused::Claims`].
     pub fn verify(self, keys: &[PublicJwk]) -> Result<VerifiedJws, JwsRefused> {
+        self.verify_by(keys).map(|(verified, _)| verified)
+    }
+
+    /// The same, with the key that it was.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verify_by(self, keys: &[PublicJwk]) -> Result<(VerifiedJws, &PublicJwk), JwsRefused> {
         let Parts { signed, signature, .. } = &self.parts;
-        let genuine =
-            self.fitting(keys).take(MAX_TRIED).any(|key| key.verify(self.algorithm, signed.as_bytes(), signature));
-        if !genuine {
-            return Err(JwsRefused::Signature);
-        }
-        let claims = strict_json::object(&self.parts.claims).map_err(|_| JwsRefused::Claims)?;
-        Ok(VerifiedJws { claims })
+        let genuine = |key: &&PublicJwk| key.verify(self.algorithm, signed.as_bytes(), signature);
+        let key = self.fitting(keys).take(MAX_TRIED).find(genuine).ok_or(JwsRefused::Signature)?;
+        Ok((VerifiedJws::of(self.header, &self.parts)?, key))
+    }
+
+    /// How many of these keys are meant for this token.
+    pub fn fits(&self, keys: &[PublicJwk]) -> usize {
+        self.fitting(keys).count()
     }
 
     fn fitting<'k>(&self, keys: &'k [PublicJwk]) -> impl Iterator<Item = &'k PublicJwk> {
@@ -147,10 +160,58 @@ impl<'a> UnverifiedJws<'a> {
 }
 
 /// Claims under a signature that verified with one of the keys that were asked. Only
-/// [`UnverifiedJws::verify`] makes one. Issuer, audience and times are the caller's to check.
+/// [`UnverifiedJws::verify`] and [`verify_hs256`] make one. Issuer, audience and times are the caller's to
+/// check.
 #[derive(Debug)]
 pub struct VerifiedJws {
+    pub header: Map<String, Value>,
     pub claims: Map<String, Value>,
+}
+
+impl VerifiedJws {
+    fn of(header: Map<String, Value>, parts: &Parts<'_>) -> Result<Self, JwsRefused> {
+        let claims = strict_json::object(&parts.claims).map_err(|_| JwsRefused::Claims)?;
+        Ok(Self { header, claims })
+    }
+}
+
+/// Checks a token under HMAC with SHA-256 (RFC 7518 section 3.2) with secrets that two parties share. A
+/// header that names any other algorithm is refused, so no public key can ever stand in for a secret.
+///
+/// # Errors
+/// [`JwsRefused`]. A secret shorter than 32 octets verifies nothing.
+pub fn verify_hs256(token: &str, types: &[&str], secrets: &[&[u8]]) -> Result<VerifiedJws, JwsRefused> {
+    let (parts, header) = open(token, types)?;
+    if header.get("alg").and_then(Value::as_str) != Some("HS256") {
+        return Err(JwsRefused::Algorithm);
+    }
+    let genuine = |secret: &&[u8]| -> Result<bool, ErrorStack> {
+        let key = PKey::hmac(secret)?;
+        let made = Signer::new(MessageDigest::sha256(), &key)?.sign_oneshot_to_vec(parts.signed.as_bytes())?;
+        Ok(made.len() == parts.signature.len() && memcmp::eq(&made, &parts.signature))
+    };
+    let long = |secret: &&&[u8]| secret.len() >= MIN_SECRET;
+    if !secrets.iter().filter(long).any(|secret| genuine(secret).unwrap_or(false)) {
+        return Err(JwsRefused::Signature);
+    }
+    VerifiedJws::of(header, &parts)
+}
+
+/// Takes a token apart, up to what every kind of key needs of its header.
+fn open<'a>(token: &'a str, types: &[&str]) -> Result<(Parts<'a>, Map<String, Value>), JwsRefused> {
+    let parts = Parts::split(token).ok_or(JwsRefused::Shape)?;
+    let header = strict_json::object(&parts.header).map_err(|_| JwsRefused::Header)?;
+    if header.contains_key("crit") || header.contains_key("b64") {
+        return Err(JwsRefused::Critical);
+    }
+    let typ = match header.get("typ") {
+        None => "",
+        Some(typ) => typ.as_str().filter(|typ| !typ.is_empty()).ok_or(JwsRefused::Type)?,
+    };
+    if !types.iter().any(|accepted| typ.eq_ignore_ascii_case(accepted)) {
+        return Err(JwsRefused::Type);
+    }
+    Ok((parts, header))
 }
 
 /// A compact JWS taken apart; nothing about it is checked.

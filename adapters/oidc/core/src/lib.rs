@@ -8,6 +8,7 @@ pub mod hash;
 pub mod jwk;
 pub mod jws;
 pub mod pkce;
+pub mod settings_reader;
 pub mod strict_json;
 #[cfg(feature = "testkit")]
 pub mod testkit;

@@ -1,0 +1,28 @@
+//! How and when the person authenticated, in the provider's words.
+
+use fedbridge_contract::identity::AuthnFacts;
+use fedbridge_contract::time::Timestamp;
+use serde_json::{Map, Value};
+
+/// Methods that are kept at most, and the length of one.
+const MAX_METHODS: usize = 32;
+const MAX_LENGTH: usize = 64;
+
+/// Reads `acr`, `amr` and `idp` of an ID token. Nothing is made up where they are absent.
+pub fn facts(issuer: &str, auth_time: Timestamp, id_token: &Map<String, Value>) -> AuthnFacts {
+    let text = |name: &str| id_token.get(name).and_then(Value::as_str).map(str::to_owned);
+    AuthnFacts {
+        auth_time,
+        acr: text("acr").filter(|acr| !acr.is_empty()),
+        amr: methods(id_token.get("amr")),
+        authority: Some(issuer.to_owned()),
+        // A guest's home directory, or the provider behind this one.
+        authorities: text("idp").into_iter().collect(),
+    }
+}
+
+fn methods(amr: Option<&Value>) -> Vec<String> {
+    let listed = amr.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let short = listed.iter().filter_map(Value::as_str).filter(|method| (1..=MAX_LENGTH).contains(&method.len()));
+    short.take(MAX_METHODS).map(str::to_owned).collect()
+}

@@ -1,0 +1,163 @@
+//! Asking the provider again, without a browser: by the refresh token (OpenID Connect Core 12), else at userinfo.
+//! And giving the tokens back at the end (RFC 7009).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fedbridge_contract::config::Tenant;
+use fedbridge_contract::error::ProtocolError;
+use fedbridge_contract::identity::{Attributes, UpstreamTokens};
+use fedbridge_contract::services::EgressPost;
+use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::TraceLog;
+use fedbridge_contract::upstream::{AskedAgain, StillThere, UpstreamRefresh};
+use serde_json::json;
+
+use crate::checks::Stop;
+use crate::client_auth::authenticate;
+use crate::id_token::Memory;
+use crate::merge::merge;
+use crate::party::SharedParty;
+use crate::token::{TokenKind, Validator};
+use crate::token_endpoint::{self, TokenRefused, TokenResponse};
+use crate::{attributes, userinfo};
+
+#[async_trait]
+impl UpstreamRefresh for SharedParty {
+    fn interval(&self) -> Option<Duration> {
+        self.0.settings.revalidate
+    }
+
+    async fn ask(&self, asked: AskedAgain<'_>, trace: &mut TraceLog) -> StillThere {
+        let party = &*self.0;
+        let Some(provider) = &party.provider else {
+            return unknown("the metadata of the provider was not read yet");
+        };
+        let Ok(memory) = serde_json::from_value::<Memory>(asked.tokens.memory.clone()) else {
+            return unknown("what was kept of the login is in another form");
+        };
+        let validator = Validator { party, provider, tenant: asked.tenant, now: asked.now };
+        match &asked.tokens.refresh_token {
+            Some(token) => renew(&validator, asked.tokens, token, &memory, trace).await,
+            None => look(&validator, asked.tokens, &memory, trace).await,
+        }
+    }
+
+    fn revocation(&self, tenant: &Tenant, tokens: &UpstreamTokens, now: Timestamp) -> Option<EgressPost> {
+        let party = &self.0;
+        if party.settings.revoke_at_logout == Some(false) {
+            return None;
+        }
+        let endpoint = party.provider.as_ref()?.revocation_endpoint.as_ref()?;
+        // A refresh token's end is that of the access tokens made with it (RFC 7009 section 2.1).
+        let (token, hint) = match (&tokens.refresh_token, &tokens.access_token) {
+            (Some(token), _) => (token, "refresh_token"),
+            (None, Some(token)) => (token, "access_token"),
+            (None, None) => return None,
+        };
+        let form = [("token", token.clone()), ("token_type_hint", hint.to_owned())];
+        let sent = authenticate(party, tenant, 0, now, &form).ok()?;
+        Some(EgressPost {
+            url: endpoint.to_string(),
+            content_type: "application/x-www-form-urlencoded".to_owned(),
+            headers: sent.headers(),
+            body: sent.body(),
+        })
+    }
+}
+
+/// Uses the refresh token, once. Where nothing comes back it is not tried again at once: the provider may have
+/// replaced it already, and takes a second use for theft.
+async fn renew(
+    validator: &Validator<'_>,
+    kept: &UpstreamTokens,
+    token: &str,
+    memory: &Memory,
+    trace: &mut TraceLog,
+) -> StillThere {
+    let Validator { party, provider, tenant, now } = *validator;
+    let form = [("grant_type", "refresh_token".to_owned()), ("refresh_token", token.to_owned())];
+    let body = match token_endpoint::call(party, provider, tenant, &form, now, trace).await {
+        Ok(body) => body,
+        Err(TokenRefused::Error(code)) if party.settings.profile.refresh_over.contains(&code.as_str()) => {
+            return gone(&format!("the refresh token is over: {code}"));
+        }
+        Err(_) => return unknown(&cause(trace)),
+    };
+    let Ok(response) = TokenResponse::read(&body, now, trace) else { return unknown(&cause(trace)) };
+    let mut tokens = UpstreamTokens {
+        refresh_token: response.refresh_token.or_else(|| kept.refresh_token.clone()),
+        access_token: response.access_token,
+        access_expires: response.access_expires,
+        memory: kept.memory.clone(),
+    };
+    // It need not give one (OpenID Connect Core 12.2).
+    let Some(id_token) = response.id_token else { return StillThere::Yes { attributes: None, tokens } };
+    let renewed = match validator.id_token(&id_token, TokenKind::Renewed, trace).await {
+        Ok(verified) => verified.renewal(memory, trace),
+        Err(stop) => Err(stop),
+    };
+    match renewed {
+        Ok((claims, memory)) => {
+            tokens.memory = json!(memory);
+            let attributes = attributes_now(validator, &tokens, claims, &memory, trace).await;
+            StillThere::Yes { attributes, tokens }
+        }
+        // The keys may be there again in a minute.
+        Err(Stop::KeyUnknown) => unknown(&cause(trace)),
+        Err(_) => gone(&cause(trace)),
+    }
+}
+
+/// The attributes from the same sources as at the login; none where one of them is silent, for half of them could
+/// let somebody in who is to be kept out.
+async fn attributes_now(
+    validator: &Validator<'_>,
+    tokens: &UpstreamTokens,
+    claims: serde_json::Map<String, serde_json::Value>,
+    memory: &Memory,
+    trace: &mut TraceLog,
+) -> Option<Attributes> {
+    let settings = &validator.party.settings;
+    let more = match userinfo::wanted(settings, &claims) {
+        true => userinfo::ask(validator, tokens.access_token.as_deref(), &memory.sub, trace).await.ok()?,
+        false => None,
+    };
+    Some(attributes::of(settings, &merge(claims, more)))
+}
+
+/// Asks userinfo whether the access token still stands for the person.
+async fn look(validator: &Validator<'_>, kept: &UpstreamTokens, memory: &Memory, trace: &mut TraceLog) -> StillThere {
+    let alive = kept.access_expires.is_none_or(|until| validator.now < until);
+    if !alive {
+        return unknown("the access token has ended, and there is no refresh token: ask for offline_access");
+    }
+    let answer = match userinfo::call(validator, kept.access_token.as_deref(), trace).await {
+        Ok(Some(answer)) => answer,
+        Ok(None) => return unknown("there is no refresh token, and nothing to ask userinfo with"),
+        Err(_) => return unknown(&cause(trace)),
+    };
+    if answer.status == 401 && kept.access_expires.is_some() {
+        // In its time a token ends only because somebody ended it (RFC 6750 section 3.1).
+        trace.check("userinfo: status", "RFC 6750 3.1", "200", "401", false);
+        return gone("userinfo takes the access token no more");
+    }
+    match userinfo::read(validator, &answer, &memory.sub, trace).await {
+        Ok(_) => StillThere::Yes { attributes: None, tokens: kept.clone() },
+        Err(_) => unknown(&cause(trace)),
+    }
+}
+
+fn cause(trace: &TraceLog) -> String {
+    trace.cause().unwrap_or_else(|| "the answer could not be checked".to_owned())
+}
+
+fn gone(cause: &str) -> StillThere {
+    let sentence = "Your organization's login service has ended this login. Please log in again.";
+    StillThere::No(ProtocolError::new("login_required", sentence, cause))
+}
+
+fn unknown(cause: &str) -> StillThere {
+    let sentence = "Your organization's login service could not be asked. Please try again later.";
+    StillThere::Unknown(ProtocolError::new("temporarily_unavailable", sentence, cause))
+}
