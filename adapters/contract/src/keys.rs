@@ -84,6 +84,17 @@ pub enum KeyPurpose {
     SamlSigning,
     /// Decrypts SAML assertions.
     SamlDecryption,
+    /// Authenticates us at one upstream OpenID provider (private_key_jwt). Each connection has its own.
+    OidcClient,
+    /// Decrypts ID tokens of one upstream OpenID provider.
+    OidcDecryption,
+}
+
+impl KeyPurpose {
+    /// Whether partners have such a key from SAML metadata, so that a change of it waits for them.
+    pub const fn is_saml(self) -> bool {
+        matches!(self, Self::SamlSigning | Self::SamlDecryption)
+    }
 }
 
 /// The life of a key: published ahead, in use, published for checking, gone.

@@ -45,7 +45,7 @@ impl PublishedMetadata for SharedProvider {
     fn uses_key(&self, purpose: KeyPurpose) -> bool {
         let sp = &*self.0;
         match purpose {
-            KeyPurpose::Oidc => false,
+            KeyPurpose::Oidc | KeyPurpose::OidcClient | KeyPurpose::OidcDecryption => false,
             KeyPurpose::SamlDecryption => true,
             KeyPurpose::SamlSigning => {
                 sp.signs_requests()

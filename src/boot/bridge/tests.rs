@@ -70,6 +70,7 @@ const OPENID_FIELDS: &[Field] = &[
     Field::new("client_secret", "").secret(),
     Field::new("client_secrets", "").secret(),
     Field::new("discovery", ""),
+    Field::new("client_assertion_alg", ""),
 ];
 
 impl AdapterFactory for TestOpenId {

@@ -9,7 +9,7 @@ use fedbridge_contract::upstream::Level;
 use fedbridge_hub::mapping::{AppRules, Mapping};
 use fedbridge_hub::ports::{ApplyError, ConfigStore};
 use fedbridge_hub::spec::{ConfigChange, Configuration, Managed, StoredKey};
-use fedbridge_keys::{TenantName, generate_key, initial_keys};
+use fedbridge_keys::{TenantName, client_keys, generate_key, initial_keys};
 
 use crate::bridge::desired::Desired;
 use crate::bridge::plan::{self, Effect, KeyWish, NewKeys, Options, Outcome, Plan};
@@ -212,6 +212,7 @@ async fn carry_out(
 pub fn make_keys(foundation: &Foundation, tenant: TenantName<'_>, wish: KeyWish) -> Result<Vec<StoredKey>, String> {
     let (now, sealer) = (foundation.clock.now(), foundation.sealer.as_ref());
     let keys = match wish {
+        KeyWish::Client(connection, algorithm) => client_keys(tenant, connection, algorithm, now, sealer),
         KeyWish::Initial => initial_keys(tenant, now, sealer),
         KeyWish::Tokens(algorithm) => [KeyState::Active, KeyState::Next]
             .into_iter()

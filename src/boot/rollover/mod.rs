@@ -172,6 +172,8 @@ pub fn purpose_word(purpose: KeyPurpose) -> &'static str {
         KeyPurpose::Oidc => "oidc",
         KeyPurpose::SamlSigning => "saml-signing",
         KeyPurpose::SamlDecryption => "saml-decryption",
+        KeyPurpose::OidcClient => "oidc-client",
+        KeyPurpose::OidcDecryption => "oidc-decryption",
     }
 }
 

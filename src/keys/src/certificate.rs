@@ -45,8 +45,8 @@ pub fn self_signed(
     builder.append_extension(BasicConstraints::new().critical().build()?)?;
     let mut usage = KeyUsage::new();
     match purpose {
-        KeyPurpose::SamlDecryption => usage.key_encipherment(),
-        KeyPurpose::Oidc | KeyPurpose::SamlSigning => usage.digital_signature(),
+        KeyPurpose::SamlDecryption | KeyPurpose::OidcDecryption => usage.key_encipherment(),
+        KeyPurpose::Oidc | KeyPurpose::SamlSigning | KeyPurpose::OidcClient => usage.digital_signature(),
     };
     builder.append_extension(usage.critical().build()?)?;
     let identifier = SubjectKeyIdentifier::new().build(&builder.x509v3_context(None, None))?;

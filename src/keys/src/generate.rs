@@ -1,6 +1,6 @@
 //! New key pairs for a tenant.
 
-use fedbridge_contract::ids::TenantId;
+use fedbridge_contract::ids::{ConnectionId, TenantId};
 use fedbridge_contract::keys::{KeyPurpose, KeyState, SignatureAlgorithm};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::Sealer;
@@ -54,6 +54,25 @@ pub fn initial_keys(
     .collect()
 }
 
+/// The keys with which one connection authenticates at its provider: what signs at once, and what is published
+/// ahead of the first rotation.
+///
+/// # Errors
+/// openssl failed.
+pub fn client_keys(
+    tenant: TenantName<'_>,
+    connection: ConnectionId,
+    algorithm: SignatureAlgorithm,
+    now: Timestamp,
+    sealer: &dyn Sealer,
+) -> Result<Vec<StoredKey>, GenerateError> {
+    let make = |state| {
+        let key = generate_key(tenant, KeyPurpose::OidcClient, algorithm, state, now, sealer)?;
+        Ok(StoredKey { connection: Some(connection), ..key })
+    };
+    [KeyState::Active, KeyState::Next].into_iter().map(make).collect()
+}
+
 /// Makes a key pair; SAML keys come with a certificate. The `kid` is the thumbprint of RFC 7638.
 ///
 /// A decryption key is an RSA key; `algorithm` then only says so.
@@ -70,9 +89,9 @@ pub fn generate_key(
 ) -> Result<StoredKey, GenerateError> {
     let key = key_pair(algorithm)?;
     let (kid, public_jwk) = PublicJwk::describe(&key, purpose, algorithm)?;
-    let certificate = match purpose {
-        KeyPurpose::Oidc => None,
-        KeyPurpose::SamlSigning | KeyPurpose::SamlDecryption => Some(self_signed(&key, purpose, tenant.slug, now)?),
+    let certificate = match purpose.is_saml() {
+        true => Some(self_signed(&key, purpose, tenant.slug, now)?),
+        false => None,
     };
     let sealed_private = sealer.seal(&key_place(tenant.id, &kid), &key.private_key_to_pkcs8()?);
     Ok(StoredKey {

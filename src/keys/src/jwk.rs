@@ -33,8 +33,9 @@ impl PublicJwk {
         let canonical = Value::Object(jwk.clone()).to_string();
         let kid = URL_SAFE_NO_PAD.encode(openssl::sha::sha256(canonical.as_bytes()));
         let (usage, alg) = match purpose {
-            KeyPurpose::Oidc | KeyPurpose::SamlSigning => ("sig", algorithm.name()),
+            KeyPurpose::Oidc | KeyPurpose::SamlSigning | KeyPurpose::OidcClient => ("sig", algorithm.name()),
             KeyPurpose::SamlDecryption => ("enc", "RSA-OAEP"),
+            KeyPurpose::OidcDecryption => ("enc", "RSA-OAEP-256"),
         };
         jwk.insert("kid".into(), kid.clone().into());
         jwk.insert("alg".into(), alg.into());

@@ -20,7 +20,7 @@ mod system;
 mod tokens;
 
 pub use decrypter::OpensslDecrypter;
-pub use generate::{GenerateError, TenantName, generate_key, initial_keys};
+pub use generate::{GenerateError, TenantName, client_keys, generate_key, initial_keys};
 pub use jwk::{PublicJwk, UnusableJwk};
 pub use master::{MasterKey, MasterKeyError};
 pub use ring::OpensslKeyOpener;

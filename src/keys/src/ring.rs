@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use fedbridge_contract::keys::{DecryptionKey, KeyPurpose, KeyRing, KeyState, SigningKey};
+use fedbridge_contract::ids::ConnectionId;
+use fedbridge_contract::keys::{DecryptionKey, KeyPurpose, KeyRing, KeyState, OidcDecryptionKey, SigningKey};
 use fedbridge_hub::ports::{KeyOpener, Sealer};
 use fedbridge_hub::spec::StoredKey;
 
@@ -35,6 +36,14 @@ impl KeyOpener for OpensslKeyOpener {
         for key in keys.iter().filter(|key| key.state != KeyState::Retired) {
             match (key.purpose, &key.certificate) {
                 (KeyPurpose::Oidc, _) => ring.oidc.push(self.signing_key(key)),
+                (KeyPurpose::OidcClient, _) => {
+                    ring.oidc_client.push((of_connection(key)?, self.signing_key(key)));
+                }
+                (KeyPurpose::OidcDecryption, _) => {
+                    let decrypter = Arc::new(OpensslDecrypter::new(key, Arc::clone(&self.sealer)));
+                    let (state, jwk) = (key.state, key.public_jwk.clone());
+                    ring.oidc_decryption.push((of_connection(key)?, OidcDecryptionKey { state, decrypter, jwk }));
+                }
                 (KeyPurpose::SamlSigning, Some(_)) => ring.saml_signing.push(self.signing_key(key)),
                 (KeyPurpose::SamlDecryption, Some(certificate)) => ring.saml_decryption.push(DecryptionKey {
                     state: key.state,
@@ -48,4 +57,8 @@ impl KeyOpener for OpensslKeyOpener {
         }
         Ok(Arc::new(ring))
     }
+}
+
+fn of_connection(key: &StoredKey) -> Result<ConnectionId, String> {
+    key.connection.ok_or_else(|| format!("the key {} is for one connection, and does not say which", key.kid))
 }

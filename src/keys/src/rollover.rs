@@ -93,7 +93,7 @@ pub fn start(
     dates: Dates,
     now: Timestamp,
 ) -> Result<Planned, Refused> {
-    if purpose == KeyPurpose::Oidc {
+    if !purpose.is_saml() {
         return Err(Refused::SignsTokens);
     }
     let active = in_state(keys, purpose, KeyState::Active).next().ok_or(Refused::NoActiveKey)?;
@@ -200,7 +200,7 @@ fn cancel(rollover: &Rollover, keys: &[StoredKey]) -> Planned {
         KeyPurpose::SamlDecryption => {
             in_state(keys, rollover.purpose, KeyState::Next).map(|key| back(key, KeyState::Retiring)).collect()
         }
-        KeyPurpose::Oidc | KeyPurpose::SamlSigning => Vec::new(),
+        _ => Vec::new(),
     };
     Planned { keys: withdrawn, rollover: None }
 }

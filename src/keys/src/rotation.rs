@@ -135,7 +135,7 @@ fn plan_kind(keys: &[StoredKey], purpose: KeyPurpose, algorithm: SignatureAlgori
         }
         None => {
             plan.push(KeyChange::Make { purpose, algorithm, state: KeyState::Active });
-            if purpose != KeyPurpose::SamlDecryption {
+            if !matches!(purpose, KeyPurpose::SamlDecryption | KeyPurpose::OidcDecryption) {
                 plan.push(KeyChange::Make { purpose, algorithm, state: KeyState::Next });
             }
         }

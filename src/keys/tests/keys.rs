@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fedbridge_contract::ids::TenantId;
+use fedbridge_contract::ids::{ConnectionId, TenantId};
 use fedbridge_contract::keys::{KeyPurpose, KeyState, OaepDigest, SignatureAlgorithm, Signer as _};
 use fedbridge_contract::services::{Clock as _, Rng as _, TokenSecrets as _};
 use fedbridge_contract::time::Timestamp;
@@ -13,8 +13,8 @@ use fedbridge_hub::ports::{KeyOpener as _, SealError, Sealer};
 use fedbridge_hub::spec::StoredKey;
 use fedbridge_keys::{
     AesGcmSealer, BadTransition, HmacTokenSecrets, KeyChange, MasterKey, MasterKeyError, OpensslKeyOpener, OpensslRng,
-    OpensslSigner, PublicJwk, SystemClock, TenantName, advance, carry_out, generate_key, initial_keys, plan_rotation,
-    retire_due,
+    OpensslSigner, PublicJwk, SystemClock, TenantName, advance, carry_out, client_keys, generate_key, initial_keys,
+    plan_rotation, retire_due,
 };
 use openssl::encrypt::Encrypter;
 use openssl::hash::MessageDigest;
@@ -128,6 +128,23 @@ fn a_new_tenant_has_keys_for_every_purpose() {
     assert!(jwk.public_eq(&public), "the JWK and the certificate are of one key");
     let kids: std::collections::HashSet<_> = keys.iter().map(|key| &key.kid).collect();
     assert_eq!(kids.len(), keys.len());
+}
+
+#[test]
+fn a_connections_keys_are_its_own() {
+    let sealer = sealer(1);
+    let [ours, theirs] = [1, 2].map(|id| ConnectionId::from_uuid(Uuid::from_u128(id)));
+    let mut keys = client_keys(name(), ours, SignatureAlgorithm::ES256, NOW, &*sealer).unwrap();
+    keys.extend(client_keys(name(), theirs, SignatureAlgorithm::EdDSA, NOW, &*sealer).unwrap());
+    assert!(keys.iter().all(|key| key.certificate.is_none() && key.purpose == KeyPurpose::OidcClient));
+    let opener = OpensslKeyOpener::new(sealer);
+    let ring = opener.ring(&keys).unwrap();
+    assert_eq!((ring.oidc.len(), ring.oidc_client.len()), (0, 4), "they sign no tokens of ours");
+    let signer = ring.client_signer(theirs).unwrap();
+    assert_eq!((signer.kid(), signer.algorithm()), (keys[2].kid.as_str(), SignatureAlgorithm::EdDSA));
+    assert_eq!(ring.oidc_client[0].1.jwk["use"], "sig");
+    keys[0].connection = None;
+    assert!(opener.ring(&keys).is_err_and(|error| error.contains("does not say which")));
 }
 
 #[test]

@@ -141,7 +141,7 @@ impl Downstream for SamlIdentityProvider {
     /// Every answer is signed. Only a logout request brings something that was encrypted to us: a name.
     fn uses_key(&self, app: &App, purpose: KeyPurpose) -> bool {
         match purpose {
-            KeyPurpose::Oidc => false,
+            KeyPurpose::Oidc | KeyPurpose::OidcClient | KeyPurpose::OidcDecryption => false,
             KeyPurpose::SamlSigning => true,
             KeyPurpose::SamlDecryption => {
                 SpSettings::of(app, self.services.clock.now()).is_ok_and(|settings| !settings.sp.slo.is_empty())

@@ -4,6 +4,7 @@
 //! file made and no longer holds is deleted; what was made elsewhere is shown and kept.
 
 mod apps;
+mod client_keys;
 mod diff;
 mod documents;
 mod objects;
@@ -16,7 +17,7 @@ use std::fmt;
 
 use fedbridge_contract::config::AppKind;
 use fedbridge_contract::error::StoreError;
-use fedbridge_contract::ids::TenantId;
+use fedbridge_contract::ids::{ConnectionId, TenantId};
 use fedbridge_contract::keys::SignatureAlgorithm;
 use fedbridge_contract::services::Rng;
 use fedbridge_contract::time::Timestamp;
@@ -44,6 +45,8 @@ pub enum KeyWish {
     Initial,
     /// A client asked for tokens signed with another algorithm.
     Tokens(SignatureAlgorithm),
+    /// A connection authenticates at its provider with keys of its own.
+    Client(ConnectionId, SignatureAlgorithm),
 }
 
 /// Makes the keys of a tenant, given its slug.

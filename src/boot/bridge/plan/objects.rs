@@ -97,6 +97,7 @@ impl<'a> Planner<'a> {
             puts.push(self.tenant(tenant, ids[index], parent, old[index]));
             self.keys(tenant, ids[index], old[index], new_keys)?;
             let connections = self.connections(tenant, ids[index], old[index]);
+            self.client_keys(tenant, ids[index], old[index], &connections, new_keys)?;
             self.apps(tenant, ids[index], old[index], &connections);
         }
         // A parent is there before its children: new tenants go in that order, renames in theirs.
@@ -165,8 +166,12 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn put_keys(&mut self, keys: Vec<StoredKey>) {
+    pub(super) fn put_keys(&mut self, keys: Vec<StoredKey>) {
         self.changes.keys.extend(keys.into_iter().map(ConfigChange::PutKey));
+    }
+
+    pub(super) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
     }
 
     /// Plans the connections of a tenant and gives back their ids by slug.

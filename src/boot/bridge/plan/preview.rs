@@ -28,6 +28,7 @@ pub fn carry_out(configuration: &mut Configuration, change: ConfigChange) {
         ConfigChange::DeleteConnection { tenant, id, .. } => {
             if let Some(tenant) = tenants.get_mut(&tenant) {
                 tenant.connections.retain(|there| there.id != id);
+                tenant.keys.retain(|key| key.connection != Some(id));
             }
         }
         ConfigChange::PutApp(new) => {

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use fedbridge_contract::ids::ConnectionId;
+use fedbridge_contract::keys::{KeyPurpose, KeyState};
 use fedbridge_hub::ports::ApplyError;
 use fedbridge_hub::spec::{Managed, StoredTenant, TenantConfiguration};
 
@@ -384,6 +385,61 @@ async fn a_new_algorithm_gets_its_key() {
     let want = ["~ tenant acme: a signing key for PS256", "~ client acme/portal: id_token_signed_response_alg"];
     assert_eq!(effects, want);
     assert_eq!(*wishes.lock().unwrap(), [("acme".to_owned(), KeyWish::Tokens(SignatureAlgorithm::PS256))]);
+}
+
+/// Applies with keys that say what they are for.
+async fn apply_with_keys(world: &World, text: &str) -> Vec<String> {
+    let current = world.store.load().await.unwrap();
+    let desired = load_text(world.name, text, &current).await.unwrap();
+    let new_keys = |tenant, _: &str, wish: KeyWish| {
+        let KeyWish::Client(connection, algorithm) = wish else { return Ok(Vec::new()) };
+        let of = |state| StoredKey {
+            tenant,
+            kid: format!("{} {state:?}", algorithm.name()),
+            purpose: KeyPurpose::OidcClient,
+            connection: Some(connection),
+            algorithm,
+            state,
+            created: Timestamp::from_seconds(1),
+            changed: Timestamp::from_seconds(1),
+            sealed_private: Vec::new(),
+            public_jwk: serde_json::Value::Null,
+            certificate: None,
+        };
+        Ok(vec![of(KeyState::Active), of(KeyState::Next)])
+    };
+    let now = Timestamp::from_seconds(1);
+    let outcome = plan(&desired, &current, &world.store, Options::default(), &world.rng, now, &new_keys).await.unwrap();
+    world.store.apply(outcome.plan.version, &outcome.plan.changes).await.unwrap();
+    outcome.plan.effects.iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+async fn a_connection_that_signs_has_keys_of_its_own() {
+    let world = World::new("client-keys");
+    let keys = async || {
+        let configuration = world.store.load().await.unwrap();
+        let tenant = configuration.tenants.values().next().unwrap();
+        let ours = tenant.keys.iter().map(|key| (key.kid.clone(), key.state));
+        ours.collect::<Vec<_>>()
+    };
+    let own = |text: &str| (text.to_owned(), if text.ends_with("Active") { KeyState::Active } else { KeyState::Next });
+    assert_eq!(apply_with_keys(&world, OPENID).await.len(), 2);
+    assert_eq!(keys().await, [], "it has a secret");
+    let secret = "        client_secrets: [{ value: hunter2 }, { value: hunter3 }]\n";
+    let text = OPENID.replace(secret, "");
+    let want = ["~ connection acme/op: client_secret", "~ connection acme/op: a client key for ES256"];
+    assert_eq!(apply_with_keys(&world, &text).await, want);
+    assert_eq!(keys().await, [own("ES256 Active"), own("ES256 Next")]);
+    assert_eq!(apply_with_keys(&world, &text).await, Vec::<String>::new());
+    let other = text.replace("        client_id", "        client_assertion_alg: PS256\n        client_id");
+    let want = ["~ connection acme/op: client_assertion_alg", "~ connection acme/op: a client key for PS256"];
+    assert_eq!(apply_with_keys(&world, &other).await, want);
+    let left = |text: &str| (text.to_owned(), KeyState::Retiring);
+    assert_eq!(keys().await, [left("ES256 Active"), left("ES256 Next"), own("PS256 Active"), own("PS256 Next")]);
+    let none = "version: 1\ntenants:\n  - slug: acme\n";
+    assert_eq!(apply_with_keys(&world, none).await, ["- connection acme/op"]);
+    assert_eq!(keys().await, [], "they go with it");
 }
 
 #[tokio::test]

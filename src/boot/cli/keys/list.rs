@@ -24,14 +24,17 @@ fn list(tenants: &[&TenantConfiguration]) -> String {
     let mut rows = Vec::new();
     for tenant in tenants {
         let mut keys: Vec<&StoredKey> = tenant.keys.iter().collect();
-        keys.sort_by_key(|key| (key.purpose, key.algorithm, key.state, key.created));
+        keys.sort_by_key(|key| (key.purpose, key.connection, key.algorithm, key.state, key.created));
         rows.extend(keys.into_iter().map(|key| {
             let algorithm = match key.purpose {
                 KeyPurpose::SamlDecryption => "RSA-OAEP",
+                KeyPurpose::OidcDecryption => "RSA-OAEP-256",
                 _ => key.algorithm.name(),
             };
+            let slug = &tenant.tenant.spec.slug;
+            let of = key.connection.and_then(|id| tenant.connections.iter().find(|connection| connection.id == id));
             vec![
-                tenant.tenant.spec.slug.clone(),
+                of.map_or_else(|| slug.clone(), |connection| format!("{slug}/{}", connection.spec.slug)),
                 purpose_word(key.purpose).to_owned(),
                 algorithm.to_owned(),
                 state(key.state).to_owned(),
@@ -40,5 +43,5 @@ fn list(tenants: &[&TenantConfiguration]) -> String {
             ]
         }));
     }
-    table(&["TENANT", "PURPOSE", "ALGORITHM", "STATE", "SINCE", "KEY"], &rows)
+    table(&["OWNER", "PURPOSE", "ALGORITHM", "STATE", "SINCE", "KEY"], &rows)
 }

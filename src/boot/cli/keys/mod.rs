@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use fedbridge_contract::keys::KeyState;
 use fedbridge_contract::text::nearest;
-use fedbridge_hub::spec::{Configuration, TenantConfiguration};
+use fedbridge_hub::spec::{Configuration, StoredConnection, TenantConfiguration};
 
 use crate::settings::Settings;
 
@@ -31,7 +31,9 @@ enum Command {
     #[command(after_help = "Example:\n  fedbridge keys list --tenant acme")]
     List(Which),
     /// Make the next key active, and a new next one; the old one stays published for a while
-    #[command(after_help = "Example:\n  fedbridge keys rotate --tenant acme")]
+    #[command(
+        after_help = "Example:\n  fedbridge keys rotate --tenant acme\n  fedbridge keys rotate --connection acme/entra"
+    )]
     Rotate(rotate::Args),
     /// Change a SAML key without an outage: announce it, wait for the partners, switch, retire the old one
     #[command(
@@ -69,6 +71,26 @@ fn tenants<'a>(configuration: &'a Configuration, which: &Which) -> Result<Vec<&'
         }
     }
     Ok(tenants)
+}
+
+/// The connection that `TENANT/SLUG` names.
+fn connection_named<'a>(
+    configuration: &'a Configuration,
+    name: &str,
+) -> Result<(&'a TenantConfiguration, &'a StoredConnection), CliError> {
+    let all = || {
+        configuration.tenants.values().flat_map(|tenant| {
+            let slug = &tenant.tenant.spec.slug;
+            tenant.connections.iter().map(move |it| (format!("{slug}/{}", it.spec.slug), tenant, it))
+        })
+    };
+    if let Some((_, tenant, connection)) = all().find(|(full, ..)| full == name) {
+        return Ok((tenant, connection));
+    }
+    let names: Vec<String> = all().map(|(full, ..)| full).collect();
+    let hint = nearest(name, names.iter().map(String::as_str));
+    let hint = hint.map_or_else(String::new, |near| format!("; the nearest is `{near}`"));
+    Err(CliError::refused(format!("there is no connection `{name}`{hint}"), Vec::new()))
 }
 
 fn state(state: KeyState) -> &'static str {

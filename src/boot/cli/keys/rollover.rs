@@ -241,9 +241,7 @@ async fn retire(desk: &Desk<'_>, force: bool) -> Result<String, Fault> {
     if !force && rollover.phase == RolloverPhase::Switched {
         let (lag, despite) = match desk.purpose {
             KeyPurpose::SamlDecryption => ("are not known to have left the old key", "retires it all the same"),
-            KeyPurpose::SamlSigning | KeyPurpose::Oidc => {
-                ("don't know the new key", "retires the old one all the same")
-            }
+            _ => ("don't know the new key", "retires the old one all the same"),
         };
         refuse_laggards(desk, lag, despite)?;
     }

@@ -16,7 +16,7 @@ use crate::rollover::{laggards, purpose_word};
 use crate::settings::Settings;
 
 use super::desk::Desk;
-use super::{Which, state, tenants};
+use super::{Which, connection_named, state, tenants};
 
 /// A retiring key stays published this long: an access token lives a day at most, and key sets are
 /// cached for hours.
@@ -29,6 +29,9 @@ const SETTLED: Duration = Duration::from_secs(3600);
 pub struct Args {
     #[command(flatten)]
     which: Which,
+    /// Rotate the keys with which this connection authenticates at its OpenID provider; no other command does
+    #[arg(long, value_name = "TENANT/SLUG", conflicts_with = "tenant")]
+    connection: Option<String>,
     /// Change the SAML signing key even where partners don't know the next one; their logins fail then
     #[arg(long)]
     force: bool,
@@ -37,9 +40,36 @@ pub struct Args {
 pub async fn run(settings: &Settings, args: &Args) -> Result<(), CliError> {
     let foundation = Foundation::open(settings).await?;
     let configuration = foundation.system.load().await?;
-    rotate(&foundation, &configuration, &tenants(&configuration, &args.which)?, args.force).await?;
+    match &args.connection {
+        None => rotate(&foundation, &configuration, &tenants(&configuration, &args.which)?, args.force).await?,
+        Some(name) => rotate_connection(&foundation, &configuration, name).await?,
+    }
     foundation.store.close().await?;
     Ok(())
+}
+
+/// The keys of one connection. Its provider reads them at the connection's own address, where the next one stands
+/// since the last rotation.
+async fn rotate_connection(foundation: &Foundation, configuration: &Configuration, name: &str) -> Result<(), CliError> {
+    let (tenant, connection) = connection_named(configuration, name)?;
+    let now = foundation.clock.now();
+    let mine: Vec<_> = tenant.keys.iter().filter(|key| key.connection == Some(connection.id)).cloned().collect();
+    if mine.is_empty() {
+        let sentence = format!("{name} has no keys of its own: it does not authenticate with private_key_jwt");
+        return Err(CliError::refused(sentence, Vec::new()));
+    }
+    let mut plan = retire_due(&mine, now, HORIZON);
+    // Those of an algorithm that the connection has left only wait for their end.
+    let used =
+        |key: &&StoredKey| mine.iter().any(|other| other.state == KeyState::Active && other.algorithm == key.algorithm);
+    let used: Vec<_> = mine.iter().filter(used).cloned().collect();
+    plan.extend(plan_rotation(&used));
+    let owner = TenantName { id: tenant.tenant.id, slug: &tenant.tenant.spec.slug };
+    let keys = made(&plan, &mine, owner, foundation, now)?;
+    let keys: Vec<_> = keys.into_iter().map(|key| StoredKey { connection: Some(connection.id), ..key }).collect();
+    let text: String = keys.iter().map(|key| line(name, key)).collect();
+    write(foundation, configuration, keys).await?;
+    print(&text)
 }
 
 async fn rotate(
@@ -49,7 +79,7 @@ async fn rotate(
     force: bool,
 ) -> Result<(), CliError> {
     let now = foundation.clock.now();
-    let mut changes = Vec::new();
+    let mut changed = Vec::new();
     let mut text = String::new();
     for tenant in tenants {
         let slug = tenant.tenant.spec.slug.as_str();
@@ -61,22 +91,35 @@ async fn rotate(
         plan.retain(|change| !matches!(change, KeyChange::Move { kid, .. } if used.contains(kid)));
         plan.extend(plan_rotation(&keys));
         let name = TenantName { id: tenant.tenant.id, slug };
-        let keys = carry_out(&plan, &keys, name, now, foundation.sealer.as_ref())
-            .map_err(|error| CliError::failed("new keys could not be made; nothing was changed", error))?;
-        for key in keys {
-            let line = format!(
-                "{slug}: {} {} is {}: {}\n",
-                purpose_word(key.purpose),
-                key.algorithm.name(),
-                state(key.state),
-                key.kid
-            );
-            text.push_str(&line);
-            changes.push(ConfigChange::PutKey(key));
+        for key in made(&plan, &keys, name, foundation, now)? {
+            text.push_str(&line(slug, &key));
+            changed.push(key);
         }
     }
+    write(foundation, configuration, changed).await?;
+    print(&text)
+}
+
+fn made(
+    plan: &[KeyChange],
+    keys: &[StoredKey],
+    tenant: TenantName<'_>,
+    foundation: &Foundation,
+    now: Timestamp,
+) -> Result<Vec<StoredKey>, CliError> {
+    let made = carry_out(plan, keys, tenant, now, foundation.sealer.as_ref());
+    made.map_err(|error| CliError::failed("new keys could not be made; nothing was changed", error))
+}
+
+fn line(owner: &str, key: &StoredKey) -> String {
+    let (purpose, algorithm) = (purpose_word(key.purpose), key.algorithm.name());
+    format!("{owner}: {purpose} {algorithm} is {}: {}\n", state(key.state), key.kid)
+}
+
+async fn write(foundation: &Foundation, configuration: &Configuration, keys: Vec<StoredKey>) -> Result<(), CliError> {
+    let changes: Vec<_> = keys.into_iter().map(ConfigChange::PutKey).collect();
     match foundation.system.apply(configuration.version, &changes).await {
-        Ok(_) => print(&text),
+        Ok(_) => Ok(()),
         Err(ApplyError::Store(error)) => Err(error.into()),
         Err(error) => Err(CliError::failed("the keys were not rotated; nothing was changed", error)),
     }
@@ -112,7 +155,8 @@ async fn free(
             kept.push(signing);
         }
     }
-    Ok(tenant.keys.iter().filter(|key| !kept.contains(&key.purpose)).cloned().collect())
+    let shared = |key: &&StoredKey| key.connection.is_none() && !kept.contains(&key.purpose);
+    Ok(tenant.keys.iter().filter(shared).cloned().collect())
 }
 
 /// Keys that somebody has encrypted to within the time that an old one is kept: it decrypts until nobody does.

@@ -44,7 +44,7 @@ impl Watched {
     /// From the keys as they are in force, which say no dates.
     pub fn of_ring(ring: &KeyRing, purpose: KeyPurpose, phase: RolloverPhase) -> Option<Self> {
         let keys: Vec<(KeyState, &str)> = match purpose {
-            KeyPurpose::Oidc => Vec::new(),
+            KeyPurpose::Oidc | KeyPurpose::OidcClient | KeyPurpose::OidcDecryption => Vec::new(),
             KeyPurpose::SamlSigning => ring.saml_signing.iter().map(|key| (key.state, key.signer.kid())).collect(),
             KeyPurpose::SamlDecryption => {
                 ring.saml_decryption.iter().map(|key| (key.state, key.decrypter.kid())).collect()
