@@ -54,7 +54,12 @@ pub fn authenticate(
         form: form.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
         header: None,
     };
-    let mut add = |name: &str, value: String| sent.form.push((name.to_owned(), value));
+    let mut add = |name: &str, value: String| {
+        // A pushed request names the client already.
+        if !sent.form.iter().any(|(there, _)| there == name) {
+            sent.form.push((name.to_owned(), value));
+        }
+    };
     let secret = || {
         let secret = party.secrets.get(slot).ok_or("the connection has no client_secret")?;
         std::str::from_utf8(secret).map_err(|_| "the client_secret is not UTF-8 text")

@@ -13,11 +13,12 @@ use url::Url;
 use crate::metadata::Provider;
 use crate::party::RelyingParty;
 use crate::profiles::IssuerStyle;
-use crate::settings::{ResponseMode, Settings};
+use crate::settings::{PushedRequests, ResponseMode, Settings};
 use crate::state::{NonceHash, RequestState};
+use crate::{pushed, request_object};
 
 /// The parameters of one request, in the order in which they are sent.
-pub type Parameters = Vec<(&'static str, String)>;
+pub type Parameters = Vec<(String, String)>;
 
 /// Makes the request, and what must be remembered until its answer.
 pub async fn begin(party: &RelyingParty, start: &Start<'_>, trace: &mut TraceLog) -> Result<Begun, ProtocolError> {
@@ -26,9 +27,13 @@ pub async fn begin(party: &RelyingParty, start: &Start<'_>, trace: &mut TraceLog
     // 32 octets each: 256 bits, where 128 are asked for.
     let (nonce, verifier) = (random_text::<32>(rng), random_text::<32>(rng));
     let secrets = Secrets { state: start.handle, nonce: &nonce, verifier: &verifier };
-    let parameters = parameters(party, provider, start.wish, &secrets);
-    let location = with_query(&provider.authorization_endpoint, &parameters, &party.settings.extra_parameters);
+    let mut parameters = parameters(party, provider, start.wish, &secrets);
+    let ours = |name: &str| parameters.iter().any(|(own, _)| own == name);
+    let extra: Vec<_> = party.settings.extra_parameters.iter().filter(|(name, _)| !ours(name)).cloned().collect();
+    parameters.extend(extra);
     trace.sent(start.now, "authorization request", facts(provider, &parameters));
+    let carried = carried(party, provider, start, parameters, trace).await?;
+    let location = with_query(&provider.authorization_endpoint, &carried);
     let forced = start.wish.force_authn.then_some(start.now);
     let state = RequestState {
         connection: party.connection,
@@ -43,6 +48,31 @@ pub async fn begin(party: &RelyingParty, start: &Start<'_>, trace: &mut TraceLog
     Ok(Begun { challenge: Challenge::Redirect(location.into()), state: state.to_bytes() })
 }
 
+/// What the browser carries: the parameters themselves, or signed, or only a name for them.
+async fn carried(
+    party: &RelyingParty,
+    provider: &Provider,
+    start: &Start<'_>,
+    parameters: Parameters,
+    trace: &mut TraceLog,
+) -> Result<Parameters, ProtocolError> {
+    let failed = |cause: String| ProtocolError::new("server_error", "The login can't be started at the moment.", cause);
+    let mut carried = parameters;
+    if party.settings.signed_requests {
+        carried = request_object::sign(party, start.tenant, &carried, start.now).map_err(failed)?;
+    }
+    match pushed::endpoint(&party.settings, provider) {
+        Some(endpoint) => {
+            let pushed = pushed::push(party, start.tenant, endpoint, &carried, start.now, trace).await;
+            pushed.map_err(|_| failed(trace.cause().unwrap_or_else(|| "the request could not be pushed".into())))
+        }
+        None if party.settings.pushed_requests == PushedRequests::Required => {
+            Err(failed("pushed_requests is required, and the provider has no endpoint for it".into()))
+        }
+        None => Ok(carried),
+    }
+}
+
 struct Secrets<'a> {
     state: &'a str,
     nonce: &'a str,
@@ -52,7 +82,7 @@ struct Secrets<'a> {
 fn parameters(party: &RelyingParty, provider: &Provider, wish: &LoginWish, secrets: &Secrets<'_>) -> Parameters {
     let settings = &party.settings;
     let challenge = URL_SAFE_NO_PAD.encode(sha256(secrets.verifier.as_bytes()));
-    let mut all = vec![
+    let mut all: Vec<(&'static str, String)> = vec![
         ("response_type", "code".to_owned()),
         ("client_id", settings.client_id.clone()),
         ("redirect_uri", party.callback.clone()),
@@ -96,7 +126,7 @@ fn parameters(party: &RelyingParty, provider: &Provider, wish: &LoginWish, secre
         let instead = settings.profile.offline_parameters.unwrap_or_default();
         all.extend(instead.iter().map(|(name, value)| (*name, (*value).to_owned())));
     }
-    all
+    all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn offline(settings: &Settings) -> bool {
@@ -147,25 +177,36 @@ fn domain(settings: &Settings, wish: &LoginWish) -> Option<String> {
     }
 }
 
-/// An endpoint with parameters in its query. One that is there already stays (RFC 6749 section 3.1); one of ours
-/// always wins over one of the same name.
-fn with_query(endpoint: &Url, parameters: &Parameters, extra: &[(String, String)]) -> Url {
-    let ours = |name: &str| parameters.iter().any(|(own, _)| *own == name);
-    let mut location = endpoint.clone();
+/// An endpoint with parameters in its query. One that is there already stays (RFC 6749 section 3.1), unless it is one
+/// of ours.
+fn with_query(endpoint: &Url, parameters: &Parameters) -> Url {
+    let ours = |name: &str| parameters.iter().any(|(own, _)| own == name);
     let kept: Vec<(String, String)> = endpoint.query_pairs().into_owned().filter(|(name, _)| !ours(name)).collect();
+    let mut location = endpoint.clone();
     location.set_query(None);
-    {
-        let mut query = location.query_pairs_mut();
-        query.extend_pairs(&kept).extend_pairs(parameters);
-        query.extend_pairs(extra.iter().filter(|(name, _)| !ours(name)));
-    }
+    location.query_pairs_mut().extend_pairs(&kept).extend_pairs(parameters);
     location
 }
 
-/// What went out, without what must stay secret.
+/// What is asked for, without what must stay secret.
 fn facts(provider: &Provider, parameters: &Parameters) -> Vec<(&'static str, String)> {
+    let shown = [
+        "response_type",
+        "response_mode",
+        "client_id",
+        "redirect_uri",
+        "scope",
+        "code_challenge_method",
+        "prompt",
+        "max_age",
+        "acr_values",
+        "claims",
+        "ui_locales",
+        "hd",
+        "domain_hint",
+    ];
     let mut facts = vec![("endpoint", provider.authorization_endpoint.to_string())];
-    let secret = ["state", "nonce", "code_challenge", "login_hint"];
-    facts.extend(parameters.iter().filter(|(name, _)| !secret.contains(name)).cloned());
+    let value = |name: &str| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    facts.extend(shown.iter().filter_map(|name| Some((*name, value(name)?))));
     facts
 }

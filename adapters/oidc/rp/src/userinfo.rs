@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 use crate::checks::{Checked, refuse, require};
 use crate::claims;
 use crate::jwks::Asker;
+use crate::provider_call::{LIMITS, media_type};
 use crate::settings::{Settings, UserinfoUse};
 use crate::token::{TokenKind, Validator};
-use crate::token_endpoint::{LIMITS, media_type};
 
 const SOURCE: &str = "OpenID Connect Core 5.3";
 
