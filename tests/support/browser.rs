@@ -223,6 +223,11 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("{} is no JSON: {}", self.url, self.body))
     }
 
+    /// The page without its style sheet, for a failure's report.
+    pub fn shown(&self) -> &str {
+        self.body.rsplit("</style>").next().unwrap_or_default()
+    }
+
     /// Parameters of the redirect's query.
     pub fn redirect_params(&self) -> BTreeMap<String, String> {
         let location = self.location.as_ref().unwrap_or_else(|| panic!("no redirect: {self:?}"));

@@ -64,19 +64,22 @@ impl Client {
 
     /// `issuer`: the tenant's.
     pub fn start(&self, dir: &Path, issuer: &str) -> Peer {
+        self.start_with(dir, issuer, &[])
+    }
+
+    /// The same with more settings of the peer.
+    pub fn start_with(&self, dir: &Path, issuer: &str, more: &[(&str, &str)]) -> Peer {
         let discovery = format!("{issuer}/.well-known/openid-configuration");
         let port = self.port.to_string();
-        Peer::start(
-            self.peer,
-            &dir.join(self.id),
-            &[
-                ("PEER_PORT", port.as_str()),
-                ("OIDC_ISSUER", issuer),
-                ("OIDC_PROVIDER_METADATA_URL", &discovery),
-                ("OIDC_CLIENT_ID", self.id),
-                ("OIDC_CLIENT_SECRET", SECRET),
-            ],
-        )
+        let mut settings = vec![
+            ("PEER_PORT", port.as_str()),
+            ("OIDC_ISSUER", issuer),
+            ("OIDC_PROVIDER_METADATA_URL", &discovery),
+            ("OIDC_CLIENT_ID", self.id),
+            ("OIDC_CLIENT_SECRET", SECRET),
+        ];
+        settings.extend(more);
+        Peer::start(self.peer, &dir.join(self.id), &settings)
     }
 
     /// Where it says who is logged in, without starting a login.

@@ -12,14 +12,24 @@ pub struct Form {
 impl Form {
     /// The page's first form that is sent by POST.
     pub fn of(page: &str, at: &str) -> Option<Self> {
-        let forms = elements(page, "form");
-        let (start, tag) = forms
-            .into_iter()
-            .find(|(_, tag)| attribute(tag, "method").is_some_and(|method| method.eq_ignore_ascii_case("post")))?;
-        let inside = page[start..].split("</form>").next().unwrap_or_default();
-        let action = attribute(tag, "action").unwrap_or_default();
-        let action = Url::parse(at).unwrap().join(&action).unwrap().to_string();
-        Some(Self { action, fields: inputs(inside) })
+        Self::all(page, at).into_iter().next()
+    }
+
+    /// The first one of these whose address ends so.
+    pub fn leading_to(page: &str, at: &str, ending: &str) -> Option<Self> {
+        Self::all(page, at).into_iter().find(|form| form.action.ends_with(ending))
+    }
+
+    fn all(page: &str, at: &str) -> Vec<Self> {
+        let at = Url::parse(at).unwrap();
+        let posted = |tag: &&str| attribute(tag, "method").is_some_and(|method| method.eq_ignore_ascii_case("post"));
+        let forms = elements(page, "form").into_iter().filter(|(_, tag)| posted(tag));
+        let form = |(start, tag): (usize, &str)| {
+            let inside = page[start..].split("</form>").next().unwrap_or_default();
+            let action = at.join(&attribute(tag, "action").unwrap_or_default()).unwrap().to_string();
+            Self { action, fields: inputs(inside) }
+        };
+        forms.map(form).collect()
     }
 
     /// Sent by the page's first button that has a name.

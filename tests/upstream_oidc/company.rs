@@ -92,6 +92,8 @@ impl Company {
         let told = page.json();
         assert_eq!(told["peer"], "openid-client", "{told:#}");
         assert_eq!(told["id_token"]["idp"], SLUG, "{told:#}");
+        // What later tells that nobody is logged in must be able to tell that somebody is.
+        assert!(self.app_knows(browser).await && self.bridge_knows(browser).await && self.op_knows(browser).await);
         told
     }
 
@@ -184,7 +186,7 @@ impl Company {
             page.url,
             page.status,
             page.location,
-            page.body,
+            page.shown(),
             self.app.log(),
             self.op.peer.as_ref().map(Peer::log).unwrap_or_default(),
         );

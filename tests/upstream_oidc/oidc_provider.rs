@@ -94,6 +94,11 @@ async fn speaks(knobs: &[(&str, &str)], yaml: &str) {
 }
 
 #[tokio::test]
+async fn with_pushed_requests() {
+    speaks(&[("OP_REQUIRE_PAR", "1")], &with_secret("        pushed_requests: required")).await;
+}
+
+#[tokio::test]
 async fn with_keys_in_the_place_of_a_secret() {
     let knobs = [("OP_CLIENT_AUTH", "private_key_jwt"), ("OP_ID_TOKEN_ALG", "RS256")];
     speaks(&knobs, "        token_endpoint_auth_method: private_key_jwt").await;

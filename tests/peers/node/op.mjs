@@ -76,7 +76,7 @@ function bridge() {
     }),
     grant_types: ['authorization_code', 'refresh_token'],
     id_token_signed_response_alg: env.OP_ID_TOKEN_ALG || 'ES256',
-    require_pushed_authorization_requests: on('OP_PAR', '1') && on('OP_REQUIRE_PAR', '1'),
+    require_pushed_authorization_requests: on('OP_PAR', '1') && on('OP_REQUIRE_PAR'),
     require_signed_request_object: on('OP_REQUIRE_REQUEST_OBJECT'),
     ...(on('OP_SIGN_USERINFO') && { userinfo_signed_response_alg: 'ES256' }),
   };

@@ -1,0 +1,361 @@
+//! A SAML upstream, an OIDC upstream, two OIDC clients and a SAML service provider in one session, none of them ours:
+//! a logout at any of the five ends all of them. One of them is dead: the others are told all the same, and it is named.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use url::Url;
+
+use crate::support::bridge::{Bridge, Setup};
+use crate::support::browser::{Answer, Browser};
+use crate::support::clients::{Client, Told};
+use crate::support::html::Form;
+use crate::support::peers::{Peer, Starting};
+use crate::support::scripted::CHALLENGE;
+use crate::support::{Database, Scratch};
+
+const ALICE: (&str, &str) = ("alice", "alice-password");
+const SECRET: &str = "upstream-secret-upstream-secret-upstream";
+
+/// From the click to the last page, and until everybody knows.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Where a logout begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Party {
+    /// npm openid-client.
+    Portal,
+    /// mod_auth_openidc.
+    Mail,
+    /// mod_auth_mellon.
+    Shop,
+    /// SimpleSAMLphp.
+    SamlUpstream,
+    /// npm oidc-provider.
+    OidcUpstream,
+}
+
+struct World {
+    setup: Setup,
+    /// Of the tenant.
+    at: String,
+    saml: Peer,
+    op: Peer,
+    portal: Client,
+    portal_peer: Option<Peer>,
+    mail: Client,
+    mail_peer: Peer,
+    shop: Peer,
+    _bridge: Bridge,
+    _postgres: Option<Peer>,
+    _scratch: Scratch,
+}
+
+impl World {
+    /// `told`: how the portal hears of a logout.
+    async fn start(database: Database, told: Told) -> Self {
+        let scratch = Scratch::new("five-parties");
+        let (setup, postgres) = match database {
+            Database::Sqlite => (Setup::sqlite(scratch.path()), None),
+            Database::Postgres => {
+                let peer = Peer::postgres(scratch.path());
+                (Setup::postgres(scratch.path(), &peer.url), Some(peer))
+            }
+        };
+        let at = format!("{}/t/acme", setup.base_url);
+        let sp_metadata = format!("{at}/connections/work/saml/metadata");
+        let saml = Starting::peer("simplesamlphp", scratch.path(), &[("SP_METADATA_URL", &sp_metadata)]);
+        let connection = format!("{at}/connections/club");
+        let op = [("RP_ADDRESS", connection.as_str()), ("CLIENT_ID", "bridge"), ("CLIENT_SECRET", SECRET)];
+        let op = Starting::peer("oidc-provider", scratch.path(), &op);
+        let (saml, op) = (saml.ready(), op.ready());
+
+        let portal = Client::new("portal", "openid-client").told(told);
+        let mail = Client::new("mail", "apache-openidc");
+        let file = bridge_file(&saml, &op, &[&portal, &mail]);
+        setup.apply(&scratch, &file);
+        let bridge = setup.serve(&scratch).await;
+
+        let idp_metadata = format!("{at}/saml/metadata");
+        let shop = Peer::start("apache-mellon", scratch.path(), &[("IDP_METADATA_URL", &idp_metadata)]);
+        setup.apply(&scratch, &(file + &service_provider(&shop)));
+        let portal_peer = Some(portal.start(scratch.path(), &at));
+        // Whoever opens this app logs in at the OIDC upstream, whatever session there is.
+        let mail_peer = mail.start_with(scratch.path(), &at, &[("OIDC_AUTH_PARAMS", "connection=club")]);
+        let world = Self {
+            setup,
+            at,
+            saml,
+            op,
+            portal,
+            portal_peer,
+            mail,
+            mail_peer,
+            shop,
+            _bridge: bridge,
+            _postgres: postgres,
+            _scratch: scratch,
+        };
+        world.connect_both_logins().await;
+        world
+    }
+
+    /// Alice has an account by SAML; she proves that the login at the OIDC upstream is hers too.
+    async fn connect_both_logins(&self) {
+        let mut browser = Browser::new();
+        self.open_portal(&mut browser).await;
+        let account = browser.visit(&format!("{}/account", self.at)).await;
+        let Some(form) = Form::leading_to(&account.body, &account.url, "/account/connect") else {
+            self.fail("nothing can be connected", &account).await
+        };
+        let answer = browser.post(&form.action, &form.fields).await;
+        let page = browser.walk(answer, &self.op.url, Some(ALICE)).await;
+        let Some(form) = Form::leading_to(&page.body, &page.url, "/account/confirm") else {
+            self.fail("no question whether both are hers", &page).await
+        };
+        let form = form.set("answer", "allow");
+        let answer = browser.post(&form.action, &form.fields).await;
+        let account = browser.settle(answer).await;
+        if account.status != 200 || !account.body.contains("/account/unlink") {
+            self.fail("the account does not have two logins", &account).await;
+        }
+    }
+
+    /// By the SAML upstream, which asks for the password once.
+    async fn open_portal(&self, browser: &mut Browser) {
+        let answer = browser.visit(&self.portal.at("/login?connection=work")).await;
+        let page = browser.walk(answer, &origin(&self.saml), Some(ALICE)).await;
+        if page.url != self.portal.session() || page.status != 200 {
+            self.fail("no login by SAML", &page).await;
+        }
+    }
+
+    /// One session of the bridge with both upstreams and all three apps.
+    async fn log_in_everywhere(&self) -> Browser {
+        let mut browser = Browser::new();
+        self.open_portal(&mut browser).await;
+        let answer = browser.visit(&self.mail_peer.url).await;
+        let page = browser.walk(answer, &self.op.url, Some(ALICE)).await;
+        if page.status != 200 || !page.body.contains("mod_auth_openidc") {
+            self.fail("no login by OpenID Connect", &page).await;
+        }
+        let page = browser.visit(&self.shop.url).await;
+        if page.status != 200 || !page.body.contains("name_id") {
+            self.fail("no login at the service provider", &page).await;
+        }
+        let subject = browser.get(&self.portal.session()).await.json()["sub"].clone();
+        let there = browser.get(&self.mail.session()).await.json()["id_token"]["sub"].clone();
+        assert_eq!(subject, there, "the two upstreams are two people");
+        for (name, logged_in) in self.sessions(&mut browser).await {
+            assert!(logged_in, "{name}");
+        }
+        assert!(self.saml_knows(&mut browser).await);
+        browser
+    }
+
+    /// What all but the SAML upstream say about this browser.
+    async fn sessions(&self, browser: &mut Browser) -> Vec<(&'static str, bool)> {
+        let mut said = Vec::new();
+        if self.portal_peer.is_some() {
+            said.push(("portal", self.answers_200(browser, &self.portal.session()).await));
+        }
+        said.push(("mail", self.answers_200(browser, &self.mail.session()).await));
+        said.push(("shop", self.answers_200(browser, &at(&self.shop, "/session")).await));
+        let asked = browser.visit(&self.authorize("prompt=none")).await;
+        said.push(("bridge", asked.redirect_params().contains_key("code")));
+        let op = format!(
+            "{}/auth?client_id=probe&response_type=code&redirect_uri=http://127.0.0.1:9/probe&scope=openid\
+             &prompt=none&state=s&nonce=n&code_challenge={CHALLENGE}&code_challenge_method=S256",
+            self.op.url
+        );
+        let asked = browser.visit(&op).await;
+        said.push(("oidc upstream", asked.redirect_param("error") != "login_required"));
+        said
+    }
+
+    /// Whether the SAML upstream would let this browser in to the bridge, which it does then.
+    async fn saml_knows(&self, browser: &mut Browser) -> bool {
+        let asked = browser.visit(&self.authorize("connection=work")).await;
+        !asked.body.contains("name=\"password\"")
+    }
+
+    async fn answers_200(&self, browser: &mut Browser, url: &str) -> bool {
+        match browser.get(url).await.status {
+            200 => true,
+            401 => false,
+            other => panic!("{url} answers {other}"),
+        }
+    }
+
+    /// An authorization request of the portal whose answer nobody takes.
+    fn authorize(&self, more: &str) -> String {
+        format!(
+            "{}/authorize?client_id=probe&response_type=code&redirect_uri=http://127.0.0.1:9/probe&scope=openid\
+             &state=s&nonce=n&code_challenge={CHALLENGE}&code_challenge_method=S256&{more}",
+            self.at
+        )
+    }
+
+    /// The person logs out there, says yes where the OIDC upstream asks, and arrives somewhere.
+    async fn log_out_at(&self, party: Party, browser: &mut Browser) -> Answer {
+        let url = match party {
+            Party::Portal => self.portal.at("/logout"),
+            Party::Mail => self.mail.at("/logout"),
+            Party::Shop => at(&self.shop, "/logout"),
+            Party::SamlUpstream => {
+                at(&self.saml, "/simplesaml/saml2/idp/initSLO.php?RelayState=/simplesaml/logout.php")
+            }
+            Party::OidcUpstream => format!("{}/session/end", self.op.url),
+        };
+        let answer = browser.visit(&url).await;
+        browser.walk(answer, &self.op.url, None).await
+    }
+
+    /// What is recorded of the newest logout, as an admin reads it.
+    async fn newest_logout(&self) -> String {
+        let until = Instant::now() + LIMIT;
+        loop {
+            let list: Value = serde_json::from_str(&self.setup.ok(&["trace", "list", "--json"])).unwrap();
+            let logout = list.as_array().unwrap().iter().find(|trace| trace["kind"] == "logout").cloned();
+            if let Some(id) = logout.as_ref().and_then(|logout| logout["id"].as_str()) {
+                return self.setup.ok(&["trace", "show", id]);
+            }
+            assert!(Instant::now() < until, "no logout was recorded");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Panics with all that helps.
+    async fn fail(&self, what: &str, page: &Answer) -> ! {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let list: Value = serde_json::from_str(&self.setup.ok(&["trace", "list", "--json"])).unwrap();
+        let trace = list[0]["id"].as_str().map(|id| self.setup.ok(&["trace", "show", id])).unwrap_or_default();
+        panic!(
+            "{what}: {} ({}) {:?}\n{}\n--- newest trace\n{trace}\n--- provider\n{}",
+            page.url,
+            page.status,
+            page.location,
+            page.shown(),
+            self.op.log(),
+        );
+    }
+}
+
+fn bridge_file(saml: &Peer, op: &Peer, clients: &[&Client]) -> String {
+    let yaml: String = clients.iter().map(|client| client.yaml()).collect();
+    format!(
+        "version: 1
+tenants:
+  - slug: acme
+    display_name: Acme
+    domains: [acme.example]
+    connections:
+      - slug: work
+        protocol: saml
+        idp_metadata: {{ file: {metadata} }}
+      - slug: club
+        protocol: oidc
+        issuer: {issuer}
+        client_id: bridge
+        client_secret: {{ value: {SECRET} }}
+    clients:
+      - client_id: probe
+        name: Probe
+        public: true
+        redirect_uris: [\"http://127.0.0.1:9/probe\"]
+        scopes: [openid]
+{yaml}",
+        metadata = saml.dir.join("idp-metadata.xml").display(),
+        issuer = op.url,
+    )
+}
+
+fn service_provider(shop: &Peer) -> String {
+    format!(
+        "    service_providers:
+      - slug: shop
+        sp_metadata: {{ file: {} }}
+        attributes: {{ mail: email }}
+        name_id: {{ format: persistent }}
+",
+        shop.dir.join("sp-metadata.xml").display()
+    )
+}
+
+fn origin(peer: &Peer) -> String {
+    Url::parse(&peer.url).unwrap().origin().ascii_serialization()
+}
+
+fn at(peer: &Peer, path: &str) -> String {
+    format!("{}{path}", origin(peer))
+}
+
+async fn each_ends_all(database: Database, told: Told, parties: &[Party]) {
+    let world = World::start(database, told).await;
+    for party in parties {
+        let mut browser = world.log_in_everywhere().await;
+        let began = Instant::now();
+        let page = world.log_out_at(*party, &mut browser).await;
+        let took = began.elapsed();
+        assert!(took < LIMIT, "the logout at {party:?} took {took:?}");
+        // A provider that tells by its own server call waits for no app.
+        let mut left = Vec::new();
+        while began.elapsed() < LIMIT {
+            left = world.sessions(&mut browser).await;
+            left.retain(|(_, logged_in)| *logged_in);
+            if left.is_empty() {
+                break;
+            }
+        }
+        if !left.is_empty() {
+            world.fail(&format!("a logout at {party:?} left {left:?}"), &page).await;
+        }
+        // From a server call no browser can be led to the SAML upstream, and it takes no server call itself.
+        if *party == Party::OidcUpstream {
+            let trace = world.newest_logout().await;
+            assert!(trace.contains("work"), "the trace does not say that the SAML upstream was not told:\n{trace}");
+        } else {
+            assert!(!world.saml_knows(&mut browser).await, "a logout at {party:?} left the SAML upstream");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_logout_at_any_app_ends_all() {
+    each_ends_all(Database::Sqlite, Told::BackChannel, &[Party::Portal, Party::Mail, Party::Shop]).await;
+}
+
+#[tokio::test]
+async fn a_logout_at_any_upstream_ends_all() {
+    each_ends_all(Database::Postgres, Told::BackChannel, &[Party::SamlUpstream, Party::OidcUpstream]).await;
+}
+
+#[tokio::test]
+async fn an_app_that_is_told_by_a_frame_ends_too() {
+    each_ends_all(Database::Sqlite, Told::FrontChannel, &[Party::Mail]).await;
+}
+
+/// The portal is gone when the logout comes.
+#[tokio::test]
+async fn a_dead_app_is_named() {
+    let mut world = World::start(Database::Sqlite, Told::BackChannel).await;
+    let mut browser = world.log_in_everywhere().await;
+    let tokens = browser.get(&world.portal.at("/tokens")).await.json();
+    let id_token = tokens["id_token"].as_str().unwrap();
+    world.portal_peer = None;
+
+    let began = Instant::now();
+    let answer = browser.visit(&format!("{}/logout?id_token_hint={id_token}", world.at)).await;
+    let page = browser.walk(answer, &world.op.url, None).await;
+    let took = began.elapsed();
+    assert!(took < LIMIT, "the logout took {took:?}");
+    if page.status != 200 || !page.body.contains("<li>portal</li>") {
+        world.fail("the page does not name the portal", &page).await;
+    }
+    for (name, logged_in) in world.sessions(&mut browser).await {
+        assert!(!logged_in, "{name} was not told: {}", page.shown());
+    }
+    assert!(!world.saml_knows(&mut browser).await, "the SAML upstream was not told: {}", page.shown());
+    let trace = world.newest_logout().await;
+    assert!(trace.contains("partial") && trace.contains("portal"), "{trace}");
+}
