@@ -8,6 +8,7 @@ use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::{AdapterFactory, Field, Open};
 use fedbridge_contract::upstream::Adapter;
 
+use crate::initiate;
 use crate::jwks::KeySets;
 use crate::metadata::Provider;
 use crate::party::{CALLBACK_ROUTE, RelyingParty, SharedParty};
@@ -69,6 +70,7 @@ impl OidcFactory {
             connection: input.connection,
             callback: format!("{address}/{CALLBACK_ROUTE}"),
             address,
+            initiate: settings.initiate_login.as_ref().map(initiate::policy),
             settings,
             secrets: secrets(input.secrets),
             provider,

@@ -11,12 +11,15 @@ use fedbridge_contract::logout::Party;
 use fedbridge_contract::proof::Minter;
 use fedbridge_contract::services::{Egress, Services};
 use fedbridge_contract::trace::TraceLog;
-use fedbridge_contract::upstream::{Answer, Begun, Correlation, LoginOutcome, Start, UpstreamLogin};
+use fedbridge_contract::upstream::{
+    Answer, Begun, Correlation, LoginOutcome, Start, UnsolicitedPolicy, UpstreamLogin,
+};
 
+use crate::initiate::INITIATE_ROUTE;
 use crate::jwks::KeySets;
 use crate::metadata::Provider;
 use crate::settings::Settings;
-use crate::{callback, complete, request};
+use crate::{callback, complete, initiate, request};
 
 pub const CALLBACK_ROUTE: &str = "oidc/callback";
 pub const JWKS_ROUTE: &str = "oidc/jwks";
@@ -29,6 +32,8 @@ pub struct RelyingParty {
     /// `{issuer}/connections/{slug}`.
     pub address: String,
     pub settings: Settings,
+    /// What happens to a browser that a portal of the provider sends here.
+    pub(crate) initiate: Option<UnsolicitedPolicy>,
     /// The client's secrets, the one that is sent first in front.
     pub(crate) secrets: Vec<Vec<u8>>,
     /// `None`: the metadata was not read yet.
@@ -65,7 +70,11 @@ impl RelyingParty {
 #[async_trait]
 impl UpstreamLogin for SharedParty {
     fn routes(&self) -> &'static [Route] {
-        &[Route { path: CALLBACK_ROUTE, methods: &[Method::Get, Method::Post], cors: false }]
+        const METHODS: &[Method] = &[Method::Get, Method::Post];
+        &[
+            Route { path: CALLBACK_ROUTE, methods: METHODS, cors: false },
+            Route { path: INITIATE_ROUTE, methods: METHODS, cors: false },
+        ]
     }
 
     async fn begin(&self, start: Start<'_>, trace: &mut TraceLog) -> Result<Begun, ProtocolError> {
@@ -73,7 +82,14 @@ impl UpstreamLogin for SharedParty {
     }
 
     fn correlate(&self, input: &HttpInput) -> Correlation {
-        callback::correlate(input)
+        match input.route {
+            INITIATE_ROUTE => initiate::correlate(&self.0.settings, input),
+            _ => callback::correlate(input),
+        }
+    }
+
+    fn unsolicited(&self) -> Option<&UnsolicitedPolicy> {
+        self.0.initiate.as_ref()
     }
 
     async fn complete(&self, answer: Answer<'_>, minter: Minter, trace: &mut TraceLog) -> LoginOutcome {

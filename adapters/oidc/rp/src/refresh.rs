@@ -18,8 +18,9 @@ use crate::client_auth::authenticate;
 use crate::id_token::Memory;
 use crate::merge::merge;
 use crate::party::SharedParty;
+use crate::provider_call::CallRefused;
 use crate::token::{TokenKind, Validator};
-use crate::token_endpoint::{self, TokenRefused, TokenResponse};
+use crate::token_endpoint::{self, TokenResponse};
 use crate::{attributes, userinfo};
 
 #[async_trait]
@@ -79,7 +80,7 @@ async fn renew(
     let form = [("grant_type", "refresh_token".to_owned()), ("refresh_token", token.to_owned())];
     let body = match token_endpoint::call(party, provider, tenant, &form, now, trace).await {
         Ok(body) => body,
-        Err(TokenRefused::Error(code)) if party.settings.profile.refresh_over.contains(&code.as_str()) => {
+        Err(CallRefused::Error(code)) if party.settings.profile.refresh_over.contains(&code.as_str()) => {
             return gone(&format!("the refresh token is over: {code}"));
         }
         Err(_) => return unknown(&cause(trace)),

@@ -7,9 +7,10 @@ use crate::testkit::lie::Change::{IdToken, Metadata, Token};
 use crate::testkit::lie::{DocumentPlan, Lie};
 
 const ISSUER: &str = "issuer of the metadata";
-const ENDPOINT: &str = "endpoint";
-const HOST: &str = "endpoint host";
-const FORM: &str = "form of the metadata";
+const TOKEN_ENDPOINT: &str = "token_endpoint of the metadata";
+const AUTHORIZATION: &str = "authorization_endpoint of the metadata";
+const JWKS_URI: &str = "jwks_uri of the metadata";
+const FORM: &str = "the metadata is";
 const CAME: &str = "an ID token came";
 const TOKEN: &str = "token endpoint";
 
@@ -31,7 +32,7 @@ pub const METADATA: &[Lie] = &[
     Lie::down(
         2,
         "token endpoint by plain http",
-        ENDPOINT,
+        TOKEN_ENDPOINT,
         &[Metadata(|plan| {
             plan.json["token_endpoint"] = json!("http://op.example/token");
         })],
@@ -39,19 +40,24 @@ pub const METADATA: &[Lie] = &[
     Lie::down(
         2,
         "key set by plain http",
-        ENDPOINT,
+        JWKS_URI,
         &[Metadata(|plan| {
             plan.json["jwks_uri"] = json!("http://op.example/jwks");
         })],
     ),
-    Lie::down(2, "token endpoint as a number", ENDPOINT, &[Metadata(|plan| plan.json["token_endpoint"] = json!(7))]),
-    Lie::down(2, "no token endpoint", ENDPOINT, &[Metadata(|plan| plan.cut("token_endpoint"))]),
-    Lie::down(2, "no authorization endpoint", ENDPOINT, &[Metadata(|plan| plan.cut("authorization_endpoint"))]),
-    Lie::down(2, "no key set", ENDPOINT, &[Metadata(|plan| plan.cut("jwks_uri"))]),
+    Lie::down(
+        2,
+        "token endpoint as a number",
+        TOKEN_ENDPOINT,
+        &[Metadata(|plan| plan.json["token_endpoint"] = json!(7))],
+    ),
+    Lie::down(2, "no token endpoint", TOKEN_ENDPOINT, &[Metadata(|plan| plan.cut("token_endpoint"))]),
+    Lie::down(2, "no authorization endpoint", AUTHORIZATION, &[Metadata(|plan| plan.cut("authorization_endpoint"))]),
+    Lie::down(2, "no key set", JWKS_URI, &[Metadata(|plan| plan.cut("jwks_uri"))]),
     Lie::down(
         2,
         "token endpoint at another host",
-        HOST,
+        "token_endpoint",
         &[Metadata(|plan| {
             plan.json["token_endpoint"] = json!("https://evil.example/token");
         })],

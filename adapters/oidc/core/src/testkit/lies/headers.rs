@@ -124,12 +124,12 @@ pub const HEADER: &[Lie] = &[
     Lie::told(
         30,
         "alg twice in the header",
-        FORM,
+        "strict JSON",
         &[IdToken(|plan| {
             plan.header_text = Some(|text| format!("{{\"alg\":\"none\",{}", &text[1..]).into_bytes());
         })],
     ),
-    Lie::told(26, "kid a number", FORM, &[IdToken(|plan| header(plan, "kid", json!(7)))]),
+    Lie::told(26, "kid a number", NAMED, &[IdToken(|plan| header(plan, "kid", json!(7)))]),
     Lie::told(26, "a logout token", KIND, &[IdToken(|plan| typ(plan, "logout+jwt"))]),
     Lie::told(26, "an access token", KIND, &[IdToken(|plan| typ(plan, "at+jwt"))]),
     Lie::told(26, "typ a list", KIND, &[IdToken(|plan| header(plan, "typ", json!(["JWT"])))]),

@@ -26,11 +26,11 @@ fn header(plan: &mut JwtPlan, name: &str, value: Value) {
     plan.header.insert(name.to_owned(), value);
 }
 
-const ALG: &str = "alg of the logout token";
+const ALG: &str = "logout token: alg";
 const KIND: &str = "kind of token";
-const EVENTS: &str = "events";
-const WHO: &str = "who is meant";
-const JTI: &str = "jti";
+const EVENTS: &str = "logout token: events";
+const WHO: &str = "logout token: who is meant";
+const JTI: &str = "logout token: jti";
 
 pub const LOGOUT_TOKEN: &[Lie] = &[
     Lie::told(
@@ -72,30 +72,30 @@ pub const LOGOUT_TOKEN: &[Lie] = &[
     Lie::told(
         68,
         "a stranger's key",
-        "signature of the logout token",
+        "logout token: signature",
         &[LogoutToken(|plan| {
             plan.signature = Signature::By(Arc::clone(&plan.scene.keys.stranger));
         })],
     ),
     Lie::told(68, "typ of an ID token", KIND, &[LogoutToken(|plan| header(plan, "typ", json!("JWT")))]),
     Lie::told(68, "typ of an access token", KIND, &[LogoutToken(|plan| header(plan, "typ", json!("at+jwt")))]),
-    Lie::told(68, "iss of somebody else", "iss", &[set!("iss", "https://evil.example")]),
-    Lie::told(68, "iss absent", "iss", &[cut!("iss")]),
-    Lie::told(68, "aud of somebody else", "aud", &[set!("aud", "somebody")]),
-    Lie::told(68, "aud absent", "aud", &[cut!("aud")]),
+    Lie::told(68, "iss of somebody else", "logout token: iss", &[set!("iss", "https://evil.example")]),
+    Lie::told(68, "iss absent", "logout token: iss", &[cut!("iss")]),
+    Lie::told(68, "aud of somebody else", "logout token: aud", &[set!("aud", "somebody")]),
+    Lie::told(68, "aud absent", "logout token: aud", &[cut!("aud")]),
     Lie::told(
         68,
         "iat old",
-        "iat",
+        "logout token: iat",
         &[LogoutToken(|plan| {
             plan.set_time("iat", -661);
             plan.cut("exp");
         })],
     ),
-    Lie::told(68, "iat absent", "iat", &[cut!("iat")]),
-    Lie::told(68, "iat of tomorrow", "iat", &[LogoutToken(|plan| plan.set_time("iat", 61))]),
-    Lie::told(68, "exp past", "exp", &[LogoutToken(|plan| plan.set_time("exp", -61))]),
-    Lie::told(68, "exp a text", "exp", &[set!("exp", "soon")]),
+    Lie::told(68, "iat absent", "logout token: iat", &[cut!("iat")]),
+    Lie::told(68, "iat of tomorrow", "logout token: iat", &[LogoutToken(|plan| plan.set_time("iat", 61))]),
+    Lie::told(68, "exp past", "logout token: exp", &[LogoutToken(|plan| plan.set_time("exp", -61))]),
+    Lie::told(68, "exp a text", "logout token: exp", &[set!("exp", "soon")]),
     Lie::told(68, "jti absent", JTI, &[cut!("jti")]),
     Lie::told(68, "jti empty", JTI, &[set!("jti", "")]),
     Lie::told(68, "jti a number", JTI, &[set!("jti", 7)]),
@@ -103,8 +103,8 @@ pub const LOGOUT_TOKEN: &[Lie] = &[
     Lie::told(68, "another event", EVENTS, &[set!("events", { "http://schemas.openid.net/event/other": {} })]),
     Lie::told(68, "events a list", EVENTS, &[set!("events", [LOGOUT_EVENT])]),
     Lie::told(68, "an event that is no object", EVENTS, &[set!("events", { LOGOUT_EVENT: true })]),
-    Lie::told(68, "a nonce", "no nonce", &[set!("nonce", "n")]),
-    Lie::told(68, "an empty nonce", "no nonce", &[set!("nonce", null)]),
+    Lie::told(68, "a nonce", "logout token: nonce", &[set!("nonce", "n")]),
+    Lie::told(68, "an empty nonce", "logout token: nonce", &[set!("nonce", null)]),
     Lie::told(
         68,
         "neither sub nor sid",
@@ -114,9 +114,9 @@ pub const LOGOUT_TOKEN: &[Lie] = &[
             plan.cut("sid");
         })],
     ),
-    Lie::told(68, "sub a number", WHO, &[set!("sub", 7)]),
-    Lie::told(68, "sid a list", WHO, &[set!("sid", ["a"])]),
-    Lie::told(68, "sid empty", WHO, &[set!("sid", "")]),
+    Lie::told(68, "sub a number", "logout token: sub", &[set!("sub", 7)]),
+    Lie::told(68, "sid a list", "logout token: sid", &[set!("sid", ["a"])]),
+    Lie::told(68, "sid empty", "logout token: sid", &[set!("sid", "")]),
     Lie::told(
         30,
         "sub twice",

@@ -8,12 +8,17 @@ use crate::testkit::jwt::Signature;
 use crate::testkit::lie::Change::{Refreshed, Renewed};
 use crate::testkit::lie::Lie;
 
-const STRANGER: &str = "renewed ID token: signature of the ID token";
+const STRANGER: &str = "renewed signature";
 
 pub const RENEWAL: &[Lie] = &[
-    Lie::told(63, "iss of somebody else", "iss", &[Renewed(|plan| plan.set("iss", json!("https://evil.example")))]),
+    Lie::told(
+        63,
+        "iss of somebody else",
+        "renewed iss",
+        &[Renewed(|plan| plan.set("iss", json!("https://evil.example")))],
+    ),
     Lie::told(63, "sub of somebody else", "renewed sub", &[Renewed(|plan| plan.set("sub", json!("victim")))]),
-    Lie::told(63, "aud of somebody else", "aud", &[Renewed(|plan| plan.set("aud", json!("somebody")))]),
+    Lie::told(63, "aud of somebody else", "renewed aud", &[Renewed(|plan| plan.set("aud", json!("somebody")))]),
     Lie::told(
         63,
         "iat older than before",
