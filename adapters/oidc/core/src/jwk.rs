@@ -136,7 +136,14 @@ fn read(jwk: &Map<String, Value>) -> Result<PublicJwk, String> {
             (key, &[SignatureAlgorithm::ES256])
         }
         (Some("RSA"), _) => {
-            let rsa = rsa_key(&octets("n")?, &octets("e")?).map_err(unusable)?;
+            let exponent = octets("e")?;
+            // With an exponent of 1 everybody can sign, and openssl would take one.
+            let digits: Vec<u8> = exponent.iter().copied().skip_while(|octet| *octet == 0).collect();
+            let odd = digits.last().is_some_and(|last| last % 2 == 1);
+            if !odd || digits == [1] || digits.len() > 8 {
+                return Err("Expected an odd RSA exponent of 3 or more, of 64 bits at most.".into());
+            }
+            let rsa = rsa_key(&octets("n")?, &exponent).map_err(unusable)?;
             if rsa.bits() < 2048 || rsa.bits() > 8192 {
                 return Err("Expected an RSA key of 2048 to 8192 bits.".into());
             }

@@ -17,7 +17,7 @@ use crate::party::RelyingParty;
 use crate::state::RequestState;
 use crate::token::{TokenKind, Validator};
 use crate::token_endpoint::{self, TokenResponse};
-use crate::{attributes, authn, callback, subject, userinfo};
+use crate::{attributes, authn, callback, groups, subject, userinfo};
 
 /// Checks the answer to a request of ours and says how the login went.
 pub async fn complete(
@@ -84,7 +84,8 @@ async fn check(party: &RelyingParty, answer: &Answer<'_>, trace: &mut TraceLog) 
         false => None,
     };
     let subject = subject::find(&party.settings, &login.claims, trace)?;
-    let claims = merge(login.claims.clone(), more);
+    let mut claims = merge(login.claims.clone(), more);
+    groups::complete(&validator, &login.claims, &mut claims, trace).await?;
     Ok(Login {
         subject,
         attributes: attributes::of(&party.settings, &claims),

@@ -2,8 +2,9 @@
 //!
 //! Start with [`factory`] (settings become an adapter) and [`party`] (one opened connection). Follow a login:
 //! [`request`] sends the browser out, [`callback`] reads what comes back, and [`complete`] redeems the code
-//! ([`token_endpoint`]), checks the ID token ([`id_token`]), asks for more claims ([`userinfo`], [`merge`]) and
-//! says who the person is ([`subject`], [`attributes`], [`authn`]).
+//! ([`token_endpoint`]), checks the ID token ([`token`] for what all signed tokens have in common, then [`id_token`]),
+//! asks for more claims ([`userinfo`], [`merge`], [`groups`]) and says who the person is ([`subject`],
+//! [`attributes`], [`authn`]). What products do their own way is a table in [`profiles`].
 
 mod attributes;
 mod authn;
@@ -14,8 +15,10 @@ pub mod claims;
 pub mod client_auth;
 mod complete;
 mod documents;
+mod encrypted;
 pub mod factory;
 mod front_channel;
+mod groups;
 pub mod id_token;
 mod initiate;
 pub mod issuer;

@@ -21,11 +21,10 @@ const SOURCE: &str = "RFC 9126 2.2";
 /// The longest name of a request, in octets.
 const MAX_URI: usize = 2048;
 
-/// Where requests are pushed, if they are. What the provider requires is done also where a setting says `off`: it
-/// would refuse anything else.
+/// Where requests are pushed, if they are.
 pub fn endpoint<'p>(settings: &Settings, provider: &'p Provider) -> Option<&'p Url> {
-    let off = settings.pushed_requests == PushedRequests::Off && !provider.require_pushed_authorization_requests;
-    provider.pushed_authorization_request_endpoint.as_ref().filter(|_| !off)
+    let on = settings.pushed_requests != PushedRequests::Off;
+    provider.pushed_authorization_request_endpoint.as_ref().filter(|_| on)
 }
 
 /// Pushes a request. Gives back what the browser carries in its place.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::checks::{Checked, Stop, refuse, require};
 use crate::claims;
+use crate::encrypted;
 use crate::issuer::IssuerRule;
 use crate::jwks::{Asker, Place};
 use crate::metadata::{Keys, Provider};
@@ -90,6 +91,12 @@ impl<'a> Validator<'a> {
 
     /// Checks header, key, signature, `iss`, `aud` and `azp`, in this order.
     pub async fn signed(&self, token: &str, kind: TokenKind, asker: Asker, trace: &mut TraceLog) -> Checked<Signed> {
+        let opened = if kind != TokenKind::Logout && encrypted::is_encrypted(token) {
+            Some(encrypted::open(self, token, trace)?)
+        } else {
+            None
+        };
+        let token = opened.as_deref().unwrap_or(token);
         let header = Header::read(token, kind, kind.types(), &self.party.settings, trace)?;
         let (verified, key) = match header.algorithm {
             TokenAlgorithm::Hs256 => (self.by_secret(token, kind, trace)?, None),
