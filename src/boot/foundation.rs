@@ -67,6 +67,7 @@ impl Foundation {
         let tokens = Arc::new(HmacTokenSecrets::new(&master));
         let sealer: Arc<dyn Sealer> = Arc::new(AesGcmSealer::new(master).context("the master key can't be used")?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let egress = egress::Client::new(settings.egress_allow_loopback, settings.egress_bounds, Arc::clone(&clock))?;
         let epochs = Arc::new(Epochs::default());
         let store = Store::open(settings.database_url.as_str(), Arc::clone(&sealer), options).await?;
         Ok(Self {
@@ -78,7 +79,7 @@ impl Foundation {
             epochs,
             clock,
             rng: Arc::new(rng),
-            egress: Arc::new(egress::Client::new(settings.egress_allow_loopback)?),
+            egress: Arc::new(egress),
             sightings: Arc::new(Closed),
             tokens,
             throttle: Arc::new(FailureLimits::new(

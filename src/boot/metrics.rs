@@ -30,6 +30,10 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         "From the app's request to the answer, the person's own time included"
     );
     describe_counter!("fedbridge_logout_notices_total", "Parties told of a logout, by channel and by what came of it");
+    describe_counter!(
+        "fedbridge_egress_rests_total",
+        "Times that calls to a partner's host were given up for a while, because it did not answer"
+    );
     describe_counter!("fedbridge_tokens_issued_total", "Access tokens issued, by grant type");
     describe_counter!("fedbridge_refused_total", "OAuth and SAML requests refused, by endpoint and error");
     describe_counter!("fedbridge_refresh_reused_total", "Refresh tokens that came back after their grace");

@@ -20,6 +20,8 @@ pub use sources::{FlagValue, KEYS, Key};
 use sources::{Raw, Values};
 use values::Rate;
 
+use crate::egress::Bounds;
+
 /// The settings of one process, all of them valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -32,6 +34,8 @@ pub struct Settings {
     pub master_key: MasterKeySource,
     /// Plain http and loopback targets are allowed for fetches.
     pub egress_allow_loopback: bool,
+    /// How many calls to partners may be under way.
+    pub egress_bounds: Bounds,
     pub revocation: RevocationSettings,
     pub failures_per_ip: Rate,
     pub failures_per_account: Rate,
@@ -154,6 +158,7 @@ impl Reader {
         let database_url = self.value("database.url", "sqlite://data/fedbridge.db", database_url);
         let master_key = self.master_key();
         let egress_allow_loopback = self.flag("egress.allow_loopback", false);
+        let egress_bounds = self.egress_bounds();
         let revocation = self.revocation();
         let failures_per_ip = self.value("limits.failures_per_ip", "60/min", Rate::parse);
         let failures_per_account = self.value("limits.failures_per_account", "10/min", Rate::parse);
@@ -167,6 +172,7 @@ impl Reader {
             database_url: database_url?,
             master_key: master_key?,
             egress_allow_loopback: egress_allow_loopback?,
+            egress_bounds: egress_bounds?,
             revocation: revocation?,
             failures_per_ip: failures_per_ip?,
             failures_per_account: failures_per_account?,
@@ -201,6 +207,36 @@ impl Reader {
                 None
             }
         }
+    }
+
+    fn egress_bounds(&mut self) -> Option<Bounds> {
+        let per_partner = self.count("egress.max_per_partner", 8, 1000);
+        let whole = self.count("egress.max", 256, 10_000);
+        let (per_partner, whole) = (per_partner?, whole?);
+        if whole < per_partner {
+            let given = self.values.get("egress.max").or_else(|| self.values.get("egress.max_per_partner"));
+            let message = format!("one partner may have {per_partner} calls, so all of them need as many at least");
+            given.iter().for_each(|given| self.complaints.add(&given.place, "egress.max", &message));
+            return None;
+        }
+        Some(Bounds { per_partner, whole })
+    }
+
+    /// A number of things, one at least.
+    fn count(&mut self, key: &str, default: usize, most: usize) -> Option<usize> {
+        let Some(raw) = self.values.get(key) else {
+            return Some(default);
+        };
+        let number = match &raw.value {
+            Raw::Number(number) => usize::try_from(*number).ok(),
+            Raw::Text(text) if !raw.typed => text.trim().parse().ok(),
+            _ => None,
+        };
+        let number = number.filter(|number| (1..=most).contains(number));
+        if number.is_none() {
+            self.complaints.add(&raw.place, key, format!("expected a number from 1 to {most}"));
+        }
+        number
     }
 
     fn revocation(&mut self) -> Option<RevocationSettings> {

@@ -46,6 +46,12 @@ pub struct SettingsArgs {
     /// Permit plain http and loopback targets [default: false]
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     egress_allow_loopback: Option<String>,
+    /// How many calls to one partner may be under way [default: 8]
+    #[arg(long, global = true, value_name = "NUMBER")]
+    egress_max_per_partner: Option<String>,
+    /// How many calls to all partners may be under way [default: 256]
+    #[arg(long, global = true, value_name = "NUMBER")]
+    egress_max: Option<String>,
     /// How often the database is asked for changes without a signal [default: 50ms]
     #[arg(long, global = true, value_name = "DURATION")]
     revocation_poll: Option<String>,
@@ -102,7 +108,7 @@ impl SettingsArgs {
     }
 
     fn flags(&self) -> Vec<FlagValue> {
-        let all: [(&'static str, &Option<String>); 17] = [
+        let all: [(&'static str, &Option<String>); 19] = [
             ("base_url", &self.base_url),
             ("http.listen", &self.http_listen),
             ("http.tls_cert", &self.http_tls_cert),
@@ -112,6 +118,8 @@ impl SettingsArgs {
             ("database.url", &self.database_url),
             ("master_key_file", &self.master_key_file),
             ("egress.allow_loopback", &self.egress_allow_loopback),
+            ("egress.max_per_partner", &self.egress_max_per_partner),
+            ("egress.max", &self.egress_max),
             ("revocation.poll", &self.revocation_poll),
             ("revocation.lease", &self.revocation_lease),
             ("revocation.notify", &self.revocation_notify),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use fedbridge_contract::downstream::Downstream;
 use fedbridge_contract::error::{Complaint, StoreError};
 use fedbridge_contract::factory::Registry;
-use fedbridge_contract::services::{EgressLimits, Services};
+use fedbridge_contract::services::{Egress, EgressLimits, Services};
 use fedbridge_contract::trace::clip;
 use fedbridge_hub::ports::{DocumentStore, HeldDocument, Look, NewDocument, StoredDocument};
 use fedbridge_hub::run::Snapshots;
@@ -148,7 +148,7 @@ impl Keeper {
 
     async fn seen(&self, document: &StoredDocument, trigger: Trigger) -> Result<Seen, Failure> {
         let reader = self.reader(document.tenant, document.party)?;
-        let egress = &self.services.egress;
+        let egress = self.egress(document);
         let fetched = match &document.current.etag {
             Some(etag) => egress.get_if_changed(&document.url, etag, LIMITS).await,
             None => egress.get(&document.url, LIMITS).await,
@@ -248,7 +248,8 @@ impl Keeper {
     /// It can't be said: the partner does not answer.
     pub async fn published(&self, document: &StoredDocument, held: &HeldDocument) -> Result<Published, String> {
         let reader = self.reader(document.tenant, document.party)?;
-        let fetched = self.services.egress.get(&document.url, LIMITS).await.map_err(|error| clip(error.to_string()))?;
+        let fetched = self.egress(document).get(&document.url, LIMITS).await;
+        let fetched = fetched.map_err(|error| clip(error.to_string()))?;
         if fetched.status != 200 {
             return Err(format!("{} answered with status {}", document.url, fetched.status));
         }
@@ -284,6 +285,14 @@ impl Keeper {
             self.record(document, trigger, Some(&held.xml), &held.drift, Fate::Rejected);
         }
         Ok(there)
+    }
+
+    /// The way out to the partner.
+    fn egress(&self, document: &StoredDocument) -> Arc<dyn Egress> {
+        match self.snapshots.current().tenant(document.tenant) {
+            Some(tenant) => self.services.egress_to(&tenant.view, document.party),
+            None => Arc::clone(&self.services.egress),
+        }
     }
 
     async fn note(&self, document: &StoredDocument, look: Look) {

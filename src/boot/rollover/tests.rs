@@ -154,7 +154,10 @@ impl World {
     }
 
     fn builder(&self) -> Builder {
-        let egress = Arc::new(egress::Client::new(false).unwrap());
+        let egress = Arc::new(
+            egress::Client::new(false, egress::Bounds { per_partner: 1, whole: 1 }, Arc::clone(&self.clock) as _)
+                .unwrap(),
+        );
         Builder {
             base_url: "https://bridge.example".into(),
             registry: Registry::default().with(Arc::new(Partners)),

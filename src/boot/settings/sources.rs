@@ -37,6 +37,8 @@ pub const KEYS: &[Key] = &[
     Key { name: "database.url", environment: "FEDBRIDGE_DATABASE_URL", help: "sqlite:// or postgres://" },
     Key { name: "master_key_file", environment: "FEDBRIDGE_MASTER_KEY_FILE", help: "file" },
     Key { name: "egress.allow_loopback", environment: "FEDBRIDGE_EGRESS_ALLOW_LOOPBACK", help: "true or false" },
+    Key { name: "egress.max_per_partner", environment: "FEDBRIDGE_EGRESS_MAX_PER_PARTNER", help: "number" },
+    Key { name: "egress.max", environment: "FEDBRIDGE_EGRESS_MAX", help: "number" },
     Key { name: "revocation.poll", environment: "FEDBRIDGE_REVOCATION_POLL", help: "duration" },
     Key { name: "revocation.lease", environment: "FEDBRIDGE_REVOCATION_LEASE", help: "duration" },
     Key { name: "revocation.notify", environment: "FEDBRIDGE_REVOCATION_NOTIFY", help: "true or false" },
@@ -74,6 +76,7 @@ pub(super) enum Raw {
     Text(String),
     Flag(bool),
     List(Vec<String>),
+    Number(i64),
     Other(&'static str),
 }
 
@@ -83,6 +86,7 @@ impl Raw {
             Self::Text(_) => "text",
             Self::Flag(_) => "true or false",
             Self::List(_) => "a list",
+            Self::Number(_) => "a number",
             Self::Other(kind) => kind,
         }
     }
@@ -181,7 +185,10 @@ fn raw(value: &DeValue<'_>) -> Raw {
                 items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect();
             texts.map_or(Raw::Other("a list with something else than text"), Raw::List)
         }
-        DeValue::Integer(_) | DeValue::Float(_) => Raw::Other("a number"),
+        DeValue::Integer(number) => {
+            i64::from_str_radix(number.as_str(), number.radix()).map_or(Raw::Other("a number"), Raw::Number)
+        }
+        DeValue::Float(_) => Raw::Other("a number"),
         DeValue::Datetime(_) => Raw::Other("a date"),
         DeValue::Table(_) => Raw::Other("a table"),
     }

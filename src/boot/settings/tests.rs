@@ -25,6 +25,7 @@ fn the_defaults_are_those_of_the_interface() {
     assert_eq!(settings.database_url.sqlite_path(), Some(Path::new("data/fedbridge.db")));
     assert_eq!(settings.master_key, MasterKeySource::File("data/master.key".into()));
     assert!(!settings.egress_allow_loopback);
+    assert_eq!(settings.egress_bounds, Bounds { per_partner: 8, whole: 256 });
     let (poll, lease) = (Duration::from_millis(50), Duration::from_secs(1));
     assert_eq!(settings.revocation, RevocationSettings { poll, lease, notify: true });
     assert_eq!((settings.failures_per_ip.count, settings.failures_per_account.count), (60, 10));
@@ -74,6 +75,23 @@ fn every_mistake_comes_at_once_with_its_line() {
     for want in want {
         assert!(got.iter().any(|line| line.starts_with(&want)), "missing {want} in {got:#?}");
     }
+}
+
+#[test]
+fn calls_are_counted_in_numbers() {
+    let path = file("counts", "[egress]\nmax_per_partner = 3\n");
+    let bounds = |vars| Settings::read(Some(&path), env(vars), &[]).map(|settings| settings.egress_bounds);
+    assert_eq!(bounds(&[("FEDBRIDGE_EGRESS_MAX", "9")]).unwrap(), Bounds { per_partner: 3, whole: 9 });
+    for (wrong, want) in [
+        ("2", "egress.max: one partner may have 3 calls"),
+        ("0", "egress.max: expected a number from 1 to 10000"),
+        ("many", "egress.max: expected a number from 1 to 10000"),
+    ] {
+        let got = lines(Settings::read(Some(&path), env(&[("FEDBRIDGE_EGRESS_MAX", wrong)]), &[]));
+        assert!(got.len() == 1 && got[0].contains(want), "{got:?}");
+    }
+    let path = file("counts-typed", "[egress]\nmax = \"9\"\n");
+    assert!(lines(Settings::read(Some(&path), [], &[]))[0].contains("egress.max: expected a number"));
 }
 
 #[test]

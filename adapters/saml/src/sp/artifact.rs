@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fedbridge_contract::config::Tenant;
 use fedbridge_contract::http::HttpInput;
 use fedbridge_contract::identity::OneTimeKey;
+use fedbridge_contract::logout::Party;
 use fedbridge_contract::services::EgressLimits;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
@@ -87,7 +88,8 @@ pub(super) async fn resolve(
         Stop::Rejected
     })?;
     trace.sent(now, "ArtifactResolve", vec![("id", id.clone()), ("destination", address.to_string())]);
-    let came = sp.services.egress.post(&soap::send(address.as_str(), &signed), LIMITS).await;
+    let egress = sp.services.egress_to(tenant, Party::Connection(sp.connection));
+    let came = egress.post(&soap::send(address.as_str(), &signed), LIMITS).await;
     let came = came.map_err(|error| {
         trace.check("Artifact resolution", SOURCE, "an answer within 5 s", error.to_string(), false);
         Stop::Rejected

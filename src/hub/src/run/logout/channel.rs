@@ -72,19 +72,20 @@ impl Hub {
     async fn call(&self, tenant: &TenantSnapshot, notice: &StoredNotice) -> Way {
         let Some(open) = tenant.apps.get(&notice.participant.app) else { return Way::Settled(Told::Silent) };
         let Some(side) = self.logout_side(open) else { return Way::Settled(Told::Silent) };
+        let party = Party::App(notice.participant.app);
         let call = LogoutCall {
             tenant: &tenant.view,
             app: &open.view,
             participant: &notice.participant,
             session: notice.session,
-            id: NoticeId { logout: notice.logout, party: Party::App(notice.participant.app) },
+            id: NoticeId { logout: notice.logout, party },
             now: self.services.clock.now(),
             rng: self.services.rng.as_ref(),
         };
         match side.notice(call).await {
             Ok(Notice::Front(_) | Notice::Frame(_)) => Way::Browser,
             Ok(Notice::Nothing) => Way::Settled(Told::Silent),
-            Ok(Notice::Back(post)) => match self.services.egress.post(&post, CALL).await {
+            Ok(Notice::Back(post)) => match self.services.egress_to(&tenant.view, party).post(&post, CALL).await {
                 Ok(answer) => match side.told(call, &answer).await {
                     Told::Silent => Way::Again,
                     told => Way::Settled(told),

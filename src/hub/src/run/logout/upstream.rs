@@ -74,10 +74,11 @@ impl Hub {
         let tenant = Arc::clone(&run.tenant);
         let Some(open) = tenant.connections.get(&part.connection) else { return Err(None) };
         let Some(side) = logout_side(open) else { return Err(None) };
+        let party = Party::Connection(part.connection);
         let start = LogoutStart {
             tenant: &tenant.view,
             session: &part.session,
-            id: NoticeId { logout: id, party: Party::Connection(part.connection) },
+            id: NoticeId { logout: id, party },
             now: self.services.clock.now(),
         };
         let begun = self.services.clock.now();
@@ -92,7 +93,7 @@ impl Hub {
             }
             Ok(Notice::Back(post)) => {
                 let call = async {
-                    match self.services.egress.post(&post, CALL).await {
+                    match self.services.egress_to(&run.tenant.view, party).post(&post, CALL).await {
                         Ok(answer) => side.told(start, &answer).await,
                         Err(error) => {
                             tracing::info!(connection = %open.view.slug, %error, "an upstream could not be told of a logout");
