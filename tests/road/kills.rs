@@ -7,6 +7,7 @@ use fedbridge_contract::epoch::{Epoch, Killed};
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::ReplyKind;
 use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, PersonId, SessionId, TenantId};
+use fedbridge_contract::page::Page;
 use fedbridge_contract::services::{Clock as _, Gate as _, GateRefusal, Grants as _};
 use fedbridge_contract::ticket;
 use fedbridge_contract::time::Timestamp;
@@ -17,7 +18,8 @@ use fedbridge_store::SystemStore;
 use serde_json::json;
 
 use super::between::{Between, Meddler};
-use super::{World, alice, connection, id, param};
+use super::logout::{self, by, upstream};
+use super::{BASE, World, alice, app, connection, id, param};
 use crate::support::scripted::CHALLENGE;
 
 async fn world() -> World {
@@ -166,6 +168,56 @@ async fn a_killed_session_is_not_renewed() {
 async fn session(world: &World) -> Vec<SessionId> {
     let sessions = world.foundation.store.sessions_of_person(id::<TenantId>(1), world.person().await, world.now());
     sessions.await.unwrap().into_iter().map(|session| session.id).collect()
+}
+
+/// An answer that nobody asked for is verified first and taken up one redirect later: a kill between the two
+/// ends what comes of it.
+#[tokio::test]
+async fn no_parked_answer_outruns_a_kill() {
+    let unsolicited = json!({ "app": "portal", "accept": true, "targets": [] });
+    let one = connection(2, "one", json!({ "subject": "alice", "unsolicited": unsolicited }), json!({}));
+    let mut world = World::new(vec![one, app(20, "portal", json!({}))], SubjectType::Public).await;
+    for (id, killed) in [("a1", true), ("a2", false)] {
+        world.cookies.clear();
+        let parked = world.step(&format!("{BASE}t/acme/connections/one/fake/answer?id={id}")).await;
+        let ReplyKind::Redirect(parked) = parked.kind else { panic!("{parked:?}") };
+        if killed {
+            world.killed(Killed::Connection(super::id::<TenantId>(1), super::id::<ConnectionId>(2))).await;
+        }
+        let started = world.visit(&parked).await;
+        assert!(matches!(&started.kind, ReplyKind::Redirect(to) if to.contains("portal.example/start")), "{started:?}");
+        assert_eq!(world.served_by_session().await, !killed, "{id}");
+    }
+}
+
+/// What was killed here goes on elsewhere until it is told: a person who logs out ends that too.
+#[tokio::test]
+async fn a_killed_session_can_still_be_logged_out() {
+    for switch in ["nothing", "tenant", "person"] {
+        let apps = [("asker", by("back")), ("wiki", by("back"))];
+        let (mut world, calls) = logout::world(vec![upstream("back")], &apps).await;
+        world.log_in("asker").await;
+        world.log_in("wiki").await;
+        let (tenant, person) = (id::<TenantId>(1), world.person().await);
+        match switch {
+            "tenant" => world.killed(Killed::Tenant(tenant)).await,
+            "person" => world.killed(Killed::Person(tenant, person)).await,
+            _ => {}
+        }
+        let page = world.visit(&format!("{BASE}t/acme/logout")).await;
+        let ReplyKind::Page(Page::ConfirmLogout(page)) = &page.kind else { panic!("{switch}: {page:?}") };
+        let form: String = form_urlencoded(&page.fields);
+        world.post(&page.action.clone(), form).await;
+        assert!(!world.has_session(), "{switch}: the cookie stays");
+        assert_eq!(session(&world).await, [], "{switch}");
+        let hosts = calls.hosts();
+        assert!(["asker.example", "wiki.example"].iter().all(|app| hosts.iter().any(|host| host == app)), "{hosts:?}");
+        assert!(hosts.len() > 2, "{switch}: the upstream is not told: {hosts:?}");
+    }
+}
+
+fn form_urlencoded(fields: &[(String, String)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
 #[tokio::test]

@@ -15,7 +15,8 @@ use super::bridge::Setup;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
     Nothing,
-    /// Connections that listen for messages, and no other.
+    /// Connections that listen for messages, and no other. They stay so, as if forgotten on the way; new ones
+    /// are good when the line is mended.
     Listeners,
     All,
 }
@@ -44,7 +45,7 @@ impl Line {
                 tokio::spawn(async move {
                     let Ok(there) = TcpStream::connect(there).await else { return };
                     let (here, there) = (in_two(here), in_two(there));
-                    let way = Way { cut, listens: AtomicBool::new(false) };
+                    let way = Way { cut, listens: AtomicBool::new(false), forgotten: AtomicBool::new(false) };
                     tokio::join!(way.carry(here.0, there.1), way.carry(there.0, here.1));
                 });
             }
@@ -75,6 +76,7 @@ fn in_two(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
 struct Way {
     cut: Arc<AtomicU8>,
     listens: AtomicBool,
+    forgotten: AtomicBool,
 }
 
 impl Way {
@@ -100,6 +102,9 @@ impl Way {
 
     fn is_cut(&self) -> bool {
         let cut = self.cut.load(Ordering::SeqCst);
-        cut == Cut::All as u8 || cut == Cut::Listeners as u8 && self.listens.load(Ordering::SeqCst)
+        if cut == Cut::Listeners as u8 && self.listens.load(Ordering::SeqCst) {
+            self.forgotten.store(true, Ordering::SeqCst);
+        }
+        cut == Cut::All as u8 || self.forgotten.load(Ordering::SeqCst)
     }
 }

@@ -14,6 +14,7 @@ use fedbridge_contract::identity::AuthenticatedIdentity;
 use fedbridge_contract::ids::TransactionId;
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::proof::Minter;
+use fedbridge_contract::services::Gate as _;
 use fedbridge_contract::ticket;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::{
@@ -153,6 +154,8 @@ impl Hub {
         }
         let minter = || Minter::for_transaction(tenant.view.id, connection.view.id, id);
         let fetched = OnceLock::new();
+        // Before anything is verified, so that a kill meanwhile ends what comes of it.
+        let as_of = self.gate.epoch();
         let answer = || Answer {
             tenant: &tenant.view,
             input,
@@ -176,7 +179,7 @@ impl Hub {
             LoginOutcome::Authenticated(identity) => {
                 if identity.proof.covers(tenant.view.id, connection.view.id, id) {
                     let basis = Basis::Fresh { transaction: Some(id), prior: record.session };
-                    self.finish(login, connection, who(*identity), basis).await
+                    self.finish(login, connection, who(*identity, as_of), basis).await
                 } else {
                     login.trace.decide("proof", "the identity was not verified in this transaction", false);
                     self.give_up(login, id, Stop::not_accepted("proof of another transaction")).await
@@ -206,6 +209,7 @@ impl Hub {
         let id = TransactionId::at(login.started, self.services.rng.as_ref());
         let minter = || Minter::for_transaction(tenant.view.id, connection.view.id, id);
         let fetched = OnceLock::new();
+        let as_of = self.gate.epoch();
         let answer = || UnsolicitedAnswer {
             tenant: &tenant.view,
             input,
@@ -222,7 +226,7 @@ impl Hub {
         }
         match outcome {
             LoginOutcome::Authenticated(identity) if identity.proof.covers(tenant.view.id, connection.view.id, id) => {
-                Ok(who(*identity))
+                Ok(who(*identity, as_of))
             }
             LoginOutcome::Authenticated(_) => {
                 login.trace.decide("proof", "the identity was not verified for this answer", false);
@@ -269,7 +273,8 @@ fn login_side(connection: &OpenConnection) -> Option<&dyn UpstreamLogin> {
     connection.state.as_ref().ok().and_then(|ready| ready.adapter.login.as_deref())
 }
 
-fn who(identity: AuthenticatedIdentity) -> Who {
+/// `as_of`: the newest kill that was known before the identity was verified.
+fn who(identity: AuthenticatedIdentity, as_of: Epoch) -> Who {
     Who {
         record: SessionRecord {
             subject: identity.subject,
@@ -277,8 +282,7 @@ fn who(identity: AuthenticatedIdentity) -> Who {
             authn: identity.authn,
             upstream: identity.session,
             onward: identity.onward,
-            // Set when the login ends.
-            epoch: Epoch::default(),
+            epoch: as_of,
         },
         once: identity.once,
     }

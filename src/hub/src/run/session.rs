@@ -23,7 +23,7 @@ pub const ABSOLUTE: Duration = Duration::from_secs(24 * 3600);
 /// How long a person has to log in at the upstream.
 pub const TRANSACTION: Duration = Duration::from_secs(600);
 
-/// A session that is alive, with the identity behind it.
+/// A session that has not ended, with the identity behind it.
 pub struct LiveSession {
     pub stored: StoredSession,
     pub record: SessionRecord,
@@ -52,17 +52,30 @@ impl Hub {
         input: &HttpInput,
         now: Timestamp,
     ) -> Result<Option<LiveSession>, StoreError> {
+        let Some(found) = self.session_to_end(tenant, input, now).await? else { return Ok(None) };
+        let stored = &found.stored;
+        match self.gate.session(tenant, stored.connection, found.record.epoch, stored.person_epoch) {
+            Ok(()) => Ok(Some(found)),
+            Err(refusal @ GateRefusal::Unsure) => Err(StoreError(refusal.to_string())),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The same for whoever wants it to end: one that was killed is worth nothing, but its apps and its upstream
+    /// have sessions of their own, and hear of a logout as ever.
+    pub(super) async fn session_to_end(
+        &self,
+        tenant: TenantId,
+        input: &HttpInput,
+        now: Timestamp,
+    ) -> Result<Option<LiveSession>, StoreError> {
         let Some(cookie) = input.cookie(&session_cookie_name(tenant)) else { return Ok(None) };
         let Some(id) = ticket::id_of(cookie).map(SessionId::from_uuid) else { return Ok(None) };
         let hash = self.services.tokens.mac(tenant, "session cookie", cookie.as_bytes());
         let as_of = self.gate.epoch();
         let Some(stored) = self.store.session(tenant, id, &hash, now).await? else { return Ok(None) };
         let Some(record) = self.session_record(tenant, &stored) else { return Ok(None) };
-        match self.gate.session(tenant, stored.connection, record.epoch, stored.person_epoch) {
-            Ok(()) => Ok(Some(LiveSession { stored, record, as_of })),
-            Err(refusal @ GateRefusal::Unsure) => Err(StoreError(refusal.to_string())),
-            Err(_) => Ok(None),
-        }
+        Ok(Some(LiveSession { stored, record, as_of }))
     }
 
     /// A record that does not open was sealed under another master key: as good as no session.

@@ -15,7 +15,6 @@ use fedbridge_contract::http::Reply;
 use fedbridge_contract::identity::OneTimeKey;
 use fedbridge_contract::ids::{PersonId, TransactionId};
 use fedbridge_contract::proof::Permit;
-use fedbridge_contract::services::Gate as _;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::Outcome;
 
@@ -66,17 +65,14 @@ impl Hub {
         &self,
         mut login: Login,
         connection: Arc<OpenConnection>,
-        mut who: Who,
+        who: Who,
         basis: Basis,
     ) -> Reply {
         let now = self.services.clock.now();
         let mut replay = None;
         let epoch = match &basis {
             Basis::Session { as_of, .. } => *as_of,
-            Basis::Fresh { .. } => {
-                who.record.epoch = self.gate.epoch();
-                who.record.epoch
-            }
+            Basis::Fresh { .. } => who.record.epoch,
         };
         let last = Finishing { login: &mut login, connection: &connection, who: &who, basis: &basis, epoch, now };
         let ended = self.try_finish(last, &mut replay).await;

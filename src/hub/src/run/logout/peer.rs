@@ -48,7 +48,7 @@ impl Hub {
         let found = async {
             let mut sessions = self.selected(&tenant, &selector).await?;
             let live = match channel {
-                Channel::Front => self.live_session(tenant.view.id, input, now).await?,
+                Channel::Front => self.session_to_end(tenant.view.id, input, now).await?,
                 Channel::Back => None,
             };
             let here = live.map(|live| live.stored.id);

@@ -36,7 +36,7 @@ impl Hub {
         let request = &wish.request;
         let now = self.services.clock.now();
         let id = tenant.view.id;
-        let live = match self.live_session(id, input, now).await {
+        let live = match self.session_to_end(id, input, now).await {
             Ok(live) => live,
             Err(error) => return away(&tenant, error),
         };
