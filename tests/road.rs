@@ -1,6 +1,7 @@
 //! The hub's road with the fake adapter: no HTTP, no XML, a clock that the test moves.
 
 mod between;
+mod dress;
 mod kills;
 mod logout;
 mod nodes;

@@ -156,6 +156,10 @@ impl DownstreamLogout for FakeDownstream {
         })
     }
 
+    fn frame_origin(&self, app: &App) -> Option<String> {
+        (app.settings["notice"] == "frame").then(|| format!("http://{}.example", app.name))
+    }
+
     async fn told(&self, _: LogoutCall<'_>, answer: &Fetched) -> Told {
         match answer.status {
             200 => Told::Done,

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use fedbridge_contract::config::Tenant;
 use fedbridge_contract::downstream::{Accepted, Request};
-use fedbridge_contract::http::{HttpInput, Method, Reply, Route};
+use fedbridge_contract::http::{Dress, HttpInput, Method, Reply, ReplyKind, Route};
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::trace::TraceLog;
 
@@ -34,6 +35,19 @@ pub enum Target {
     UpstreamLogout { tenant: Arc<TenantSnapshot>, connection: Arc<OpenConnection> },
     /// A connection's own start address.
     Login { tenant: Arc<TenantSnapshot>, connection: Arc<OpenConnection> },
+}
+
+impl Target {
+    fn tenant(&self) -> &Arc<TenantSnapshot> {
+        match self {
+            Self::Downstream { tenant, .. }
+            | Self::Answer { tenant, .. }
+            | Self::Metadata { tenant, .. }
+            | Self::Logout { tenant, .. }
+            | Self::UpstreamLogout { tenant, .. }
+            | Self::Login { tenant, .. } => tenant,
+        }
+    }
 }
 
 const LOGIN: Route = Route { path: "login", methods: &[Method::Get], cors: false };
@@ -83,17 +97,23 @@ impl Hub {
 
     /// Answers a request whose method and size the web layer has checked.
     pub async fn handle(&self, target: Target, input: HttpInput) -> Reply {
+        let tenant = Arc::clone(target.tenant());
+        let reply = self.answer_to(target, &input).await;
+        dressed(reply, &tenant.view, &input)
+    }
+
+    async fn answer_to(&self, target: Target, input: &HttpInput) -> Reply {
         match target {
-            Target::Downstream { tenant, index } => self.downstream_request(tenant, index, &input).await,
+            Target::Downstream { tenant, index } => self.downstream_request(tenant, index, input).await,
             // In boxes: a login's state is large, and every request would make room for it.
-            Target::Answer { tenant, connection } => Box::pin(self.answer(tenant, connection, &input)).await,
-            Target::Login { tenant, connection } => match Self::parked_handle(&input) {
-                Some(handle) => Box::pin(self.take_up(tenant, connection, &handle, &input)).await,
-                None => Box::pin(self.start_at_connection(tenant, &connection, None, &input, TraceLog::new())).await,
+            Target::Answer { tenant, connection } => Box::pin(self.answer(tenant, connection, input)).await,
+            Target::Login { tenant, connection } => match Self::parked_handle(input) {
+                Some(handle) => Box::pin(self.take_up(tenant, connection, &handle, input)).await,
+                None => Box::pin(self.start_at_connection(tenant, &connection, None, input, TraceLog::new())).await,
             },
-            Target::Logout { tenant, step } => Box::pin(self.logout_step(tenant, step, &input)).await,
+            Target::Logout { tenant, step } => Box::pin(self.logout_step(tenant, step, input)).await,
             Target::UpstreamLogout { tenant, connection } => {
-                Box::pin(self.upstream_logout(tenant, &connection, &input)).await
+                Box::pin(self.upstream_logout(tenant, &connection, input)).await
             }
             Target::Metadata { tenant, connection } => {
                 let now = self.services.clock.now();
@@ -136,6 +156,17 @@ impl Hub {
             Accepted::Reply(reply) => reply,
         }
     }
+}
+
+/// Pages wear what the tenant's do. Whoever made one may know the language better: a login remembers what its
+/// app asked for.
+fn dressed(mut reply: Reply, tenant: &Tenant, input: &HttpInput) -> Reply {
+    if let ReplyKind::Page(_) | ReplyKind::AutoPost { .. } = reply.kind {
+        let asked = input.query_params().into_iter().chain(input.form_params()).find(|(name, _)| name == "ui_locales");
+        let dress = tenant.dress(asked.as_ref().map(|(_, tags)| tags.as_str()));
+        reply.dress = Dress { locale: reply.dress.locale.or(dress.locale), ..dress };
+    }
+    reply
 }
 
 /// The route that a path is, and what stands for its `*`.

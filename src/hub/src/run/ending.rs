@@ -122,7 +122,8 @@ impl Hub {
         let (outcome, status) = (stop.outcome(), stop.status());
         let reply = told.unwrap_or_else(|| {
             let again = login.retry().filter(|_| stop.told != Told::App);
-            error_page(status, Some(&login.tenant), stop.refusal.public, Some(login.trace_id), again)
+            let dress = login.tenant.view.dress(login.wish.ui_locales.as_deref());
+            error_page(status, Some(&login.tenant), stop.refusal.public, Some(login.trace_id), again).dressed(dress)
         });
         self.record(login, replay, Ending { outcome, cause: stop.cause, person });
         reply

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use fedbridge_contract::config::{App, Connection, Tenant};
+use fedbridge_contract::config::{App, Connection, Tenant, TenantSettings};
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::{Open, Registry};
 use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
@@ -15,7 +15,9 @@ use serde_json::Value;
 
 use crate::mapping::{AppRules, Mapping};
 use crate::ports::{KeyOpener, StoredDocument};
-use crate::spec::{SecretOwner, SecretValue, StoredConnection, StoredSecret, SubjectType, TenantConfiguration};
+use crate::spec::{
+    SecretOwner, SecretValue, StoredConnection, StoredSecret, SubjectType, TenantConfiguration, TenantExtras,
+};
 
 /// All tenants at one version of the configuration.
 #[derive(Default)]
@@ -145,7 +147,8 @@ impl Builder {
             connections.iter().map(|open| Arc::clone(&open.view)).collect(),
             apps.iter().map(|open| Arc::clone(&open.view)).collect(),
             keys,
-        );
+        )
+        .with_settings(tenant_settings(&spec.extras));
         Ok(TenantSnapshot {
             view: Arc::new(view),
             domains: spec.domains.clone(),
@@ -194,6 +197,14 @@ impl Builder {
             }
         };
         OpenConnection { view, can_log_in: factory.can_log_in(), settings, state }
+    }
+}
+
+fn tenant_settings(extras: &TenantExtras) -> TenantSettings {
+    TenantSettings {
+        look: extras.look.clone().map(Arc::new),
+        locales: extras.locales.clone(),
+        egress_hosts: extras.egress_hosts.as_deref().map(Arc::from),
     }
 }
 
