@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use fedbridge_contract::factory::Registry;
-use fedbridge_contract::services::{Counters, TraceSink};
+use fedbridge_contract::services::{Counters, Services, TraceSink};
 use fedbridge_hub::mapping::AppRules;
-use fedbridge_hub::run::{Builder, Hub, Observer, Recorder, Snapshots};
+use fedbridge_hub::run::{Behind, Builder, Hub, HubRevalidator, Observer, Recorder, Snapshots};
 
 use tokio::sync::{Mutex, Notify};
 
@@ -40,9 +40,12 @@ pub async fn wire<M: Counters + Observer + 'static>(
         Arc::clone(&foundation.rng),
     );
     let traces: Arc<dyn TraceSink> = Arc::new(recorder.clone());
-    let services = foundation.services(traces, Arc::clone(&meter) as _);
-    let builder = Arc::new(foundation.builder(upstreams, services.clone()));
     let snapshots = Arc::new(Snapshots::default());
+    let services = Services {
+        revalidator: Arc::new(revalidator(foundation, Arc::clone(&snapshots), recorder.clone())),
+        ..foundation.services(traces, Arc::clone(&meter) as _)
+    };
+    let builder = Arc::new(foundation.builder(upstreams, services.clone()));
     foundation.epochs.catch_up(foundation.system.as_ref()).await?;
     reload::load(foundation.system.as_ref(), &builder, &snapshots).await?;
     let downstreams = registry::downstreams(&services);
@@ -67,6 +70,10 @@ pub async fn wire<M: Counters + Observer + 'static>(
         snapshots: Arc::clone(&snapshots),
         store: Arc::clone(&foundation.store) as _,
         logouts: Arc::clone(&foundation.store) as _,
+        people: Arc::clone(&foundation.store) as _,
+        upstream_tokens: Arc::clone(&foundation.store) as _,
+        kills: Arc::clone(&foundation.system) as _,
+        behind: Behind::default(),
         refresher: Arc::new(LookOnDemand::new(Arc::clone(&keeper))),
         sealer: Arc::clone(&foundation.sealer),
         downstreams,
@@ -77,4 +84,18 @@ pub async fn wire<M: Counters + Observer + 'static>(
         no_app: AppRules::default(),
     });
     Ok(Wired { hub, builder, snapshots, recorder, follower, keeper })
+}
+
+fn revalidator(foundation: &Foundation, snapshots: Arc<Snapshots>, recorder: Recorder) -> HubRevalidator {
+    HubRevalidator {
+        snapshots,
+        store: Arc::clone(&foundation.store) as _,
+        tokens: Arc::clone(&foundation.store) as _,
+        grants: Arc::clone(&foundation.store) as _,
+        sealer: Arc::clone(&foundation.sealer),
+        clock: Arc::clone(&foundation.clock),
+        rng: Arc::clone(&foundation.rng),
+        recorder,
+        no_app: AppRules::default(),
+    }
 }

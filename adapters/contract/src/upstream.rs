@@ -99,6 +99,12 @@ pub trait UpstreamRefresh: Send + Sync {
     /// How often it is asked at most. `None`: never.
     fn interval(&self) -> Option<Duration>;
 
+    /// How long after its last answer an upstream may be silent without anybody being held up. `None`: not at
+    /// all; then a refresh waits until it answers.
+    fn patience(&self) -> Option<Duration> {
+        Some(Duration::from_secs(24 * 3600))
+    }
+
     /// One call of the upstream. It logs nobody in, so it mints no proof.
     async fn ask(&self, asked: AskedAgain<'_>, trace: &mut TraceLog) -> StillThere;
 

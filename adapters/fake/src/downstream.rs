@@ -97,13 +97,21 @@ impl Downstream for FakeDownstream {
         }
         Accepted::Login(Box::new(LoginRequest {
             app: app.id,
-            wish: LoginWish { passive: param(input, "passive").is_some(), ..LoginWish::default() },
+            wish: LoginWish {
+                passive: param(input, "passive").is_some(),
+                ui_locales: param(input, "ui_locales"),
+                ..LoginWish::default()
+            },
             hints: ConnectionHints { connection: param(input, "connection"), ..ConnectionHints::default() },
             scope: Vec::new(),
             requested_claims: Vec::new(),
             expected_sub: None,
             choose: false,
-            consent: ConsentWish::NotNeeded,
+            consent: match param(input, "consent").as_deref() {
+                Some("remember") => ConsentWish::Remembered,
+                Some("always") => ConsentWish::Always,
+                _ => ConsentWish::NotNeeded,
+            },
             again: format!("{}/fake/login?{}", request.tenant.issuer, input.query),
             retry: None,
             once: once(input, request.now),
@@ -188,7 +196,7 @@ fn asks_out(app: &App, input: &HttpInput, now: Timestamp) -> PeerLogout {
     }
 }
 
-fn once(input: &HttpInput, now: Timestamp) -> Vec<OneTimeKey> {
+pub(crate) fn once(input: &HttpInput, now: Timestamp) -> Vec<OneTimeKey> {
     let expires = now + Duration::from_secs(600);
     param(input, "id").map(|key| OneTimeKey { purpose: "fake.request", key, expires }).into_iter().collect()
 }

@@ -9,15 +9,22 @@
 //! protocol: fake
 //! subject: alice
 //! attributes: { mail: [alice@acme.example] }
+//! scope: null         # or who gives subjects out, as an OpenID provider's issuer
+//! session: null       # or the upstream's name for its session
+//! tokens: null        # or: { every: 900, says: yes }; says: no, silent; the upstream is asked again with them
 //! refuse: null        # or: login_required, denied, broken, key_unknown
 //! logout: null        # or: front, back
 //! unsolicited: null   # or: { app: portal, accept: false, targets: [...] }
 //! ```
+//!
+//! Whoever adds `&as=bob` to the address of the answer is bob.
 
 mod downstream;
 mod logout;
+mod refresh;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,7 +33,7 @@ use fedbridge_contract::error::{Complaint, ProtocolError};
 use fedbridge_contract::factory::{AdapterFactory, Field, Open};
 use fedbridge_contract::http::{HttpInput, Method, Route};
 use fedbridge_contract::identity::{
-    Attributes, AuthenticatedIdentity, AuthnFacts, OneTimeKey, Onward, UpstreamSession, UpstreamSubject,
+    Attributes, AuthenticatedIdentity, AuthnFacts, OneTimeKey, Onward, UpstreamSession, UpstreamSubject, UpstreamTokens,
 };
 use fedbridge_contract::logout::UpstreamLogout;
 use fedbridge_contract::proof::Minter;
@@ -34,12 +41,13 @@ use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::{
     Adapter, Answer, Begun, Challenge, Correlation, LoginOutcome, Start, UnsolicitedAnswer, UnsolicitedMode,
-    UnsolicitedPolicy, UpstreamLogin, UpstreamRefusal, UpstreamRefusalKind,
+    UnsolicitedPolicy, UpstreamLogin, UpstreamRefresh, UpstreamRefusal, UpstreamRefusalKind,
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use logout::{FakeChannel, FakeLogout};
+use refresh::{FakeRefresh, FakeTokens};
 
 pub use downstream::FakeDownstream;
 
@@ -49,6 +57,9 @@ pub struct FakeFactory;
 const FIELDS: &[Field] = &[
     Field::new("subject", "who logs in").required(),
     Field::new("attributes", "names with lists of values"),
+    Field::new("scope", "who gives subjects out"),
+    Field::new("session", "the upstream's name for its session"),
+    Field::new("tokens", "every and says"),
     Field::new("refuse", "login_required, denied, broken or key_unknown"),
     Field::new("logout", "front or back"),
     Field::new("unsolicited", "app, accept and targets"),
@@ -72,11 +83,20 @@ impl AdapterFactory for FakeFactory {
         let login = FakeLogin::open(&input.address, input.settings).map_err(|complaint| vec![complaint])?;
         let logout: Option<Box<dyn UpstreamLogout>> = match login.script.logout {
             Some(channel) => {
-                Some(Box::new(FakeLogout { address: input.address, connection: input.connection, channel }))
+                Some(Box::new(FakeLogout { address: input.address.clone(), connection: input.connection, channel }))
             }
             None => None,
         };
-        Ok(Adapter { login: Some(Box::new(login)), logout, ..Adapter::default() })
+        let refresh: Option<Box<dyn UpstreamRefresh>> = match &login.script.tokens {
+            Some(script) => Some(Box::new(FakeRefresh {
+                address: input.address,
+                script: script.clone(),
+                attributes: login.attributes(),
+                egress: Arc::clone(&input.services.egress),
+            })),
+            None => None,
+        };
+        Ok(Adapter { login: Some(Box::new(login)), logout, refresh, ..Adapter::default() })
     }
 }
 
@@ -99,6 +119,9 @@ struct Script {
     subject: String,
     #[serde(default)]
     attributes: BTreeMap<String, Vec<String>>,
+    scope: Option<String>,
+    session: Option<String>,
+    tokens: Option<FakeTokens>,
     refuse: Option<Refuse>,
     logout: Option<FakeChannel>,
     unsolicited: Option<Unsolicited>,
@@ -154,7 +177,7 @@ impl UpstreamLogin for FakeLogin {
     }
 
     async fn complete(&self, answer: Answer<'_>, minter: Minter, trace: &mut TraceLog) -> LoginOutcome {
-        self.verify(answer.state, Vec::new(), answer.now, minter, trace)
+        self.verify(answer.state, answer.input, Vec::new(), answer.now, minter, trace)
     }
 
     fn unsolicited(&self) -> Option<&UnsolicitedPolicy> {
@@ -172,20 +195,31 @@ impl UpstreamLogin for FakeLogin {
             key,
             expires: answer.now + Duration::from_secs(600),
         });
-        self.verify(b"fake", once.into_iter().collect(), answer.now, minter, trace)
+        self.verify(b"fake", answer.input, once.into_iter().collect(), answer.now, minter, trace)
     }
 }
 
 impl FakeLogin {
+    fn attributes(&self) -> Attributes {
+        let mut attributes = Attributes::new();
+        for (name, values) in &self.script.attributes {
+            attributes.declare(name);
+            values.iter().for_each(|value| attributes.push(name, value));
+        }
+        attributes
+    }
+
     fn verify(
         &self,
         state: &[u8],
+        input: &HttpInput,
         once: Vec<OneTimeKey>,
         now: Timestamp,
         minter: Minter,
         trace: &mut TraceLog,
     ) -> LoginOutcome {
-        trace.received(now, "fake answer", true, vec![("subject", self.script.subject.clone())]);
+        let subject = param(input, "as").unwrap_or_else(|| self.script.subject.clone());
+        trace.received(now, "fake answer", true, vec![("subject", subject.clone())]);
         match self.script.refuse {
             Some(Refuse::LoginRequired) => return refused(UpstreamRefusalKind::LoginRequired),
             Some(Refuse::Denied) => return refused(UpstreamRefusalKind::Denied),
@@ -199,19 +233,20 @@ impl FakeLogin {
         if !trace.check("the answer is sound", "", "sound", if sound { "sound" } else { "broken" }, sound) {
             return LoginOutcome::Rejected(ProtocolError::new("broken", "The answer is broken.", "scripted"));
         }
-        let mut attributes = Attributes::new();
-        for (name, values) in &self.script.attributes {
-            attributes.declare(name);
-            values.iter().for_each(|value| attributes.push(name, value));
-        }
+        let tokens = self.script.tokens.as_ref().map(|_| UpstreamTokens {
+            refresh_token: Some(format!("upstream-refresh-token-of-{subject}")),
+            access_token: None,
+            access_expires: None,
+            memory: json!({ "sub": subject }),
+        });
         LoginOutcome::Authenticated(Box::new(AuthenticatedIdentity {
             subject: UpstreamSubject {
-                key: self.script.subject.clone(),
-                display: self.script.subject.clone(),
+                key: subject.clone(),
+                display: subject.clone(),
                 stable: true,
-                scope: None,
+                scope: self.script.scope.clone(),
             },
-            attributes,
+            attributes: self.attributes(),
             authn: AuthnFacts {
                 auth_time: now,
                 acr: None,
@@ -220,12 +255,13 @@ impl FakeLogin {
                 authorities: Vec::new(),
             },
             session: UpstreamSession {
-                logout_key: self.script.logout.map(|_| self.script.subject.clone()),
+                logout_key: self.script.logout.map(|_| subject),
+                index: self.script.session.clone(),
                 ..UpstreamSession::default()
             },
             onward: Onward::Unrestricted,
             once,
-            tokens: None,
+            tokens,
             // The last step, when every check has passed.
             proof: minter.mint(),
         }))

@@ -1,5 +1,6 @@
 //! The scripted upstream's side of logout. Its messages are query parameters:
-//! `?logout=SUBJECT` asks, `?answer=ID&told=done` answers.
+//! `?logout=SUBJECT` asks, `?answer=ID&told=done` answers. It asks for a session alone by `?sid=INDEX`, for a
+//! person by `?person=SUBJECT` or `?email=ADDRESS`; `&manner=here,everything,at_once` says how; `&id=` counts once.
 
 use std::sync::Arc;
 
@@ -9,14 +10,15 @@ use fedbridge_contract::error::ProtocolError;
 use fedbridge_contract::http::{HttpInput, Method, Reply, Route};
 use fedbridge_contract::ids::ConnectionId;
 use fedbridge_contract::logout::{
-    Channel, LogoutEnd, LogoutMessage, LogoutSelector, LogoutStart, Manner, Notice, PeerLogout, ReceivedLogout, Told,
-    UpstreamLogout,
+    Channel, LogoutEnd, LogoutMessage, LogoutSelector, LogoutStart, Manner, Named, Notice, PeerLogout, ReceivedLogout,
+    Told, UpstreamLogout,
 };
 use fedbridge_contract::services::{EgressPost, Fetched};
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::Challenge;
 use serde::Deserialize;
 
+use crate::downstream::once;
 use crate::param;
 
 #[derive(Deserialize, Clone, Copy)]
@@ -61,26 +63,43 @@ impl UpstreamLogout for FakeLogout {
 
     async fn receive(&self, message: LogoutMessage<'_>, trace: &mut TraceLog) -> ReceivedLogout {
         trace.received(message.now, "fake logout message", true, Vec::new());
-        let read = |name| param(message.input, name);
+        let read = |name: &str| param(message.input, name);
         if let Some(id) = read("answer").and_then(|id| id.parse().ok()) {
             return ReceivedLogout::Answer { id, told: told(message.input) };
         }
-        let Some(key) = read("logout") else {
+        let Some(selector) = self.selector(&read) else {
             trace.check("a logout message", "", "a request or an answer", "neither", false);
             return ReceivedLogout::Reply(Reply::body(400, "text/plain", "neither"));
         };
+        let manner = read("manner").unwrap_or_default();
         ReceivedLogout::Request(Box::new(PeerLogout {
-            selector: LogoutSelector::Upstream { connection: self.connection, key, indexes: Vec::new() },
+            selector,
             channel: if read("back").is_some() { Channel::Back } else { Channel::Front },
-            once: Vec::new(),
+            once: once(message.input, message.now),
             continuation: b"upstream".to_vec(),
             framed_by: read("framed_by"),
-            manner: Manner::default(),
+            manner: Manner {
+                only_here: manner.contains("here"),
+                everything: manner.contains("everything"),
+                at_once: manner.contains("at_once"),
+            },
         }))
     }
 
     async fn conclude(&self, _: &Arc<Tenant>, continuation: &[u8], end: LogoutEnd) -> Reply {
         Reply::redirect(format!("http://idp.example/out?for={}&end={end:?}", String::from_utf8_lossy(continuation)))
+    }
+}
+
+impl FakeLogout {
+    fn selector(&self, read: &impl Fn(&str) -> Option<String>) -> Option<LogoutSelector> {
+        let connection = self.connection;
+        let person = |named| LogoutSelector::Person { connection, named };
+        read("logout")
+            .map(|key| LogoutSelector::Upstream { connection, key, indexes: Vec::new() })
+            .or_else(|| read("sid").map(|index| LogoutSelector::UpstreamIndex { connection, index }))
+            .or_else(|| read("person").map(|key| person(Named::Subject(key))))
+            .or_else(|| read("email").map(|address| person(Named::Email(address))))
     }
 }
 

@@ -17,9 +17,24 @@ pub trait TraceStore: Send + Sync {
     async fn find(&self, id: TraceId) -> Result<Option<RecordedTrace>, StoreError>;
 }
 
-/// What traces are of. Of most requests only refusals are kept; of logins, logouts and documents everything is.
-pub const TRACE_KINDS: [&str; 10] =
-    ["login", "logout", "authorize", "sso", "artifact", "token", "userinfo", "introspect", "revoke", "metadata"];
+/// What traces are of. Of most requests only refusals are kept; of logins, logouts, what people decide about what
+/// is theirs, upstreams asked again, and documents everything is.
+pub const TRACE_KINDS: [&str; 14] = [
+    "login",
+    "logout",
+    "link",
+    "consent",
+    "account",
+    "revalidate",
+    "authorize",
+    "sso",
+    "artifact",
+    "token",
+    "userinfo",
+    "introspect",
+    "revoke",
+    "metadata",
+];
 
 /// What a list shows, without opening the sealed part.
 #[derive(Debug, Clone, PartialEq)]

@@ -23,7 +23,7 @@ use fedbridge_contract::upstream::{
 
 use super::ending::Stop;
 use super::finish::{Basis, Who};
-use super::record::{SessionRecord, TransactionRecord};
+use super::record::{Purpose, SessionRecord, TransactionRecord};
 use super::session::{correlation_cookie, correlation_cookie_name, transaction_place};
 use super::snapshot::{OpenConnection, TenantSnapshot};
 use super::start::Login;
@@ -36,10 +36,10 @@ const LOOK: Duration = Duration::from_secs(3);
 const CORRELATION: &str = "SAML profiles 4.1.4.3, RFC 6749 10.12";
 
 /// The login that an answer belongs to.
-struct Found {
-    id: TransactionId,
-    handle: String,
-    record: TransactionRecord,
+pub(super) struct Found {
+    pub id: TransactionId,
+    pub handle: String,
+    pub record: TransactionRecord,
 }
 
 impl Hub {
@@ -49,16 +49,10 @@ impl Hub {
         connection: Arc<OpenConnection>,
         input: &HttpInput,
     ) -> Reply {
+        let now = self.services.clock.now();
         let mut login = Login {
-            tenant,
-            app: None,
-            then: None,
             connection: Some(Arc::clone(&connection)),
-            wish: Default::default(),
-            started: self.services.clock.now(),
-            peer: input.peer,
-            trace_id: self.new_trace_id(),
-            trace: TraceLog::new(),
+            ..Login::of(tenant, now, input.peer, self.new_trace_id(), TraceLog::new())
         };
         let Some(adapter) = login_side(&connection) else {
             return self.stop(login, Stop::broken("the connection can't be used"), None, None).await;
@@ -95,45 +89,56 @@ impl Hub {
                 return Err(Stop::not_accepted(why));
             }
         };
-        let tenant = Arc::clone(&login.tenant);
-        let id = tenant.view.id;
-        let transaction = ticket::id_of(&handle).map(TransactionId::from_uuid);
-        let handle_hash = self.services.tokens.mac(id, "transaction handle", handle.as_bytes());
-        let sealed = match transaction {
-            Some(transaction) => self.store.transaction(id, transaction, &handle_hash, login.started).await?,
-            None => None,
-        };
-        let opened = transaction.zip(sealed).and_then(|(transaction, sealed)| {
-            let plain = self.sealer.open(&transaction_place(id, transaction), &sealed).ok()?;
-            let record: TransactionRecord = serde_json::from_slice(&plain).ok()?;
-            Some((transaction, record))
-        });
-        let Some((transaction, mut record)) = opened else {
+        let found = self.login_under_way(login, &handle).await?;
+        let found = found.filter(|found| found.record.purpose.waits_for_upstream());
+        let Some(mut found) = found else {
             let actual = "a handle that is unknown, used before, or older than 10 minutes";
             login.trace.check("answers one of our requests", CORRELATION, expected, actual, false);
             return Err(Stop::not_accepted("no login under way has this handle"));
         };
+        let tenant = Arc::clone(&login.tenant);
         let name = |id| tenant.view.connection_by_id(id).map_or("gone", |view| view.slug.as_str());
-        let asked = name(record.connection);
-        let same = record.connection == connection.view.id;
+        let asked = name(found.record.connection);
+        let same = found.record.connection == connection.view.id;
         let slug = connection.view.slug.clone();
         if !login.trace.check("the connection that was asked", CORRELATION, asked, slug, same) {
             return Err(Stop::not_accepted("the answer came to another connection's address"));
         }
-        let cookie = input.cookie(&correlation_cookie_name(id, &handle)).unwrap_or_default();
-        let browser = self.services.tokens.mac(id, "correlation cookie", cookie.as_bytes());
-        let same = !cookie.is_empty() && browser == record.browser;
+        self.same_browser(login, &found, input)?;
+        login.resume(&mut found.record);
+        Ok(found)
+    }
+
+    /// The login under way that a handle names.
+    pub(super) async fn login_under_way(&self, login: &Login, handle: &str) -> Result<Option<Found>, Stop> {
+        let tenant = login.tenant.view.id;
+        let Some(id) = ticket::id_of(handle).map(TransactionId::from_uuid) else { return Ok(None) };
+        let handle_hash = self.services.tokens.mac(tenant, "transaction handle", handle.as_bytes());
+        let Some(sealed) = self.store.transaction(tenant, id, &handle_hash, login.started).await? else {
+            return Ok(None);
+        };
+        let plain = self.sealer.open(&transaction_place(tenant, id), &sealed).ok();
+        let record = plain.and_then(|plain| serde_json::from_slice(&plain).ok());
+        Ok(record.map(|record| Found { id, handle: handle.to_owned(), record }))
+    }
+
+    /// Whoever goes on with a login must be the browser that began it.
+    pub(super) fn same_browser(&self, login: &mut Login, found: &Found, input: &HttpInput) -> Result<(), Stop> {
+        let tenant = login.tenant.view.id;
+        let cookie = input.cookie(&correlation_cookie_name(tenant, &found.handle)).unwrap_or_default();
+        let browser = self.services.tokens.mac(tenant, "correlation cookie", cookie.as_bytes());
+        let same = !cookie.is_empty() && browser == found.record.browser;
         let actual = match (same, cookie.is_empty()) {
             (true, _) => "it",
             (false, true) => "no correlation cookie",
             (false, false) => "another correlation cookie",
         };
         let what = "the browser that started this login";
-        if !login.trace.check(what, CORRELATION, "its correlation cookie", actual, same) {
-            return Err(Stop::not_accepted("the answer came from another browser"));
+        if login.trace.check(what, CORRELATION, "its correlation cookie", actual, same) {
+            Ok(())
+        } else {
+            Err(Stop::not_accepted("the answer came from another browser"))
         }
-        login.resume(&mut record);
-        Ok(Found { id: transaction, handle, record })
     }
 
     /// The adapter verifies the answer; the login ends, whichever way.
@@ -179,7 +184,13 @@ impl Hub {
             LoginOutcome::Authenticated(identity) => {
                 if identity.proof.covers(tenant.view.id, connection.view.id, id) {
                     let basis = Basis::Fresh { transaction: Some(id), prior: record.session };
-                    self.finish(login, connection, who(*identity, as_of), basis).await
+                    match record.purpose {
+                        Purpose::Link { proof, secret } => {
+                            self.identity_to_link(login, connection, who(*identity, as_of), basis, (proof, secret))
+                                .await
+                        }
+                        _ => self.finish(login, connection, who(*identity, as_of), basis).await,
+                    }
                 } else {
                     login.trace.decide("proof", "the identity was not verified in this transaction", false);
                     self.give_up(login, id, Stop::not_accepted("proof of another transaction")).await
@@ -283,18 +294,24 @@ fn who(identity: AuthenticatedIdentity, as_of: Epoch) -> Who {
             upstream: identity.session,
             onward: identity.onward,
             epoch: as_of,
+            also: Vec::new(),
         },
         once: identity.once,
+        tokens: identity.tokens,
     }
 }
 
 impl Login {
     /// Takes up what was known when the request went out; the steps move.
-    fn resume(&mut self, record: &mut TransactionRecord) {
+    pub fn resume(&mut self, record: &mut TransactionRecord) {
         let answered = std::mem::replace(&mut self.trace, std::mem::take(&mut record.steps));
         self.trace.extend(answered);
         self.trace_id = record.trace;
         self.then = record.then.take();
+        self.purpose = record.purpose;
+        if matches!(self.purpose, Purpose::Link { .. }) {
+            self.kind = "link";
+        }
         self.started = record.started;
         self.wish = record.wish.clone();
         self.app = record.app.as_ref().and_then(|asked| {

@@ -10,6 +10,7 @@ use fedbridge_contract::logout::Party;
 use fedbridge_contract::trace::TraceLog;
 
 use super::logout::{Heard, LogoutStep, LogoutWish};
+use super::own::OwnPage;
 use super::snapshot::{OpenConnection, TenantSnapshot};
 use super::{Hub, error_page};
 
@@ -33,6 +34,8 @@ pub enum Target {
     Logout { tenant: Arc<TenantSnapshot>, step: LogoutStep },
     /// The upstream's logout requests, and its answers to ours.
     UpstreamLogout { tenant: Arc<TenantSnapshot>, connection: Arc<OpenConnection> },
+    /// A page of the hub's own.
+    Own { tenant: Arc<TenantSnapshot>, page: OwnPage },
     /// A connection's own start address.
     Login { tenant: Arc<TenantSnapshot>, connection: Arc<OpenConnection> },
 }
@@ -45,6 +48,7 @@ impl Target {
             | Self::Metadata { tenant, .. }
             | Self::Logout { tenant, .. }
             | Self::UpstreamLogout { tenant, .. }
+            | Self::Own { tenant, .. }
             | Self::Login { tenant, .. } => tenant,
         }
     }
@@ -61,6 +65,9 @@ impl Hub {
         let tenant = self.tenant(tenant)?;
         if let Some((route, step)) = LogoutStep::at(route) {
             return Some(Resolved { target: Target::Logout { tenant, step }, route, last_segment: String::new() });
+        }
+        if let Some((route, page)) = OwnPage::at(route) {
+            return Some(Resolved { target: Target::Own { tenant, page }, route, last_segment: String::new() });
         }
         self.downstreams.iter().enumerate().find_map(|(index, downstream)| {
             let (route, last_segment) = matching(downstream.routes(), route)?;
@@ -115,6 +122,11 @@ impl Hub {
             Target::UpstreamLogout { tenant, connection } => {
                 Box::pin(self.upstream_logout(tenant, &connection, input)).await
             }
+            Target::Own { tenant, page } => match page {
+                OwnPage::Consent => Box::pin(self.consent_answered(tenant, input)).await,
+                OwnPage::Account => Box::pin(self.account(tenant, input)).await,
+                OwnPage::Act(act) => Box::pin(self.act(tenant, act, input)).await,
+            },
             Target::Metadata { tenant, connection } => {
                 let now = self.services.clock.now();
                 let published = connection.state.as_ref().ok().and_then(|ready| ready.adapter.metadata.as_deref());

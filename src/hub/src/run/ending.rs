@@ -3,12 +3,13 @@
 use fedbridge_contract::downstream::{Refusal, RefusalKind};
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::Reply;
+use fedbridge_contract::page::{ErrorPage, Page, WayBack};
 use fedbridge_contract::services::GateRefusal;
 use fedbridge_contract::trace::Outcome;
 
+use super::Hub;
 use super::start::Login;
 use super::trace::Ending;
-use super::{Hub, error_page};
 use crate::decide::ReplayInput;
 use crate::ports::{Unit, UnitError};
 
@@ -21,6 +22,8 @@ pub(super) struct Stop {
     /// For the trace only.
     pub cause: String,
     pub told: Told,
+    /// Where the person goes from a page of ours; `None`: to a new try, where there is one.
+    pub back: Option<WayBack>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,7 +42,7 @@ impl Stop {
     }
 
     pub fn because(refusal: Refusal, cause: impl Into<String>) -> Self {
-        Self { refusal, cause: cause.into(), told: Told::App }
+        Self { refusal, cause: cause.into(), told: Told::App, back: None }
     }
 
     /// The connection or the app is not in order: the admin must mend it.
@@ -62,6 +65,12 @@ impl Stop {
     pub fn replayed(cause: impl Into<String>) -> Self {
         let public = "This login was used before. Please start again.";
         Self { told: Told::Replayer, ..Self::new(RefusalKind::AccessDenied, public, cause) }
+    }
+
+    /// With another sentence for the person.
+    pub fn saying(mut self, public: &str) -> Self {
+        self.refusal.public = public.to_owned();
+        self
     }
 
     fn outcome(&self) -> Outcome {
@@ -122,8 +131,15 @@ impl Hub {
         let (outcome, status) = (stop.outcome(), stop.status());
         let reply = told.unwrap_or_else(|| {
             let again = login.retry().filter(|_| stop.told != Told::App);
-            let dress = login.tenant.view.dress(login.wish.ui_locales.as_deref());
-            error_page(status, Some(&login.tenant), stop.refusal.public, Some(login.trace_id), again).dressed(dress)
+            let again = again.map(|href| WayBack { label: "Try again".into(), href: href.to_owned() });
+            Reply::page(Page::Error(ErrorPage {
+                status,
+                tenant: Some(login.tenant.view.display_name.clone()),
+                sentence: stop.refusal.public.clone(),
+                trace: Some(login.trace_id),
+                way_back: stop.back.clone().or(again),
+            }))
+            .dressed(login.dress())
         });
         self.record(login, replay, Ending { outcome, cause: stop.cause, person });
         reply

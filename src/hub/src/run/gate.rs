@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use fedbridge_contract::config::{App, Connection, Tenant};
 use fedbridge_contract::epoch::Epoch;
+use fedbridge_contract::error::StoreError;
 use fedbridge_contract::grant::Grant;
 use fedbridge_contract::ids::{ConnectionId, TenantId};
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{Clock, Gate, GateRefusal};
 
 use super::epochs::Epochs;
+use crate::ports::EpochStore;
 
 /// May something be issued? Checks that this node is up to date, then tenant, app, connection, kills, person,
 /// session, grant, token, in this order.
@@ -22,6 +24,14 @@ pub struct HubGate {
 impl HubGate {
     pub fn new(epochs: Arc<Epochs>, clock: Arc<dyn Clock>) -> Self {
         Self { epochs, clock }
+    }
+
+    /// Learns of kills now; whoever has killed somebody calls it.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn catch_up(&self, kills: &dyn EpochStore) -> Result<(), StoreError> {
+        self.epochs.catch_up(kills).await.map(drop)
     }
 
     /// For a login that is just ending.

@@ -7,6 +7,7 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{PersonId, SessionId};
 use fedbridge_contract::logout::Channel;
 use fedbridge_contract::trace::TraceLog;
+use futures_util::future::join;
 
 use super::Hub;
 use super::logout::{Asker, Begin};
@@ -35,11 +36,13 @@ impl Hub {
     ) -> Result<Option<PersonKilled>, StoreError> {
         let (id, now) = (tenant.view.id, self.services.clock.now());
         let Some(epoch) = epochs.kill(Killed::Person(id, person), now).await? else { return Ok(None) };
+        let kept = self.upstream_tokens.give_up_all(id, person).await?;
         let mut sessions = self.logouts.sessions_of_person(id, person, now).await?;
         // The person may have logged in again by now: that session carries the number, and lives.
         sessions.retain(|stored| self.session_record(id, stored).is_none_or(|record| record.epoch.is_before(epoch)));
         let count = sessions.len();
-        self.end_all(tenant, sessions).await?;
+        let (ended, _) = join(self.end_all(tenant, sessions), self.revoke_tokens(tenant, kept)).await;
+        ended?;
         Ok(Some(PersonKilled { epoch, sessions: count }))
     }
 

@@ -4,16 +4,21 @@
 //! request to a connection, `answer` takes the upstream's answer in, and `finish`
 //! is the one step that every login passes, whatever its two protocols are.
 
+mod account;
 mod answer;
 mod choose;
+mod consent;
 mod dispatch;
 mod ending;
 mod epochs;
 mod finish;
 mod gate;
 mod kill;
+mod link;
 mod logout;
+mod own;
 mod record;
+mod revalidate;
 mod session;
 mod snapshot;
 mod start;
@@ -32,12 +37,15 @@ use fedbridge_contract::page::{ErrorPage, Page, WayBack};
 use fedbridge_contract::services::Services;
 
 use crate::mapping::AppRules;
-use crate::ports::{LoginStore, LogoutStore, Sealer};
+use crate::ports::{EpochStore, LoginStore, LogoutStore, PeopleStore, Sealer, UpstreamTokenStore};
 
 pub use dispatch::{Resolved, Target};
 pub use epochs::Epochs;
 pub use gate::HubGate;
 pub use kill::PersonKilled;
+pub use logout::Behind;
+pub use own::{Act, OwnPage};
+pub use revalidate::HubRevalidator;
 pub use snapshot::{Builder, OpenApp, OpenConnection, Ready, Snapshot, Snapshots, TenantSnapshot};
 pub use trace::{Recorder, RecorderStats, TracePayload, trace_place};
 
@@ -46,6 +54,11 @@ pub struct Hub {
     pub snapshots: Arc<Snapshots>,
     pub store: Arc<dyn LoginStore>,
     pub logouts: Arc<dyn LogoutStore>,
+    pub people: Arc<dyn PeopleStore>,
+    pub upstream_tokens: Arc<dyn UpstreamTokenStore>,
+    pub kills: Arc<dyn EpochStore>,
+    /// Logouts that were answered before everybody was told.
+    pub behind: Behind,
     pub refresher: Arc<dyn Refresher>,
     pub sealer: Arc<dyn Sealer>,
     /// The same that adapters ask.

@@ -1,8 +1,9 @@
 //! What the hub keeps sealed in the store between two requests.
 
+use fedbridge_contract::downstream::ConsentWish;
 use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::identity::{Attributes, AuthnFacts, OneTimeKey, Onward, UpstreamSession, UpstreamSubject};
-use fedbridge_contract::ids::{AppId, ConnectionId, PersonId, SessionId, TraceId};
+use fedbridge_contract::ids::{AppId, ConnectionId, LinkProofId, PersonId, SessionId, TraceId};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::LoginWish;
@@ -16,6 +17,9 @@ pub struct TransactionRecord {
     /// The app that is started when the login has ended well, for one that began at the upstream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub then: Option<Initiation>,
+    /// What comes after the login, where it is not an app's.
+    #[serde(default, skip_serializing_if = "Purpose::is_login")]
+    pub purpose: Purpose,
     pub wish: LoginWish,
     /// Keyed hash of the correlation cookie: the answer must come from the same browser.
     pub browser: [u8; 32],
@@ -30,6 +34,32 @@ pub struct TransactionRecord {
     pub steps: TraceLog,
 }
 
+/// What a transaction is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// An app's login, or nobody's.
+    #[default]
+    Login,
+    /// The account page comes next.
+    Account,
+    /// The identity is to be connected to a person who is logged in.
+    Link { proof: LinkProofId, secret: [u8; 32] },
+    /// No upstream is asked: the person is, in this session.
+    Consent { session: SessionId },
+}
+
+impl Purpose {
+    fn is_login(&self) -> bool {
+        *self == Self::Login
+    }
+
+    /// Whether an upstream's answer may end such a transaction.
+    pub fn waits_for_upstream(self) -> bool {
+        !matches!(self, Self::Consent { .. })
+    }
+}
+
 /// The app's side of a login under way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Asked {
@@ -37,6 +67,8 @@ pub struct Asked {
     pub scope: Vec<String>,
     pub requested_claims: Vec<String>,
     pub expected_sub: Option<String>,
+    #[serde(default)]
+    pub consent: ConsentWish,
     pub again: String,
     /// Where a person can start anew after a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,6 +123,27 @@ pub struct SessionRecord {
     /// The newest kill that the node knew which began or renewed it.
     #[serde(default)]
     pub epoch: Epoch,
+    /// Upstreams by which the same person came before in this session, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<UpstreamPart>,
+}
+
+/// The session at one upstream.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UpstreamPart {
+    pub connection: ConnectionId,
+    /// [`UpstreamSubject::key`].
+    #[serde(default)]
+    pub subject: String,
+    pub session: UpstreamSession,
+}
+
+impl SessionRecord {
+    /// All upstreams of a session whose newest one is `connection`, that one first.
+    pub fn upstreams(&self, connection: ConnectionId) -> Vec<UpstreamPart> {
+        let newest = UpstreamPart { connection, subject: self.subject.key.clone(), session: self.upstream.clone() };
+        std::iter::once(newest).chain(self.also.iter().cloned()).collect()
+    }
 }
 
 /// Octets in JSON: as an array of numbers they would take nearly four times their room.

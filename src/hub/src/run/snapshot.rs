@@ -16,7 +16,8 @@ use serde_json::Value;
 use crate::mapping::{AppRules, Mapping};
 use crate::ports::{KeyOpener, StoredDocument};
 use crate::spec::{
-    SecretOwner, SecretValue, StoredConnection, StoredSecret, SubjectType, TenantConfiguration, TenantExtras,
+    PeopleSpec, SecretOwner, SecretValue, StoredConnection, StoredSecret, SubjectType, TenantConfiguration,
+    TenantExtras,
 };
 
 /// All tenants at one version of the configuration.
@@ -75,6 +76,7 @@ pub struct TenantSnapshot {
 /// A connection with its adapter and its mapping, or why it can't be used.
 pub struct OpenConnection {
     pub view: Arc<Connection>,
+    pub people: PeopleSpec,
     pub can_log_in: bool,
     /// What the adapter was opened with, the document in force among it.
     pub settings: Value,
@@ -90,6 +92,13 @@ pub struct OpenApp {
     pub view: Arc<App>,
     pub subject_type: SubjectType,
     pub rules: Result<AppRules, Vec<Complaint>>,
+}
+
+impl OpenConnection {
+    /// Whether people may connect a login of it to an account that they have.
+    pub fn may_be_connected(&self) -> bool {
+        self.can_log_in && self.view.enabled && self.people.linking
+    }
 }
 
 impl TenantSnapshot {
@@ -175,7 +184,8 @@ impl Builder {
         });
         let Some(factory) = self.registry.find(&spec.protocol) else {
             let complaint = Complaint::new("protocol", format!("this build has no adapter for `{}`", spec.protocol));
-            return OpenConnection { view, can_log_in: false, settings, state: Err(vec![complaint]) };
+            let (people, state) = (spec.people.clone(), Err(vec![complaint]));
+            return OpenConnection { view, people, can_log_in: false, settings, state };
         };
         let clear = clear_secrets(&configuration.secrets, SecretOwner::Connection(stored.id));
         let opened = factory.open(Open {
@@ -196,7 +206,7 @@ impl Builder {
                 Err(complaints)
             }
         };
-        OpenConnection { view, can_log_in: factory.can_log_in(), settings, state }
+        OpenConnection { view, people: spec.people.clone(), can_log_in: factory.can_log_in(), settings, state }
     }
 }
 

@@ -5,19 +5,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use fedbridge_contract::downstream::{ConnectionHints, LoginRequest, RefusalKind};
-use fedbridge_contract::http::{HttpInput, Reply, ReplyKind};
-use fedbridge_contract::ids::{TraceId, TransactionId};
+use fedbridge_contract::http::{Dress, HttpInput, Reply, ReplyKind};
+use fedbridge_contract::ids::{TenantId, TraceId, TransactionId};
 use fedbridge_contract::page::{Choice as PageChoice, ChooserPage, Page};
 use fedbridge_contract::services::random_text;
 use fedbridge_contract::ticket::ticket;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Outcome, TraceLog};
 use fedbridge_contract::upstream::{Challenge, LoginWish, Start};
+use serde::Serialize;
 
 use super::choose::{Choice, choose};
+use super::consent::Consented;
 use super::ending::Stop;
 use super::finish::{Basis, Who};
-use super::record::{Asked, AskedOnce, Initiation, PriorSession, TransactionRecord};
+use super::record::{Asked, AskedOnce, Initiation, PriorSession, Purpose, TransactionRecord};
 use super::session::{LiveSession, TRANSACTION, correlation_cookie, transaction_place};
 use super::snapshot::{OpenApp, OpenConnection, TenantSnapshot};
 use super::trace::Ending;
@@ -30,16 +32,50 @@ pub(super) struct Login {
     pub app: Option<(Arc<OpenApp>, Asked)>,
     /// The app that is started afterwards, where no app asked.
     pub then: Option<Initiation>,
+    pub purpose: Purpose,
+    /// The person was asked, and agreed.
+    pub consented: Option<Consented>,
     pub connection: Option<Arc<OpenConnection>>,
     pub wish: LoginWish,
     pub started: Timestamp,
     /// The browser's address.
     pub peer: IpAddr,
+    /// One of [`TRACE_KINDS`](crate::ports::TRACE_KINDS).
+    pub kind: &'static str,
     pub trace_id: TraceId,
     pub trace: TraceLog,
 }
 
 impl Login {
+    /// A login of which nothing is known yet but where it comes from.
+    pub fn of(
+        tenant: Arc<TenantSnapshot>,
+        started: Timestamp,
+        peer: IpAddr,
+        trace_id: TraceId,
+        trace: TraceLog,
+    ) -> Self {
+        Self {
+            tenant,
+            app: None,
+            then: None,
+            purpose: Purpose::Login,
+            consented: None,
+            connection: None,
+            wish: LoginWish::default(),
+            started,
+            peer,
+            kind: "login",
+            trace_id,
+            trace,
+        }
+    }
+
+    /// What its pages wear.
+    pub fn dress(&self) -> Dress {
+        self.tenant.view.dress(self.wish.ui_locales.as_deref())
+    }
+
     /// Where a person can choose another connection.
     pub fn again(&self) -> Option<&str> {
         self.app.as_ref().map(|(_, asked)| asked.again.as_str())
@@ -76,21 +112,16 @@ impl Hub {
             scope: request.scope,
             requested_claims: request.requested_claims,
             expected_sub: request.expected_sub,
+            consent: request.consent,
             again: request.again,
             retry: request.retry,
             once: request.once.into_iter().map(AskedOnce::from).collect(),
             continuation: request.continuation,
         };
         let login = Login {
-            tenant,
             app: Some((app, asked)),
-            then: None,
-            connection: None,
             wish: request.wish,
-            started: now,
-            peer: input.peer,
-            trace_id,
-            trace,
+            ..Login::of(tenant, now, input.peer, trace_id, trace)
         };
         self.start(login, &request.hints, request.choose, input).await
     }
@@ -105,21 +136,12 @@ impl Hub {
         trace: TraceLog,
     ) -> Reply {
         let hints = ConnectionHints { connection: Some(connection.view.slug.clone()), ..ConnectionHints::default() };
-        let login = Login {
-            tenant,
-            app: None,
-            then,
-            connection: None,
-            wish: LoginWish::default(),
-            started: self.services.clock.now(),
-            peer: input.peer,
-            trace_id: self.new_trace_id(),
-            trace,
-        };
+        let now = self.services.clock.now();
+        let login = Login { then, ..Login::of(tenant, now, input.peer, self.new_trace_id(), trace) };
         self.start(login, &hints, false, input).await
     }
 
-    async fn start(&self, mut login: Login, hints: &ConnectionHints, ask: bool, input: &HttpInput) -> Reply {
+    pub(super) async fn start(&self, mut login: Login, hints: &ConnectionHints, ask: bool, input: &HttpInput) -> Reply {
         let session = match self.live_session(login.tenant.view.id, input, login.started).await {
             Ok(session) => session,
             Err(error) => return self.stop(login, error.into(), None, None).await,
@@ -131,7 +153,7 @@ impl Hub {
         {
             login.connection = Some(Arc::clone(&connection));
             let basis = Basis::Session { stored: live.stored, as_of: live.as_of };
-            let who = Who { record: live.record, once: Vec::new() };
+            let who = Who { record: live.record, once: Vec::new(), tokens: None };
             return self.finish(login, connection, who, basis).await;
         }
         let app = login.app.as_ref().map(|(open, _)| Arc::clone(open));
@@ -153,7 +175,12 @@ impl Hub {
     }
 
     /// Sends the browser to the upstream.
-    async fn begin(&self, mut login: Login, connection: Arc<OpenConnection>, session: Option<PriorSession>) -> Reply {
+    pub(super) async fn begin(
+        &self,
+        mut login: Login,
+        connection: Arc<OpenConnection>,
+        session: Option<PriorSession>,
+    ) -> Reply {
         login.connection = Some(Arc::clone(&connection));
         let adapter = match &connection.state {
             Ok(ready) => ready.adapter.login.as_deref(),
@@ -173,12 +200,12 @@ impl Hub {
             Err(error) => return self.stop(login, Stop::broken(error.cause), None, None).await,
         };
         let tenant = login.tenant.view.id;
-        let secret = random_text::<32>(self.services.rng.as_ref());
-        let browser = self.services.tokens.mac(tenant, "correlation cookie", secret.as_bytes());
+        let (secret, browser) = self.new_correlation(tenant);
         let mut record = TransactionRecord {
             connection: connection.view.id,
             app: login.app.as_ref().map(|(_, asked)| asked.clone()),
             then: login.then.clone(),
+            purpose: login.purpose,
             wish: login.wish.clone(),
             browser,
             session,
@@ -187,21 +214,12 @@ impl Hub {
             trace: login.trace_id,
             steps: std::mem::take(&mut login.trace),
         };
-        let plain = serde_json::to_vec(&record);
+        let open = self.open_transaction(tenant, id, &handle, login.started + TRANSACTION, &record);
         login.trace = std::mem::take(&mut record.steps); // For the record of a login that ends here.
-        let plain = match plain {
-            Ok(plain) => plain,
-            Err(error) => {
-                let cause = format!("the transaction can't be written: {error}");
-                return self.stop(login, Stop::broken(cause), None, None).await;
-            }
+        let open = match open {
+            Ok(open) => open,
+            Err(stop) => return self.stop(login, stop, None, None).await,
         };
-        let open = Command::OpenTransaction(NewTransaction {
-            id,
-            handle_hash: self.services.tokens.mac(tenant, "transaction handle", handle.as_bytes()),
-            expires: login.started + TRANSACTION,
-            sealed: self.sealer.seal(&transaction_place(tenant, id), &plain),
-        });
         if let Err(error) = self.store.commit(tenant, Unit { commands: vec![open], now: login.started }).await {
             return self.stop(login, Stop::unavailable(error.to_string()), None, None).await;
         }
@@ -210,6 +228,34 @@ impl Hub {
             Challenge::AutoPost { action, fields } => ReplyKind::AutoPost { action, fields },
         };
         Reply::from(kind).with_cookie(correlation_cookie(tenant, &handle, secret))
+    }
+}
+
+impl Hub {
+    /// A secret for the cookie of a login under way, with the hash that is kept of it.
+    pub(super) fn new_correlation(&self, tenant: TenantId) -> (String, [u8; 32]) {
+        let secret = random_text::<32>(self.services.rng.as_ref());
+        let browser = self.services.tokens.mac(tenant, "correlation cookie", secret.as_bytes());
+        (secret, browser)
+    }
+
+    /// The command that stores a transaction under its handle.
+    pub(super) fn open_transaction<T: Serialize>(
+        &self,
+        tenant: TenantId,
+        id: TransactionId,
+        handle: &str,
+        expires: Timestamp,
+        record: &T,
+    ) -> Result<Command, Stop> {
+        let plain = serde_json::to_vec(record)
+            .map_err(|error| Stop::broken(format!("the transaction can't be written: {error}")))?;
+        Ok(Command::OpenTransaction(NewTransaction {
+            id,
+            handle_hash: self.services.tokens.mac(tenant, "transaction handle", handle.as_bytes()),
+            expires,
+            sealed: self.sealer.seal(&transaction_place(tenant, id), &plain),
+        }))
     }
 }
 
@@ -261,7 +307,8 @@ fn usable(login: &mut Login, live: &LiveSession, hints: &ConnectionHints) -> Opt
 }
 
 fn chooser(login: &Login, connections: &[Arc<OpenConnection>]) -> Reply {
-    let again = login.again().unwrap_or_default();
+    let account = format!("{}/account", login.tenant.view.issuer);
+    let again = login.again().unwrap_or(&account);
     let joint = if again.contains('?') { '&' } else { '?' };
     let choices = connections
         .iter()
@@ -271,9 +318,10 @@ fn chooser(login: &Login, connections: &[Arc<OpenConnection>]) -> Reply {
             href: format!("{again}{joint}connection={}", open.view.slug),
         })
         .collect();
-    Reply::page(Page::Chooser(ChooserPage {
+    let page = Reply::page(Page::Chooser(ChooserPage {
         tenant: login.tenant.view.display_name.clone(),
         app: login.app.as_ref().map(|(open, _)| open.view.display_name.clone()),
         choices,
-    }))
+    }));
+    page.dressed(login.dress())
 }

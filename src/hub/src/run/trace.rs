@@ -63,7 +63,9 @@ impl Hub {
         let app = login.app.as_ref().map(|(open, _)| &open.view).or(started);
         let seconds = now.since(login.started).as_secs_f64();
         let result = result_word(ending.outcome);
-        self.observer.login(&login.tenant.view.slug, connection.as_deref().unwrap_or("none"), result, seconds);
+        if login.kind == "login" {
+            self.observer.login(&login.tenant.view.slug, connection.as_deref().unwrap_or("none"), result, seconds);
+        }
         self.recorder.push(
             Some(login.peer),
             Draft {
@@ -71,7 +73,7 @@ impl Hub {
                     tenant: login.tenant.view.id,
                     id: login.trace_id,
                     at: login.started,
-                    kind: "login".into(),
+                    kind: login.kind.into(),
                     connection,
                     app: app.map(|app| app.name.clone()),
                     person: ending.person,
@@ -173,8 +175,9 @@ impl Recorder {
     }
 }
 
-impl TraceSink for Recorder {
-    fn record(&self, event: TraceEvent) {
+impl Recorder {
+    /// Records an event that decided about somebody by rules; `replay` is what it takes to decide again.
+    pub(super) fn record_decision(&self, event: TraceEvent, replay: Option<ReplayInput>) {
         let steps = ended(event.steps, event.at, event.outcome, &event.cause);
         self.push(
             event.peer,
@@ -190,9 +193,15 @@ impl TraceSink for Recorder {
                     outcome: event.outcome,
                     cause: event.cause,
                 },
-                payload: TracePayload { steps, replay: None },
+                payload: TracePayload { steps, replay },
             },
         );
+    }
+}
+
+impl TraceSink for Recorder {
+    fn record(&self, event: TraceEvent) {
+        self.record_decision(event, None);
     }
 }
 

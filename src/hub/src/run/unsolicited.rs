@@ -14,7 +14,7 @@ use fedbridge_contract::ids::{ConnectionId, TraceId};
 use fedbridge_contract::services::random_text;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
-use fedbridge_contract::upstream::{LoginWish, UnsolicitedMode, UnsolicitedPolicy, UpstreamLogin};
+use fedbridge_contract::upstream::{UnsolicitedMode, UnsolicitedPolicy, UpstreamLogin};
 use serde::{Deserialize, Serialize};
 
 use super::ending::Stop;
@@ -169,17 +169,11 @@ impl Hub {
             return error_page(400, Some(&tenant), sentence, None, None);
         };
         let login = Login {
-            tenant,
-            app: None,
             then: Some(parked.then),
             connection: Some(Arc::clone(&connection)),
-            wish: LoginWish::default(),
-            started: parked.started,
-            peer: input.peer,
-            trace_id: parked.trace,
-            trace: parked.steps,
+            ..Login::of(tenant, parked.started, input.peer, parked.trace, parked.steps)
         };
-        let who = Who { record: parked.record, once: Vec::new() };
+        let who = Who { record: parked.record, once: Vec::new(), tokens: None };
         match self.undisturbed(&login, &connection, &who, input, now).await {
             Ok(prior) => {
                 let basis = Basis::Fresh { transaction: None, prior };

@@ -16,6 +16,7 @@ use super::unit::{SessionPlan, session_limit};
 use crate::decide::pairwise_sub;
 use crate::run::Hub;
 use crate::run::ending::{NOT_ALLOWED, Stop};
+use crate::run::record::Purpose;
 use crate::spec::SubjectType;
 
 impl Hub {
@@ -32,6 +33,9 @@ impl Hub {
         let Some((app, asked)) = &login.app else {
             let reply = match &login.then {
                 Some(then) => Reply::redirect(self.initiated(login, then)?),
+                None if login.purpose == Purpose::Account => {
+                    Reply::redirect(format!("{}/account", login.tenant.view.issuer))
+                }
                 None => signed_in(last),
             };
             return Ok(Finished { reply, grant: None, participant: None, name_id: None, steps: TraceLog::new() });
@@ -116,10 +120,11 @@ fn authorities(authn: &AuthnFacts) -> Vec<String> {
 }
 
 fn signed_in(last: &Finishing<'_>) -> Reply {
-    Reply::page(Page::SignedIn(SignedInPage {
+    let page = Reply::page(Page::SignedIn(SignedInPage {
         tenant: last.login.tenant.view.display_name.clone(),
         person: last.who.record.subject.display.clone(),
         connection: last.connection.view.display_name.clone(),
         logout: format!("{}/logout", last.login.tenant.view.issuer),
-    }))
+    }));
+    page.dressed(last.login.dress())
 }

@@ -14,8 +14,20 @@ use crate::decide::{
 use crate::run::Hub;
 use crate::run::ending::{NOT_ALLOWED, Stop};
 
+/// What the mapping made of an identity.
+pub(in crate::run) struct Decided {
+    /// All of it.
+    pub all: Claims,
+    /// What this app may see.
+    pub released: Claims,
+}
+
 impl Hub {
-    pub(super) fn claims(&self, last: &mut Finishing<'_>, replay: &mut Option<ReplayInput>) -> Result<Claims, Stop> {
+    pub(in crate::run) fn claims(
+        &self,
+        last: &mut Finishing<'_>,
+        replay: &mut Option<ReplayInput>,
+    ) -> Result<Decided, Stop> {
         let ready =
             last.connection.state.as_ref().map_err(|_| Stop::broken("the connection's configuration is broken"))?;
         let app = last.login.app.as_ref().map(|(open, _)| Arc::clone(open));
@@ -36,7 +48,7 @@ impl Hub {
         *replay = Some(ReplayInput::of(&input));
         last.login.trace.extend(decision.trace);
         match decision.verdict {
-            Verdict::Allowed { released } => Ok(released),
+            Verdict::Allowed { released } => Ok(Decided { all: decision.identity.claims, released }),
             Verdict::Denied(denial) => {
                 let cause = match denial.kind {
                     DenialKind::Policy => format!("deny_when: {}", denial.reason),

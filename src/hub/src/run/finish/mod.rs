@@ -2,18 +2,21 @@
 //! ends: identity -> mapping -> policy -> release -> the app's answer, stored as
 //! one durable unit before anything leaves.
 //!
-//! [`claims`] decides what the app may see, [`answer`] has its adapter say it, [`unit`] is what is stored.
+//! [`claims`] decides what the app may see, [`person`] whose login it is, [`answer`] has the app's adapter say
+//! it, [`unit`] is what is stored. Where the person has to be asked before, [`consent`](super::consent) stores
+//! what is there by then, and the login ends with a page.
 
 mod answer;
 mod claims;
+mod person;
 mod unit;
 
 use std::sync::Arc;
 
 use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::http::Reply;
-use fedbridge_contract::identity::OneTimeKey;
-use fedbridge_contract::ids::{PersonId, TransactionId};
+use fedbridge_contract::identity::{OneTimeKey, UpstreamTokens};
+use fedbridge_contract::ids::TransactionId;
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::Outcome;
@@ -26,14 +29,16 @@ use super::start::{Login, spent};
 use super::trace::Ending;
 use crate::decide::ReplayInput;
 use crate::ports::{Command, GuardFailed, LinkedPerson, StoredSession, Unit, UnitError};
-use unit::SessionPlan;
 
-pub(super) use unit::lost;
+pub(super) use person::{Whose, verified_address};
+pub(super) use unit::{SessionPlan, also_upstream, lost};
 
 /// The person, as the upstream described them.
 pub(super) struct Who {
     pub record: SessionRecord,
     pub once: Vec<OneTimeKey>,
+    /// What the upstream gave us to ask again with.
+    pub tokens: Option<UpstreamTokens>,
 }
 
 /// What the login rests on.
@@ -46,15 +51,15 @@ pub(super) enum Basis {
 }
 
 /// A login at its last step.
-struct Finishing<'a> {
-    login: &'a mut Login,
-    connection: &'a Arc<OpenConnection>,
-    who: &'a Who,
-    basis: &'a Basis,
+pub(super) struct Finishing<'a> {
+    pub login: &'a mut Login,
+    pub connection: &'a Arc<OpenConnection>,
+    pub who: &'a Who,
+    pub basis: &'a Basis,
     /// What is given out carries this (see [`fedbridge_contract::epoch`]). It was known before anything was
     /// looked at, so that a kill meanwhile ends this login.
-    epoch: Epoch,
-    now: Timestamp,
+    pub epoch: Epoch,
+    pub now: Timestamp,
 }
 
 /// Two logins of one new person at the same moment: the loser of the race finds the winner's person.
@@ -86,7 +91,15 @@ impl Hub {
                 let stop = self.closed(&mut login, transaction, who.once, stop).await;
                 self.stop(login, stop, replay, person).await
             }
-            (Err(stop), _) => self.stop(login, stop, replay, person).await,
+            (Err(stop), _) => {
+                // What was asked is answered with this, and not a second time.
+                let question = login.consented.take().map(|consented| consented.transaction);
+                let stop = match question {
+                    Some(question) => self.closed(&mut login, question, Vec::new(), stop).await,
+                    None => stop,
+                };
+                self.stop(login, stop, replay, person).await
+            }
         }
     }
 
@@ -114,11 +127,17 @@ impl Hub {
         answer::may_go_onward(&mut last)?;
         let claims = self.claims(&mut last, replay)?;
         for _ in 0..LINK_ATTEMPTS {
-            let (person, known) = self.person(&mut last).await?;
-            let permit = self.may_issue(&mut last, &person)?;
-            let plan = SessionPlan::of(&last, &person, &self.gate, self.services.rng.as_ref());
-            let finished = self.answer_app(&mut last, &claims, person.person, &plan, &permit).await?;
-            let (unit, reply) = self.unit(&last, person.person, known, &plan, finished)?;
+            let whose = self.person(&mut last, &claims.all).await?;
+            let permit = self.may_issue(&mut last, &whose.person)?;
+            let plan = self.plan(&last, &whose.person).await?;
+            let (unit, reply) = match self.consent_wanted(&mut last, &whose, &claims.released).await? {
+                Some(items) => self.ask_for_consent(&mut last, &whose, &plan, items)?,
+                None => {
+                    let person = whose.person.person;
+                    let finished = self.answer_app(&mut last, &claims.released, person, &plan, &permit).await?;
+                    self.unit(&last, &whose, &plan, finished)?
+                }
+            };
             match self.store.commit(last.login.tenant.view.id, unit).await {
                 Ok(()) => return Ok(reply),
                 Err(UnitError::Guard(GuardFailed::LinkExists | GuardFailed::NameIdExists)) => continue,
@@ -128,30 +147,7 @@ impl Hub {
         Err(Stop::unavailable("the person's link kept changing"))
     }
 
-    /// The person behind the identity, and whether they were here before: the link is (connection, upstream
-    /// subject), never an e-mail address.
-    async fn person(&self, last: &mut Finishing<'_>) -> Result<(LinkedPerson, bool), Stop> {
-        if let Basis::Session { stored, .. } = last.basis {
-            let StoredSession { person, person_disabled: disabled, person_epoch: epoch, .. } = *stored;
-            return Ok((LinkedPerson { person, disabled, epoch }, true));
-        }
-        let (tenant, connection) = (last.login.tenant.view.id, last.connection.view.id);
-        let trace = &mut last.login.trace;
-        match self.store.linked_person(tenant, connection, &last.who.record.subject.key).await {
-            Ok(Some(linked)) => {
-                trace.decide("person", "known here by this upstream subject", true);
-                Ok((linked, true))
-            }
-            Ok(None) => {
-                trace.decide("person", "seen for the first time: a new subject identifier", true);
-                let person = PersonId::random(self.services.rng.as_ref());
-                Ok((LinkedPerson { person, disabled: false, epoch: Epoch::default() }, false))
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn may_issue(&self, last: &mut Finishing<'_>, person: &LinkedPerson) -> Result<Permit, Stop> {
+    pub(super) fn may_issue(&self, last: &mut Finishing<'_>, person: &LinkedPerson) -> Result<Permit, Stop> {
         let login = &mut *last.login;
         let app = login.app.as_ref().map(|(open, _)| open.view.as_ref());
         self.gate.login(&login.tenant.view, app, &last.connection.view, person.disabled).map_err(|refusal| {

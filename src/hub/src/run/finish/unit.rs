@@ -1,62 +1,69 @@
 //! What a finished login stores, as one unit: it holds together or nothing of it happens.
 
 use fedbridge_contract::downstream::{Finished, RefusalKind};
-use fedbridge_contract::http::Reply;
-use fedbridge_contract::ids::{PersonId, SessionId};
-use fedbridge_contract::services::Rng;
+use fedbridge_contract::http::{Reply, SetCookie};
+use fedbridge_contract::ids::{PersonId, SessionId, TenantId};
 use fedbridge_contract::time::Timestamp;
 
-use super::{Basis, Finishing, Who};
-use crate::ports::{Command, GuardFailed, LinkedPerson, NewLink, NewSession, Unit, UnitError};
+use super::{Basis, Finishing, Who, Whose};
+use crate::ports::{Command, GuardFailed, LinkedPerson, NewSession, Unit, UnitError};
 use crate::run::Hub;
 use crate::run::ending::Stop;
-use crate::run::gate::HubGate;
-use crate::run::record::{AskedOnce, PriorSession};
+use crate::run::record::{AskedOnce, SessionRecord, UpstreamPart};
+use crate::run::revalidate::keep;
 use crate::run::session::{ABSOLUTE, IDLE, session_cookie, session_place};
 use crate::run::start::{Login, spent};
 
 /// What becomes of the browser's session.
-pub(super) enum SessionPlan {
+pub(in crate::run) enum SessionPlan {
     /// The login rests on it: it lives on.
     Touch(SessionId),
-    /// The same person came back from the same upstream: it goes on, under a new cookie.
-    Renew(SessionId),
+    /// The same person came back: it goes on, under a new cookie. `also` are its other upstreams; `earlier` is
+    /// among them where the person came by another one now.
+    Renew { id: SessionId, also: Vec<UpstreamPart>, earlier: Option<UpstreamPart> },
     /// A new one. Another session in this browser ends: somebody else's, or one that was killed.
     Start { id: SessionId, instead_of: Option<SessionId> },
 }
 
 impl SessionPlan {
-    pub fn of(last: &Finishing<'_>, person: &LinkedPerson, gate: &HubGate, rng: &dyn Rng) -> Self {
-        let (tenant, connection) = (last.login.tenant.view.id, last.connection.view.id);
-        // One that was killed while the browser was at the upstream ends, and tells its apps.
-        let alive = |prior: &PriorSession| gate.session(tenant, connection, prior.epoch, person.epoch).is_ok();
-        match last.basis {
-            Basis::Session { stored, .. } => Self::Touch(stored.id),
-            Basis::Fresh { prior: Some(prior), .. }
-                if prior.person == person.person && prior.connection == connection && alive(prior) =>
-            {
-                Self::Renew(prior.id)
-            }
-            Basis::Fresh { prior, .. } => {
-                Self::Start { id: SessionId::at(last.now, rng), instead_of: prior.map(|other| other.id) }
-            }
-        }
-    }
-
     pub const fn session(&self) -> SessionId {
         match self {
-            Self::Touch(id) | Self::Renew(id) | Self::Start { id, .. } => *id,
+            Self::Touch(id) | Self::Renew { id, .. } | Self::Start { id, .. } => *id,
         }
     }
 }
 
 impl Hub {
+    pub(super) async fn plan(&self, last: &Finishing<'_>, person: &LinkedPerson) -> Result<SessionPlan, Stop> {
+        let (tenant, connection) = (last.login.tenant.view.id, last.connection.view.id);
+        let prior = match last.basis {
+            Basis::Session { stored, .. } => return Ok(SessionPlan::Touch(stored.id)),
+            Basis::Fresh { prior, .. } => prior,
+        };
+        let start =
+            |instead_of| SessionPlan::Start { id: SessionId::at(last.now, self.services.rng.as_ref()), instead_of };
+        let Some(prior) = prior else { return Ok(start(None)) };
+        // One that was killed while the browser was at the upstream ends, and tells its apps.
+        let alive = self.gate.session(tenant, prior.connection, prior.epoch, person.epoch).is_ok();
+        if prior.person != person.person || !alive {
+            return Ok(start(Some(prior.id)));
+        }
+        // It may have ended meanwhile, or the person came into it by one more upstream.
+        let Some(stored) = self.logouts.session_by_id(tenant, prior.id, last.now).await? else {
+            return Ok(start(None));
+        };
+        let Some(record) = self.session_record(tenant, &stored) else { return Ok(start(Some(prior.id))) };
+        let mut also = record.upstreams(stored.connection);
+        also.retain(|part| part.connection != connection);
+        let earlier = also.first().filter(|_| stored.connection != connection).cloned();
+        Ok(SessionPlan::Renew { id: prior.id, also, earlier })
+    }
+
     /// The unit, and the reply that may leave once it is stored.
     pub(super) fn unit(
         &self,
         last: &Finishing<'_>,
-        person: PersonId,
-        known: bool,
+        whose: &Whose,
         plan: &SessionPlan,
         finished: Finished,
     ) -> Result<(Unit, Reply), Stop> {
@@ -66,35 +73,13 @@ impl Hub {
         if let Some((_, asked)) = &last.login.app {
             commands.extend(asked.once.iter().cloned().map(spent));
         }
-        match last.basis {
-            Basis::Session { stored, .. } => commands
-                .push(Command::TouchSession { session, idle_expires: (last.now + IDLE).min(stored.absolute_expires) }),
-            Basis::Fresh { transaction, .. } => {
-                commands.extend(transaction.map(Command::FinishTransaction));
-                commands.extend(last.who.once.iter().cloned().map(AskedOnce::from).map(spent));
-                if !known {
-                    commands.push(Command::CreatePerson(NewLink {
-                        person,
-                        connection: last.connection.view.id,
-                        subject_key: last.who.record.subject.key.clone(),
-                        display: last.who.record.subject.display.clone(),
-                        email: None,
-                        scope: last.who.record.subject.scope.clone(),
-                    }));
-                }
-                let (cookie, start) = self.new_session(last, person, session)?;
-                if let SessionPlan::Start { instead_of, .. } = plan {
-                    // The grants of the other session end with it, and the outbox tells its apps.
-                    if let Some(other) = *instead_of {
-                        commands.push(Command::EndSession(other));
-                        commands.push(self.open_replaced(last.login, other, last.now)?);
-                    }
-                    commands.push(Command::StartSession(start));
-                } else {
-                    commands.push(Command::RenewSession(start));
-                }
-                reply = reply.with_cookie(session_cookie(last.login.tenant.view.id, cookie));
-            }
+        if let Some(cookie) = self.session_commands(last, whose, plan, &mut commands)? {
+            reply = reply.with_cookie(cookie);
+        }
+        if let Some(consented) = &last.login.consented {
+            commands.push(Command::FinishTransaction(consented.transaction));
+            let (person, consent) = (whose.person.person, consented.consent.clone());
+            commands.push(Command::KeepConsent { person, consent });
         }
         if let Some(participant) = participant {
             commands.push(Command::Join { session, expires: session_limit(last), participant });
@@ -108,16 +93,61 @@ impl Hub {
         Ok((Unit { commands, now: last.now }, reply))
     }
 
+    /// What becomes of the person and the session, and the session's cookie where it is a new one.
+    pub(in crate::run) fn session_commands(
+        &self,
+        last: &Finishing<'_>,
+        whose: &Whose,
+        plan: &SessionPlan,
+        commands: &mut Vec<Command>,
+    ) -> Result<Option<SetCookie>, Stop> {
+        let session = plan.session();
+        let transaction = match last.basis {
+            Basis::Session { stored, .. } => {
+                let idle_expires = (last.now + IDLE).min(stored.absolute_expires);
+                commands.push(Command::TouchSession { session, idle_expires });
+                return Ok(None);
+            }
+            Basis::Fresh { transaction, .. } => transaction,
+        };
+        commands.extend(transaction.map(Command::FinishTransaction));
+        commands.extend(last.who.once.iter().cloned().map(AskedOnce::from).map(spent));
+        commands.extend(whose.link.clone().map(Command::CreatePerson));
+        let (cookie, row) = self.new_session(last, whose.person.person, plan)?;
+        match plan {
+            SessionPlan::Start { instead_of, .. } => {
+                // The grants of the other session end with it, and the outbox tells its apps.
+                if let Some(other) = *instead_of {
+                    commands.push(Command::EndSession(other));
+                    commands.push(self.open_replaced(last.login, other, last.now)?);
+                }
+                commands.push(Command::StartSession(row));
+            }
+            SessionPlan::Renew { earlier, .. } => {
+                let expires = row.absolute_expires;
+                commands.push(Command::RenewSession(row));
+                commands.extend(earlier.clone().map(|part| also_upstream(session, part, expires)));
+            }
+            SessionPlan::Touch(_) => {}
+        }
+        commands.extend(self.kept_tokens(last, whose.person.person, session));
+        Ok(Some(session_cookie(last.login.tenant.view.id, cookie)))
+    }
+
     /// The cookie of a session, and its row.
     fn new_session(
         &self,
         last: &Finishing<'_>,
         person: PersonId,
-        session: SessionId,
+        plan: &SessionPlan,
     ) -> Result<(String, NewSession), Stop> {
-        let (tenant, who) = (last.login.tenant.view.id, last.who);
-        let plain = serde_json::to_vec(&who.record)
-            .map_err(|error| Stop::unavailable(format!("the session can't be written: {error}")))?;
+        let (tenant, who, session) = (last.login.tenant.view.id, last.who, plan.session());
+        let sealed = match plan {
+            SessionPlan::Renew { also, .. } if !also.is_empty() => {
+                self.sealed_session(tenant, session, &SessionRecord { also: also.clone(), ..who.record.clone() })
+            }
+            _ => self.sealed_session(tenant, session, &who.record),
+        }?;
         let (cookie, cookie_hash) = self.new_session_cookie(tenant, session);
         let absolute_expires = fresh_limit(who, last.now);
         let start = NewSession {
@@ -128,10 +158,36 @@ impl Hub {
             idle_expires: (last.now + IDLE).min(absolute_expires),
             absolute_expires,
             upstream: who.record.upstream.logout_key.clone().map(|key| (key, who.record.upstream.index.clone())),
-            sealed: self.sealer.seal(&session_place(tenant, session), &plain),
+            sealed,
         };
         Ok((cookie, start))
     }
+
+    pub(in crate::run) fn sealed_session(
+        &self,
+        tenant: TenantId,
+        session: SessionId,
+        record: &SessionRecord,
+    ) -> Result<Vec<u8>, Stop> {
+        let plain = serde_json::to_vec(record)
+            .map_err(|error| Stop::unavailable(format!("the session can't be written: {error}")))?;
+        Ok(self.sealer.seal(&session_place(tenant, session), &plain))
+    }
+
+    /// What the upstream is asked again with, where the connection asks.
+    fn kept_tokens(&self, last: &Finishing<'_>, person: PersonId, session: SessionId) -> Option<Command> {
+        let side = last.connection.state.as_ref().ok()?.adapter.refresh.as_deref()?;
+        let ip = Some(last.login.peer.to_string());
+        let of = (person, last.connection.view.id);
+        let kept = keep(side, of, &last.who.record, ip, last.who.tokens.clone()?, last.now);
+        Some(Command::KeepUpstreamTokens { session, kept: Box::new(kept) })
+    }
+}
+
+/// An upstream of a session whose row holds another one.
+pub(in crate::run) fn also_upstream(session: SessionId, part: UpstreamPart, expires: Timestamp) -> Command {
+    let UpstreamPart { connection, session: upstream, .. } = part;
+    Command::AlsoUpstream { session, connection, key: upstream.logout_key, index: upstream.index, expires }
 }
 
 /// When the session that this login starts or uses ends at the latest.

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use fedbridge_contract::error::StoreError;
-use fedbridge_contract::ids::{LogoutId, SessionId, TraceId};
+use fedbridge_contract::ids::{ConnectionId, LogoutId, SessionId, TenantId, TraceId};
 use fedbridge_contract::logout::Channel;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
 
-use super::record::{Asker, LogoutRecord, UpstreamPart};
+use super::record::{Asker, LogoutRecord};
 use super::{KEPT, Run, logout_place};
-use crate::ports::{Command, NewLogout, StoredNotice, StoredSession, Unit, UnitError};
+use crate::ports::{Command, NewLogout, Sealer, StoredNotice, StoredSession, Unit, UnitError};
 use crate::run::Hub;
 use crate::run::ending::Stop;
 use crate::run::record::AskedOnce;
@@ -75,7 +75,9 @@ impl Hub {
             (ended, all) => format!("{ended} of {all} ended; the store failed"),
         };
         steps.decide("session", outcome, ended == parts.len());
-        Ok(Run { tenant, id, record, channel, steps, trace })
+        let sessions = parts.into_iter().take(ended).filter(|part| part.renewable).map(|part| part.session).collect();
+        let (kept, upstreams) = (Vec::new(), Vec::new());
+        Ok(Run { tenant, id, record, channel, steps, trace, sessions, kept, upstreams, answered: false })
     }
 
     /// Takes everybody but the asker out of the ended sessions, to be told.
@@ -96,44 +98,61 @@ impl Hub {
         session: SessionId,
         now: Timestamp,
     ) -> Result<Command, Stop> {
-        let record = LogoutRecord {
-            asker: Asker::Replaced,
-            beside: Vec::new(),
-            upstream: None,
-            person: None,
-            trace: login.trace_id,
-            started: now,
-            framed_by: None,
-        };
-        let part = Part { id: LogoutId::at(now, self.services.rng.as_ref()), session, record };
-        Ok(self.open_logout(&login.tenant, &part, now)?)
+        let id = LogoutId::at(now, self.services.rng.as_ref());
+        let asker = (Asker::Replaced, login.trace_id, None);
+        Ok(unasked_logout(self.sealer.as_ref(), login.tenant.view.id, id, session, asker, now)?)
     }
 
     fn part(&self, begin: &Begin, stored: &StoredSession, now: Timestamp) -> Part {
         // A record that does not open was sealed under another master key; the session ends all the same.
         let session = self.session_record(begin.tenant.view.id, stored);
         let person = session.as_ref().map(|session| session.subject.display.clone());
-        let upstream = session.map(|session| UpstreamPart { connection: stored.connection, session: session.upstream });
+        let upstreams = session.map(|session| session.upstreams(stored.connection)).unwrap_or_default();
+        let renewable = upstreams.iter().any(|part| renews(&begin.tenant, part.connection));
         let record = LogoutRecord {
             asker: begin.asker.clone(),
             beside: Vec::new(),
-            upstream,
+            upstreams,
             person,
             trace: begin.trace,
             started: now,
             framed_by: begin.framed_by.clone(),
         };
-        Part { id: LogoutId::at(now, self.services.rng.as_ref()), session: stored.id, record }
+        Part { id: LogoutId::at(now, self.services.rng.as_ref()), session: stored.id, record, renewable }
     }
 
     fn open_logout(&self, tenant: &TenantSnapshot, part: &Part, now: Timestamp) -> Result<Command, StoreError> {
-        let tenant = tenant.view.id;
-        let plain = serde_json::to_vec(&part.record)
-            .map_err(|error| StoreError(format!("a logout can't be written: {error}")))?;
-        let sealed = self.sealer.seal(&logout_place(tenant, part.id), &plain);
-        let sessions = vec![part.session];
-        Ok(Command::OpenLogout(NewLogout { id: part.id, sessions, expires: now + KEPT, sealed }))
+        open(self.sealer.as_ref(), tenant.view.id, part.id, part.session, &part.record, now)
     }
+}
+
+/// The command that stores a logout that nobody waits for, beside the end of its session. The outbox does the
+/// rest. Of the one who asked it takes the trace, and the person's name.
+pub(in crate::run) fn unasked_logout(
+    sealer: &dyn Sealer,
+    tenant: TenantId,
+    id: LogoutId,
+    session: SessionId,
+    (asker, trace, person): (Asker, TraceId, Option<String>),
+    now: Timestamp,
+) -> Result<Command, StoreError> {
+    let record =
+        LogoutRecord { asker, beside: Vec::new(), upstreams: Vec::new(), person, trace, started: now, framed_by: None };
+    open(sealer, tenant, id, session, &record, now)
+}
+
+fn open(
+    sealer: &dyn Sealer,
+    tenant: TenantId,
+    id: LogoutId,
+    session: SessionId,
+    record: &LogoutRecord,
+    now: Timestamp,
+) -> Result<Command, StoreError> {
+    let plain =
+        serde_json::to_vec(record).map_err(|error| StoreError(format!("a logout can't be written: {error}")))?;
+    let sealed = sealer.seal(&logout_place(tenant, id), &plain);
+    Ok(Command::OpenLogout(NewLogout { id, sessions: vec![session], expires: now + KEPT, sealed }))
 }
 
 /// One session, with the logout that ends it.
@@ -141,4 +160,12 @@ struct Part {
     id: LogoutId,
     session: SessionId,
     record: LogoutRecord,
+    /// Tokens of an upstream may be kept for it.
+    renewable: bool,
+}
+
+/// Whether a connection asks its upstream again, and so keeps tokens.
+fn renews(tenant: &TenantSnapshot, connection: ConnectionId) -> bool {
+    let open = tenant.connections.get(&connection).and_then(|open| open.state.as_ref().ok());
+    open.is_some_and(|ready| ready.adapter.refresh.is_some())
 }

@@ -1,10 +1,13 @@
 //! The way of one logout from ended sessions to its answer: who is told, one after the other.
 
+use std::sync::Arc;
+
 use fedbridge_contract::http::Reply;
 use fedbridge_contract::logout::{Channel, LogoutEnd};
+use futures_util::future::join;
 
 use super::Run;
-use super::conclude::not_told;
+use super::conclude::{Reached, not_told};
 use super::upstream::UpstreamTold;
 use crate::ports::{StoredNotice, UnitError};
 use crate::run::{Hub, error_page};
@@ -19,10 +22,34 @@ impl Hub {
         }
     }
 
-    /// Tells everybody whom a call reaches, and gives back those who are left beside them.
+    /// Answers whoever asked as soon as everybody who is to be told stands in the outbox, and goes on behind
+    /// the answer.
+    pub(in crate::run) async fn answer_at_once(&self, mut run: Run) -> Reply {
+        if let Err(error) = self.spread(&run).await {
+            return self.cut_short(run, &error).await;
+        }
+        let (end, reached) = (LogoutEnd::Complete, Reached::default());
+        let reply = self.answer_asker(&run.tenant, &run.record.asker, end, reached).await;
+        run.steps.decide("answer", "at once; everybody else is told behind it", true);
+        run.answered = true;
+        // No browser is at hand any more.
+        run.channel = Channel::Back;
+        self.behind.put(run);
+        reply
+    }
+
+    /// Tells everybody whom a call reaches, and gives back those who are left beside them. Tokens of upstreams
+    /// are given back meanwhile.
     async fn tell_apps(&self, run: &mut Run) -> Result<(Vec<StoredNotice>, Vec<StoredNotice>), UnitError> {
         let notices = self.spread(run).await?;
-        Ok(self.tell_by_channel(run, notices).await?)
+        let (tenant, sessions) = (Arc::clone(&run.tenant), std::mem::take(&mut run.sessions));
+        let mut kept = std::mem::take(&mut run.kept);
+        kept.extend(self.given_up(&tenant, &sessions).await);
+        let (told, revoked) = join(self.tell_by_channel(run, notices), self.revoke_tokens(&tenant, kept)).await;
+        for one in revoked {
+            run.steps.decide("upstream's tokens", format!("{}: {}", one.connection, one.outcome), one.done);
+        }
+        Ok(told?)
     }
 
     /// The sessions are over, and the outbox tells whoever is left. More can't be said now.
@@ -30,7 +57,9 @@ impl Hub {
         tracing::warn!(%error, "a logout could not be gone on with");
         run.steps.decide("tell the apps", error.to_string(), false);
         let reply = match run.channel {
-            Channel::Back => self.answer_asker(&run.tenant, &run.record.asker, LogoutEnd::Partial, Vec::new()).await,
+            Channel::Back => {
+                self.answer_asker(&run.tenant, &run.record.asker, LogoutEnd::Partial, Reached::default()).await
+            }
             Channel::Front => {
                 let sentence = "You are logged out here. Other applications will be told.";
                 error_page(503, Some(&run.tenant), sentence, Some(run.trace), None)
@@ -40,12 +69,12 @@ impl Hub {
         reply
     }
 
-    /// Everybody but the upstream was told, or given up.
+    /// Everybody but the upstreams was told, or given up.
     pub(super) async fn finish_logout(&self, mut run: Run, notices: Vec<StoredNotice>) -> Reply {
-        match self.tell_upstream(&mut run).await {
-            UpstreamTold::Answered(told) => self.conclude(run, &notices, told).await,
-            UpstreamTold::Sent(reply) => {
-                run.steps.decide("upstream", "the browser carries our request there", true);
+        match self.tell_upstreams(&mut run).await {
+            UpstreamTold::All => self.conclude(run, &notices).await,
+            UpstreamTold::Sent { to, reply } => {
+                run.steps.decide("upstream", format!("the browser carries our request to {to}"), true);
                 let not_told = not_told(&run.tenant, &notices);
                 self.record_logout(run, &not_told);
                 reply

@@ -9,33 +9,48 @@ use fedbridge_contract::page::{LoggedOutPage, NoticeFormPage, Page, WayBack};
 use super::Run;
 use super::channel::name_of;
 use super::record::Asker;
+use super::upstream::upstream_name;
 use crate::ports::StoredNotice;
 use crate::run::Hub;
 use crate::run::snapshot::TenantSnapshot;
 
+/// Who knows of a logout, and who does not, by the names that people know.
+#[derive(Default)]
+pub(super) struct Reached {
+    pub told: Vec<String>,
+    pub not_told: Vec<String>,
+}
+
 impl Hub {
-    /// The one answer. `upstream`: what came of telling it, where it was asked.
-    pub(super) async fn conclude(&self, mut run: Run, notices: &[StoredNotice], upstream: Option<Told>) -> Reply {
-        let mut not_told = not_told(&run.tenant, notices);
-        let mut partial = !not_told.is_empty() || notices.iter().any(|notice| notice.told == Some(Told::Partial));
-        if let Some(told) = upstream
-            && told != Told::Done
-        {
-            partial = true;
-            if told != Told::Partial {
-                not_told.push("the login provider".to_owned());
+    /// The one answer, when everybody was told or given up.
+    pub(super) async fn conclude(&self, mut run: Run, notices: &[StoredNotice]) -> Reply {
+        let mut reached = Reached { told: told(&run.tenant, notices), not_told: not_told(&run.tenant, notices) };
+        let mut partial = notices.iter().any(|notice| notice.told == Some(Told::Partial));
+        for (_, connection, told) in &run.upstreams {
+            partial |= *told != Told::Done;
+            let name = upstream_name(&run.tenant, *connection);
+            match told {
+                Told::Done | Told::Partial => reached.told.push(name),
+                Told::Refused | Told::Silent => reached.not_told.push(name),
             }
         }
         let going_on = self.not_ended(&run).await;
         if going_on > 0 {
-            partial = true;
-            not_told.push(format!("{going_on} sessions elsewhere, which go on"));
+            reached.not_told.push(format!("{going_on} sessions elsewhere, which go on"));
         }
+        sorted(&mut reached.told);
+        sorted(&mut reached.not_told);
+        partial |= !reached.not_told.is_empty();
         let end = if partial { LogoutEnd::Partial } else { LogoutEnd::Complete };
-        run.steps.decide("answer", if partial { "partial" } else { "complete" }, true);
-        let shown = not_told.clone();
-        let reply = self.answer_asker(&run.tenant, &run.record.asker, end, shown).await;
-        let reply = framed(reply, run.record.framed_by.as_deref());
+        let not_told = reached.not_told.clone();
+        let reply = if run.answered {
+            run.steps.decide("told", if partial { "not everybody" } else { "everybody" }, true);
+            Reply::body(204, "text/plain", "")
+        } else {
+            run.steps.decide("answer", if partial { "partial" } else { "complete" }, true);
+            let reply = self.answer_asker(&run.tenant, &run.record.asker, end, reached).await;
+            framed(reply, run.record.framed_by.as_deref())
+        };
         self.record_logout(run, &not_told);
         reply
     }
@@ -56,7 +71,7 @@ impl Hub {
         tenant: &Arc<TenantSnapshot>,
         asker: &Asker,
         end: LogoutEnd,
-        not_told: Vec<String>,
+        reached: Reached,
     ) -> Reply {
         let view = &tenant.view;
         match asker {
@@ -64,14 +79,14 @@ impl Hub {
                 let side = tenant.apps.get(app).and_then(|open| self.logout_side(open));
                 match side {
                     Some(side) => side.conclude(view, continuation, end).await,
-                    None => logged_out(tenant, not_told, None),
+                    None => logged_out(tenant, reached, None),
                 }
             }
             Asker::Upstream { connection, continuation } => {
                 let open = tenant.connections.get(connection).and_then(|open| open.state.as_ref().ok());
                 match open.and_then(|ready| ready.adapter.logout.as_deref()) {
                     Some(side) => side.conclude(view, continuation, end).await,
-                    None => logged_out(tenant, not_told, None),
+                    None => logged_out(tenant, reached, None),
                 }
             }
             Asker::Person { return_to: Some(location), agreed: true, .. } => Reply::redirect(location),
@@ -80,9 +95,11 @@ impl Hub {
                     label: label.as_ref().map_or_else(|| "Back".to_owned(), |app| format!("Back to {app}")),
                     href: href.clone(),
                 });
-                logged_out(tenant, not_told, way_back)
+                logged_out(tenant, reached, way_back)
             }
-            Asker::Replaced | Asker::Administrator | Asker::With(_) => logged_out(tenant, not_told, None),
+            Asker::Replaced | Asker::Administrator | Asker::Owner | Asker::Withdrawn | Asker::With(_) => {
+                logged_out(tenant, reached, None)
+            }
         }
     }
 }
@@ -99,19 +116,28 @@ pub(super) fn framed(reply: Reply, framed_by: Option<&str>) -> Reply {
     }
 }
 
+/// Names of the apps that were told.
+fn told(tenant: &TenantSnapshot, notices: &[StoredNotice]) -> Vec<String> {
+    notices.iter().filter(|notice| knows(notice)).map(|notice| name_of(tenant, notice)).collect()
+}
+
 /// Names of the apps that were not told, or have not answered by now.
 pub(super) fn not_told(tenant: &TenantSnapshot, notices: &[StoredNotice]) -> Vec<String> {
-    let mut names: Vec<String> = notices
-        .iter()
-        .filter(|notice| !matches!(notice.told, Some(Told::Done | Told::Partial)))
-        .map(|notice| name_of(tenant, notice))
-        .collect();
-    names.sort();
-    names.dedup();
+    let mut names = notices.iter().filter(|notice| !knows(notice)).map(|notice| name_of(tenant, notice)).collect();
+    sorted(&mut names);
     names
 }
 
-fn logged_out(tenant: &TenantSnapshot, not_told: Vec<String>, way_back: Option<WayBack>) -> Reply {
-    let tenant = tenant.view.display_name.clone();
-    Reply::page(Page::LoggedOut(LoggedOutPage { tenant, told: Vec::new(), not_told, way_back }))
+fn knows(notice: &StoredNotice) -> bool {
+    matches!(notice.told, Some(Told::Done | Told::Partial))
+}
+
+fn sorted(names: &mut Vec<String>) {
+    names.sort();
+    names.dedup();
+}
+
+fn logged_out(tenant: &TenantSnapshot, reached: Reached, way_back: Option<WayBack>) -> Reply {
+    let (tenant, Reached { told, not_told }) = (tenant.view.display_name.clone(), reached);
+    Reply::page(Page::LoggedOut(LoggedOutPage { tenant, told, not_told, way_back }))
 }

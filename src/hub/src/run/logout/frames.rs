@@ -99,20 +99,20 @@ impl Hub {
         step: LogoutStep,
         input: &HttpInput,
     ) -> Reply {
-        let (run, stored) = match self.under_way(&tenant, input).await {
+        let (mut run, stored) = match self.under_way(&tenant, input).await {
             Ok(Some(found)) => found,
             Ok(None) => return error_page(404, Some(&tenant), OVER, None, None),
             Err(error) => return away(&tenant, error),
         };
         match step {
             LogoutStep::Frame => self.frame(run, stored, input).await,
-            LogoutStep::Poll => match self.notices(&run).await {
+            LogoutStep::Poll => match self.notices(&mut run).await {
                 Ok(notices) if notices.iter().any(waited_for) => Reply::body(202, "text/plain", ""),
                 Ok(_) => Reply::body(204, "text/plain", ""),
                 Err(error) => away(&tenant, error),
             },
             LogoutStep::Next => match self.goes_on(&run).await {
-                Ok(true) => match self.notices(&run).await {
+                Ok(true) => match self.notices(&mut run).await {
                     Ok(notices) => self.after_frames(run, notices).await,
                     Err(error) => away(&tenant, error),
                 },

@@ -5,12 +5,16 @@
 //! 2. [`carry`] takes it from there through the next three, to the answer.
 //! 3. [`channel`]: apps that our server can call are told, all at once, within three seconds.
 //! 4. [`frames`]: the browser tells the others, in frames of one page, within four seconds in all.
-//! 5. [`upstream`]: the upstream is told last, because the browser may not come back from there.
+//! 5. [`upstream`]: upstreams are told last, one after the other, because the browser may not come back from there.
 //! 6. [`conclude`]: whoever asked gets one answer. It is partial where somebody was not told.
+//!
+//! An upstream's server that can't wait is answered behind the first step, and [`behind`] goes on from there.
+//! [`revoke`] gives the upstreams' tokens back beside the calls.
 //!
 //! An app that is dead takes its own time, never that of the others.
 
 mod begin;
+mod behind;
 mod carry;
 mod channel;
 mod conclude;
@@ -19,6 +23,7 @@ mod outbox;
 mod peer;
 mod record;
 mod request;
+mod revoke;
 mod upstream;
 
 use std::sync::Arc;
@@ -26,7 +31,7 @@ use std::time::Duration;
 
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::Reply;
-use fedbridge_contract::ids::{LogoutId, TenantId, TraceId};
+use fedbridge_contract::ids::{ConnectionId, LogoutId, SessionId, TenantId, TraceId};
 use fedbridge_contract::logout::{Channel, DownstreamLogout, Told};
 use fedbridge_contract::services::{EgressLimits, TraceEvent, TraceSink as _};
 use fedbridge_contract::trace::{Outcome, TraceLog};
@@ -34,14 +39,15 @@ use fedbridge_contract::trace::{Outcome, TraceLog};
 use super::ending::Stop;
 use super::snapshot::{OpenApp, TenantSnapshot};
 use super::{Hub, error_page};
-use crate::ports::{StoredLogout, StoredNotice};
+use crate::ports::{KeptTokens, StoredLogout, StoredNotice};
 use record::LogoutRecord;
 
-pub(super) use begin::Begin;
+pub(super) use begin::{Begin, unasked_logout};
+pub use behind::Behind;
 pub(super) use frames::LogoutStep;
 pub(super) use peer::Heard;
 pub(super) use record::Asker;
-pub(super) use request::LogoutWish;
+pub(super) use request::{LogoutWish, same};
 
 /// What a call to a party's server may take.
 const CALL: EgressLimits = EgressLimits { max_body: 64 * 1024, timeout: Duration::from_secs(3) };
@@ -62,6 +68,14 @@ pub(super) struct Run {
     steps: TraceLog,
     /// The trace of the request that goes on with it: the record's own for the first one.
     trace: TraceId,
+    /// Sessions that this request ended and that upstreams' tokens may be kept for.
+    sessions: Vec<SessionId>,
+    /// Tokens of upstreams that are to be given back besides.
+    kept: Vec<KeptTokens>,
+    /// What came of telling upstreams by now, each under the logout of its session.
+    upstreams: Vec<(LogoutId, ConnectionId, Told)>,
+    /// Whoever asked has an answer already.
+    answered: bool,
 }
 
 impl Run {
@@ -78,14 +92,16 @@ impl Run {
 }
 
 impl Hub {
-    /// All notices of a logout, as they are now.
-    async fn notices(&self, run: &Run) -> Result<Vec<StoredNotice>, StoreError> {
-        let mut notices = Vec::new();
+    /// All notices of a logout, as they are now; what is known of upstreams is brought up to date.
+    async fn notices(&self, run: &mut Run) -> Result<Vec<StoredNotice>, StoreError> {
+        let (mut notices, mut upstreams) = (Vec::new(), Vec::new());
         for id in run.ids() {
-            notices.extend(
-                self.logouts.logout(run.tenant.view.id, id).await?.map(|stored| stored.notices).unwrap_or_default(),
-            );
+            if let Some(stored) = self.logouts.logout(run.tenant.view.id, id).await? {
+                notices.extend(stored.notices);
+                upstreams.extend(stored.upstreams.into_iter().map(|(connection, told)| (id, connection, told)));
+            }
         }
+        run.upstreams = upstreams;
         Ok(notices)
     }
 
@@ -104,7 +120,18 @@ impl Hub {
         let trace = self.new_trace_id();
         let mut steps = TraceLog::new();
         steps.decide("logout", format!("goes on from {}", record.trace), true);
-        let run = Run { tenant: Arc::clone(tenant), id, record, channel: Channel::Front, steps, trace };
+        let run = Run {
+            tenant: Arc::clone(tenant),
+            id,
+            record,
+            channel: Channel::Front,
+            steps,
+            trace,
+            sessions: Vec::new(),
+            kept: Vec::new(),
+            upstreams: Vec::new(),
+            answered: false,
+        };
         Ok(Some((run, stored)))
     }
 

@@ -7,7 +7,7 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_contract::logout::{Channel, Told};
 use fedbridge_contract::services::{TraceEvent, TraceSink as _};
 use fedbridge_contract::trace::{Outcome, TraceLog};
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use super::channel::Way;
 use super::word;
@@ -25,8 +25,13 @@ const LEASE: Duration = Duration::from_secs(10);
 const MOST: u32 = 32;
 
 impl Hub {
-    /// Delivers what is due, for ever. The server runs it in the background.
+    /// Delivers what is due, and goes on with logouts that were answered before, for ever. The server runs it
+    /// in the background.
     pub async fn run_outbox(&self, outbox: &dyn LogoutOutbox) {
+        join(self.deliver_for_ever(outbox), self.carry_behind()).await;
+    }
+
+    async fn deliver_for_ever(&self, outbox: &dyn LogoutOutbox) {
         loop {
             match self.deliver_notices(outbox).await {
                 // There may be more of them.

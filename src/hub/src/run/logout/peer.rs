@@ -2,19 +2,22 @@
 
 use std::sync::Arc;
 
+use fedbridge_contract::epoch::Killed;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::{HttpInput, Reply};
-use fedbridge_contract::ids::TraceId;
-use fedbridge_contract::logout::{Channel, LogoutEnd, LogoutSelector, NoticeId, Party, PeerLogout, Told};
+use fedbridge_contract::ids::{ConnectionId, PersonId, SessionId, TraceId};
+use fedbridge_contract::logout::{
+    Channel, LogoutEnd, LogoutSelector, Manner, Named, NoticeId, Party, PeerLogout, Told,
+};
 use fedbridge_contract::services::{TraceEvent, TraceSink as _};
 use fedbridge_contract::trace::{Outcome, TraceLog};
 
 use super::away;
 use super::begin::Begin;
-use super::conclude::framed;
+use super::conclude::{Reached, framed};
 use super::frames::noticed;
 use super::record::Asker;
-use crate::ports::{StoredSession, Unit, UnitError};
+use crate::ports::{KeptTokens, StoredSession, Unit, UnitError};
 use crate::run::record::AskedOnce;
 use crate::run::session::end_session_cookie;
 use crate::run::snapshot::TenantSnapshot;
@@ -37,31 +40,30 @@ impl Hub {
         request: PeerLogout,
         input: &HttpInput,
     ) -> Reply {
-        let PeerLogout { selector, channel, once, continuation, framed_by, manner: _ } = request;
-        let once: Vec<AskedOnce> = once.into_iter().map(AskedOnce::from).collect();
+        let PeerLogout { selector, channel, once, continuation, framed_by, manner } = request;
+        let mut once: Vec<AskedOnce> = once.into_iter().map(AskedOnce::from).collect();
         let asker = match heard.party {
             Party::App(app) => Asker::App { app, continuation },
             Party::Connection(connection) => Asker::Upstream { connection, continuation },
         };
         let answers = Answers { asker: asker.clone(), channel };
-        let now = self.services.clock.now();
-        let found = async {
-            let mut sessions = self.selected(&tenant, &selector).await?;
-            let live = match channel {
-                Channel::Front => self.session_to_end(tenant.view.id, input, now).await?,
-                Channel::Back => None,
-            };
-            let here = live.map(|live| live.stored.id);
-            // Only the session of this browser can be logged out upstream by way of the browser.
-            sessions.sort_by_key(|session| Some(session.id) != here);
-            Ok::<_, StoreError>((sessions, here))
-        };
-        let (sessions, here) = match found.await {
+        let mut heard = heard;
+        let mut killed = None;
+        if manner.everything {
+            match self.kill_selected(&tenant, &selector, &mut once, &mut heard.trace).await {
+                Ok(kept) => killed = kept,
+                Err(error) => return self.not_begun(&tenant, &answers, heard.trace_id, error, input).await,
+            }
+        }
+        let (sessions, here) = match self.of_this_request(&tenant, &selector, channel, manner, input).await {
             Ok(found) => found,
             Err(error) => return self.failed(&tenant, &answers, error).await,
         };
         if sessions.is_empty() {
-            return framed(self.nothing_to_end(tenant, heard, answers, once, input).await, framed_by.as_deref());
+            let end = if killed.is_some() { LogoutEnd::Complete } else { LogoutEnd::NoSession };
+            self.revoke_tokens(&tenant, killed.unwrap_or_default()).await;
+            let reply = self.nothing_to_end(tenant, heard, answers, end, once, input).await;
+            return framed(reply, framed_by.as_deref());
         }
         // A cookie of another session stays: nobody asked for that one's end.
         let ends_here = sessions.iter().any(|session| Some(session.id) == here);
@@ -76,10 +78,72 @@ impl Hub {
             trace: heard.trace_id,
         };
         let reply = match self.begin_logout(begin).await {
-            Ok(run) => self.carry_on(run).await,
+            Ok(mut run) => {
+                run.kept = killed.unwrap_or_default();
+                if manner.at_once { self.answer_at_once(run).await } else { self.carry_on(run).await }
+            }
             Err(error) => return self.not_begun(&tenant, &answers, heard.trace_id, error, input).await,
         };
         if ends_here { reply.with_cookie(end_session_cookie(tenant.view.id)) } else { reply }
+    }
+
+    /// The sessions that are meant, with that of this browser, which comes first if it is among them.
+    async fn of_this_request(
+        &self,
+        tenant: &TenantSnapshot,
+        selector: &LogoutSelector,
+        channel: Channel,
+        manner: Manner,
+        input: &HttpInput,
+    ) -> Result<(Vec<StoredSession>, Option<SessionId>), StoreError> {
+        let now = self.services.clock.now();
+        let mut sessions = self.selected(tenant, selector).await?;
+        let live = match channel {
+            Channel::Front => self.session_to_end(tenant.view.id, input, now).await?,
+            Channel::Back => None,
+        };
+        let here = live.map(|live| live.stored.id);
+        if manner.only_here {
+            sessions.retain(|session| Some(session.id) == here);
+        }
+        // Only the session of this browser can be logged out upstream by way of the browser.
+        sessions.sort_by_key(|session| Some(session.id) != here);
+        Ok((sessions, here))
+    }
+
+    /// Ends all that the people behind a selector were given, offline access too. The request is used up
+    /// before: whoever sends it again must not end what they were given since. Gives back the tokens of
+    /// upstreams that were kept for them; `None`: there is nobody.
+    async fn kill_selected(
+        &self,
+        tenant: &TenantSnapshot,
+        selector: &LogoutSelector,
+        once: &mut Vec<AskedOnce>,
+        steps: &mut TraceLog,
+    ) -> Result<Option<Vec<KeptTokens>>, UnitError> {
+        let (id, now) = (tenant.view.id, self.services.clock.now());
+        let commands: Vec<_> = std::mem::take(once).into_iter().map(spent).collect();
+        if !commands.is_empty() {
+            self.store.commit(id, Unit { commands, now }).await?;
+        }
+        let mut people = match selector {
+            LogoutSelector::Person { connection, named } => self.named(tenant, *connection, named).await?,
+            _ => self.selected(tenant, selector).await?.iter().map(|session| session.person).collect(),
+        };
+        people.sort_unstable();
+        people.dedup();
+        let mut kept = Vec::new();
+        for person in &people {
+            if let Some(epoch) = self.kills.kill(Killed::Person(id, *person), now).await? {
+                steps.decide("person", format!("all that was given out is dead with number {}", epoch.0), true);
+            }
+            kept.extend(self.upstream_tokens.give_up_all(id, *person).await?);
+        }
+        if !people.is_empty() {
+            // So that a login of theirs that comes next on this node carries a number that is new enough.
+            self.gate.catch_up(self.kills.as_ref()).await?;
+        }
+        Ok((!people.is_empty()).then_some(kept))
     }
 
     /// An app has answered a notice of ours, in a frame.
@@ -135,8 +199,40 @@ impl Hub {
             LogoutSelector::Upstream { connection, key, indexes } => {
                 self.logouts.sessions_of_upstream(id, *connection, key, indexes, now).await
             }
-            // No adapter names these yet; the store's part comes with the sessions of several upstreams.
-            LogoutSelector::UpstreamIndex { .. } | LogoutSelector::Person { .. } => Ok(Vec::new()),
+            LogoutSelector::UpstreamIndex { connection, index } => {
+                self.logouts.sessions_of_upstream_index(id, *connection, index, now).await
+            }
+            LogoutSelector::Person { connection, named } => {
+                let mut sessions = Vec::new();
+                for person in self.named(tenant, *connection, named).await? {
+                    sessions.extend(self.logouts.sessions_of_person(id, person, now).await?);
+                }
+                Ok(sessions)
+            }
+        }
+    }
+
+    /// The people whom an upstream means. An address may be of several who came from there.
+    async fn named(
+        &self,
+        tenant: &TenantSnapshot,
+        connection: ConnectionId,
+        named: &Named,
+    ) -> Result<Vec<PersonId>, StoreError> {
+        let id = tenant.view.id;
+        match named {
+            Named::Subject(key) => {
+                let linked = self.store.linked_person(id, connection, key).await?;
+                Ok(linked.map(|linked| linked.person).into_iter().collect())
+            }
+            Named::Email(address) => {
+                let known = self.people.by_email(id, &self.email_hash(id, address)).await?;
+                let own = known.into_iter().filter(|identity| identity.connection == connection);
+                let mut people: Vec<_> = own.map(|identity| identity.person).collect();
+                people.sort_unstable();
+                people.dedup();
+                Ok(people)
+            }
         }
     }
 
@@ -146,6 +242,7 @@ impl Hub {
         tenant: Arc<TenantSnapshot>,
         heard: Heard,
         answers: Answers,
+        end: LogoutEnd,
         once: Vec<AskedOnce>,
         input: &HttpInput,
     ) -> Reply {
@@ -164,7 +261,7 @@ impl Hub {
             connection: asker.connection_name(&tenant),
             ..self.logout_event(&tenant, heard.trace_id, (Outcome::Success, String::new()), steps)
         });
-        self.answer_asker(&tenant, &asker, LogoutEnd::NoSession, Vec::new()).await
+        self.answer_asker(&tenant, &asker, end, Reached::default()).await
     }
 
     /// Nothing was ended: the request was used before, or the store does not answer.
@@ -191,7 +288,7 @@ impl Hub {
         });
         match answers.channel {
             // A server can't read a page (SAML bindings 3.2.3.3).
-            Channel::Back => self.answer_asker(tenant, &answers.asker, LogoutEnd::Refused, Vec::new()).await,
+            Channel::Back => self.answer_asker(tenant, &answers.asker, LogoutEnd::Refused, Reached::default()).await,
             Channel::Front => {
                 error_page(400, Some(tenant), "This logout request was used before.", Some(trace_id), None)
             }
@@ -204,7 +301,7 @@ impl Hub {
             Channel::Front => away(tenant, error),
             Channel::Back => {
                 tracing::warn!(%error, "a logout that a server asked for could not be begun");
-                self.answer_asker(tenant, &answers.asker, LogoutEnd::Failed, Vec::new()).await
+                self.answer_asker(tenant, &answers.asker, LogoutEnd::Failed, Reached::default()).await
             }
         }
     }

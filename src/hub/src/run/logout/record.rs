@@ -1,11 +1,10 @@
 //! What the hub keeps sealed of a logout between two requests.
 
-use fedbridge_contract::identity::UpstreamSession;
 use fedbridge_contract::ids::{AppId, ConnectionId, LogoutId, TraceId};
 use fedbridge_contract::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::run::record::base64_bytes;
+use crate::run::record::{UpstreamPart, base64_bytes};
 use crate::run::snapshot::TenantSnapshot;
 
 /// One ended session: who asked for its end, and who is to be told besides its participants.
@@ -15,20 +14,15 @@ pub struct LogoutRecord {
     /// Logouts of the other sessions that end with it; each session has its own, so that an app that is
     /// in two of them gets two notices.
     pub beside: Vec<LogoutId>,
-    pub upstream: Option<UpstreamPart>,
+    /// Told one after the other, in this order.
+    #[serde(default)]
+    pub upstreams: Vec<UpstreamPart>,
     /// The name that the upstream gave.
     pub person: Option<String>,
     pub trace: TraceId,
     pub started: Timestamp,
     /// The origin that may show our progress page in a frame.
     pub framed_by: Option<String>,
-}
-
-/// The session at the upstream.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct UpstreamPart {
-    pub connection: ConnectionId,
-    pub session: UpstreamSession,
 }
 
 /// Who gets the answer.
@@ -58,17 +52,34 @@ pub enum Asker {
     Replaced,
     /// Nobody who waits: an administrator has ended it.
     Administrator,
+    /// Nobody who waits: the person has ended it on the account page.
+    Owner,
+    /// Nobody: the upstream, asked again, does not know the person any more.
+    Withdrawn,
     /// Nobody: the session ends with that of another logout, which answers.
     With(LogoutId),
 }
 
 impl Asker {
+    /// The connection that is not told, because it asked.
+    pub fn connection(&self) -> Option<ConnectionId> {
+        match self {
+            Self::Upstream { connection, .. } => Some(*connection),
+            _ => None,
+        }
+    }
+
     /// The app that is not told, because it asked.
     pub fn app(&self) -> Option<AppId> {
         match self {
             Self::Person { app, .. } => *app,
             Self::App { app, .. } => Some(*app),
-            Self::Upstream { .. } | Self::Replaced | Self::Administrator | Self::With(_) => None,
+            Self::Upstream { .. }
+            | Self::Replaced
+            | Self::Administrator
+            | Self::Owner
+            | Self::Withdrawn
+            | Self::With(_) => None,
         }
     }
 
@@ -77,8 +88,7 @@ impl Asker {
     }
 
     pub fn connection_name(&self, tenant: &TenantSnapshot) -> Option<String> {
-        let Self::Upstream { connection, .. } = self else { return None };
-        tenant.view.connection_by_id(*connection).map(|connection| connection.slug.clone())
+        tenant.view.connection_by_id(self.connection()?).map(|connection| connection.slug.clone())
     }
 }
 

@@ -13,6 +13,7 @@ use fedbridge_contract::trace::TraceLog;
 
 use super::away;
 use super::begin::Begin;
+use super::conclude::Reached;
 use super::record::Asker;
 use crate::ports::StoredSession;
 use crate::run::Hub;
@@ -54,7 +55,7 @@ impl Hub {
                 }
                 Ok(None) => {
                     let asker = asker(request, request.hint.is_some());
-                    self.answer_asker(&tenant, &asker, LogoutEnd::NoSession, Vec::new()).await
+                    self.answer_asker(&tenant, &asker, LogoutEnd::NoSession, Reached::default()).await
                 }
                 Err(error) => away(&tenant, error),
             };
@@ -147,6 +148,6 @@ fn asker(request: &LogoutRequest, agreed: bool) -> Asker {
 }
 
 /// Compares in a time that depends on the length alone.
-pub(super) fn same(a: &str, b: &str) -> bool {
+pub(in crate::run) fn same(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |acc, (x, y)| acc | (x ^ y)) == 0
 }

@@ -1,20 +1,21 @@
-//! The upstream's part in a logout: told last by us, or asking itself.
+//! The upstreams' part in a logout: told last by us, or asking themselves.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use fedbridge_contract::http::{HttpInput, Reply, ReplyKind};
-use fedbridge_contract::ids::{LogoutId, TraceId};
+use fedbridge_contract::ids::{ConnectionId, LogoutId, TraceId};
 use fedbridge_contract::logout::{
     Channel, LogoutMessage, LogoutStart, Notice, NoticeId, Party, ReceivedLogout, Told, UpstreamLogout,
 };
-use fedbridge_contract::services::{TraceEvent, TraceSink as _};
+use fedbridge_contract::services::{EgressPost, TraceEvent, TraceSink as _};
 use fedbridge_contract::trace::{Outcome, TraceLog};
 use fedbridge_contract::upstream::Challenge;
+use futures_util::future::join_all;
 
 use super::peer::Heard;
-use super::record::{Asker, UpstreamPart};
 use super::{CALL, PATIENCE, Run, away};
+use crate::run::record::UpstreamPart;
 use crate::run::snapshot::{OpenConnection, TenantSnapshot};
 use crate::run::{Hub, error_page};
 
@@ -22,96 +23,154 @@ use crate::run::{Hub, error_page};
 const IN_ALL: Duration = Duration::from_millis(4500);
 const LEAST: Duration = Duration::from_secs(1);
 
-/// What came of telling the upstream.
+/// How an upstream is told that has no address for a call.
+const BROWSER: &str = "the browser";
+
+/// How far telling upstreams came.
 pub(super) enum UpstreamTold {
-    /// Nothing to do, or done.
-    Answered(Option<Told>),
+    /// Everybody was told, or could not be.
+    All,
     /// The browser carries our request, and comes back with the answer.
-    Sent(Reply),
+    Sent { to: String, reply: Reply },
+}
+
+/// What an upstream takes.
+enum Way {
+    Call(EgressPost),
+    Browser(Reply),
+    Done(Option<Told>),
 }
 
 impl Hub {
-    /// Tells the upstream of the ended sessions, unless it is who asked.
-    pub(super) async fn tell_upstream(&self, run: &mut Run) -> UpstreamTold {
-        let mut told = None;
-        // Those of other browsers' sessions can only be told by a call.
-        let mut dead = Vec::new();
-        for id in run.record.beside.clone() {
-            let other = match self.load_logout(&run.tenant, id).await {
-                Ok(other) => other.and_then(|(other, _)| other.record.upstream),
-                Err(_) => {
-                    told = worse(told, Some(Told::Silent));
-                    continue;
-                }
-            };
-            // Who did not answer for one session is not waited for again.
-            let Some(part) = other.filter(|part| !dead.contains(&part.connection)) else { continue };
-            let one = self.ask(run, id, &part, false).await.err().flatten();
-            if one == Some(Told::Silent) {
-                dead.push(part.connection);
+    /// Tells the upstreams of the ended sessions, those that asked and those that were told before apart. Calls
+    /// go out at once; then the browser goes to the others, one after the other.
+    pub(super) async fn tell_upstreams(&self, run: &mut Run) -> UpstreamTold {
+        let (calls, mut trips) = self.ways(run).await;
+        let results = join_all(calls.into_iter().map(|(id, part, post)| {
+            let (tenant, left) = (Arc::clone(&run.tenant), self.left(run));
+            async move {
+                let (told, millis) = self.call_upstream(&tenant, id, &part, &post, left).await;
+                (id, part.connection, told, millis)
             }
-            told = worse(told, one);
+        }));
+        for (id, connection, told, millis) in results.await {
+            self.upstream_told(run, (id, connection), told, &format!("our server's call, {millis} ms")).await;
         }
-        let Some(part) = run.record.upstream.clone() else { return UpstreamTold::Answered(told) };
-        match self.ask(run, run.id, &part, run.channel == Channel::Front).await {
-            // What else was told stays in the trace: the answer to come is of this session.
-            Ok(reply) => UpstreamTold::Sent(reply),
-            Err(own) => UpstreamTold::Answered(worse(told, own)),
+        match trips.is_empty() {
+            true => UpstreamTold::All,
+            false => {
+                let (connection, reply) = trips.swap_remove(0);
+                UpstreamTold::Sent { to: upstream_name(&run.tenant, connection), reply }
+            }
         }
     }
 
-    /// `Ok`: the browser has to go there. `Err`: what came of it, where it can be told at all.
-    async fn ask(
-        &self,
-        run: &mut Run,
-        id: LogoutId,
-        part: &UpstreamPart,
-        browser: bool,
-    ) -> Result<Reply, Option<Told>> {
-        if matches!(&run.record.asker, Asker::Upstream { connection, .. } if *connection == part.connection) {
-            return Err(None);
-        }
-        let tenant = Arc::clone(&run.tenant);
-        let Some(open) = tenant.connections.get(&part.connection) else { return Err(None) };
-        let Some(side) = logout_side(open) else { return Err(None) };
-        let party = Party::Connection(part.connection);
-        let start = LogoutStart {
-            tenant: &tenant.view,
-            session: &part.session,
-            id: NoticeId { logout: id, party },
-            now: self.services.clock.now(),
-        };
-        let begun = self.services.clock.now();
-        let mut channel = Channel::Back;
-        let told = match side.notice(start, &mut run.steps).await {
-            Ok(Notice::Nothing) => return Err(None),
-            Ok(Notice::Front(challenge)) if browser => return Ok(sent(challenge)),
-            Ok(Notice::Frame(location)) if browser => return Ok(Reply::redirect(location)),
-            Ok(Notice::Front(_) | Notice::Frame(_)) => {
-                channel = Channel::Front;
-                Told::Silent
-            }
-            Ok(Notice::Back(post)) => {
-                let call = async {
-                    match self.services.egress_to(&run.tenant.view, party).post(&post, CALL).await {
-                        Ok(answer) => side.told(start, &answer).await,
-                        Err(error) => {
-                            tracing::info!(connection = %open.view.slug, %error, "an upstream could not be told of a logout");
-                            Told::Silent
-                        }
+    /// Who is to be called, and to whom the browser has to go.
+    async fn ways(&self, run: &mut Run) -> (Vec<(LogoutId, UpstreamPart, EgressPost)>, Vec<(ConnectionId, Reply)>) {
+        let (mut calls, mut trips) = (Vec::new(), Vec::new());
+        for id in run.ids().collect::<Vec<_>>() {
+            // Those of other browsers' sessions can only be told by a call.
+            let here = id == run.id && run.channel == Channel::Front;
+            let parts = match id == run.id {
+                true => run.record.upstreams.clone(),
+                false => match self.load_logout(&run.tenant, id).await {
+                    Ok(other) => other.map(|(other, _)| other.record.upstreams).unwrap_or_default(),
+                    Err(error) => {
+                        run.steps.decide("upstream", format!("of another session: {error}"), false);
+                        continue;
                     }
-                };
-                tokio::time::timeout(self.left(run), call).await.unwrap_or(Told::Silent)
+                },
+            };
+            for part in parts {
+                let asked = run.record.asker.connection() == Some(part.connection);
+                let told = run.upstreams.iter().any(|(of, to, _)| (*of, *to) == (id, part.connection));
+                if asked || told {
+                    continue;
+                }
+                match self.way(run, id, &part, here).await {
+                    Way::Call(post) => calls.push((id, part, post)),
+                    Way::Browser(reply) => trips.push((part.connection, reply)),
+                    Way::Done(None) => {}
+                    Way::Done(Some(told)) => {
+                        self.upstream_told(run, (id, part.connection), told, BROWSER).await;
+                    }
+                }
             }
+        }
+        (calls, trips)
+    }
+
+    async fn way(&self, run: &mut Run, id: LogoutId, part: &UpstreamPart, browser: bool) -> Way {
+        let tenant = Arc::clone(&run.tenant);
+        let Some(side) = tenant.connections.get(&part.connection).and_then(|open| logout_side(open)) else {
+            return Way::Done(None);
+        };
+        match side.notice(self.call_to(&tenant, id, part), &mut run.steps).await {
+            Ok(Notice::Nothing) => Way::Done(None),
+            Ok(Notice::Back(post)) => Way::Call(post),
+            Ok(Notice::Front(challenge)) if browser => Way::Browser(sent(challenge)),
+            Ok(Notice::Frame(location)) if browser => Way::Browser(Reply::redirect(location)),
+            Ok(Notice::Front(_) | Notice::Frame(_)) => Way::Done(Some(Told::Silent)),
             Err(error) => {
                 run.steps.decide("upstream", error.cause, false);
-                Told::Silent
+                Way::Done(Some(Told::Silent))
+            }
+        }
+    }
+
+    /// Makes one call; gives back what came of it, and how long it took in milliseconds.
+    async fn call_upstream(
+        &self,
+        tenant: &Arc<TenantSnapshot>,
+        id: LogoutId,
+        part: &UpstreamPart,
+        post: &EgressPost,
+        left: Duration,
+    ) -> (Told, u128) {
+        let begun = self.services.clock.now();
+        let egress = self.services.egress_to(&tenant.view, Party::Connection(part.connection));
+        let call = async {
+            match (egress.post(post, CALL).await, tenant.connections.get(&part.connection)) {
+                (Ok(answer), Some(open)) => match logout_side(open) {
+                    Some(side) => side.told(self.call_to(tenant, id, part), &answer).await,
+                    None => Told::Silent,
+                },
+                (Err(error), Some(open)) => {
+                    tracing::info!(connection = %open.view.slug, %error, "an upstream could not be told of a logout");
+                    Told::Silent
+                }
+                (_, None) => Told::Silent,
             }
         };
+        let told = tokio::time::timeout(left, call).await.unwrap_or(Told::Silent);
+        (told, self.services.clock.now().since(begun).as_millis())
+    }
+
+    fn call_to<'a>(&self, tenant: &'a TenantSnapshot, id: LogoutId, part: &'a UpstreamPart) -> LogoutStart<'a> {
+        LogoutStart {
+            tenant: &tenant.view,
+            session: &part.session,
+            id: NoticeId { logout: id, party: Party::Connection(part.connection) },
+            now: self.services.clock.now(),
+        }
+    }
+
+    /// Writes down what came of telling one upstream, for whoever goes on with this logout.
+    async fn upstream_told(
+        &self,
+        run: &mut Run,
+        (logout, connection): (LogoutId, ConnectionId),
+        told: Told,
+        how: &str,
+    ) {
+        let channel = if how == BROWSER { Channel::Front } else { Channel::Back };
         self.observer.logout_notice(channel, told);
-        let millis = self.services.clock.now().since(begun).as_millis();
-        run.note(&open.view.display_name, &format!("our server's call, {millis} ms"), Some(told));
-        Err(Some(told))
+        run.note(&upstream_name(&run.tenant, connection), how, Some(told));
+        run.upstreams.push((logout, connection, told));
+        let now = self.services.clock.now();
+        if let Err(error) = self.logouts.note_upstream(run.tenant.view.id, logout, connection, told, now).await {
+            tracing::warn!(%error, "what came of telling an upstream could not be kept");
+        }
     }
 
     /// What is left of the time that whoever asked waits.
@@ -156,26 +215,31 @@ impl Hub {
         }
     }
 
-    /// The browser is back from the upstream: the logout's last step.
+    /// The browser is back from an upstream: the next one is told, or whoever asked gets the answer.
     async fn upstream_answered(&self, tenant: Arc<TenantSnapshot>, heard: Heard, id: NoticeId, told: Told) -> Reply {
         let found = match self.load_logout(&tenant, id.logout).await {
             Ok(found) => found,
             Err(error) => return away(&tenant, error),
         };
         // Another connection's answer is none to this logout's request.
-        let asked = |run: &Run| run.record.upstream.as_ref().map(|part| Party::Connection(part.connection));
-        let Some((mut run, _)) = found.filter(|(run, _)| asked(run) == Some(id.party)) else {
+        let found = found.and_then(|(run, _)| {
+            let asked = |part: &&UpstreamPart| Party::Connection(part.connection) == id.party;
+            let connection = run.record.upstreams.iter().find(asked)?.connection;
+            Some((run, connection))
+        });
+        let Some((mut run, connection)) = found else {
             let sentence = "This logout is over, or was never begun here.";
             return error_page(404, Some(&tenant), sentence, Some(heard.trace_id), None);
         };
         run.trace = heard.trace_id;
         run.steps.extend(heard.trace);
-        let name = tenant.view.connections.iter().find(|view| Party::Connection(view.id) == id.party);
-        let name = name.map_or_else(|| "the upstream".to_owned(), |view| view.display_name.clone());
-        self.observer.logout_notice(Channel::Front, told);
-        run.note(&name, "the browser", Some(told));
-        match self.notices(&run).await {
-            Ok(notices) => self.conclude(run, &notices, Some(told)).await,
+        match self.notices(&mut run).await {
+            Ok(notices) => {
+                // The last answer counts.
+                run.upstreams.retain(|(of, to, _)| (*of, *to) != (id.logout, connection));
+                self.upstream_told(&mut run, (id.logout, connection), told, BROWSER).await;
+                self.finish_logout(run, notices).await
+            }
             Err(error) => away(&tenant, error),
         }
     }
@@ -209,14 +273,8 @@ fn sent(challenge: Challenge) -> Reply {
     }
 }
 
-/// Of two, what leaves more to be done.
-fn worse(one: Option<Told>, other: Option<Told>) -> Option<Told> {
-    let weight = |told: &Option<Told>| match told {
-        None => 0,
-        Some(Told::Done) => 1,
-        Some(Told::Partial) => 2,
-        Some(Told::Refused) => 3,
-        Some(Told::Silent) => 4,
-    };
-    if weight(&other) > weight(&one) { other } else { one }
+/// What people call a login provider.
+pub(super) fn upstream_name(tenant: &TenantSnapshot, connection: ConnectionId) -> String {
+    let view = tenant.view.connection_by_id(connection);
+    view.map_or_else(|| "a login provider that is gone".to_owned(), |view| view.display_name.clone())
 }

@@ -1,0 +1,174 @@
+//! Who a login is of: somebody who is known, somebody new, or nobody who may come in.
+//!
+//! The link is (connection, upstream subject). An e-mail address is data: it is a reason to ask or to refuse,
+//! and never links anybody (threats 10).
+
+use std::sync::Arc;
+
+use fedbridge_contract::claims::Claims;
+use fedbridge_contract::downstream::RefusalKind;
+use fedbridge_contract::epoch::Epoch;
+use fedbridge_contract::ids::{PersonId, TenantId};
+use fedbridge_contract::page::WayBack;
+use serde_json::Value;
+
+use super::{Basis, Finishing};
+use crate::ports::{LinkedPerson, NewLink, StoredSession, TombstoneReason};
+use crate::run::Hub;
+use crate::run::ending::{NOT_ALLOWED, Stop, Told};
+use crate::run::start::Login;
+use crate::spec::{Create, PeopleSpec, SameEmail};
+
+/// Whose login it is.
+pub(in crate::run) struct Whose {
+    pub person: LinkedPerson,
+    /// Of somebody new: what is written down.
+    pub link: Option<NewLink>,
+}
+
+impl Hub {
+    /// The person behind the identity. `claims` are all that the mapping made.
+    pub(super) async fn person(&self, last: &mut Finishing<'_>, claims: &Claims) -> Result<Whose, Stop> {
+        if let Basis::Session { stored, .. } = last.basis {
+            let StoredSession { person, person_disabled: disabled, person_epoch: epoch, .. } = *stored;
+            return Ok(known(LinkedPerson { person, disabled, epoch }));
+        }
+        let (tenant, connection) = (last.login.tenant.view.id, last.connection.view.id);
+        let subject = &last.who.record.subject;
+        let linked = self.store.linked_person(tenant, connection, &subject.key).await?;
+        self.same_scope(last).await?;
+        if let Some(linked) = linked {
+            last.login.trace.decide("person", "known here by this upstream subject", true);
+            return Ok(known(linked));
+        }
+        self.may_come_back(last).await?;
+        may_appear(&last.connection.people, claims, last.login)?;
+        let email = verified_address(claims).map(|address| self.email_hash(tenant, address));
+        if let Some(email) = &email {
+            self.namesakes(last, email).await?;
+        }
+        last.login.trace.decide("person", "seen for the first time: a new subject identifier", true);
+        let person = PersonId::random(self.services.rng.as_ref());
+        let link = NewLink {
+            person,
+            connection,
+            subject_key: subject.key.clone(),
+            display: subject.display.clone(),
+            email,
+            scope: subject.scope.clone(),
+        };
+        let person = LinkedPerson { person, disabled: false, epoch: Epoch::default() };
+        Ok(Whose { person, link: Some(link) })
+    }
+
+    /// People never move to another issuer: the same `sub` is somebody else there (upstream-oidc 75).
+    pub(in crate::run) async fn same_scope(&self, last: &mut Finishing<'_>) -> Result<(), Stop> {
+        let Some(scope) = &last.who.record.subject.scope else { return Ok(()) };
+        let known = self.people.scopes(last.login.tenant.view.id, last.connection.view.id).await?;
+        let Some(other) = known.iter().find(|known| *known != scope) else { return Ok(()) };
+        let (what, source) = ("who gives subjects out here", "OpenID Connect Core 2");
+        last.login.trace.check(what, source, other, scope, false);
+        let public = "The login provider of your account was replaced by another one. Please ask your administrator.";
+        let cause = format!("a conflict: this connection's people came from {other}, and now {scope} answers");
+        Err(Stop::new(RefusalKind::AccessDenied, public, cause))
+    }
+
+    /// A subject that was here before comes back as somebody new, unless an administrator closed the door.
+    pub(in crate::run) async fn may_come_back(&self, last: &mut Finishing<'_>) -> Result<(), Stop> {
+        let (tenant, connection) = (last.login.tenant.view.id, last.connection.view.id);
+        let Some(before) = self.people.tombstone(tenant, connection, &last.who.record.subject.key).await? else {
+            return Ok(());
+        };
+        let at = before.at.rfc3339_seconds();
+        let (outcome, allowed) = match before.reason {
+            TombstoneReason::Blocked => (format!("blocked by an administrator at {at}"), false),
+            TombstoneReason::Unlinked => (format!("was disconnected from its account at {at}"), true),
+            TombstoneReason::Deleted => (format!("its account was deleted at {at}, and does not come back"), true),
+        };
+        if last.login.trace.decide("this subject", outcome, allowed) {
+            return Ok(());
+        }
+        Err(Stop::new(RefusalKind::AccessDenied, NOT_ALLOWED, "an administrator has blocked this subject"))
+    }
+
+    /// What is done about an address that a person of the tenant has already.
+    async fn namesakes(&self, last: &mut Finishing<'_>, email: &[u8; 32]) -> Result<(), Stop> {
+        let tenant = Arc::clone(&last.login.tenant);
+        let others = self.people.by_email(tenant.view.id, email).await?;
+        if others.is_empty() {
+            return Ok(());
+        }
+        let known = "somebody else here has it already";
+        let trace = &mut last.login.trace;
+        match last.connection.people.same_email {
+            SameEmail::Separate => {
+                trace.decide("verified address", format!("{known}; they stay two people"), true);
+                Ok(())
+            }
+            SameEmail::Refuse => {
+                trace.decide("verified address", known, false);
+                let public = "Somebody with your e-mail address has an account here already. Please ask your \
+                              administrator.";
+                Err(Stop::new(RefusalKind::AccessDenied, public, format!("same_email is refuse, and {known}")))
+            }
+            SameEmail::Ask => {
+                trace.decide("verified address", format!("{known}; the person has to log in as before"), false);
+                let public = "Somebody with your e-mail address has an account here already. If that is you, log in \
+                              as before, and connect this login on the page of your account.";
+                let before = others.iter().find_map(|identity| tenant.view.connection_by_id(identity.connection));
+                let back = before.filter(|view| view.enabled).map(|view| WayBack {
+                    label: "Log in as before".into(),
+                    href: format!("{}/account?connection={}", tenant.view.issuer, view.slug),
+                });
+                let stop = Stop::new(RefusalKind::AccessDenied, public, format!("same_email is ask, and {known}"));
+                Err(Stop { told: Told::PersonOnly, back, ..stop })
+            }
+        }
+    }
+
+    /// What is kept of an address to find it again.
+    pub(in crate::run) fn email_hash(&self, tenant: TenantId, address: &str) -> [u8; 32] {
+        let folded = address.trim().to_lowercase();
+        self.services.tokens.mac(tenant, "verified e-mail", folded.as_bytes())
+    }
+}
+
+fn known(person: LinkedPerson) -> Whose {
+    Whose { person, link: None }
+}
+
+/// The address of somebody, where it counts as verified at this connection.
+pub(in crate::run) fn verified_address(claims: &Claims) -> Option<&str> {
+    claims.text("email").filter(|_| claims.get("email_verified") == Some(&Value::Bool(true)))
+}
+
+/// Whether the connection lets people in whom it has never seen (upstream-oidc 74).
+fn may_appear(people: &PeopleSpec, claims: &Claims, login: &mut Login) -> Result<(), Stop> {
+    let (outcome, allowed) = match people.create {
+        Create::Everybody => return Ok(()),
+        Create::Nobody => ("nobody appears here by logging in".to_owned(), false),
+        Create::Listed => listed(people, claims),
+    };
+    if login.trace.decide("new people", outcome.clone(), allowed) {
+        return Ok(());
+    }
+    Err(Stop::new(RefusalKind::AccessDenied, NOT_ALLOWED, format!("new people: {outcome}")))
+}
+
+fn listed(people: &PeopleSpec, claims: &Claims) -> (String, bool) {
+    let domain = verified_address(claims).and_then(|address| address.rsplit_once('@')).map(|(_, domain)| domain);
+    if let Some(domain) = domain
+        && people.domains.iter().any(|listed| listed.eq_ignore_ascii_case(domain))
+    {
+        return (format!("a verified address of {domain} may come in"), true);
+    }
+    let theirs = match claims.get("groups") {
+        Some(Value::Array(values)) => values.iter().filter_map(Value::as_str).collect(),
+        Some(Value::String(one)) => vec![one.as_str()],
+        _ => Vec::new(),
+    };
+    match theirs.iter().find(|group| people.groups.iter().any(|listed| listed == *group)) {
+        Some(group) => (format!("members of {group} may come in"), true),
+        None => ("neither a listed domain of a verified address nor a listed group".to_owned(), false),
+    }
+}

@@ -1,0 +1,342 @@
+//! Asks upstreams again, at a downstream refresh: somebody who was switched off there gets nothing more here
+//! (upstream-oidc 62 and 64).
+//!
+//! Of several refreshes of one session one asks, on all nodes together; the others wait for what comes of it.
+//! Attributes that come with the answer pass the rules again. What a grant holds stays as it was at the login.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fedbridge_contract::config::Tenant;
+use fedbridge_contract::error::StoreError;
+use fedbridge_contract::grant::Grant;
+use fedbridge_contract::identity::{Attributes, AuthnFacts, UpstreamSubject, UpstreamTokens};
+use fedbridge_contract::ids::{ConnectionId, LogoutId, PersonId, TraceId};
+use fedbridge_contract::services::{Clock, Grants, Revalidator, Rng, TraceEvent, Valid};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::{Outcome, TraceLog};
+use fedbridge_contract::upstream::{AskedAgain, StillThere, UpstreamRefresh};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::logout::{Asker, unasked_logout};
+use super::record::SessionRecord;
+use super::snapshot::{OpenConnection, Snapshots, TenantSnapshot};
+use super::trace::Recorder;
+use crate::decide::{ClientFacts, ConnectionFacts, DecideInput, Facts, ReplayInput, RequestFacts, Verdict, decide};
+use crate::mapping::AppRules;
+use crate::ports::{Command, KeptTokens, LoginStore, Sealer, Turn, Unit, UnitError, UpstreamTokenStore};
+
+/// What an upstream has to answer in.
+const CALL: Duration = Duration::from_secs(5);
+
+/// How long one node has the turn: longer than a call.
+const TURN: Duration = Duration::from_secs(10);
+
+/// How often those who wait look, and for how long.
+const LOOK: Duration = Duration::from_millis(50);
+const LOOKS: u32 = 100;
+
+/// When an upstream that did not answer is asked again.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// How long tokens are kept behind the last answer: longer than any refresh family rests.
+const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// Re-validation over the snapshot in force.
+pub struct HubRevalidator {
+    pub snapshots: Arc<Snapshots>,
+    pub store: Arc<dyn LoginStore>,
+    pub tokens: Arc<dyn UpstreamTokenStore>,
+    pub grants: Arc<dyn Grants>,
+    pub sealer: Arc<dyn Sealer>,
+    pub clock: Arc<dyn Clock>,
+    pub rng: Arc<dyn Rng>,
+    pub recorder: Recorder,
+    pub no_app: AppRules,
+}
+
+#[async_trait]
+impl Revalidator for HubRevalidator {
+    async fn revalidate(&self, tenant: &Arc<Tenant>, grant: &Grant, now: Timestamp, trace: &mut TraceLog) -> Valid {
+        let Some(snapshot) = self.snapshots.current().tenant(tenant.id).cloned() else { return Valid::Yes };
+        if asks(&snapshot, grant.record.connection).is_none() {
+            return Valid::Yes;
+        }
+        let valid = match self.turn(&snapshot, grant, now).await {
+            Ok(Mine::No) => Valid::Yes,
+            Ok(Mine::Ended) => Valid::No("the upstream does not know the person any more".to_owned()),
+            Ok(Mine::Late) => Valid::Later("another request still asks the upstream".to_owned()),
+            Ok(Mine::Yes(kept, lease)) => match self.ask(&snapshot, grant, *kept, lease).await {
+                Ok(valid) => valid,
+                Err(error) => Valid::Later(error.to_string()),
+            },
+            Err(error) => Valid::Later(error.to_string()),
+        };
+        let (outcome, allowed) = match &valid {
+            Valid::Yes => ("still welcome there, as far as is known".to_owned(), true),
+            Valid::No(why) | Valid::Later(why) => (why.clone(), false),
+        };
+        trace.decide("the upstream, asked again", outcome, allowed);
+        valid
+    }
+}
+
+/// Whether this request asks.
+enum Mine {
+    /// Until the given time.
+    Yes(Box<KeptTokens>, Timestamp),
+    /// Nothing is due.
+    No,
+    /// Somebody else asked, and the grant is over.
+    Ended,
+    /// Somebody else still asks.
+    Late,
+}
+
+impl HubRevalidator {
+    /// Takes the turn, or waits for whoever has it.
+    async fn turn(&self, tenant: &TenantSnapshot, grant: &Grant, now: Timestamp) -> Result<Mine, StoreError> {
+        let (id, session) = (tenant.view.id, grant.record.session);
+        let mut now = now;
+        for look in 0..LOOKS {
+            let lease = now + TURN;
+            let turn = self.tokens.take_turn(id, session, grant.record.connection, now, lease).await?;
+            // What the one before me found out may have ended the grant.
+            if look > 0 && turn != Turn::Taken {
+                let found = self.grants.find(id, grant.id, None, now).await?;
+                if found.is_none_or(|found| found.standing.revoked) {
+                    return Ok(Mine::Ended);
+                }
+            }
+            match turn {
+                Turn::NotDue => return Ok(Mine::No),
+                Turn::Yours(kept) => return Ok(Mine::Yes(Box::new(kept), lease)),
+                Turn::Taken => tokio::time::sleep(LOOK).await,
+            }
+            now = self.clock.now();
+        }
+        Ok(Mine::Late)
+    }
+
+    /// Asks, and keeps what comes of it.
+    async fn ask(
+        &self,
+        tenant: &TenantSnapshot,
+        grant: &Grant,
+        kept: KeptTokens,
+        lease: Timestamp,
+    ) -> Result<Valid, StoreError> {
+        let (id, session, now) = (tenant.view.id, grant.record.session, self.clock.now());
+        let connection = kept.connection;
+        let Some((open, side, interval)) = asks(tenant, connection) else { return Ok(Valid::Yes) };
+        let Some(memory) = Memory::of(&kept.tokens) else {
+            return Ok(Valid::Later("what was kept of the upstream's tokens can't be read".to_owned()));
+        };
+        let own = adapters_own(kept.tokens.clone());
+        let asked =
+            AskedAgain { tenant: &tenant.view, subject: &memory.subject, authn: &memory.authn, tokens: &own, now };
+        let mut event = self.event(tenant, grant, open, &memory);
+        let said = tokio::time::timeout(CALL, side.ask(asked, &mut event.steps)).await;
+        let now = self.clock.now();
+        match said {
+            Ok(StillThere::Yes { attributes, tokens }) => {
+                let memory = Memory { answered: now, ..memory };
+                let (replay, denied) = match attributes {
+                    Some(attributes) => self.decided(tenant, grant, open, &memory, attributes, &mut event.steps),
+                    None => (None, None),
+                };
+                let tokens = memory.around(tokens);
+                let kept = KeptTokens { tokens, due: now + interval, expires: now + KEPT, ..kept };
+                self.tokens.keep(id, session, lease, &kept).await?;
+                match denied {
+                    None => {
+                        self.record(event, Outcome::Success, String::new(), replay);
+                        Ok(Valid::Yes)
+                    }
+                    Some(why) => self.ended(grant, event, why, replay).await,
+                }
+            }
+            Ok(StillThere::No(error)) => {
+                // The turn stays taken for a while: everybody else of this session finds it ended.
+                self.ended(grant, event, error.cause, None).await
+            }
+            Ok(StillThere::Unknown(error)) => {
+                self.silent(grant, (kept, lease), event, side, error.cause, &memory).await
+            }
+            Err(_) => {
+                let cause = format!("no answer within {} s", CALL.as_secs());
+                self.silent(grant, (kept, lease), event, side, cause, &memory).await
+            }
+        }
+    }
+
+    /// The rules, with what the upstream says now. Gives back why the person may not go on.
+    fn decided(
+        &self,
+        tenant: &TenantSnapshot,
+        grant: &Grant,
+        open: &OpenConnection,
+        memory: &Memory,
+        attributes: Attributes,
+        steps: &mut TraceLog,
+    ) -> (Option<ReplayInput>, Option<String>) {
+        let Ok(ready) = &open.state else { return (None, None) };
+        let record = &grant.record;
+        let app = tenant.apps.get(&record.app);
+        let rules = app.and_then(|app| app.rules.as_ref().ok()).unwrap_or(&self.no_app);
+        let facts = Facts {
+            attributes,
+            subject: memory.subject.clone(),
+            connection: ConnectionFacts { slug: open.view.slug.clone(), domains: open.view.domains.clone() },
+            client: app.map(|app| ClientFacts { name: app.view.name.clone(), scopes: record.scope.clone() }),
+            user: None,
+            request: RequestFacts {
+                ip: memory.ip.clone(),
+                time: self.clock.now(),
+                scopes: record.scope.clone(),
+                acr: record.acr.clone(),
+                claims: Vec::new(),
+            },
+        };
+        let input = DecideInput { facts: &facts, mapping: &ready.mapping, app: rules };
+        let decision = decide(&input);
+        let replay = ReplayInput::of(&input);
+        steps.extend(decision.trace);
+        let denied = match decision.verdict {
+            Verdict::Allowed { .. } => None,
+            Verdict::Denied(denial) => Some(denial.reason),
+        };
+        (Some(replay), denied)
+    }
+
+    /// The session ends with what was given out in it, and its apps are told by the outbox.
+    async fn ended(
+        &self,
+        grant: &Grant,
+        event: TraceEvent,
+        why: String,
+        replay: Option<ReplayInput>,
+    ) -> Result<Valid, StoreError> {
+        let (tenant, session, now) = (event.tenant, grant.record.session, self.clock.now());
+        let logout = LogoutId::at(now, self.rng.as_ref());
+        let asker = (Asker::Withdrawn, event.id, event.person.clone());
+        let open = unasked_logout(self.sealer.as_ref(), tenant, logout, session, asker, now)?;
+        let unit = Unit { commands: vec![Command::EndSession(session), open], now };
+        match self.store.commit(tenant, unit).await {
+            Ok(()) => {}
+            Err(UnitError::Store(error)) => return Err(error),
+            Err(UnitError::Guard(guard)) => return Err(StoreError(guard.to_string())),
+        }
+        // Offline access outlives a session, but not this.
+        self.grants.revoke(tenant, grant.id, now).await?;
+        self.record(event, Outcome::Refused, why.clone(), replay);
+        Ok(Valid::No(why))
+    }
+
+    /// Nobody could say. For a while that changes nothing, unless the connection wants it otherwise.
+    async fn silent(
+        &self,
+        grant: &Grant,
+        (kept, lease): (KeptTokens, Timestamp),
+        mut event: TraceEvent,
+        side: &dyn UpstreamRefresh,
+        why: String,
+        memory: &Memory,
+    ) -> Result<Valid, StoreError> {
+        let now = self.clock.now();
+        let kept = KeptTokens { due: now + AGAIN, ..kept };
+        let patient = side.patience().is_some_and(|patience| now.since(memory.answered) < patience);
+        let kept = if patient { kept } else { KeptTokens { due: now, ..kept } };
+        self.tokens.keep(event.tenant, grant.record.session, lease, &kept).await?;
+        let last = memory.answered.rfc3339_seconds();
+        let outcome = match patient {
+            true => format!("goes on for now: the last answer came at {last}"),
+            false => format!("waits for an answer: the last one came at {last}"),
+        };
+        event.steps.decide("the upstream is silent", outcome, patient);
+        self.record(event, Outcome::Error, why.clone(), None);
+        Ok(if patient { Valid::Yes } else { Valid::Later(why) })
+    }
+
+    fn event(&self, tenant: &TenantSnapshot, grant: &Grant, open: &OpenConnection, memory: &Memory) -> TraceEvent {
+        let now = self.clock.now();
+        let mut steps = TraceLog::new();
+        steps.decide("login", format!("goes on from {}", grant.record.trace), true);
+        TraceEvent {
+            tenant: tenant.view.id,
+            id: TraceId::at(now, self.rng.as_ref()),
+            at: now,
+            kind: "revalidate",
+            app: tenant.view.app_by_id(grant.record.app).map(|app| app.name.clone()),
+            connection: Some(open.view.slug.clone()),
+            person: Some(memory.subject.display.clone()),
+            peer: None,
+            outcome: Outcome::Success,
+            cause: String::new(),
+            steps,
+        }
+    }
+
+    fn record(&self, event: TraceEvent, outcome: Outcome, cause: String, replay: Option<ReplayInput>) {
+        self.recorder.record_decision(TraceEvent { outcome, cause, ..event }, replay);
+    }
+}
+
+/// What a connection asks its upstream with, and how often; `None` where it does not.
+fn asks(tenant: &TenantSnapshot, id: ConnectionId) -> Option<(&OpenConnection, &dyn UpstreamRefresh, Duration)> {
+    let open = tenant.connections.get(&id)?;
+    let side = open.state.as_ref().ok()?.adapter.refresh.as_deref()?;
+    Some((open, side, side.interval()?))
+}
+
+/// What stands beside the adapter's own memory: a session's record may be gone when offline access is not.
+#[derive(Serialize, Deserialize)]
+struct Memory {
+    subject: UpstreamSubject,
+    authn: AuthnFacts,
+    /// The browser's address at the login, for rules that look at it.
+    ip: Option<String>,
+    /// When the upstream last said something.
+    answered: Timestamp,
+    adapter: Value,
+}
+
+impl Memory {
+    fn of(tokens: &UpstreamTokens) -> Option<Self> {
+        serde_json::from_value(tokens.memory.clone()).ok()
+    }
+
+    fn around(self, tokens: UpstreamTokens) -> UpstreamTokens {
+        let memory = Self { adapter: tokens.memory, ..self };
+        // A type that holds nothing but what JSON has.
+        UpstreamTokens { memory: serde_json::to_value(memory).unwrap_or_default(), ..tokens }
+    }
+}
+
+/// What is kept of the tokens that came with a login. A connection that never asks keeps them for the logout.
+pub(super) fn keep(
+    side: &dyn UpstreamRefresh,
+    (person, connection): (PersonId, ConnectionId),
+    record: &SessionRecord,
+    ip: Option<String>,
+    tokens: UpstreamTokens,
+    now: Timestamp,
+) -> KeptTokens {
+    let memory = Memory {
+        subject: record.subject.clone(),
+        authn: record.authn.clone(),
+        ip,
+        answered: now,
+        adapter: Value::Null,
+    };
+    let due = now + side.interval().unwrap_or(KEPT);
+    KeptTokens { person, connection, tokens: memory.around(tokens), due, expires: now + KEPT }
+}
+
+/// The tokens as their adapter gave them.
+pub(super) fn adapters_own(tokens: UpstreamTokens) -> UpstreamTokens {
+    let memory = Memory::of(&tokens).map(|memory| memory.adapter);
+    UpstreamTokens { memory: memory.unwrap_or_default(), ..tokens }
+}
