@@ -10,6 +10,7 @@ mod demo;
 mod five_parties;
 mod idp;
 mod login_browser;
+mod lying_op;
 mod metadata;
 mod oauth;
 mod once;

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::http::{Asked, HttpAnswer, Manner, basic, parameter, parameters};
 use super::jwt::JwtPlan;
-use super::lie::{Change, DocumentPlan, ParameterPlan};
+use super::lie::{Change, DocumentPlan, Lie, ParameterPlan};
+use super::lies::LIES;
 use super::op::{Call, Endpoint, Login, ScriptedOp, random_text, seconds};
 use crate::hash::sha256;
 use crate::jwk;
@@ -60,6 +61,8 @@ impl ScriptedOp {
         let path = asked.path.strip_prefix(own.trim_end_matches('/')).unwrap_or(&asked.path);
         let endpoint = match path {
             "/.well-known/openid-configuration" => Endpoint::Discovery,
+            // So that connections of one provider can each have another lie of it.
+            path if lying_document(path).is_some() => Endpoint::Discovery,
             "/jwks" => Endpoint::Keys,
             "/authorize" => Endpoint::Authorize,
             "/par" => Endpoint::PushedRequest,
@@ -74,7 +77,10 @@ impl ScriptedOp {
             return HttpAnswer { manner: Manner::Dead, ..HttpAnswer::of(503, "text/plain", "") };
         }
         match endpoint {
-            Endpoint::Discovery => self.metadata_plan().answer(),
+            Endpoint::Discovery => match lying_document(path) {
+                Some(lie) => self.lying_metadata(lie).answer(),
+                None => self.metadata_plan().answer(),
+            },
             Endpoint::Keys => self.key_set(),
             Endpoint::Authorize => {
                 let plan = self.authorize(asked.parameters());
@@ -386,6 +392,12 @@ pub(super) fn half_hash(text: &str) -> String {
 
 pub(super) fn encoded(parameters: &[(String, String)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish()
+}
+
+/// The lie about metadata that `/lying/3` stands for.
+fn lying_document(path: &str) -> Option<&'static Lie> {
+    let number: usize = path.strip_prefix("/lying/")?.parse().ok()?;
+    LIES.first().and_then(|about_metadata| about_metadata.get(number))
 }
 
 fn token_answer(login: &Login) -> Value {

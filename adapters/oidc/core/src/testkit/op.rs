@@ -316,13 +316,29 @@ impl ScriptedOp {
     }
 
     pub(super) fn metadata_plan(&self) -> DocumentPlan {
-        let mut plan = DocumentPlan::new(self.right_metadata(), self.scene(None));
-        plan.headers = vec![("cache-control".into(), "max-age=3600".into())];
+        let mut plan = self.right_metadata_plan();
         self.lying(|change| {
             if let Change::Metadata(change) = change {
                 change(&mut plan);
             }
         });
+        plan
+    }
+
+    /// The document with one lie, whatever the lie of the moment is.
+    pub(super) fn lying_metadata(&self, lie: &Lie) -> DocumentPlan {
+        let mut plan = self.right_metadata_plan();
+        for change in lie.changes {
+            if let Change::Metadata(change) = change {
+                change(&mut plan);
+            }
+        }
+        plan
+    }
+
+    fn right_metadata_plan(&self) -> DocumentPlan {
+        let mut plan = DocumentPlan::new(self.right_metadata(), self.scene(None));
+        plan.headers = vec![("cache-control".into(), "max-age=3600".into())];
         plan
     }
 
