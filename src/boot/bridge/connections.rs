@@ -19,6 +19,7 @@ use super::fields::{Fields, unknown};
 use super::metadata;
 use super::names::{self, Names};
 use super::node::Node;
+use super::people;
 use super::reference;
 use super::secrets::{Keep, Owner, Reader};
 use super::tenants::Scope;
@@ -72,6 +73,7 @@ async fn connection(
         complaints.add(fields.node().place_of("domains"), fields.path("domains"), message);
     }
     let mapping = mapping(&mut fields, complaints);
+    let people = people::read(&mut fields, complaints);
     let protocol = fields.required("protocol", complaints);
     let factory = protocol.as_deref().and_then(|protocol| factory(protocol, &fields, scope, complaints));
 
@@ -104,6 +106,7 @@ async fn connection(
         enabled,
         domains,
         mapping: mapping.unwrap_or_default(),
+        people,
         settings,
         secrets,
     })

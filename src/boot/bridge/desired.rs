@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fedbridge_hub::spec::{MappingSpec, SecretValue, SubjectType};
+use fedbridge_hub::spec::{MappingSpec, PeopleSpec, SecretValue, SubjectType, TenantExtras};
 use serde_json::{Map, Value};
 
 use crate::settings::complaints::Place;
@@ -24,6 +24,7 @@ pub struct DesiredTenant {
     pub parent: Option<String>,
     /// In lower case, sorted.
     pub domains: Vec<String>,
+    pub extras: TenantExtras,
     pub connections: Vec<DesiredConnection>,
     pub clients: Vec<DesiredClient>,
     pub service_providers: Vec<DesiredProvider>,
@@ -39,6 +40,7 @@ pub struct DesiredConnection {
     pub enabled: bool,
     pub domains: Vec<String>,
     pub mapping: MappingSpec,
+    pub people: PeopleSpec,
     pub settings: Value,
     pub secrets: Secrets,
 }

@@ -9,9 +9,8 @@ use fedbridge_hub::spec::{
 };
 use serde_json::{Map, Value, json};
 
-use super::discovery;
 use super::secrets::stored_path;
-use super::yaml;
+use super::{discovery, extras, people, yaml};
 
 /// Prints the whole configuration; `apply` of the result changes nothing.
 pub fn export(configuration: &Configuration) -> String {
@@ -33,6 +32,7 @@ fn export_tenant(tenant: &TenantConfiguration, configuration: &Configuration) ->
     out.put_some("parent", parent.map(|parent| parent.tenant.spec.slug.as_str()));
     out.put_unless(spec.enabled, "enabled", false);
     out.put_list("domains", &spec.domains);
+    out.0.extend(extras::written(&spec.extras));
     let mut connections: Vec<_> = tenant.connections.iter().collect();
     connections.sort_by(|a, b| a.spec.slug.cmp(&b.spec.slug));
     let connections: Vec<Value> = connections.into_iter().map(|c| connection(tenant, c)).collect();
@@ -65,6 +65,10 @@ fn connection(tenant: &TenantConfiguration, stored: &StoredConnection) -> Value 
         && !mapping.is_empty()
     {
         out.put("mapping", mapping);
+    }
+    let people = people::written(&spec.people, &spec.settings);
+    if !people.is_empty() {
+        out.put("people", people);
     }
     Value::Object(out.0)
 }

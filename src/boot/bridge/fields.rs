@@ -101,6 +101,19 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// One of these words.
+    pub fn choice<T: Copy>(&mut self, key: &str, words: &[(&str, T)], complaints: &mut Complaints) -> Option<T> {
+        let node = self.take(key)?;
+        let found = node.text().and_then(|text| words.iter().find(|(word, _)| *word == text));
+        if found.is_none() {
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let there = node.text().map_or_else(|| node.kind().to_owned(), |text| format!("`{text}`"));
+            let message = format!("expected one of {}, found {there}", known.join(", "));
+            complaints.add(&node.place, self.path(key), message);
+        }
+        found.map(|(_, value)| *value)
+    }
+
     /// The items of a list; empty where it is absent.
     pub fn list(&mut self, key: &str, complaints: &mut Complaints) -> &'a [Node] {
         match self.take(key) {

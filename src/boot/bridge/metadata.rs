@@ -2,19 +2,22 @@
 //! has a document of is not fetched: that is the server's to do, on its schedule.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fedbridge_contract::documents::PartnerDocuments;
 use fedbridge_contract::error::Complaint;
-use fedbridge_contract::services::EgressLimits;
+use fedbridge_contract::ids::{ConnectionId, TenantId};
+use fedbridge_contract::logout::Party;
+use fedbridge_contract::services::{EgressLimits, Lane};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::spec::Configuration;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::documents::unread;
 use crate::settings::complaints::Complaints;
 
-use super::Context;
 use super::fields::Fields;
 use super::node::Node;
 use super::secrets::read_beside;
@@ -66,7 +69,7 @@ pub async fn read(node: &Node, path: &str, scope: &Scope<'_>, complaints: &mut C
         (None, Some(url), None) => {
             let xml = match scope.documents.text(&url) {
                 Some(known) => Ok(known.to_owned()),
-                None => fetch(&url, scope.context).await,
+                None => fetch(&url, scope).await,
             };
             let xml =
                 xml.map_err(|message| complaints.add(node.place_of("url"), format!("{path}.url"), message)).ok()?;
@@ -116,8 +119,13 @@ fn signed_by(fields: &mut Fields<'_>, complaints: &mut Complaints) -> Option<Str
     pem.map_err(|message| complaints.add(node.place_of("file"), path, message)).ok()
 }
 
-async fn fetch(url: &str, context: &Context<'_>) -> Result<String, String> {
-    let fetched = context.services.egress.get(url, LIMITS).await.map_err(|error| {
+async fn fetch(url: &str, scope: &Scope<'_>) -> Result<String, String> {
+    let egress = &scope.context.services.egress;
+    // Whose it will be is not known yet; which hosts are allowed is.
+    let party = Party::Connection(ConnectionId::from_uuid(Uuid::nil()));
+    let lane = Lane { tenant: TenantId::from_uuid(Uuid::nil()), party, hosts: scope.egress_hosts.clone() };
+    let egress = egress.lane(lane).unwrap_or_else(|| Arc::clone(egress));
+    let fetched = egress.get(url, LIMITS).await.map_err(|error| {
         // The error names the address itself.
         format!("the metadata can't be fetched: {error}")
     })?;

@@ -10,6 +10,16 @@ pub const TENANT: &[Field] = &[
     Field::new("enabled", "Whether anybody can log in. Default: true."),
     Field::new("parent", "The slug of the tenant that this one stands under. Default: none."),
     Field::new("domains", "Mail domains of the tenant's people. A domain has one tenant."),
+    Field::new(
+        "branding",
+        "How its pages look: { logo: { file: logo.png }, accent: \"#3a4fc4\", accent_dark: \"#a9b7ff\" }. The logo is \
+         PNG, JPEG or WebP, of 64 KiB at most; the colours are those of buttons, on light ground and on dark.",
+    ),
+    Field::new("locales", "Languages of its pages, the default one first: en, de. Default: both, en first."),
+    Field::new(
+        "egress",
+        "Where its partners may be: { hosts: [login.example, \"*.okta.example\"] }. Default: all public hosts.",
+    ),
     Field::new("connections", "Where people log in: identity providers."),
     Field::new("clients", "Apps that speak OpenID Connect."),
     Field::new("service_providers", "Apps that speak SAML."),
@@ -18,7 +28,7 @@ pub const TENANT: &[Field] = &[
 pub const CONNECTION: &[Field] = &[
     Field::new("slug", "The connection's name in addresses: a-z, 0-9 and hyphens.").required(),
     WAS,
-    Field::new("protocol", "What the identity provider speaks: saml.").required(),
+    Field::new("protocol", "What the identity provider speaks: oidc or saml.").required(),
     Field::new("display_name", "The name that people see. Default: what its metadata says, or the slug."),
     Field::new("enabled", "Whether it can be used. Default: true."),
     Field::new("domains", "Mail domains that this connection may speak for. They are domains of the tenant."),
@@ -26,6 +36,13 @@ pub const CONNECTION: &[Field] = &[
         "mapping",
         "How attributes become claims: { preset: okta, claims: { NAME: { from: […] }, { value: … } or { cel: … } }, \
          deny_when: […] }.",
+    ),
+    Field::new(
+        "people",
+        "Who may become a person here: { create: everybody, same_email: separate, linking: true } are the defaults. \
+         create: listed takes people of these domains and groups alone, nobody takes none. same_email says what is \
+         done where a verified address is known already: separate, ask or refuse (default with the profile google). \
+         linking: false refuses to connect this login to an account that is there.",
     ),
 ];
 

@@ -1,6 +1,8 @@
 //! Secrets of a bridge file: `{ env: NAME }`, `{ file: PATH }`, `{ value: TEXT }` or `{ stored: PATH }`.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use fedbridge_hub::spec::{Configuration, SecretOwner, SecretValue, TenantConfiguration};
 use openssl::sha::sha256;
@@ -189,7 +191,23 @@ impl Reader<'_> {
 
 /// Reads a file that the bridge file names, relative to it.
 pub fn read_beside(node: &Node, name: &str) -> Result<String, String> {
-    let base = std::path::Path::new(&*node.place.source).parent().unwrap_or(std::path::Path::new(""));
-    let path = base.join(name);
-    std::fs::read_to_string(&path).map_err(|error| format!("the file {} can't be read: {error}", path.display()))
+    let path = beside(node, name);
+    std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))
+}
+
+/// The same for a file that is no text, up to one octet more than `most`.
+pub fn octets_beside(node: &Node, name: &str, most: usize) -> Result<Vec<u8>, String> {
+    let path = beside(node, name);
+    let mut octets = Vec::new();
+    let file = std::fs::File::open(&path);
+    let read = file.and_then(|file| file.take(most as u64 + 1).read_to_end(&mut octets));
+    read.map(|_| octets).map_err(|error| unreadable(&path, &error))
+}
+
+fn beside(node: &Node, name: &str) -> PathBuf {
+    Path::new(&*node.place.source).parent().unwrap_or(Path::new("")).join(name)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> String {
+    format!("the file {} can't be read: {error}", path.display())
 }

@@ -1,6 +1,7 @@
 //! The tenants of a bridge file, and the rules that hold between them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fedbridge_contract::text::nearest;
 
@@ -13,7 +14,7 @@ use super::fields::Fields;
 use super::names::{self, Names};
 use super::node::Node;
 use super::secrets::StoredPaths;
-use super::{clients, connections, metadata, service_providers};
+use super::{clients, connections, extras, metadata, service_providers};
 
 /// Parts of INTERFACE that this version doesn't build yet.
 const NOT_YET: &[(&str, &str)] = &[("ldap_directory", "the LDAP directory is")];
@@ -55,11 +56,13 @@ async fn tenant(
     let enabled = fields.flag("enabled", true, complaints);
     let parent = fields.text("parent", complaints);
     let domains = names::domains(&mut fields, complaints);
+    let extras = extras::read(&mut fields, complaints);
     let stored = StoredPaths::of(context.configuration, slug.as_deref().unwrap_or_default(), was.as_deref());
     let documents = metadata::Known::of(context.configuration, slug.as_deref().unwrap_or_default(), was.as_deref());
     let scope = Scope {
         slug: slug.as_deref().unwrap_or("-"),
         domains: &domains,
+        egress_hosts: extras.egress_hosts.as_deref().map(Arc::from),
         stored: &stored,
         documents: &documents,
         context,
@@ -95,6 +98,7 @@ async fn tenant(
         enabled,
         parent,
         domains,
+        extras,
         connections,
         clients,
         service_providers,
@@ -105,6 +109,8 @@ async fn tenant(
 pub struct Scope<'a> {
     pub slug: &'a str,
     pub domains: &'a [String],
+    /// Hosts that may be fetched from; `None`: all public ones.
+    pub egress_hosts: Option<Arc<[String]>>,
     pub stored: &'a StoredPaths,
     /// What was fetched already.
     pub documents: &'a metadata::Known,

@@ -71,6 +71,7 @@ const OPENID_FIELDS: &[Field] = &[
     Field::new("client_secrets", "").secret(),
     Field::new("discovery", ""),
     Field::new("client_assertion_alg", ""),
+    Field::new("profile", ""),
 ];
 
 impl AdapterFactory for TestOpenId {

@@ -197,7 +197,7 @@ async fn refresh(keeper: &Keeper, document: &StoredDocument, trigger: Trigger, n
         Seen::Held => Ok(format!("{name}: a new document waits for approval\n")),
         Seen::Failed(cause) => {
             let rest = if unread(document) { "there is none in force yet" } else { "the last one stays in force" };
-            Err(CliError::failed(&format!("the document of {name} can't be used; {rest}"), cause))
+            Err(CliError::failed(format!("the document of {name} can't be used; {rest}"), cause))
         }
     }
 }

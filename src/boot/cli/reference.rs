@@ -109,18 +109,29 @@ mod tests {
     fn every_setting_has_its_help() {
         for object in [Object::Tenant, Object::Connection, Object::Client, Object::ServiceProvider] {
             let text = describe(object);
-            let names: Vec<&str> = text
-                .lines()
-                .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
-                .filter_map(|line| line.split_whitespace().next())
-                .collect();
-            let mut once = names.clone();
-            once.sort_unstable();
-            once.dedup();
-            assert_eq!(once.len(), names.len(), "a name stands twice in\n{text}");
+            let names = |text: &str| -> Vec<String> {
+                text.lines()
+                    .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+                    .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+                    .collect()
+            };
+            for section in text.split("\n\n") {
+                let names = names(section);
+                let mut once = names.clone();
+                once.sort_unstable();
+                once.dedup();
+                assert_eq!(once.len(), names.len(), "a name stands twice in\n{section}");
+            }
+            let names = names(&text);
             let sentences = text.lines().filter(|line| line.starts_with("      ") && line.ends_with('.')).count();
             assert!(sentences >= names.len(), "a name has no help in\n{text}");
             assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        }
+        let connection = describe(Object::Connection);
+        for own in
+            ["`protocol: oidc`", "`protocol: saml`", "  discovery\n", "  idp_metadata (required)\n", "  people\n"]
+        {
+            assert!(connection.contains(own), "{own} is missing in\n{connection}");
         }
         let provider = describe(Object::ServiceProvider);
         assert!(provider.contains("  sp_metadata (required)\n      The service provider's metadata"), "{provider}");

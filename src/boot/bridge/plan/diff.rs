@@ -24,13 +24,13 @@ pub fn fields<T: Serialize>(old: &T, new: &T, managed: Managed, names: &[(&str, 
     differing
 }
 
-/// The fields of a description, those of `settings` among them; `null` counts as absent.
+/// The fields of a description, those of `settings` and `extras` among them; `null` counts as absent.
 fn flat<T: Serialize>(spec: &T) -> Map<String, Value> {
     let mut flat = Map::new();
     if let Ok(Value::Object(fields)) = serde_json::to_value(spec) {
         for (key, value) in fields {
             match value {
-                Value::Object(settings) if key == "settings" => flat.extend(settings),
+                Value::Object(inner) if key == "settings" || key == "extras" => flat.extend(inner),
                 value => {
                     flat.insert(key, value);
                 }

@@ -10,8 +10,8 @@ use fedbridge_contract::services::Rng;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::ConfigStore;
 use fedbridge_hub::spec::{
-    ConfigChange, Configuration, ConnectionSpec, Managed, PeopleSpec, SecretOwner, StoredConnection, StoredKey,
-    StoredSecret, StoredTenant, TenantConfiguration, TenantExtras, TenantSpec,
+    ConfigChange, Configuration, ConnectionSpec, Managed, SecretOwner, StoredConnection, StoredKey, StoredSecret,
+    StoredTenant, TenantConfiguration, TenantSpec,
 };
 
 use crate::bridge::desired::{Desired, DesiredClient, DesiredConnection, DesiredTenant, Secrets};
@@ -20,6 +20,9 @@ use crate::settings::complaints::{Complaints, Place};
 use super::diff::{self, SecretChanges};
 use super::pairing::{Pairing, Wanted, pair};
 use super::{Effect, KeyWish, NewKeys, Object, Options, Outcome, Plan};
+
+/// How a bridge file calls what a tenant has besides.
+const EXTRAS: [(&str, &str); 2] = [("look", "branding"), ("egress_hosts", "egress")];
 
 pub struct Planner<'a> {
     desired: &'a Desired,
@@ -123,13 +126,13 @@ impl<'a> Planner<'a> {
             parent,
             domains: desired.domains.clone(),
             enabled: desired.enabled,
-            extras: TenantExtras::default(),
+            extras: desired.extras.clone(),
         };
         let object = Object::tenant(&desired.slug);
         let changed = old.map(|old| {
             let mut before = old.tenant.spec.clone();
             before.domains.sort();
-            let mut fields = diff::fields(&before, &spec, old.tenant.managed, &[]);
+            let mut fields = diff::fields(&before, &spec, old.tenant.managed, &EXTRAS);
             name_rename(&mut fields, "slug", &old.tenant.spec.slug, &desired.slug);
             fields
         });
@@ -221,7 +224,7 @@ impl<'a> Planner<'a> {
             enabled: desired.enabled,
             domains: desired.domains.clone(),
             mapping: desired.mapping.clone(),
-            people: PeopleSpec::default(),
+            people: desired.people.clone(),
             settings: self.keep_document(tenant_id, Party::Connection(id), &desired.settings, old),
         };
         if let Some(before) = before.filter(|before| before.spec.protocol != spec.protocol) {

@@ -126,10 +126,14 @@ tenants:
   - slug: acme
     display_name: "Acme: the firm"
     domains: [acme.example]
+    locales: [de]
+    egress: { hosts: [idp.example] }
+    branding: { accent: '#3a4fc4' }
     connections:
       - slug: okta
         protocol: saml
         domains: [acme.example]
+        people: { same_email: ask }
         idp_metadata: { xml: "<EntityDescriptor>\n  <a/>\n</EntityDescriptor>\n" }
         key_password: { value: hunter2 }
         mapping: { claims: { department: { value: x }, email: { from: [mail, "urn:oid:0.9"] } } }
@@ -196,11 +200,15 @@ async fn changes_are_named_by_field_and_never_by_secret() {
         .replace("hunter2", "hunter3")
         .replace("lifetime: 10m", "lifetime: 5m")
         .replace("Acme: the firm", "Acme")
+        .replace("3a4fc4", "2c3da3")
+        .replace("locales: [de]", "locales: [en]")
+        .replace("[idp.example]", "[idp.example, op.example]")
+        .replace("same_email: ask", "same_email: refuse")
         .replace("mail: email", "mail: email, memberOf: groups")
         .replace("https://wiki.example", "https://wiki2.example");
     let want = [
-        "~ tenant acme: display_name",
-        "~ connection acme/okta: key_password",
+        "~ tenant acme: display_name, branding, locales, egress",
+        "~ connection acme/okta: people, key_password",
         "~ client acme/portal: redirect_uris, client_secret",
         "~ client acme/my app/1: access_token",
         "~ service_provider acme/portal: entity_id, attributes",
@@ -259,6 +267,7 @@ async fn owned_objects_go_and_others_stay_unless_pruned() {
     let small =
         "version: 1\ntenants:\n  - slug: acme\n    display_name: \"Acme: the firm\"\n    domains: [acme.example]\n";
     let want = [
+        "~ tenant acme: branding, locales, egress",
         "- connection acme/okta",
         "- connection acme/entra",
         "- client acme/portal",
