@@ -138,8 +138,13 @@ fn unescaped(text: &str) -> String {
     while let Some(start) = rest.find('&') {
         out.push_str(&rest[..start]);
         rest = &rest[start..];
-        let end = rest.find(';').unwrap_or_else(|| panic!("no end of a reference in {text}"));
-        let name = &rest[1..end];
+        let name = rest[1..].split(';').next().unwrap_or_default();
+        // LemonLDAP::NG writes addresses as they are; a browser takes that for an ampersand too.
+        if name.len() + 1 == rest.len() || name.contains('=') {
+            out.push('&');
+            rest = &rest[1..];
+            continue;
+        }
         let number = match name.strip_prefix('#') {
             Some(number) => match number.strip_prefix(['x', 'X']) {
                 Some(hex) => u32::from_str_radix(hex, 16).ok(),
@@ -156,7 +161,7 @@ fn unescaped(text: &str) -> String {
             ("apos", _) => '\'',
             _ => panic!("an unknown reference &{name};"),
         });
-        rest = &rest[end + 1..];
+        rest = &rest[name.len() + 2..];
     }
     out + rest
 }

@@ -150,13 +150,15 @@ impl Company {
     }
 
     /// Whether the provider has a session of this browser.
-    pub async fn op_knows(&self, browser: &mut Browser) -> bool {
+    pub async fn op_knows(&self, browser: &Browser) -> bool {
         let url = format!(
             "{}?client_id=probe&response_type=code&redirect_uri=http://127.0.0.1:9/probe&scope=openid&prompt=none\
              &state=s&nonce=n&code_challenge={CHALLENGE}&code_challenge_method=S256",
             self.authorization_endpoint
         );
-        let answer = browser.visit(&url).await;
+        // In a copy of the browser: LemonLDAP::NG remembers a request that it could not answer, and goes on with it at
+        // the next login.
+        let answer = browser.clone().visit(&url).await;
         match &answer.location {
             Some(_) => match answer.redirect_params().get("error") {
                 Some(error) => error != "login_required",

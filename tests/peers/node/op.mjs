@@ -65,7 +65,8 @@ function bridge() {
   const keyed = method === 'private_key_jwt';
   return {
     client_id: env.CLIENT_ID,
-    ...(keyed ? { jwks_uri: `${at}/jwks`, token_endpoint_auth_signing_alg: 'ES256' } : { client_secret: env.CLIENT_SECRET }),
+    ...(keyed ? { token_endpoint_auth_signing_alg: 'ES256' } : { client_secret: env.CLIENT_SECRET }),
+    ...((keyed || on('OP_REQUIRE_REQUEST_OBJECT')) && { jwks_uri: `${at}/jwks` }),
     token_endpoint_auth_method: method,
     redirect_uris: [`${at}/callback`],
     post_logout_redirect_uris: [`${at}/logged-out`],
