@@ -66,7 +66,7 @@ pub const PROFILES: &[Profile] = &[
         plain_assertion: true,
         ..GENERIC
     },
-    Profile { name: "okta", offline_prompt: false, userinfo_adds: false, groups_cap: Some(100), ..GENERIC },
+    Profile { name: "okta", offline_prompt: false, groups_cap: Some(100), ..GENERIC },
     Profile {
         name: "google",
         issuer: IssuerStyle::Google,

@@ -1,10 +1,15 @@
 //! A provider that lies in one thing, in memory.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod documents;
+mod encryption;
 mod initiate;
 mod login;
 mod logout;
 mod refresh;
+mod requests;
 mod table;
+mod times;
 mod token_revocation;
+mod vendors;
 mod world;

@@ -17,7 +17,7 @@ use fedbridge_contract::ids::{ConnectionId, TenantId, TransactionId};
 use fedbridge_contract::keys::KeyRing;
 use fedbridge_contract::proof::{Minter, Permit};
 use fedbridge_contract::services::{
-    Clock, Closed, Counters, Gate, GateRefusal, Rng, Services, Throttle, TokenSecrets, TraceEvent, TraceSink,
+    Clock, Closed, Counters, Egress, Gate, GateRefusal, Rng, Services, Throttle, TokenSecrets, TraceEvent, TraceSink,
 };
 use fedbridge_contract::testkit::Unused;
 use fedbridge_contract::time::Timestamp;
@@ -60,6 +60,13 @@ impl Clock for Hands {
     }
 }
 
+/// Secrets of a connection, by their paths.
+pub type Secrets = BTreeMap<String, Vec<u8>>;
+
+fn secrets(op: &ScriptedOp) -> Secrets {
+    BTreeMap::from([("client_secret".to_owned(), op.client().1.into_bytes())])
+}
+
 /// One connection to a scripted provider.
 pub struct World {
     pub op: ScriptedOp,
@@ -98,19 +105,24 @@ impl World {
 
     /// With more providers on the wire.
     pub fn on(op: ScriptedOp, clock: Arc<Hands>, settings: Value, wires: Wires) -> Result<Self, Vec<Complaint>> {
-        let services = services(Arc::clone(&clock), wires);
+        let services = services(Arc::clone(&clock), Arc::new(wires));
         let factory = OidcFactory::default();
         let connection = ConnectionId::random(&Random);
         let tenant = Arc::new(tenant());
         let settings = complete(&op, settings);
-        let adapter = open(&factory, &op, &tenant, connection, &settings, &services)?;
+        let adapter = open(&factory, &secrets(&op), &tenant, connection, &settings, &services)?;
         Ok(Self { op, clock, factory, services, adapter, tenant, connection })
     }
 
     /// The same connection, opened anew with other settings and the metadata of the moment.
     pub fn reopen(&mut self, settings: Value) -> Result<(), Vec<Complaint>> {
+        self.reopen_with(settings, &secrets(&self.op))
+    }
+
+    /// With other secrets too.
+    pub fn reopen_with(&mut self, settings: Value, secrets: &Secrets) -> Result<(), Vec<Complaint>> {
         let settings = complete(&self.op, settings);
-        self.adapter = open(&self.factory, &self.op, &self.tenant, self.connection, &settings, &self.services)?;
+        self.adapter = open(&self.factory, secrets, &self.tenant, self.connection, &settings, &self.services)?;
         Ok(())
     }
 
@@ -132,6 +144,16 @@ impl World {
     }
 
     pub async fn complete(&self, pending: &Pending, input: &HttpInput) -> (LoginOutcome, TraceLog) {
+        self.complete_with(pending, input, &OnceLock::new()).await
+    }
+
+    /// With what was fetched for this answer before.
+    pub async fn complete_with(
+        &self,
+        pending: &Pending,
+        input: &HttpInput,
+        fetched: &OnceLock<Vec<u8>>,
+    ) -> (LoginOutcome, TraceLog) {
         let login = self.adapter.login.as_ref().unwrap();
         let transaction = TransactionId::random(&Random);
         let answer = Answer {
@@ -141,7 +163,7 @@ impl World {
             state: &pending.state,
             wish: &pending.wish,
             started: self.now(),
-            fetched: &OnceLock::new(),
+            fetched,
             now: self.now(),
         };
         let minter = Minter::for_transaction(self.tenant.id, self.connection, transaction);
@@ -201,7 +223,7 @@ pub fn complete(op: &ScriptedOp, mut settings: Value) -> Value {
 
 fn open(
     factory: &OidcFactory,
-    op: &ScriptedOp,
+    secrets: &Secrets,
     tenant: &Tenant,
     connection: ConnectionId,
     settings: &Value,
@@ -213,7 +235,7 @@ fn open(
         slug: "op",
         address: ADDRESS.into(),
         settings,
-        secrets: &BTreeMap::from([("client_secret".to_owned(), op.client().1.into_bytes())]),
+        secrets,
         services,
         now: services.clock.now(),
     })
@@ -236,20 +258,24 @@ pub fn input(route: &'static str, method: Method) -> HttpInput {
     }
 }
 
-fn tenant() -> Tenant {
-    let (id, keys) = (TenantId::random(&Random), Arc::new(KeyRing::default()));
+pub fn tenant() -> Tenant {
+    tenant_with(KeyRing::default())
+}
+
+pub fn tenant_with(keys: KeyRing) -> Tenant {
+    let (id, keys) = (TenantId::random(&Random), Arc::new(keys));
     Tenant::new(id, "acme".into(), "Acme".into(), true, "https://bridge.example", vec![], vec![], keys)
 }
 
-fn services(clock: Arc<Hands>, wires: Wires) -> Services {
+pub fn services(clock: Arc<Hands>, egress: Arc<dyn Egress>) -> Services {
     let nothing = Arc::new(Nothing);
     Services {
         clock,
         rng: Arc::new(Random),
-        egress: Arc::new(wires),
+        egress,
         grants: Arc::new(Unused),
         gate: nothing.clone(),
-        tokens: Arc::new(Secrets),
+        tokens: Arc::new(Keyed),
         traces: nothing.clone(),
         counters: nothing.clone(),
         throttle: nothing,
@@ -268,9 +294,9 @@ impl Rng for Random {
     }
 }
 
-struct Secrets;
+struct Keyed;
 
-impl TokenSecrets for Secrets {
+impl TokenSecrets for Keyed {
     fn mac(&self, tenant: TenantId, purpose: &str, message: &[u8]) -> [u8; 32] {
         let key = PKey::hmac(b"a key of the test installation").unwrap();
         let mut signer = Signer::new(MessageDigest::sha256(), &key).unwrap();
