@@ -1,7 +1,7 @@
 //! What is remembered of a request between its verification and its answer.
 
 use fedbridge_contract::config::{App, Tenant};
-use fedbridge_contract::downstream::{ConnectionHints, ConsentWish, LoginRequest};
+use fedbridge_contract::downstream::{ConnectionHints, LoginRequest};
 use fedbridge_contract::http::HttpInput;
 use fedbridge_contract::identity::OneTimeKey;
 use fedbridge_contract::ids::AppId;
@@ -112,7 +112,7 @@ impl Asked {
             requested_claims: Vec::new(),
             expected_sub: None,
             choose: false,
-            consent: ConsentWish::NotNeeded,
+            consent: settings.consent,
             // An answered request can't be answered again, so a new login starts without one.
             retry: settings.unsolicited.is_some().then(|| crate::start::plain_address(tenant, app)),
             again,

@@ -20,7 +20,9 @@ use fedbridge_contract::upstream::Finding;
 use fedbridge_saml_core::{names, turns};
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use url::Url;
 
+use crate::asked::Asked;
 use crate::page::Exchange;
 use crate::settings::{self, SpSettings};
 use crate::visits::Visits;
@@ -128,6 +130,10 @@ impl Downstream for SamlIdentityProvider {
 
     fn initiate(&self, tenant: &Tenant, app: &App, target: Option<&str>) -> Option<String> {
         start::address(tenant, app, target, self.services.clock.now())
+    }
+
+    fn host(&self, _app: &App, continuation: &[u8]) -> Option<String> {
+        Url::parse(&Asked::from_bytes(continuation)?.acs).ok()?.host_str().map(str::to_owned)
     }
 
     fn logout(&self) -> Option<&dyn DownstreamLogout> {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fedbridge_contract::config::App;
+use fedbridge_contract::downstream::ConsentWish;
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_saml_core::metadata::{EncryptionKey, SpDescription, import_sp, pinned_keys};
@@ -57,6 +58,8 @@ pub struct SpSettings {
     /// Authentication context classes, weakest first.
     pub authn_contexts: Vec<String>,
     pub minimum_acr: Option<String>,
+    /// Whether people are asked before the app gets anything.
+    pub consent: ConsentWish,
     pub logout: LogoutChannel,
     /// Its turns on the blocking threads, so that one flooded app leaves room for the others.
     pub turns: Arc<Semaphore>,
@@ -115,6 +118,12 @@ impl SpSettings {
         if minimum_acr.as_ref().is_some_and(|acr| !authn_contexts.contains(acr)) {
             reader.complain("minimum_acr", "must be one of authn_contexts, which tell what is stronger");
         }
+        let consent = reader.choice(
+            object,
+            "",
+            "consent",
+            &[("none", ConsentWish::NotNeeded), ("remember", ConsentWish::Remembered), ("always", ConsentWish::Always)],
+        );
         let logout = choices::logout(&mut reader, object);
         let Some(sp) = description else {
             return Err(reader.finish(()).err().unwrap_or_default());
@@ -147,6 +156,7 @@ impl SpSettings {
             default_relay_state,
             authn_contexts,
             minimum_acr,
+            consent: consent.unwrap_or_default(),
             logout,
             turns: turns::of_a_partner(),
             sp,

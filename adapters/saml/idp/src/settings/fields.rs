@@ -44,6 +44,11 @@ pub const FIELDS: &[Field] = &[
     Field::new("authn_contexts", "Authentication context classes, the weakest first: which is stronger than which."),
     Field::new("minimum_acr", "The weakest of authn_contexts that will do. Default: any."),
     Field::new(
+        "consent",
+        "Whether people are asked first: none (default: an app of the company's own), remember (once for the claims \
+         that it gets) or always.",
+    ),
+    Field::new(
         "logout",
         "How the app hears of a logout: auto (default: SOAP if it can, else a frame), soap, frame, off.",
     ),

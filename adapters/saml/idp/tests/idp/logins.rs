@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fedbridge_contract::downstream::{Accepted, Downstream as _};
+use fedbridge_contract::downstream::{Accepted, ConsentWish, Downstream as _};
 use fedbridge_contract::http::ReplyKind;
 use fedbridge_saml_core::names;
 use fedbridge_saml_core::seam::{Element, Limits, UnverifiedDocument};
@@ -35,6 +35,23 @@ fn contexts(comparison: &str, classes: &[&str]) -> Ask {
     Ask::having(&format!(
         "<samlp:RequestedAuthnContext Comparison=\"{comparison}\">{classes}</samlp:RequestedAuthnContext>"
     ))
+}
+
+#[test]
+fn who_is_asked_for_consent_is_told_where_the_answer_goes() {
+    for (setting, wish) in [
+        (json!({}), ConsentWish::NotNeeded),
+        (json!({ "consent": "none" }), ConsentWish::NotNeeded),
+        (json!({ "consent": "remember" }), ConsentWish::Remembered),
+        (json!({ "consent": "always" }), ConsentWish::Always),
+    ] {
+        let world = World::with(setting);
+        let login = world.login(&Ask::new().by_redirect());
+        assert_eq!(login.consent, wish);
+        let host = world.provider.host(&world.app, &login.continuation).unwrap();
+        assert!(ACS.starts_with(&format!("https://{host}/")), "{host}");
+        assert_eq!(world.provider.host(&world.app, b"not ours"), None);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fedbridge_contract::downstream::{Accepted, Downstream as _};
+use fedbridge_contract::downstream::{Accepted, ConsentWish, Downstream as _};
 use fedbridge_contract::trace::Step;
 use fedbridge_contract::upstream::Level;
 use fedbridge_saml_idp::settings::{AttributeSource, LogoutChannel, NameIdSource, Sign, SpSettings, released_claims};
@@ -30,6 +30,7 @@ fn defaults_are_the_safe_ones() {
     assert!(settings.attributes.is_empty() && settings.encryption.is_none() && settings.unsolicited.is_none());
     assert_eq!(settings.assertion_lifetime, Duration::from_secs(300));
     assert_eq!(settings.logout, LogoutChannel::Auto);
+    assert_eq!(settings.consent, ConsentWish::NotNeeded);
     assert!(!settings.require_signed_requests);
 }
 
@@ -48,6 +49,7 @@ fn everything_can_be_set() {
         "require_signed_requests": true, "allow_sha1_until": "2027-03-31", "audiences": ["urn:a"],
         "assertion_lifetime": "2m", "session_lifetime": "8h", "unsolicited": { "targets": ["urn:t"] },
         "default_relay_state": "home", "authn_contexts": [PASSWORD, MFA], "minimum_acr": PASSWORD, "logout": "soap",
+        "consent": "remember",
     }));
     assert_eq!(complaints(settings.clone()), Vec::<String>::new());
     let read = SpSettings::parse(&settings, NOW).unwrap_or_else(|all| panic!("{all:?}"));
@@ -57,6 +59,7 @@ fn everything_can_be_set() {
     let role = read.attributes.iter().find(|rule| rule.name == "role").unwrap();
     assert_eq!(role.source, AttributeSource::Constant("member".into()));
     assert_eq!(read.trust.as_ref().unwrap().sha1_until.unwrap().rfc3339(), "2027-04-01T00:00:00Z");
+    assert_eq!(read.consent, ConsentWish::Remembered);
     assert_eq!(released_claims(&settings), ["department", "email", "given_name"]);
     let email = json!({ "name_id": { "format": "email", "unverified": "allow" } });
     assert_eq!(released_claims(&email), ["email", "email_verified"]);
