@@ -11,9 +11,7 @@ use fedbridge_contract::logout::Party;
 use fedbridge_contract::proof::Minter;
 use fedbridge_contract::services::{Egress, Services};
 use fedbridge_contract::trace::TraceLog;
-use fedbridge_contract::upstream::{
-    Answer, Begun, Correlation, LoginOutcome, Start, UnsolicitedPolicy, UpstreamLogin,
-};
+use fedbridge_contract::upstream::{Answer, Begun, Correlation, LoginOutcome, Start, UnsolicitedPolicy, UpstreamLogin};
 
 use crate::initiate::INITIATE_ROUTE;
 use crate::jwks::KeySets;
