@@ -7,6 +7,7 @@ use fedbridge_contract::config::Tenant;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::{Finding, Level, SelfCheck};
 
+use crate::logout::{BACK_CHANNEL_ROUTE, FRONT_CHANNEL_ROUTE, LOGGED_OUT_ROUTE};
 use crate::metadata::Provider;
 use crate::party::{RelyingParty, SharedParty};
 use crate::settings::{AuthMethod, PushedRequests, TokenAlgorithm};
@@ -35,6 +36,7 @@ fn findings(party: &RelyingParty, tenant: &Tenant, now: Timestamp) -> Vec<Findin
         }
     }
     found.push(fine(format!("register the redirect URI {}", party.callback)));
+    found.extend(logout_addresses(party).into_iter().map(fine));
     found.extend(party.settings.client_secret_expires.map(|until| secret(until, now)));
     if party.settings.signs() && tenant.keys.client_signer(party.connection).is_none() {
         found.push(Finding::new(
@@ -49,6 +51,21 @@ fn findings(party: &RelyingParty, tenant: &Tenant, now: Timestamp) -> Vec<Findin
         ));
     }
     found
+}
+
+/// What the provider has to know besides, so that a logout reaches both sides.
+fn logout_addresses(party: &RelyingParty) -> Vec<String> {
+    let Some(provider) = &party.provider else { return Vec::new() };
+    let told = party.settings.logout && provider.end_session_endpoint.is_some();
+    [
+        (told, "post-logout redirect URI", LOGGED_OUT_ROUTE),
+        (provider.backchannel_logout, "back-channel logout URI", BACK_CHANNEL_ROUTE),
+        (provider.frontchannel_logout && !provider.backchannel_logout, "front-channel logout URI", FRONT_CHANNEL_ROUTE),
+    ]
+    .into_iter()
+    .filter(|(offered, ..)| *offered)
+    .map(|(_, what, route)| format!("register the {what} {}/{route}", party.address))
+    .collect()
 }
 
 fn hosts(provider: &Provider) -> String {

@@ -11,9 +11,9 @@ use fedbridge_contract::services::EgressPost;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::{AskedAgain, StillThere, UpstreamRefresh};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use crate::checks::Stop;
+use crate::checks::{Checked, Stop};
 use crate::client_auth::authenticate;
 use crate::id_token::Memory;
 use crate::merge::merge;
@@ -21,7 +21,11 @@ use crate::party::SharedParty;
 use crate::provider_call::CallRefused;
 use crate::token::{TokenKind, Validator};
 use crate::token_endpoint::{self, TokenResponse};
-use crate::{attributes, userinfo};
+use crate::{attributes, groups, userinfo};
+
+/// What checking a renewed ID token may take, with all that is fetched for it. With the call itself this stays below
+/// what the hub waits: whoever is cut off here loses a refresh token that can't be asked for again.
+const LOOK: Duration = Duration::from_secs(2);
 
 #[async_trait]
 impl UpstreamRefresh for SharedParty {
@@ -94,37 +98,54 @@ async fn renew(
     };
     // It need not give one (OpenID Connect Core 12.2).
     let Some(id_token) = response.id_token else { return StillThere::Yes { attributes: None, tokens } };
-    let renewed = match validator.id_token(&id_token, TokenKind::Renewed, trace).await {
-        Ok(verified) => verified.renewal(memory, trace),
-        Err(stop) => Err(stop),
-    };
-    match renewed {
-        Ok((claims, memory)) => {
+    let access_token = tokens.access_token.clone();
+    let looked = renewed(validator, &id_token, access_token.as_deref(), memory, trace);
+    match tokio::time::timeout(LOOK, looked).await {
+        Ok(Ok((attributes, memory))) => {
             tokens.memory = json!(memory);
-            let attributes = attributes_now(validator, &tokens, claims, &memory, trace).await;
             StillThere::Yes { attributes, tokens }
         }
-        // The keys may be there again in a minute.
-        Err(Stop::KeyUnknown) => unknown(&cause(trace)),
-        Err(_) => gone(&cause(trace)),
+        // The provider took the refresh token, and may have replaced it: what came must not be lost because its keys
+        // can't be had at the moment.
+        Ok(Err(Stop::KeyUnknown)) | Err(_) => {
+            trace.decide("renewed ID token", "it could not be checked in time, and nothing in it is used", true);
+            StillThere::Yes { attributes: None, tokens }
+        }
+        Ok(Err(_)) => gone(&cause(trace)),
     }
+}
+
+/// Checks a renewed ID token against the one before, and reads the attributes as they are now.
+async fn renewed(
+    validator: &Validator<'_>,
+    id_token: &str,
+    access_token: Option<&str>,
+    memory: &Memory,
+    trace: &mut TraceLog,
+) -> Checked<(Option<Attributes>, Memory)> {
+    let verified = validator.id_token(id_token, TokenKind::Renewed, trace).await?;
+    let (claims, memory) = verified.renewal(memory, trace)?;
+    let attributes = attributes_now(validator, access_token, claims, &memory.sub, trace).await;
+    Ok((attributes, memory))
 }
 
 /// The attributes from the same sources as at the login; none where one of them is silent, for half of them could
 /// let somebody in who is to be kept out.
 async fn attributes_now(
     validator: &Validator<'_>,
-    tokens: &UpstreamTokens,
-    claims: serde_json::Map<String, serde_json::Value>,
-    memory: &Memory,
+    access_token: Option<&str>,
+    claims: Map<String, Value>,
+    subject: &str,
     trace: &mut TraceLog,
 ) -> Option<Attributes> {
     let settings = &validator.party.settings;
     let more = match userinfo::wanted(settings, &claims) {
-        true => userinfo::ask(validator, tokens.access_token.as_deref(), &memory.sub, trace).await.ok()?,
+        true => userinfo::ask(validator, access_token, subject, trace).await.ok()?,
         false => None,
     };
-    Some(attributes::of(settings, &merge(claims, more)))
+    let mut all = merge(claims.clone(), more);
+    groups::complete(validator, &claims, &mut all, trace).await.ok()?;
+    Some(attributes::of(settings, &all))
 }
 
 /// Asks userinfo whether the access token still stands for the person.

@@ -28,8 +28,9 @@ use crate::decide::{ClientFacts, ConnectionFacts, DecideInput, Facts, ReplayInpu
 use crate::mapping::AppRules;
 use crate::ports::{Command, KeptTokens, LoginStore, Sealer, Turn, Unit, UnitError, UpstreamTokenStore};
 
-/// What an upstream has to answer in.
-const CALL: Duration = Duration::from_secs(5);
+/// What an upstream has to answer in: longer than an adapter's own call with all that it looks at afterwards, for a
+/// refresh token that was replaced is lost where it is cut off.
+const CALL: Duration = Duration::from_secs(8);
 
 /// How long one node has the turn: longer than a call.
 const TURN: Duration = Duration::from_secs(10);
