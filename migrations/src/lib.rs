@@ -13,6 +13,7 @@ mod m0004_federation;
 mod m0005_rollovers;
 mod m0006_kills;
 mod m0007_chaining;
+mod statistics;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, SqliteTransactionMode};
@@ -39,6 +40,9 @@ pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
         transaction.execute_raw(Statement::from_string(DbBackend::Postgres, lock)).await?;
     }
     Migrator::up(&transaction, None).await?;
+    if db.get_database_backend() == DbBackend::Sqlite {
+        statistics::tell(&transaction).await?;
+    }
     transaction.commit().await
 }
 

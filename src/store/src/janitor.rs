@@ -109,7 +109,7 @@ impl SystemStore {
         let mut deleted = 0;
         for _ in 0..ROUNDS {
             let to = self.end_of_stretch(table, &from).await?;
-            deleted += self.delete_between(table, &from, to.as_ref(), before).await?;
+            deleted += self.delete_behind(table, &from, before).await?;
             walks.set(table.name, to.clone());
             match to {
                 Some(to) => from = to,
@@ -134,21 +134,16 @@ impl SystemStore {
         rows.first().map(|row| table.key.iter().enumerate().map(|column| value(row, column)).collect()).transpose()
     }
 
-    async fn delete_between(
-        &self,
-        table: &Table,
-        from: &Key,
-        to: Option<&Key>,
-        before: Timestamp,
-    ) -> Result<u64, StoreError> {
+    /// Deletes what has expired of the stretch behind a key.
+    async fn delete_behind(&self, table: &Table, from: &Key, before: Timestamp) -> Result<u64, StoreError> {
         let (name, expiry, columns, places) = (table.name, table.expiry, table.columns(), table.places());
-        let mut sql = format!("DELETE FROM {name} WHERE {expiry} < ? AND ({columns}) > ({places})");
-        let mut args = vec![Arg::Int(before.millis())];
-        args.extend_from_slice(from);
-        if let Some(to) = to {
-            sql.push_str(&format!(" AND ({columns}) <= ({places})"));
-            args.extend_from_slice(to);
-        }
+        // The rows are named by their keys: where a condition says between which keys they are, PostgreSQL looks at
+        // the tenant alone, and reads the whole table.
+        let sql = format!(
+            "DELETE FROM {name} WHERE {expiry} < ? AND ({columns}) IN \
+             (SELECT {columns} FROM {name} WHERE ({columns}) > ({places}) ORDER BY {columns} LIMIT {STRETCH})"
+        );
+        let args = std::iter::once(Arg::Int(before.millis())).chain(from.iter().cloned()).collect();
         match self.0.background(vec![Change::new(sql, args)]).await {
             Ok(rows) => Ok(rows.iter().sum()),
             Err(WorkError::Store(cause)) => Err(cause),

@@ -24,6 +24,7 @@ mod login;
 mod logouts;
 mod open;
 mod people;
+mod people_list;
 mod postgres;
 mod rollovers;
 mod row;
@@ -37,5 +38,6 @@ mod work;
 
 pub use janitor::Swept;
 pub use open::{OpenError, Store, StoreOptions};
+pub use people_list::ListedPerson;
 pub use stats::StoreStats;
 pub use system::SystemStore;

@@ -30,12 +30,14 @@ pub fn open(path: &Path, cache_kib: i64) -> rusqlite::Result<Connection> {
 
 /// Carries one change out, and tells how many rows it changed.
 pub fn change(connection: &Connection, change: &Change) -> rusqlite::Result<u64> {
+    tracing::trace!(sql = %change.sql, "a change");
     let rows = connection.prepare_cached(&change.sql)?.execute(params_from_iter(&change.args))?;
     Ok(rows as u64)
 }
 
 /// Rows of a query, `most` at the most.
 pub fn rows(connection: &Connection, sql: &str, args: &[Arg], most: usize) -> rusqlite::Result<Vec<Row>> {
+    tracing::trace!(sql, "a read");
     let mut statement = connection.prepare_cached(sql)?;
     let columns = statement.column_count();
     let mut rows = statement.query(params_from_iter(args))?;

@@ -31,7 +31,10 @@ impl Full {
     pub const EMAIL: [u8; 32] = [7; 32];
 
     pub async fn new(world: &World) -> Self {
-        let second = world.another_connection("second").await;
+        Self::of(world, world.another_connection("second").await).await
+    }
+
+    pub async fn of(world: &World, second: ConnectionId) -> Self {
         let (login, before) = (world.plan(), world.plan());
         let proof = LinkProofId::at(at(0), &OpensslRng);
         let logout = LogoutId::at(at(0), &OpensslRng);

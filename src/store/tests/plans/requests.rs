@@ -1,0 +1,144 @@
+//! All that requests ask the store for, and what each node asks every second.
+
+use std::time::Duration;
+
+use fedbridge_contract::downstream::NewNameId;
+use fedbridge_contract::epoch::{Epoch, Killed};
+use fedbridge_contract::ids::{ConnectionId, TraceId, TransactionId};
+use fedbridge_contract::logout::Told;
+use fedbridge_contract::services::{Grants, Handles as _, NameIds, RefreshLifetimes, Rotation};
+use fedbridge_contract::trace::Outcome;
+use fedbridge_hub::ports::{
+    Command, EpochStore as _, LoginStore as _, LogoutOutbox as _, LogoutStore as _, NewTransaction, PeopleStore,
+    RecordedTrace, TraceStore as _, TraceSummary, Turn, UpstreamTokenStore as _,
+};
+use fedbridge_keys::OpensslRng;
+
+use crate::heard::{self, Heard};
+use crate::support::{Full, World, at, hash, seconds};
+
+/// `round` keeps what is new apart from an earlier call.
+pub async fn all(world: &World, heard_of: Heard, round: u32) {
+    let second = world.another_connection(&format!("second-{round}")).await;
+    // A change of the configuration is no request.
+    heard::take(heard_of);
+    let full = Full::of(world, second).await;
+    logins(world, &full, round).await;
+    tokens(world, &full).await;
+    people(world, &full).await;
+    logouts(world, &full, second).await;
+    ends(world, &full).await;
+}
+
+async fn logins(world: &World, full: &Full, round: u32) {
+    let (store, tenant, login) = (&world.store, world.tenant, &full.login);
+    let id = TransactionId::at(at(1), &OpensslRng);
+    let open = NewTransaction { id, handle_hash: hash("h"), expires: at(600), sealed: vec![1] };
+    world.commit(vec![Command::OpenTransaction(open)]).await.unwrap();
+    assert!(store.transaction(tenant, id, &hash("h"), at(1)).await.unwrap().is_some());
+    let again = world.plan();
+    let commands = vec![
+        Command::FinishTransaction(id),
+        Command::Once { purpose: "saml".into(), key: id.to_string(), expires: at(300) },
+        Command::RenewSession(world.session(login)),
+        Command::InsertGrant(world.grant(&again, &["openid"])),
+    ];
+    world.commit(commands).await.unwrap();
+    assert!(store.linked_person(tenant, world.connection, "ada").await.unwrap().is_some());
+    assert!(store.session(tenant, login.session, &login.cookie, at(1)).await.unwrap().is_some());
+    world.commit(vec![Command::TouchSession { session: login.session, idle_expires: at(1900) }]).await.unwrap();
+    assert!(store.remember_once(tenant, "jwt", &id.to_string(), at(90)).await.unwrap());
+    store.put(tenant, "saml", "handle", b"value", at(90)).await.unwrap();
+    assert!(store.take(tenant, "saml", "handle", at(1)).await.unwrap().is_some());
+    assert!(NameIds::find(store, tenant, "app", login.person).await.unwrap().is_some());
+    let new = NewNameId { person: login.person, qualifier: format!("other {round}"), value: "n".into() };
+    world.commit(vec![Command::KeepNameId(new)]).await.unwrap();
+    store.system().append(&[trace(world)]).await.unwrap();
+    store.system().ping().await.unwrap();
+    store.system().versions().await.unwrap();
+    store.system().epochs_since(Epoch(0)).await.unwrap();
+}
+
+async fn tokens(world: &World, full: &Full) {
+    let (store, tenant) = (&world.store, world.tenant);
+    let login = world.login("bob", &["openid", "offline_access"]).await;
+    assert!(store.by_code(tenant, login.grant, &login.code, at(1)).await.unwrap().is_some());
+    let refresh = RefreshLifetimes { idle: seconds(100), absolute_expires: at(1000) };
+    store.redeem(tenant, login.grant, Some(refresh), at(1)).await.unwrap();
+    store.redeem(tenant, login.grant, Some(refresh), at(1)).await.unwrap();
+    for (presented, rotate) in [(1, true), (2, false), (1, true), (9, true)] {
+        let rotation =
+            Rotation { grant: login.grant, presented, rotate, grace: seconds(1), idle: seconds(9), now: at(2) };
+        store.rotate(tenant, rotation).await.unwrap();
+    }
+    store.revoke_token(tenant, "jti", at(90)).await.unwrap();
+    assert!(store.token_revoked(tenant, "jti").await.unwrap());
+    assert!(Grants::find(store, tenant, login.grant, Some("jti"), at(1)).await.unwrap().is_some());
+    store.revoke(tenant, login.grant, at(1)).await.unwrap();
+    let session = full.login.session;
+    store.take_turn(tenant, session, world.connection, at(1), at(2)).await.unwrap();
+    let turn = store.take_turn(tenant, session, world.connection, at(100), at(110)).await.unwrap();
+    let Turn::Yours(kept) = turn else { panic!("{turn:?}") };
+    assert!(store.keep(tenant, session, at(110), &kept).await.unwrap());
+}
+
+async fn people(world: &World, full: &Full) {
+    let (store, tenant, person) = (&world.store, world.tenant, full.login.person);
+    assert_eq!(store.identities(tenant, person).await.unwrap().len(), 2);
+    assert!(!store.by_email(tenant, &Full::EMAIL).await.unwrap().is_empty());
+    assert!(store.tombstone(tenant, full.second, "left").await.unwrap().is_some());
+    assert_eq!(store.scopes(tenant, world.connection).await.unwrap().len(), 1);
+    assert!(store.link_proof(tenant, full.proof, &Full::SECRET, at(1)).await.unwrap().is_some());
+    assert_eq!(PeopleStore::sessions(store, tenant, person, at(1)).await.unwrap().len(), 1);
+    assert!(!PeopleStore::grants(store, tenant, person, at(1)).await.unwrap().is_empty());
+    assert!(store.consent(tenant, person, world.app).await.unwrap().is_some());
+    assert_eq!(store.consents(tenant, person).await.unwrap().len(), 1);
+    let used = Command::UseLinkProof { proof: full.proof, person, session: full.login.session, subject: Full::SUBJECT };
+    world.commit(vec![used, Command::ForgetConsent { person, app: world.app }]).await.unwrap();
+    assert!(store.set_person_disabled(tenant, person, false).await.unwrap());
+}
+
+async fn logouts(world: &World, full: &Full, second: ConnectionId) {
+    let (store, tenant, login) = (&world.store, world.tenant, &full.login);
+    assert!(store.session_by_id(tenant, login.session, at(1)).await.unwrap().is_some());
+    assert_eq!(store.sessions_of_participant(tenant, world.app, "ada", &[], at(1)).await.unwrap().len(), 1);
+    assert_eq!(store.sessions_of_upstream(tenant, second, "ada@second", &[], at(1)).await.unwrap().len(), 1);
+    assert_eq!(store.sessions_of_upstream_index(tenant, second, "sid-2", at(1)).await.unwrap().len(), 1);
+    store.note_upstream(tenant, full.logout, second, Told::Done, at(2)).await.unwrap();
+    store.put_off(tenant, full.logout, world.app, at(3)).await.unwrap();
+    assert!(!store.system().claim(at(20), Duration::from_secs(5), 10).await.unwrap().is_empty());
+    assert!(store.settle(tenant, full.logout, world.app, Told::Done, at(4)).await.unwrap());
+    assert!(store.logout(tenant, full.logout).await.unwrap().is_some());
+}
+
+async fn ends(world: &World, full: &Full) {
+    let (store, tenant, login) = (&world.store, world.tenant, &full.login);
+    assert!(store.revoke_app(tenant, login.person, world.app, at(1)).await.unwrap() > 0);
+    world.commit(vec![Command::EndSession(login.session)]).await.unwrap();
+    assert_eq!(store.give_up(tenant, login.session, at(2)).await.unwrap().len(), 2);
+    let other = world.login("carol", &["openid"]).await;
+    store.system().kill(Killed::Person(tenant, other.person), at(2)).await.unwrap().unwrap();
+    store.system().kill(Killed::App(tenant, world.app), at(2)).await.unwrap().unwrap();
+    store.give_up_all(tenant, other.person).await.unwrap();
+    let bob = store.linked_person(tenant, world.connection, "bob").await.unwrap().unwrap().person;
+    for person in [login.person, other.person, bob] {
+        assert!(store.delete(tenant, person, at(2)).await.unwrap());
+    }
+}
+
+fn trace(world: &World) -> RecordedTrace {
+    RecordedTrace {
+        summary: TraceSummary {
+            tenant: world.tenant,
+            id: TraceId::at(at(1), &OpensslRng),
+            at: at(1),
+            kind: "login".into(),
+            connection: None,
+            app: None,
+            person: None,
+            outcome: Outcome::Success,
+            cause: String::new(),
+        },
+        sealed: vec![1],
+    }
+}
