@@ -23,4 +23,5 @@ mod rotation;
 mod sp_variants;
 mod support;
 mod tidy;
+mod two_tenants;
 mod upstream_oidc;

@@ -1,0 +1,306 @@
+//! Two tenants that differ in nothing but their names.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use fedbridge::settings::Settings;
+use fedbridge_keys::SystemClock;
+use fedbridge_oidc_core::testkit::{Person as OidcPerson, Running, ScriptedOp};
+use fedbridge_saml::testkit::{Person, ReceivedRequest, ResponsePlan, ScriptedIdp, ScriptedSp};
+use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION};
+use serde_json::Value;
+
+use crate::support::Scratch;
+use crate::support::bridge::{Bridge, Setup};
+use crate::support::browser::{Answer, Browser, HTTP};
+use crate::support::html::Form;
+use crate::support::scripted::{App, LOGGED_OUT, REDIRECT, SECRET, claims, idp, now};
+
+/// Where the app takes answers by artifact, and where it is told of logouts: nobody listens there.
+pub const TAKES_ARTIFACTS: &str = "http://127.0.0.1:9/artifact";
+const APP_LOGOUT: &str = "http://127.0.0.1:9/slo";
+pub const BY_ARTIFACT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact";
+
+/// One of the two.
+#[derive(Clone)]
+pub struct Side {
+    pub slug: &'static str,
+    /// `http://host:port/t/{slug}`, which is its public address too.
+    pub at: String,
+    pub app: App,
+    /// As cookie names have it.
+    pub id: String,
+}
+
+pub struct World {
+    /// Whose things are sent.
+    pub own: Side,
+    pub other: Side,
+    pub idp: ScriptedIdp,
+    pub op: ScriptedOp,
+    pub sp: ScriptedSp,
+    /// What an answer of the other tenant must never hold.
+    pub marks: Vec<String>,
+    setup: Setup,
+    _bridge: Bridge,
+    _op: Running,
+    _scratch: Scratch,
+}
+
+#[derive(Debug, Clone)]
+pub enum Place {
+    Tenant(&'static str),
+    /// A connection by its slug, which is its protocol.
+    Connection(&'static str, &'static str),
+}
+
+impl Place {
+    pub fn route(&self) -> String {
+        match self {
+            Self::Tenant(route) => (*route).to_owned(),
+            Self::Connection(slug, route) => format!("connections/{slug}/{route}"),
+        }
+    }
+}
+
+/// A request but for the tenant that it goes to.
+#[derive(Debug, Clone, Default)]
+pub struct Sent {
+    pub query: String,
+    pub form: Option<Vec<(String, String)>>,
+    pub xml: Option<String>,
+    pub bearer: Option<String>,
+    /// Of the owner.
+    pub cookies: BTreeMap<String, String>,
+    /// What stands for the `*` of the route.
+    pub last_segment: &'static str,
+}
+
+pub struct Came {
+    pub status: u16,
+    pub location: String,
+    pub body: String,
+    /// Head and body.
+    pub whole: String,
+}
+
+impl fmt::Debug for Came {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Of a page, what follows its style sheet.
+        let said = self.body.rsplit("</style>").next().unwrap_or_default();
+        write!(out, "{} to {:?}: {}", self.status, self.location, said.replace('\n', " "))
+    }
+}
+
+/// A login of Alice, with all that she and the app have of it.
+pub struct Login {
+    pub browser: Browser,
+    pub tokens: Value,
+    /// Not redeemed yet.
+    pub code: String,
+    pub answer: Option<ResponsePlan>,
+}
+
+impl World {
+    pub async fn start() -> Self {
+        // Only who takes part in logouts is heard when it asks for one.
+        let idp = idp().with_slo("http://127.0.0.1:9/idp-slo");
+        let (op, running) = ScriptedOp::listen(Arc::new(SystemClock)).await.unwrap();
+        op.person(OidcPerson::new("alice"));
+        let mut sp = ScriptedSp::new("https://wiki.example/sp", "http://127.0.0.1:9/acs").with_slo(APP_LOGOUT);
+        sp.authn_requests_signed = Some(true);
+        let scratch = Scratch::new("two-tenants");
+        let artifact = format!(
+            "<md:AssertionConsumerService Binding=\"{BY_ARTIFACT}\" Location=\"{TAKES_ARTIFACTS}\" index=\"7\"/>"
+        );
+        let metadata = sp.metadata().replace("</md:SPSSODescriptor>", &(artifact + "</md:SPSSODescriptor>"));
+        let files = (scratch.write("idp.xml", &idp.metadata()), scratch.write("sp.xml", &metadata));
+        let (client, secret) = op.client();
+        let tenant = |slug: &str| {
+            format!(
+                "  - slug: {slug}
+    display_name: The Company
+    connections:
+      - slug: saml
+        protocol: saml
+        idp_metadata: {{ file: {} }}
+        allow_idp_initiated: {{ client: app, mode: accept }}
+      - slug: oidc
+        protocol: oidc
+        issuer: {}
+        client_id: {client}
+        client_secret: {{ value: {secret} }}
+        people: {{ linking: true }}
+    clients:
+      - client_id: app
+        client_secret: {{ value: {SECRET} }}
+        redirect_uris: [\"{REDIRECT}\"]
+        post_logout_redirect_uris: [\"{LOGGED_OUT}\"]
+        initiate_login_uri: http://127.0.0.1:9/start
+        grant_types: [authorization_code, refresh_token, client_credentials]
+        scopes: [openid, profile, email, offline_access, api]
+    service_providers:
+      - slug: wiki
+        sp_metadata: {{ file: {} }}
+        unsolicited: true
+",
+                files.0.display(),
+                op.issuer,
+                files.1.display(),
+            )
+        };
+        let setup = Setup::sqlite(scratch.path());
+        setup.apply(&scratch, &format!("version: 1\ntenants:\n{}{}", tenant("acme"), tenant("globex")));
+        let bridge = setup.serve(&scratch).await;
+        let side = |slug: &'static str| {
+            let at = format!("{}/t/{slug}", bridge.base_url);
+            Side { slug, app: App { at: at.clone() }, at, id: String::new() }
+        };
+        let (own, other) = (side("acme"), side("globex"));
+        let mut world = Self {
+            own,
+            other,
+            idp,
+            op,
+            sp,
+            marks: Vec::new(),
+            setup,
+            _bridge: bridge,
+            _op: running,
+            _scratch: scratch,
+        };
+        let bob = world.saml_login(&world.other.clone(), "bob").await;
+        world.other.id = tenant_of(&bob, &world.other);
+        let alice = world.saml_login(&world.own.clone(), "alice").await;
+        world.own.id = tenant_of(&alice, &world.own);
+        let sub = claims(&alice.tokens["id_token"])["sub"].as_str().unwrap().to_owned();
+        world.marks = vec![sub, "alice@acme.example".into(), world.own.id.clone()];
+        world
+    }
+
+    pub fn settings(&self) -> Settings {
+        Settings::read(None, self.setup.settings.iter().cloned(), &[]).unwrap()
+    }
+
+    /// What the newest traces say, for a row that fails.
+    pub async fn why(&self) -> String {
+        tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+        let list: Value = serde_json::from_str(&self.setup.ok(&["trace", "list", "--json"])).unwrap();
+        let newest = list.as_array().unwrap().iter().take(3);
+        newest.map(|trace| self.setup.ok(&["trace", "show", trace["id"].as_str().unwrap()])).collect()
+    }
+
+    pub fn slug_of(&self, protocol: &str) -> &'static str {
+        if protocol == "saml" { "saml" } else { "oidc" }
+    }
+
+    /// Alice at home.
+    pub async fn alice(&self) -> Login {
+        self.saml_login(&self.own, "alice").await
+    }
+
+    pub fn person(&self, name: &str) -> Person {
+        Person::new(name).with("mail", &[&format!("{name}@acme.example")]).with("displayName", &[name])
+    }
+
+    /// The browser on its way, and what the identity provider was asked.
+    pub async fn to_idp(&self, side: &Side, browser: &mut Browser) -> ReceivedRequest {
+        let location = browser.get(&side.app.authorize_url("&connection=saml")).await.location.unwrap();
+        ReceivedRequest::from_redirect(&location).unwrap()
+    }
+
+    pub async fn saml_login(&self, side: &Side, name: &str) -> Login {
+        let mut browser = Browser::new();
+        let request = self.to_idp(side, &mut browser).await;
+        let answer = self.idp.answer(&request, &self.person(name), now());
+        let form = answer.form(&self.idp, request.relay_state.as_deref()).unwrap();
+        let acs = format!("{}/connections/saml/saml/acs", side.at);
+        let code = browser.post(&acs, &form).await.redirect_param("code");
+        self.logged_in(side, browser, &code, Some(answer)).await
+    }
+
+    /// The browser with the provider's answer, which it has not followed yet.
+    pub async fn to_callback(&self, browser: &mut Browser) -> String {
+        for _ in 0..100 {
+            let out = browser.get(&self.own.app.authorize_url("&connection=oidc")).await;
+            if let Some(to_op) = out.location.filter(|to| to.starts_with(&self.op.issuer)) {
+                return browser.get(&to_op).await.location.unwrap();
+            }
+            // The provider's metadata may not be read yet.
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("no login starts at the provider");
+    }
+
+    /// A person's account page, with the browser that shows it.
+    pub async fn account(&self, browser: &mut Browser) -> Answer {
+        let page = browser.get(&format!("{}/account", self.own.at)).await;
+        assert_eq!(page.status, 200, "{:?} {}", page.location, page.body);
+        page
+    }
+
+    /// The page that asks somebody, who is logged in, to connect one more login: their own at the provider.
+    pub async fn to_connect(&self, browser: &mut Browser, name: &str) -> Answer {
+        let page = self.account(browser).await;
+        let form = Form::leading_to(&page.body, &page.url, "account/connect").unwrap();
+        let to_op = browser.post(&form.action, &form.fields).await.location.unwrap();
+        self.op.person(OidcPerson::new(name));
+        let callback = browser.get(&to_op).await.location.unwrap();
+        self.op.person(OidcPerson::new("alice"));
+        browser.get(&callback).await
+    }
+
+    pub async fn oidc_login(&self) -> Login {
+        let mut browser = Browser::new();
+        let callback = self.to_callback(&mut browser).await;
+        let code = browser.get(&callback).await.redirect_param("code");
+        self.logged_in(&self.own, browser, &code, None).await
+    }
+
+    async fn logged_in(&self, side: &Side, mut browser: Browser, code: &str, answer: Option<ResponsePlan>) -> Login {
+        let tokens = side.app.redeem(code).await.json();
+        assert!(tokens["id_token"].is_string(), "{tokens}");
+        let code = browser.get(&side.app.authorize_url("&prompt=none")).await.redirect_param("code");
+        Login { browser, tokens, code, answer }
+    }
+
+    /// Sends a request of the own tenant's to `side`, which gets the cookies under its own names too.
+    pub async fn send(&self, place: &Place, sent: &Sent, side: &Side) -> Came {
+        let route = place.route().replace('*', sent.last_segment);
+        let url = format!("{}/{route}{}{}", side.at, if sent.query.is_empty() { "" } else { "?" }, sent.query);
+        let mut request = match (&sent.form, &sent.xml) {
+            (Some(form), _) => {
+                let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+                HTTP.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
+            }
+            (_, Some(xml)) => HTTP.post(url).header(CONTENT_TYPE, "text/xml").body(xml.clone()),
+            _ => HTTP.get(url),
+        };
+        let mut cookies = sent.cookies.clone();
+        for (name, value) in &sent.cookies {
+            cookies.insert(name.replace(&self.own.id, &side.id), value.clone());
+        }
+        if !cookies.is_empty() {
+            let cookies: Vec<_> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            request = request.header(COOKIE, cookies.join("; "));
+        }
+        if let Some(bearer) = &sent.bearer {
+            request = request.bearer_auth(bearer);
+        }
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        assert!(status < 500, "{route} at {}: {status}", side.slug);
+        let location = answer.headers().get(LOCATION).map(|to| to.to_str().unwrap().to_owned()).unwrap_or_default();
+        let head = format!("{:?}", answer.headers());
+        let body = answer.text().await.unwrap();
+        Came { status, location, whole: head + &body, body }
+    }
+}
+
+/// Out of the name of a session cookie.
+fn tenant_of(login: &Login, side: &Side) -> String {
+    let cookies = login.browser.cookies(&side.at);
+    let name = cookies.keys().find(|name| name.ends_with("-s")).unwrap();
+    name.trim_end_matches("-s").rsplit(['-', '_']).next().unwrap().to_owned()
+}
