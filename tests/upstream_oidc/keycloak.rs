@@ -3,7 +3,9 @@
 
 use std::path::Path;
 use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
 use super::company::{Company, Op, SECRET};
@@ -58,7 +60,8 @@ fn remove_what_others_left() {
     }
 }
 
-async fn company(database: Database) -> Company {
+/// `more`: further settings of the connection.
+async fn company(database: Database, more: &str) -> Company {
     Company::start(database, async |_, address| {
         let server = tokio::task::spawn_blocking(keycloak).await.unwrap();
         let realm = format!("acme-{}", address.split(':').nth(2).unwrap().split('/').next().unwrap());
@@ -69,7 +72,7 @@ async fn company(database: Database) -> Company {
         mapping:
           claims:
             groups: {{ from: [realm_access.roles] }}
-"
+{more}"
         );
         Op { issuer: format!("{server}/realms/{realm}"), person: ALICE, yaml, peer: None }
     })
@@ -77,20 +80,22 @@ async fn company(database: Database) -> Company {
 }
 
 async fn make_realm(server: &str, realm: &Value) {
+    let made = as_administrator(server, Method::POST, "/realms", Some(realm)).await;
+    assert_eq!(made.status(), 201, "{}", made.text().await.unwrap());
+}
+
+/// A call of Keycloak's administration, below `/admin`.
+async fn as_administrator(server: &str, method: Method, path: &str, body: Option<&Value>) -> Response {
     let form =
         [("grant_type", "password"), ("client_id", "admin-cli"), ("username", "admin"), ("password", "admin-password")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let answer = Browser::new().post(&format!("{server}/realms/master/protocol/openid-connect/token"), &form).await;
     let token = answer.json()["access_token"].as_str().unwrap().to_owned();
-    let answer = HTTP
-        .post(format!("{server}/admin/realms"))
-        .bearer_auth(token)
-        .header("content-type", "application/json")
-        .body(realm.to_string())
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(answer.status(), 201, "{}", answer.text().await.unwrap());
+    let mut call = HTTP.request(method, format!("{server}/admin{path}")).bearer_auth(token);
+    if let Some(body) = body {
+        call = call.header("content-type", "application/json").body(body.to_string());
+    }
+    call.send().await.unwrap()
 }
 
 /// A realm of its own for each test. Its keys are named: Keycloak's own choice has two of RSA, which take long to make.
@@ -153,7 +158,7 @@ fn realm_for(name: &str, address: &str) -> Value {
 
 #[tokio::test]
 async fn logs_in_and_out() {
-    let company = company(Database::Sqlite).await;
+    let company = company(Database::Sqlite, "").await;
     let mut browser = Browser::new();
     let told = company.login(&mut browser).await;
     assert_eq!(told["id_token"]["email"], "alice@acme.example", "{told:#}");
@@ -167,4 +172,35 @@ async fn logs_in_and_out() {
     assert_eq!(again["sub"], told["sub"], "the same person is somebody else");
     let end = company.end_session_endpoint.clone();
     company.log_out_of_op(&mut browser, &end).await;
+}
+
+/// The shortest time after which the bridge asks the provider again.
+const REVALIDATE: Duration = Duration::from_secs(60);
+
+/// Keycloak tells nobody that a person was switched off: the next refresh after a while finds out.
+#[tokio::test]
+async fn who_is_switched_off_there_gets_nothing_more_here() {
+    let company = company(Database::Sqlite, "        revalidate: 1m\n").await;
+    let (server, realm) = company.op.issuer.split_once("/realms/").unwrap();
+    let mut browser = Browser::new();
+    let began = Instant::now();
+    company.login(&mut browser).await;
+
+    // Asked again while all is well: one more refresh token of Keycloak's is used up, and the next one kept.
+    tokio::time::sleep((REVALIDATE + Duration::from_secs(1)).saturating_sub(began.elapsed())).await;
+    company.refresh(&mut browser).await;
+    let asked = Instant::now();
+
+    let users = as_administrator(server, Method::GET, &format!("/realms/{realm}/users?username=alice"), None).await;
+    let users: Value = serde_json::from_str(&users.text().await.unwrap()).unwrap();
+    let path = format!("/realms/{realm}/users/{}", users[0]["id"].as_str().unwrap());
+    let done = as_administrator(server, Method::PUT, &path, Some(&json!({ "enabled": false }))).await;
+    assert_eq!(done.status(), 204);
+
+    tokio::time::sleep((REVALIDATE + Duration::from_secs(1)).saturating_sub(asked.elapsed())).await;
+    let answer = browser.get(&company.client.at("/refresh")).await;
+    if answer.status != 502 || answer.json()["error"] != "invalid_grant" {
+        company.fail("the refresh goes on", &answer).await;
+    }
+    assert!(!company.bridge_knows(&mut browser).await, "the bridge keeps the session");
 }
