@@ -28,9 +28,8 @@ use crate::decide::{ClientFacts, ConnectionFacts, DecideInput, Facts, ReplayInpu
 use crate::mapping::AppRules;
 use crate::ports::{Command, KeptTokens, LoginStore, Sealer, Turn, Unit, UnitError, UpstreamTokenStore};
 
-/// What an upstream has to answer in: longer than an adapter's own call with all that it looks at afterwards, for a
-/// refresh token that was replaced is lost where it is cut off.
-const CALL: Duration = Duration::from_secs(8);
+/// What an upstream has to answer in.
+const CALL: Duration = Duration::from_secs(5);
 
 /// How long one node has the turn: longer than a call.
 const TURN: Duration = Duration::from_secs(10);
@@ -160,8 +159,10 @@ impl HubRevalidator {
                 }
             }
             Ok(StillThere::No(error)) => {
-                // The turn stays taken for a while: everybody else of this session finds it ended.
-                self.ended(grant, event, error.cause, None).await
+                let over = self.ended(grant, event, error.cause, None).await;
+                // Further grants of this session, offline ones, ask for themselves.
+                self.tokens.keep(id, session, lease, &KeptTokens { due: now, ..kept }).await?;
+                over
             }
             Ok(StillThere::Unknown(error)) => {
                 self.silent(grant, (kept, lease), event, side, error.cause, &memory).await
