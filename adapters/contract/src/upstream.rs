@@ -38,6 +38,10 @@ pub trait UpstreamLogin: Send + Sync {
     ///
     /// `handle` is an opaque text of at most 80 octets that the upstream must give
     /// back (RelayState, `state`).
+    ///
+    /// # Errors
+    /// With the code `temporarily_unavailable`: what the upstream publishes about itself was not read yet. The hub
+    /// then looks for it, and asks once more.
     async fn begin(&self, start: Start<'_>, trace: &mut TraceLog) -> Result<Begun, ProtocolError>;
 
     /// Which transaction an answer is for, read before anything is verified. It only

@@ -35,6 +35,9 @@ const LOOK: Duration = Duration::from_secs(3);
 /// What says that an answer belongs to a login of this browser.
 const CORRELATION: &str = "SAML profiles 4.1.4.3, RFC 6749 10.12";
 
+/// Why the upstream's metadata is looked at again.
+const KEY_UNKNOWN: &str = "the key is unknown";
+
 /// The login that an answer belongs to.
 pub(super) struct Found {
     pub id: TransactionId,
@@ -173,7 +176,7 @@ impl Hub {
         };
         let mut outcome = adapter.complete(answer(), minter(), &mut login.trace).await;
         if matches!(outcome, LoginOutcome::KeyUnknown(_))
-            && let Some(renewed) = self.looked_again(&mut login, &connection).await
+            && let Some(renewed) = self.looked_again(&mut login, &connection, KEY_UNKNOWN).await
         {
             if let Some(adapter) = login_side(&renewed) {
                 outcome = adapter.complete(answer(), minter(), &mut login.trace).await;
@@ -230,7 +233,7 @@ impl Hub {
         };
         let mut outcome = adapter.complete_unsolicited(answer(), minter(), &mut login.trace).await;
         if matches!(outcome, LoginOutcome::KeyUnknown(_))
-            && let Some(renewed) = self.looked_again(login, connection).await
+            && let Some(renewed) = self.looked_again(login, connection, KEY_UNKNOWN).await
             && let Some(adapter) = login_side(&renewed)
         {
             outcome = adapter.complete_unsolicited(answer(), minter(), &mut login.trace).await;
@@ -253,9 +256,15 @@ impl Hub {
         }
     }
 
-    /// The upstream may sign with a key that its metadata names since our last look. `None`: nothing new.
-    /// Where somebody else has looked since this login took its snapshot, what he found is new to it too.
-    async fn looked_again(&self, login: &mut Login, connection: &Arc<OpenConnection>) -> Option<Arc<OpenConnection>> {
+    /// The upstream's metadata may have become another one since our last look, for example one that names a key
+    /// which signs now. `None`: nothing new. Where somebody else has looked since this login took its snapshot,
+    /// what he found is new to it too.
+    pub(super) async fn looked_again(
+        &self,
+        login: &mut Login,
+        connection: &Arc<OpenConnection>,
+        because: &str,
+    ) -> Option<Arc<OpenConnection>> {
         let tenant = &login.tenant.view;
         let look = self.refresher.refresh(tenant.id, Party::Connection(connection.view.id));
         let refreshed = tokio::time::timeout(LOOK, look).await;
@@ -263,11 +272,11 @@ impl Hub {
         let renewed = current.and_then(|tenant| tenant.connections.get(&connection.view.id).cloned());
         let renewed = renewed.filter(|renewed| !Arc::ptr_eq(renewed, connection));
         let outcome = match (refreshed, &renewed) {
-            (Ok(Refreshed::Changed), _) => "fetched again because the key is unknown, and it has changed",
-            (_, Some(_)) => "the key is unknown, but newer metadata has come in force",
-            (Ok(Refreshed::Unchanged), None) => "fetched again because the key is unknown, and nothing is new",
-            (Ok(Refreshed::Limited), None) => "not fetched again: that was done a short time ago",
-            (Err(_), None) => "fetched again because the key is unknown, and there was no answer in time",
+            (Ok(Refreshed::Changed), _) => format!("fetched again because {because}, and it has changed"),
+            (_, Some(_)) => format!("{because}, but newer metadata has come in force"),
+            (Ok(Refreshed::Unchanged), None) => format!("fetched again because {because}, and nothing is new"),
+            (Ok(Refreshed::Limited), None) => "not fetched again: that was done a short time ago".to_owned(),
+            (Err(_), None) => format!("fetched again because {because}, and there was no answer in time"),
         };
         login.trace.decide("the upstream's metadata", outcome, true);
         renewed

@@ -12,7 +12,7 @@ use fedbridge_contract::services::random_text;
 use fedbridge_contract::ticket::ticket;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Outcome, TraceLog};
-use fedbridge_contract::upstream::{Challenge, LoginWish, Start};
+use fedbridge_contract::upstream::{Begun, Challenge, LoginWish, Start, UpstreamLogin};
 use serde::Serialize;
 
 use super::choose::{Choice, choose};
@@ -25,6 +25,9 @@ use super::snapshot::{OpenApp, OpenConnection, TenantSnapshot};
 use super::trace::Ending;
 use super::{Hub, error_page};
 use crate::ports::{Command, NewTransaction, Unit};
+
+/// The code of an adapter that does not know its upstream's metadata yet.
+const NOT_KNOWN_YET: &str = "temporarily_unavailable";
 
 /// A login under way, from its first request to its answer.
 pub(super) struct Login {
@@ -182,22 +185,11 @@ impl Hub {
         session: Option<PriorSession>,
     ) -> Reply {
         login.connection = Some(Arc::clone(&connection));
-        let adapter = match &connection.state {
-            Ok(ready) => ready.adapter.login.as_deref(),
-            Err(complaints) => {
-                let cause = complaints.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-                return self.stop(login, Stop::broken(cause), None, None).await;
-            }
-        };
-        let Some(adapter) = adapter else {
-            return self.stop(login, Stop::broken("the adapter offers no login"), None, None).await;
-        };
         let id = TransactionId::at(login.started, self.services.rng.as_ref());
         let handle = ticket(id.uuid(), self.services.rng.as_ref());
-        let start = Start { tenant: &login.tenant.view, handle: &handle, wish: &login.wish, now: login.started };
-        let begun = match adapter.begin(start, &mut login.trace).await {
+        let begun = match self.begun(&mut login, &connection, &handle).await {
             Ok(begun) => begun,
-            Err(error) => return self.stop(login, Stop::broken(error.cause), None, None).await,
+            Err(stop) => return self.stop(login, stop, None, None).await,
         };
         let tenant = login.tenant.view.id;
         let (secret, browser) = self.new_correlation(tenant);
@@ -232,6 +224,24 @@ impl Hub {
 }
 
 impl Hub {
+    /// Has the adapter make the request. Where it does not know its upstream yet, a look at the upstream's metadata
+    /// may help, once.
+    async fn begun(&self, login: &mut Login, connection: &Arc<OpenConnection>, handle: &str) -> Result<Begun, Stop> {
+        let tenant = Arc::clone(&login.tenant);
+        let (wish, now) = (login.wish.clone(), login.started);
+        let start = || Start { tenant: &tenant.view, handle, wish: &wish, now };
+        match login_adapter(connection)?.begin(start(), &mut login.trace).await {
+            Err(error) if error.code == NOT_KNOWN_YET => {
+                let because = "it was not read yet";
+                let renewed = self.looked_again(login, connection, because).await;
+                let renewed = renewed.ok_or_else(|| Stop::unavailable(error.cause))?;
+                let begun = login_adapter(&renewed)?.begin(start(), &mut login.trace).await;
+                begun.map_err(|error| Stop::unavailable(error.cause))
+            }
+            begun => begun.map_err(|error| Stop::broken(error.cause)),
+        }
+    }
+
     /// A secret for the cookie of a login under way, with the hash that is kept of it.
     pub(super) fn new_correlation(&self, tenant: TenantId) -> (String, [u8; 32]) {
         let secret = random_text::<32>(self.services.rng.as_ref());
@@ -256,6 +266,16 @@ impl Hub {
             expires,
             sealed: self.sealer.seal(&transaction_place(tenant, id), &plain),
         }))
+    }
+}
+
+/// The login side of a connection, or why it can't be used.
+fn login_adapter(connection: &OpenConnection) -> Result<&dyn UpstreamLogin, Stop> {
+    match &connection.state {
+        Ok(ready) => ready.adapter.login.as_deref().ok_or_else(|| Stop::broken("the adapter offers no login")),
+        Err(complaints) => {
+            Err(Stop::broken(complaints.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))
+        }
     }
 }
 
