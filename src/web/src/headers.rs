@@ -28,8 +28,8 @@ static STYLE_SOURCE: LazyLock<String> =
 pub(crate) enum PageNeeds {
     /// Links only.
     Nothing,
-    /// A form that a person sends to us.
-    OwnForm,
+    /// A form that a person sends to us. The answer may lead to a native app, by this scheme of its own.
+    OwnForm { onward: Option<String> },
     /// A form that sends itself, by the script with this nonce.
     AutoPost { nonce: String, target: FormTarget },
     /// Frames that tell apps, a script with this nonce that asks us how far they are, and perhaps
@@ -50,11 +50,15 @@ pub(crate) enum PageNeeds {
 /// like, and plain http from a page that posts to https.
 pub(crate) fn page_policy(needs: &PageNeeds, paint: Option<&Paint>, https: bool) -> String {
     let (frames, ancestors) = framing(needs);
+    let onward = match needs {
+        PageNeeds::OwnForm { onward: Some(scheme) } => format!(" {scheme}"),
+        _ => String::new(),
+    };
     let (script, forms) = match needs {
         PageNeeds::Nothing | PageNeeds::Framed => (String::new(), "'none'"),
         PageNeeds::Frames { nonce, .. } => (format!("script-src 'nonce-{nonce}'; connect-src 'self'; "), "'none'"),
         // A native app's address after logout is http on loopback (RFC 8252 section 7.3).
-        PageNeeds::OwnForm => (String::new(), "'self' https: http:"),
+        PageNeeds::OwnForm { .. } => (String::new(), "'self' https: http:"),
         PageNeeds::AutoPost { nonce, target } | PageNeeds::FramedPost { nonce, target, .. } => (
             format!("script-src 'nonce-{nonce}'; "),
             match target {
@@ -68,7 +72,7 @@ pub(crate) fn page_policy(needs: &PageNeeds, paint: Option<&Paint>, https: bool)
     let style = STYLE_SOURCE.as_str();
     let paint = paint.map_or_else(String::new, |paint| format!(" {}", paint.source));
     format!(
-        "default-src 'none'; {script}{frames}style-src {style}{paint}; img-src data:; form-action {forms}; \
+        "default-src 'none'; {script}{frames}style-src {style}{paint}; img-src data:; form-action {forms}{onward}; \
          {ancestors}; base-uri 'none'"
     )
 }
@@ -91,7 +95,9 @@ fn framing(needs: &PageNeeds) -> (String, String) {
             (String::new(), format!("frame-ancestors 'self'{}", outer(framed_by).unwrap_or_default()))
         }
         PageNeeds::Framed => (String::new(), "frame-ancestors *".to_owned()),
-        PageNeeds::Nothing | PageNeeds::OwnForm | PageNeeds::AutoPost { .. } => (String::new(), UNFRAMED.to_owned()),
+        PageNeeds::Nothing | PageNeeds::OwnForm { .. } | PageNeeds::AutoPost { .. } => {
+            (String::new(), UNFRAMED.to_owned())
+        }
     }
 }
 

@@ -29,6 +29,16 @@ pub(crate) fn may_go(address: &str) -> bool {
     !web || (rest.starts_with("//") && Url::parse(address).is_ok())
 }
 
+/// Whether this is a scheme with its colon that a native app has for its own: a reverse domain name, so that
+/// none of a browser's is among them (RFC 8252 section 7.1).
+pub(crate) fn is_private_scheme(text: &str) -> bool {
+    text.strip_suffix(':').is_some_and(|scheme| {
+        scheme.contains('.')
+            && scheme.starts_with(|c: char| c.is_ascii_lowercase())
+            && scheme.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.'))
+    })
+}
+
 /// Where a form may post to: an absolute http or https address, or a path on this site.
 pub(crate) fn form_target(address: &str) -> Option<FormTarget> {
     if !may_go(address) {
@@ -96,6 +106,16 @@ mod tests {
             "1a:x",
         ] {
             assert!(!may_go(address), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_private_scheme_is_a_reverse_domain_name() {
+        assert!(is_private_scheme("com.example.app:") && is_private_scheme("com.example-2.app+x:"));
+        for text in
+            ["", ":", "javascript:", "data:", "wiki.example", "com.example.app:/cb", "a.b: *", "a.b:;", "1.a:", "A.b:"]
+        {
+            assert!(!is_private_scheme(text), "{text}");
         }
     }
 

@@ -110,7 +110,10 @@ fn from_page(page: &Page, worn: &Worn, site: &Site) -> Result<HttpResponse, Faul
     let nonce = random_text::<16>(site.rng.as_ref());
     let html = pages::page(page, worn, &nonce)?;
     let needs = match page {
-        Page::ConfirmLogout(_) | Page::Consent(_) | Page::Account(_) | Page::ConfirmLink(_) => PageNeeds::OwnForm,
+        Page::ConfirmLogout(_) | Page::Account(_) | Page::ConfirmLink(_) => PageNeeds::OwnForm { onward: None },
+        Page::Consent(page) => {
+            PageNeeds::OwnForm { onward: page.host.clone().filter(|host| href::is_private_scheme(host)) }
+        }
         Page::LoggingOut(page) => {
             PageNeeds::Frames { nonce, sources: page.frame_origins.clone(), framed_by: page.framed_by.clone() }
         }
@@ -137,7 +140,7 @@ fn html_response(
     out.insert(CONTENT_TYPE, HTML);
     out.insert(CACHE_CONTROL, NO_STORE);
     out.insert(CONTENT_SECURITY_POLICY, HeaderValue::try_from(policy).map_err(|_| Fault::Internal)?);
-    if *needs == PageNeeds::OwnForm {
+    if let PageNeeds::OwnForm { .. } = needs {
         // Under `no-referrer` a browser posts with `Origin: null`, even to ourselves (Fetch, "append a
         // request Origin header"), and the receiver could not check it. To other sites this says as little.
         out.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));

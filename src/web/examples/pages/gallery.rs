@@ -134,11 +134,9 @@ fn page(route: &str) -> Option<Page> {
         }),
         "logged-out" => logged_out(&[], &[], way_back("Back to Portal")),
         "logged-out-bare" => logged_out(&[], &[], None),
-        "logged-out-partly" => logged_out(
-            &["Portal", "Okta"],
-            &["Time sheets & expenses", "the login provider"],
-            way_back("Back to Portal"),
-        ),
+        "logged-out-partly" => {
+            logged_out(&["Portal", "Okta"], &["Time sheets & expenses", "Entra ID"], way_back("Back to Portal"))
+        }
         "logging-out" => Page::LoggingOut(LoggingOutPage {
             tenant: "Acme".into(),
             frames: vec!["/t/acme/noticed".into()],

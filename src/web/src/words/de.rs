@@ -78,6 +78,22 @@ pub(super) const WORDS: &[(&str, &str)] = &[
         "You will be asked to log in there, so that it is certain that both are yours.",
         "Sie werden gebeten, sich dort anzumelden, damit sicher ist, dass beides Ihnen gehört.",
     ),
+    ("A login that is gone", "Eine Anmeldung, die es nicht mehr gibt"),
+    ("Your account is switched off.", "Ihr Konto ist abgeschaltet."),
+    ("Nothing was done.", "Es wurde nichts geändert."),
+    (
+        "This page was too old, or another page sent this. Nothing was done. Please go back and try again.",
+        "Diese Seite war zu alt, oder eine andere Seite hat dies gesendet. Es wurde nichts geändert. Bitte gehen Sie \
+         zurück, und versuchen Sie es erneut.",
+    ),
+    (
+        "You are logged in with this login. Log in with another one to disconnect it.",
+        "Sie sind mit dieser Anmeldung angemeldet. Melden Sie sich mit einer anderen an, um sie zu trennen.",
+    ),
+    (
+        "This is the last way into your account. Connect another login before you disconnect it.",
+        "Dies ist der letzte Weg in Ihr Konto. Verbinden Sie eine andere Anmeldung, bevor Sie diese trennen.",
+    ),
     // A login to be connected.
     ("Connect this login?", "Diese Anmeldung verbinden?"),
     ("Connect a login", "Anmeldung verbinden"),
@@ -92,6 +108,27 @@ pub(super) const WORDS: &[(&str, &str)] = &[
         "Fahren Sie nur fort, wenn beide Ihnen gehören: Wer eine davon hat, kann das Konto öffnen.",
     ),
     ("Cancel", "Abbrechen"),
+    (
+        "Please log in again, then connect this login.",
+        "Bitte melden Sie sich noch einmal an, und verbinden Sie dann diese Anmeldung.",
+    ),
+    (
+        "This login belongs to another account. Log in with it, and disconnect it there first.",
+        "Diese Anmeldung gehört zu einem anderen Konto. Melden Sie sich damit an, und trennen Sie sie zuerst dort.",
+    ),
+    ("This login can't be connected.", "Diese Anmeldung kann nicht verbunden werden."),
+    (
+        "This login was connected with an account just now.",
+        "Diese Anmeldung wurde gerade eben mit einem Konto verbunden.",
+    ),
+    (
+        "This took too long, or was done before. Please start again on the page of your account.",
+        "Das hat zu lange gedauert oder wurde schon erledigt. Bitte beginnen Sie auf der Seite Ihres Kontos von vorn.",
+    ),
+    (
+        "You were logged out meanwhile. Please log in again.",
+        "Sie wurden inzwischen abgemeldet. Bitte melden Sie sich noch einmal an.",
+    ),
     // Logging out.
     ("Log out?", "Abmelden?"),
     ("Do you want to log out?", "Möchten Sie sich abmelden?"),
@@ -118,7 +155,7 @@ pub(super) const WORDS: &[(&str, &str)] = &[
     ),
     ("Logged out there as well", "Dort ebenfalls abgemeldet"),
     ("These know that you have logged out:", "Diese wissen, dass Sie sich abgemeldet haben:"),
-    ("the login provider", "der Anmeldedienst"),
+    ("a login provider that is gone", "ein Anmeldedienst, den es nicht mehr gibt"),
     ("an app that is gone", "eine App, die es nicht mehr gibt"),
     ("{going_on} sessions elsewhere, which go on", "{going_on} Sitzungen anderswo, die weiterlaufen"),
     ("Back", "Zurück"),
@@ -209,6 +246,31 @@ pub(super) const WORDS: &[(&str, &str)] = &[
     (
         "This login has expired. Please start again at the app.",
         "Diese Anmeldung ist abgelaufen. Bitte beginnen Sie in der App von vorn.",
+    ),
+    ("The person did not agree.", "Die Person hat nicht zugestimmt."),
+    ("The person has not agreed yet.", "Die Person hat noch nicht zugestimmt."),
+    (
+        "Somebody with your e-mail address has an account here already. If that is you, log in as before, and connect \
+         this login on the page of your account.",
+        "Mit Ihrer E-Mail-Adresse gibt es hier schon ein Konto. Wenn es Ihres ist, melden Sie sich wie bisher an, und \
+         verbinden Sie diese Anmeldung auf der Seite Ihres Kontos.",
+    ),
+    ("Log in as before", "Wie bisher anmelden"),
+    (
+        "Somebody with your e-mail address has an account here already. Please ask your administrator.",
+        "Mit Ihrer E-Mail-Adresse gibt es hier schon ein Konto. Bitte fragen Sie Ihre Administration.",
+    ),
+    (
+        "The login provider of your account was replaced by another one. Please ask your administrator.",
+        "Der Anmeldedienst Ihres Kontos wurde durch einen anderen ersetzt. Bitte fragen Sie Ihre Administration.",
+    ),
+    (
+        "Your organization's login service has ended this login. Please log in again.",
+        "Der Anmeldedienst Ihrer Organisation hat diese Anmeldung beendet. Bitte melden Sie sich noch einmal an.",
+    ),
+    (
+        "Your organization's login service could not be asked. Please try again later.",
+        "Der Anmeldedienst Ihrer Organisation war nicht zu erreichen. Bitte versuchen Sie es später erneut.",
     ),
     ("Your login provider did not let you in.", "Ihr Anmeldedienst hat Sie nicht zugelassen."),
     (

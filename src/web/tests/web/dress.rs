@@ -123,7 +123,7 @@ async fn dates_are_written_as_people_do() {
     ] {
         let html = show(account.clone(), dress(Some(locale), &[], None), "").await.body;
         assert!(html.contains(&format!("<time datetime=\"2027-03-01T09:05:00Z\">{date}</time>")), "{html}");
-        assert!(html.contains(&format!("{button}<span class=\"unseen\">: Firefox</span></button>")), "{html}");
+        assert!(html.contains(&format!("{button}<span class=\"unseen\">: Firefox, {date}</span></button>")), "{html}");
         assert!(html.contains("name=\"token\" value=\"t&#60;\""), "{html}");
         assert_eq!(html.matches("<form").count(), 1, "what can't be ended has no button");
         assert!(!html.contains(heading), "a section without rows is left out");
@@ -135,7 +135,7 @@ async fn the_logged_out_page_names_who_was_told_and_who_was_not() {
     let page = Page::LoggedOut(LoggedOutPage {
         tenant: "Acme".into(),
         told: vec!["Wiki".into(), "Okta".into()],
-        not_told: vec!["Portal".into(), "the login provider".into(), "2 sessions elsewhere, which go on".into()],
+        not_told: vec!["Portal".into(), "an app that is gone".into(), "2 sessions elsewhere, which go on".into()],
         way_back: Some(WayBack { label: "Back to Portal".into(), href: "https://portal.example/".into() }),
     });
     let english = show(page.clone(), dress(Some(Locale::En), &[], None), "").await.body;
@@ -147,17 +147,35 @@ async fn the_logged_out_page_names_who_was_told_and_who_was_not() {
     };
     order(
         &english,
-        &["Still open elsewhere", "<li>Portal", "<li>the login provider", "as well", "<li>Wiki", "<li>Okta"],
+        &["Still open elsewhere", "<li>Portal", "<li>an app that is gone", "as well", "<li>Wiki", "<li>Okta"],
     );
     order(
         &german,
         &[
             "Anderswo noch offen",
-            "<li>der Anmeldedienst",
+            "<li>eine App, die es nicht",
             "<li>2 Sitzungen anderswo",
             "Dort ebenfalls",
             "<li>Wiki",
             "Zurück zu Portal",
         ],
     );
+}
+
+#[tokio::test]
+async fn the_answer_may_lead_to_a_native_app() {
+    for (host, forms) in [
+        (Some("com.example.app:"), "form-action 'self' https: http: com.example.app:;"),
+        (Some("wiki.example"), "form-action 'self' https: http:;"),
+        (Some("javascript:"), "form-action 'self' https: http:;"),
+        (Some("a.b: 'unsafe-inline'"), "form-action 'self' https: http:;"),
+        (None, "form-action 'self' https: http:;"),
+    ] {
+        let Page::Consent(page) = consent() else { panic!("no consent page") };
+        let page = Page::Consent(ConsentPage { host: host.map(str::to_owned), ..page });
+        let answer = show(page, Dress::default(), "").await;
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains(forms), "{host:?}: {policy}");
+        assert_eq!(answer.header("referrer-policy"), Some("same-origin"));
+    }
 }
