@@ -122,16 +122,37 @@ impl Refresher for NextLook {
 
 #[tokio::test]
 async fn an_unknown_key_is_looked_up_once_and_the_login_goes_on() {
-    let unknown = || vec![connection(2, "one", json!({ "subject": "alice", "refuse": "key_unknown" }), json!({}))];
-    let look = Arc::new(NextLook { looks: AtomicU32::new(0), snapshots: Mutex::default() });
-    let refresher = Arc::clone(&look);
-    let mut world = World::with(unknown(), SubjectType::Public, |hub| hub.refresher = refresher as _, None).await;
+    let (mut world, look) = looking("key_unknown").await;
 
     // Nothing new is there: the login ends with a page, and its cause is the key.
     assert!(sentence(&world.authorize("").await).contains("could not be accepted"));
     assert_eq!(world.newest_cause().await.1, "the key is known: expected known, got unknown");
     assert_eq!(look.looks.load(Ordering::Relaxed), 1);
+    goes_on(&mut world, &look).await;
+}
 
+#[tokio::test]
+async fn a_login_at_an_upstream_that_nobody_has_read_looks_for_it_once() {
+    let (mut world, look) = looking("unread").await;
+    let reply = world.authorize("").await;
+    assert_eq!(super::param(&reply, "error").as_deref(), Some("temporarily_unavailable"));
+    assert_eq!(world.newest_cause().await.1, "nothing was read yet");
+    assert_eq!(look.looks.load(Ordering::Relaxed), 1);
+    goes_on(&mut world, &look).await;
+}
+
+/// A connection whose upstream lacks something that the next look may find.
+async fn looking(refuse: &str) -> (World, Arc<NextLook>) {
+    let script = json!({ "subject": "alice", "refuse": refuse });
+    let look = Arc::new(NextLook { looks: AtomicU32::new(0), snapshots: Mutex::default() });
+    let refresher = Arc::clone(&look);
+    let connections = vec![connection(2, "one", script, json!({}))];
+    let world = World::with(connections, SubjectType::Public, |hub| hub.refresher = refresher as _, None).await;
+    (world, look)
+}
+
+/// The next look finds it.
+async fn goes_on(world: &mut World, look: &NextLook) {
     let before = world.wired.snapshots.current();
     world.apply(&[connection(2, "one", json!({ "subject": "alice" }), json!({}))]).await;
     let fresh = world.wired.snapshots.current();

@@ -60,7 +60,7 @@ const FIELDS: &[Field] = &[
     Field::new("scope", "who gives subjects out"),
     Field::new("session", "the upstream's name for its session"),
     Field::new("tokens", "every and says"),
-    Field::new("refuse", "login_required, denied, broken or key_unknown"),
+    Field::new("refuse", "login_required, denied, broken, key_unknown or unread"),
     Field::new("logout", "front or back"),
     Field::new("unsolicited", "app, accept and targets"),
 ];
@@ -144,6 +144,8 @@ enum Refuse {
     Denied,
     Broken,
     KeyUnknown,
+    /// Nothing is known of the upstream yet, so there is no request either.
+    Unread,
 }
 
 struct FakeLogin {
@@ -161,6 +163,9 @@ impl UpstreamLogin for FakeLogin {
     }
 
     async fn begin(&self, start: Start<'_>, trace: &mut TraceLog) -> Result<Begun, ProtocolError> {
+        if matches!(self.script.refuse, Some(Refuse::Unread)) {
+            return Err(ProtocolError::new("temporarily_unavailable", "Please wait.", "nothing was read yet"));
+        }
         trace.sent(start.now, "fake request", vec![("to", self.answer.clone())]);
         Ok(Begun {
             challenge: Challenge::Redirect(format!("{}?handle={}", self.answer, start.handle)),
