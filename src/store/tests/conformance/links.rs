@@ -116,7 +116,8 @@ pub async fn a_proof_is_bound_once_and_used_once(database: Database) {
     let bound = read(&Full::SECRET, 1).await.unwrap();
     assert_eq!((bound.subject, bound.sealed.as_slice()), (Some(right), b"shown".as_slice()));
 
-    let other_session = Login { session: bob.session, ..ada.clone() };
+    let other_session = Login { person: ada.person, ..world.plan() };
+    world.commit(vec![Command::StartSession(world.session(&other_session))]).await.unwrap();
     let other_person = Login { person: bob.person, ..ada.clone() };
     let random = LinkProofId::random(&OpensslRng);
     for stolen in [

@@ -1,4 +1,5 @@
-//! How the databases find rows in large tables: no statement of a request reads more than what it asks for.
+//! How the databases find rows in large tables: no statement of a request reads more than what it asks for, and the
+//! janitor no more than its stretch.
 //!
 //! SQLite says how it would, by the text of each statement. PostgreSQL says what it did, row by row, by its
 //! `auto_explain` module, first with plans for the values and then with plans for any values. `PLAN_ROWS` is the
@@ -31,6 +32,7 @@ async fn sqlite_reads_only_what_is_asked_for() {
     let world = fill::world(&database).await;
     listen();
     requests::all(&world, Heard::Sqlite, 1).await;
+    world.store.system().janitor(support::at(2), support::at(0)).await.unwrap();
     let statements = heard::take(Heard::Sqlite);
     assert!(statements.len() > 80, "the requests were not heard: {}", statements.len());
     let db = database.raw().await;
@@ -62,9 +64,10 @@ async fn postgres_reads_only_what_is_asked_for() {
         complaints.extend(heard.iter().flat_map(|text| wide(text, FEW)));
         world.store.system().janitor(support::at(2), support::at(0)).await.unwrap();
         let swept = heard::take(Heard::Postgres);
-        // A table of a few stretches is read faster as a whole.
+        // A table of some stretches may be read faster as a whole.
         if fill::grants() >= 1_000_000 {
-            complaints.extend(swept.iter().flat_map(|text| wide(text, STRETCH)));
+            let wide = swept.iter().flat_map(|text| wide(text, STRETCH));
+            complaints.extend(wide.filter(|complaint| complaint.contains(" grants ")));
         }
     }
     assert!(complaints.is_empty(), "{} steps read too much:\n{}", complaints.len(), complaints.join("\n"));
