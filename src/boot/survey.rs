@@ -109,10 +109,7 @@ impl Survey {
                     let text = format!("the metadata could not be renewed {times}: {failure}; the last one is used");
                     findings.push(Finding::new(Level::Warning, text));
                 }
-                None if unread(document) => {
-                    let text = format!("{} was not read yet; the server does it when it runs", document.url);
-                    findings.push(Finding::new(Level::Advice, text));
-                }
+                // Of one that nobody has tried to read the connection itself says so.
                 None => {}
             }
             self.add(slug, &format!("{object} {name}"), &format!("{slug}/{name}"), findings);

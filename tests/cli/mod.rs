@@ -3,10 +3,12 @@
 mod admin;
 mod bridge_file;
 mod keys;
+mod openid;
 mod rollover;
 mod round_trip;
 mod settings;
 mod trace;
+mod users;
 
 use std::process::Output;
 

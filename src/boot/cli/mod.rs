@@ -18,6 +18,7 @@ mod revoke;
 mod serve;
 mod settings_args;
 mod trace;
+mod users;
 
 use std::process::ExitCode;
 
@@ -68,6 +69,8 @@ enum Command {
     Keys(keys::Args),
     /// End what was given out: to a client, a user, in a tenant and so on
     Revoke(revoke::Args),
+    /// People who have logged in: find, disable, unlink, delete them
+    Users(users::Args),
     /// Bring the database's schema up to date
     Migrate(migrate::Args),
     /// What was recorded of logins, logouts, tokens and documents, step by step
@@ -112,6 +115,7 @@ async fn dispatch(settings: Settings, command: Command) -> Result<ExitCode, CliE
         Command::Providers(args) => connections::providers(settings, args).await,
         Command::Keys(args) => keys::run(settings, args).await,
         Command::Revoke(args) => revoke::run(settings, args).await,
+        Command::Users(args) => users::run(settings, args).await,
         Command::Migrate(args) => migrate::run(settings, args).await,
         Command::Trace(args) => trace::run(settings, args).await,
     }

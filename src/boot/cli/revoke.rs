@@ -140,24 +140,24 @@ fn ended(whom: &str, epoch: Epoch) -> String {
     format!("kill {}: everything that was given out {whom} until now has ended", epoch.0)
 }
 
-fn tenant(wired: &Wired, slug: &str) -> Result<Arc<TenantSnapshot>, CliError> {
+pub(super) fn tenant(wired: &Wired, slug: &str) -> Result<Arc<TenantSnapshot>, CliError> {
     let snapshot = wired.snapshots.current();
     let found = snapshot.named(slug).cloned();
     found.ok_or_else(|| unknown("tenant", slug, snapshot.tenants().map(|tenant| tenant.view.slug.as_str())))
 }
 
-fn id(text: &str, what: &str, where_from: &str) -> Result<uuid::Uuid, CliError> {
+pub(super) fn id(text: &str, what: &str, where_from: &str) -> Result<uuid::Uuid, CliError> {
     text.parse::<PersonId>().map(PersonId::uuid).map_err(|cause: BadId| {
         CliError::refused(format!("`{text}` is not the id of a {what}"), vec![cause.to_string()])
             .advise(format!("give {where_from}"))
     })
 }
 
-fn absent(what: &str, name: &str) -> CliError {
+pub(super) fn absent(what: &str, name: &str) -> CliError {
     CliError::refused(format!("there is no {what} `{name}` here; nothing was changed"), Vec::new())
 }
 
-fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> CliError {
+pub(super) fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> CliError {
     let hint = nearest(name, known).map_or_else(String::new, |near| format!("; the nearest is `{near}`"));
     CliError::refused(format!("there is no {what} `{name}`{hint}; nothing was changed"), Vec::new())
 }

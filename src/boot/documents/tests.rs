@@ -18,7 +18,7 @@ use fedbridge_contract::trace::{Outcome, Step};
 use fedbridge_contract::upstream::Adapter;
 use fedbridge_hub::ports::{ApplyError, ConfigStore, DocumentStanding, KeyOpener};
 use fedbridge_hub::run::{Builder, OpenConnection, Refreshed, Refresher, Snapshot, TenantSnapshot};
-use fedbridge_hub::spec::{ConfigChange, Configuration, StoredKey, TenantConfiguration};
+use fedbridge_hub::spec::{ConfigChange, Configuration, PeopleSpec, StoredKey, TenantConfiguration};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -349,7 +349,9 @@ fn snapshot_of(setting: Value) -> Snapshot {
         domains: Vec::new(),
     });
     let settings = json!({ "idp_metadata": setting });
-    let open = OpenConnection { view: Arc::clone(&view), can_log_in: true, settings, state: Err(Vec::new()) };
+    let people = PeopleSpec::default();
+    let view_of = Arc::clone(&view);
+    let open = OpenConnection { view: view_of, can_log_in: true, people, settings, state: Err(Vec::new()) };
     let tenant = Tenant::new(
         TenantId::from_uuid(Uuid::nil()),
         "acme".into(),
