@@ -5,6 +5,7 @@
 
 mod background;
 mod cli;
+mod consent;
 mod crash;
 mod demo;
 mod five_parties;
