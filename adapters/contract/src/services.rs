@@ -13,7 +13,7 @@ use crate::config::{App, Tenant};
 use crate::epoch::Epoch;
 use crate::error::StoreError;
 use crate::grant::{Grant, Redeemed, Rotated};
-use crate::ids::{GrantId, PersonId, TenantId};
+use crate::ids::{ConnectionId, GrantId, PersonId, TenantId};
 use crate::logout::Party;
 use crate::proof::Permit;
 use crate::time::Timestamp;
@@ -336,6 +336,18 @@ pub trait Gate: Send + Sync {
 
     /// For a token of an app acting for itself, which carries the epoch that it was given out in.
     fn app_token(&self, tenant: &Tenant, app: &App, epoch: Epoch) -> Result<Permit, GateRefusal>;
+
+    /// For an answer to a login that waits here to be fetched. It carries the epoch that it was made in, and
+    /// the connection that the login came from. A gate that knows no kills of connections looks at the app alone.
+    fn waiting(
+        &self,
+        tenant: &Tenant,
+        app: &App,
+        _connection: Option<ConnectionId>,
+        epoch: Epoch,
+    ) -> Result<Permit, GateRefusal> {
+        self.app_token(tenant, app, epoch)
+    }
 
     /// What is given out now carries this.
     fn epoch(&self) -> Epoch;

@@ -234,7 +234,8 @@ async fn refused(exchange: Exchange<'_>, asked: &Asked, settings: Arc<SpSettings
     let posted =
         acs::for_posts(&settings.sp).filter(|_| asked.by == AcsBinding::Artifact).map(|acs| asked.at_address(acs));
     let asked = posted.as_ref().unwrap_or(asked);
-    let answering = Answering { services: exchange.services, tenant: exchange.tenant, trace: exchange.trace_id };
+    let answering =
+        Answering { services: exchange.services, tenant: exchange.tenant, connection: None, trace: exchange.trace_id };
     let reply = answer::status(&answering, asked, settings, status, exchange.now).await;
     match reply {
         Ok(reply) => {

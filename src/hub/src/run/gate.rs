@@ -113,6 +113,22 @@ impl Gate for HubGate {
         }
     }
 
+    fn waiting(
+        &self,
+        tenant: &Tenant,
+        app: &App,
+        connection: Option<ConnectionId>,
+        epoch: Epoch,
+    ) -> Result<Permit, GateRefusal> {
+        let permit = self.app_token(tenant, app, epoch)?;
+        let Some(id) = connection else { return Ok(permit) };
+        connection_standing(Some(app), tenant.connection_by_id(id).map(AsRef::as_ref))?;
+        match self.epochs.dead(epoch, tenant.id, Some(id), None, Epoch::default()) {
+            true => Err(GateRefusal::Killed),
+            false => Ok(permit),
+        }
+    }
+
     fn epoch(&self) -> Epoch {
         self.epochs.newest()
     }

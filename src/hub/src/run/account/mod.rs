@@ -48,6 +48,8 @@ impl Hub {
             let public = "Your account is switched off.";
             return Err(Stop::new(RefusalKind::AccessDenied, public, "the person or the tenant is disabled"));
         }
-        Ok(Some(live))
+        // Who came by a connection that is switched off now connects no further login, and is shown nothing.
+        let connection = tenant.view.connection_by_id(live.stored.connection);
+        Ok(Some(live).filter(|_| connection.is_some_and(|connection| connection.enabled)))
     }
 }

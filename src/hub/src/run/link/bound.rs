@@ -109,7 +109,7 @@ impl Hub {
             let email = verified_address(&claims.all).map(|address| self.email_hash(tenant, address));
             let upstream =
                 UpstreamPart { connection, subject: subject.key.clone(), session: last.who.record.upstream.clone() };
-            kept.identity = Some(Proved { subject: subject.clone(), email, upstream });
+            kept.identity = Some(Proved { subject: subject.clone(), email, upstream, epoch: last.epoch });
             let plain = serde_json::to_vec(&kept).map_err(|_| Stop::broken("a link proof can't be written"))?;
             let sealed = self.sealer.seal(&proof_place(tenant, proof), &plain);
             commands.push(Command::BindLinkProof { proof, subject: subject_hash, sealed });

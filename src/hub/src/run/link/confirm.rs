@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fedbridge_contract::downstream::RefusalKind;
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::http::{HttpInput, Reply};
 use fedbridge_contract::ids::LinkProofId;
 use fedbridge_contract::ticket;
@@ -48,7 +49,8 @@ impl Hub {
     async fn link(&self, login: &mut Login, live: &LiveSession, input: &HttpInput) -> Result<Option<String>, Stop> {
         own_origin(login, input)?;
         let (proof, kept) = self.proof_of(login, live, input).await?;
-        let (Some(subject), Some(Proved { subject: identity, email, upstream })) = (proof.subject, kept.identity)
+        let (Some(subject), Some(Proved { subject: identity, email, upstream, epoch })) =
+            (proof.subject, kept.identity)
         else {
             login.trace.check("the proof", "", "bound to a subject", "to none", false);
             return Err(Stop::new(RefusalKind::AccessDenied, OVER, "the proof is bound to no subject"));
@@ -67,6 +69,12 @@ impl Hub {
         if !login.connection.as_ref().is_some_and(|open| open.may_be_connected()) {
             let cause = "the connection is gone, switched off, or lets nobody connect it";
             return Err(Stop::new(RefusalKind::AccessDenied, "This login can't be connected.", cause));
+        }
+        // The session was looked at already; this is about the other side of the link.
+        let standing = self.gate.session(login.tenant.view.id, proof.connection, epoch, Epoch::default());
+        if let Err(refusal) = standing {
+            login.trace.decide("gate", refusal.to_string(), false);
+            return Err(refusal.into());
         }
         let mut commands = vec![
             Command::UseLinkProof { proof: proof.id, person: proof.person, session: live.stored.id, subject },

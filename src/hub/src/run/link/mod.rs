@@ -14,6 +14,7 @@ mod start;
 
 use std::time::Duration;
 
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::http::{SameSite, SetCookie};
 use fedbridge_contract::identity::UpstreamSubject;
 use fedbridge_contract::ids::{ConnectionId, LinkProofId, TenantId};
@@ -46,6 +47,9 @@ struct Proved {
     email: Option<[u8; 32]>,
     /// The session there, to be told of a logout.
     upstream: UpstreamPart,
+    /// The newest kill that was known before it was proved: a link would outlive a later one for good.
+    #[serde(default)]
+    epoch: Epoch,
 }
 
 impl Hub {
