@@ -1,12 +1,18 @@
 //! The hub's road with the fake adapter: no HTTP, no XML, a clock that the test moves.
 
+mod account;
 mod between;
+mod collision;
+mod consent;
 mod dress;
 mod kills;
+mod links;
 mod logout;
 mod nodes;
 mod records;
+mod revalidate;
 mod unsolicited;
+mod upstreams;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -21,11 +27,12 @@ use fedbridge_contract::factory::Registry;
 use fedbridge_contract::http::{HttpInput, Method, Reply, ReplyKind};
 use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
 use fedbridge_contract::logout::{Channel, Told};
+use fedbridge_contract::page::OwnForm;
 use fedbridge_contract::services::{Clock, Counters, Egress};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_fake::{FakeDownstream, FakeFactory};
 use fedbridge_hub::ports::{ConfigStore as _, TraceFilter, TraceStore as _};
-use fedbridge_hub::run::{Builder, Hub, Observer, Recorder, Snapshot, Snapshots};
+use fedbridge_hub::run::{Builder, Hub, Observer, Recorder, Snapshot, Snapshots, Target};
 use fedbridge_hub::spec::{
     AppSpec, ConfigChange, ConnectionSpec, Managed, MappingSpec, PeopleSpec, StoredApp, StoredConnection, StoredTenant,
     SubjectType, TenantExtras, TenantSpec,
@@ -67,6 +74,8 @@ struct World {
     foundation: Foundation,
     clock: Arc<TestClock>,
     cookies: Vec<(String, String)>,
+    /// What the browser says about where a form comes from.
+    origin: Option<String>,
     wired: Rewired,
     _scratch: Scratch,
 }
@@ -82,6 +91,11 @@ fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(last: u8) -> T {
 }
 
 fn connection(number: u8, slug: &str, settings: Value, mapping: Value) -> ConfigChange {
+    connection_of(number, slug, settings, mapping, PeopleSpec::default())
+}
+
+/// With what it says about people.
+fn connection_of(number: u8, slug: &str, settings: Value, mapping: Value, people: PeopleSpec) -> ConfigChange {
     ConfigChange::PutConnection(StoredConnection {
         tenant: id::<TenantId>(1),
         id: id::<ConnectionId>(number),
@@ -93,7 +107,7 @@ fn connection(number: u8, slug: &str, settings: Value, mapping: Value) -> Config
             enabled: true,
             domains: vec!["acme.example".into()],
             mapping: serde_json::from_value::<MappingSpec>(mapping).unwrap(),
-            people: PeopleSpec::default(),
+            people,
             settings,
         },
     })
@@ -197,7 +211,7 @@ impl World {
         let Wired { mut hub, builder, snapshots, recorder, .. } = scripted(&foundation).await;
         change(Arc::get_mut(&mut hub).unwrap());
         let wired = Rewired { builder, snapshots };
-        Self { hub, recorder, foundation, clock, cookies: Vec::new(), wired, _scratch: scratch }
+        Self { hub, recorder, foundation, clock, cookies: Vec::new(), origin: None, wired, _scratch: scratch }
     }
 
     /// Follows our own addresses until something else comes.
@@ -227,6 +241,19 @@ impl World {
     }
 
     async fn request(&mut self, method: Method, url: &str, form: String) -> Reply {
+        let (target, input) = self.prepared(method, url, form);
+        let reply = self.hub.handle(target, input).await;
+        for cookie in &reply.cookies {
+            self.cookies.retain(|(name, _)| *name != cookie.name);
+            if !cookie.value.is_empty() {
+                self.cookies.push((cookie.name.clone(), cookie.value.clone()));
+            }
+        }
+        reply
+    }
+
+    /// A request of this browser as the hub gets it.
+    fn prepared(&self, method: Method, url: &str, form: String) -> (Target, HttpInput) {
         // No two things happen in the same millisecond, so that the newest trace is one.
         self.clock.0.fetch_add(1, Ordering::Relaxed);
         let url = Url::parse(url).unwrap();
@@ -247,26 +274,29 @@ impl World {
             body: form.into(),
             content_type: (method == Method::Post).then(|| "application/x-www-form-urlencoded".to_owned()),
             authorization: None,
-            origin: None,
+            origin: self.origin.clone().filter(|_| method == Method::Post),
             accept_language: None,
             if_none_match: None,
             cookies: self.cookies.clone(),
             peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
         };
-        let reply = self.hub.handle(resolved.target, input).await;
-        for cookie in &reply.cookies {
-            self.cookies.retain(|(name, _)| *name != cookie.name);
-            if !cookie.value.is_empty() {
-                self.cookies.push((cookie.name.clone(), cookie.value.clone()));
-            }
-        }
-        reply
+        (resolved.target, input)
+    }
+
+    /// A form of ours, with what a button adds.
+    async fn send(&mut self, form: &OwnForm, more: &[(&str, &str)]) -> Reply {
+        let body = body_of(form, more);
+        self.post(&form.action, body).await
     }
 
     async fn authorize(&mut self, more: &str) -> Reply {
+        self.authorize_for("app", "openid%20email%20groups", more).await
+    }
+
+    async fn authorize_for(&mut self, client: &str, scope: &str, more: &str) -> Reply {
         let url = format!(
-            "http://127.0.0.1:8080/t/acme/authorize?client_id=app&response_type=code&redirect_uri={REDIRECT}\
-             &scope=openid%20email%20groups&state=s&code_challenge={CHALLENGE}&code_challenge_method=S256{more}"
+            "http://127.0.0.1:8080/t/acme/authorize?client_id={client}&response_type=code&redirect_uri={REDIRECT}\
+             &scope={scope}&state=s&code_challenge={CHALLENGE}&code_challenge_method=S256{more}"
         );
         self.visit(&url).await
     }
@@ -305,6 +335,24 @@ async fn scripted(foundation: &Foundation) -> Wired {
     own.downstreams.retain(|downstream| downstream.kind() == AppKind::OidcClient);
     own.downstreams.push(Arc::new(FakeDownstream::new(Arc::clone(&own.services.traces))));
     wired
+}
+
+fn body_of(form: &OwnForm, more: &[(&str, &str)]) -> String {
+    let own = form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(own.chain(more.iter().copied())).finish()
+}
+
+/// A further OpenID Connect client.
+fn client(number: u8, name: &str, more: Value) -> ConfigChange {
+    let mut settings = json!({
+        "public": true,
+        "redirect_uris": [REDIRECT],
+        "scopes": ["openid", "email", "profile", "groups"],
+    });
+    settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let ConfigChange::PutApp(mut stored) = app(number, name, settings) else { unreachable!() };
+    stored.spec.kind = AppKind::OidcClient;
+    ConfigChange::PutApp(stored)
 }
 
 fn param(reply: &Reply, name: &str) -> Option<String> {

@@ -32,6 +32,12 @@ impl Calls {
         hosts.sort();
         hosts
     }
+
+    /// What was posted to addresses that end so.
+    pub fn bodies(&self, end: &str) -> Vec<String> {
+        let made = self.made.lock().unwrap();
+        made.iter().filter(|post| post.url.ends_with(end)).map(|post| post.body.clone()).collect()
+    }
 }
 
 #[async_trait]
@@ -46,6 +52,9 @@ impl Egress for Calls {
 
     async fn post(&self, request: &EgressPost, limits: EgressLimits) -> Result<Fetched, EgressError> {
         self.made.lock().unwrap().push(request.clone());
+        if request.url.ends_with("/fake/token") {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
         let dead_upstream = self.upstream_is_dead.load(Ordering::Relaxed) && request.url.contains("/connections/");
         if dead_upstream || request.url.contains("//dead") {
             tokio::time::sleep(limits.timeout).await;

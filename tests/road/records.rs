@@ -20,7 +20,7 @@ use super::logout::{Calls, by, goes_to, id_token, status_of, upstream, world};
 use super::{BASE, World, app, id};
 
 /// Everything that was recorded, newest first.
-async fn records(world: &World) -> Vec<(TraceSummary, Vec<Step>)> {
+pub async fn records(world: &World) -> Vec<(TraceSummary, Vec<Step>)> {
     world.recorder.flush().await;
     let filter = TraceFilter { limit: 100, ..TraceFilter::default() };
     let mut records = Vec::new();
@@ -30,6 +30,19 @@ async fn records(world: &World) -> Vec<(TraceSummary, Vec<Step>)> {
         records.push((summary, serde_json::from_slice::<TracePayload>(&plain).unwrap().steps));
     }
     records
+}
+
+/// Outcomes of all decisions of this name, whichever record they stand in, the oldest first.
+pub async fn decisions(world: &World, wanted: &str) -> Vec<String> {
+    let mut records = records(world).await;
+    records.reverse();
+    let steps = records.into_iter().flat_map(|(_, steps)| steps);
+    steps
+        .filter_map(|step| match step {
+            Step::Decision { what, outcome, .. } if what == wanted => Some(outcome),
+            _ => None,
+        })
+        .collect()
 }
 
 /// The source of the newest check of this name, and whether it passed.

@@ -1,0 +1,151 @@
+//! Consent: who is asked, by whom the answer must come, and what is remembered.
+
+use fedbridge_contract::http::{Reply, ReplyKind};
+use fedbridge_contract::ids::TenantId;
+use fedbridge_contract::page::{ConsentPage, OwnForm, Page};
+use fedbridge_hub::ports::{PeopleStore as _, TraceStore as _};
+use fedbridge_hub::run::{TracePayload, trace_place};
+use fedbridge_hub::spec::SubjectType;
+use serde_json::json;
+
+use super::logout::{goes_to, status_of};
+use super::records::records;
+use super::{BASE, World, alice, app, body_of, client, connection, id, param};
+
+const YES: [(&str, &str); 1] = [("answer", "allow")];
+
+async fn world() -> World {
+    let changes = vec![
+        connection(2, "one", alice(), json!({})),
+        client(30, "shop", json!({ "consent": "remember" })),
+        client(31, "bank", json!({ "consent": "always" })),
+        app(20, "wiki", json!({ "notice": "back" })),
+    ];
+    World::new(changes, SubjectType::Public).await
+}
+
+fn asked(reply: &Reply) -> &ConsentPage {
+    let ReplyKind::Page(Page::Consent(page)) = &reply.kind else { panic!("nobody is asked: {reply:?}") };
+    page
+}
+
+#[tokio::test]
+async fn an_app_gets_something_when_the_person_has_agreed_and_is_remembered() {
+    let mut world = world().await;
+    let reply = world.authorize_for("shop", "openid%20email", "").await;
+    let page = asked(&reply).clone();
+    assert_eq!((page.person.as_str(), page.app.as_str(), page.host.as_deref()), ("alice", "shop", Some("127.0.0.1")));
+    assert_eq!(page.asks, ["email", "openid"]);
+    let reply = world.send(&page.form, &YES).await;
+    assert!(param(&reply, "code").is_some(), "{reply:?}");
+    assert_eq!(param(&reply, "state").as_deref(), Some("s"));
+    // The same and less is not asked again; more is.
+    for scope in ["openid%20email", "openid"] {
+        assert!(param(&world.authorize_for("shop", scope, "&prompt=none").await, "code").is_some(), "{scope}");
+    }
+    let reply = world.authorize_for("shop", "openid%20groups", "&prompt=none").await;
+    assert_eq!(param(&reply, "error").as_deref(), Some("consent_required"));
+    let reply = world.authorize_for("shop", "openid%20groups", "").await;
+    let form = asked(&reply).form.clone();
+    world.send(&form, &YES).await;
+    assert!(param(&world.authorize_for("shop", "openid%20email%20groups", "&prompt=none").await, "code").is_some());
+    // Who asks for it is asked every time, and so is an app that always asks.
+    asked(&world.authorize_for("shop", "openid", "&prompt=consent").await);
+    for _ in 0..2 {
+        let reply = world.authorize_for("bank", "openid", "").await;
+        let form = asked(&reply).form.clone();
+        assert!(param(&world.send(&form, &YES).await, "code").is_some());
+    }
+    assert!(param(&world.authorize("").await, "code").is_some(), "the company's own app asks nobody");
+}
+
+#[tokio::test]
+async fn a_person_may_say_no() {
+    let mut world = world().await;
+    let reply = world.authorize_for("shop", "openid%20email", "").await;
+    let form = asked(&reply).form.clone();
+    let reply = world.send(&form, &[("answer", "deny")]).await;
+    assert_eq!(param(&reply, "error").as_deref(), Some("access_denied"));
+    let (outcome, cause) = world.newest_cause().await;
+    assert_eq!((outcome.as_str(), cause.as_str()), ("Refused", "consent: the person said no"));
+    assert_eq!(status_of(&world.send(&form, &YES).await), 400, "a question is answered once");
+    asked(&world.authorize_for("shop", "openid%20email", "").await);
+    let person = world.person_of(2, "alice").await.unwrap();
+    let kept = world.foundation.store.consents(id::<TenantId>(1), person).await.unwrap();
+    assert_eq!(kept, [], "a no is not remembered");
+}
+
+/// Core 3.1.2.4, RFC 9700 4.16: nobody else can say yes.
+#[tokio::test]
+async fn a_forged_answer_is_refused_and_leaves_the_question_open() {
+    let mut world = world().await;
+    let reply = world.authorize_for("shop", "openid", "").await;
+    let form = asked(&reply).form.clone();
+    let alice = world.cookies.clone();
+    let session: Vec<_> = alice.iter().filter(|(name, _)| name.ends_with("-s")).cloned().collect();
+    let correlation: Vec<_> = alice.iter().filter(|(name, _)| !name.ends_with("-s")).cloned().collect();
+    // Without the session's cookie, and without the question's.
+    for cookies in [correlation.clone(), session.clone(), Vec::new()] {
+        world.cookies = cookies;
+        assert_eq!(status_of(&world.send(&form, &YES).await), 400);
+    }
+    // In another session of the same person, and in that of somebody else.
+    for who in ["", "&as=bob"] {
+        world.cookies.clear();
+        let started = world.step(&format!("{BASE}t/acme/connections/one/login")).await;
+        let answer = format!("{}{who}", goes_to(&started));
+        world.step(&answer).await;
+        world.cookies.extend(correlation.clone());
+        assert_eq!(status_of(&world.send(&form, &YES).await), 400, "{who}");
+    }
+    // Another site's form, a made-up question, and a question of a login at an upstream.
+    world.cookies = alice.clone();
+    for origin in ["https://evil.example", "null", "http://127.0.0.1:8081"] {
+        world.origin = Some(origin.into());
+        assert_eq!(status_of(&world.send(&form, &YES).await), 400, "{origin}");
+    }
+    world.origin = Some("http://127.0.0.1:8080".into());
+    let forged = OwnForm { fields: vec![("question".into(), "x".repeat(60))], ..form.clone() };
+    assert_eq!(status_of(&world.send(&forged, &YES).await), 400);
+    let started = world.step(&format!("{BASE}t/acme/connections/one/fake/answer?handle={}", form.fields[0].1)).await;
+    assert_eq!(status_of(&started), 400, "an upstream's answer is none to the question");
+    // None of it used the question up.
+    world.cookies = alice;
+    assert!(param(&world.send(&form, &YES).await, "code").is_some());
+    assert_eq!(status_of(&world.post(&form.action, body_of(&form, &YES)).await), 400, "a question is answered once");
+}
+
+#[tokio::test]
+async fn an_app_of_another_protocol_asks_for_what_it_gets() {
+    let mut world = world().await;
+    let login = format!("{BASE}t/acme/fake/login?app=wiki&consent=remember&id=r1&ui_locales=de");
+    let reply = world.visit(&login).await;
+    let page = asked(&reply).clone();
+    assert_eq!(page.asks, Vec::<String>::new(), "nothing is released to it");
+    assert_eq!(reply.dress.locale, Some(fedbridge_contract::config::Locale::De));
+    // The request was not used up by the question; the answer does that.
+    let reply = world.send(&page.form, &YES).await;
+    assert!(goes_to(&reply).starts_with("http://wiki.example/in"), "{reply:?}");
+    assert_eq!(status_of(&world.visit(&login).await), 400);
+    let passive = format!("{BASE}t/acme/fake/login?app=wiki&consent=always&passive=1");
+    assert_eq!(goes_to(&world.visit(&passive).await), "http://wiki.example/refused?kind=ConsentRequired");
+}
+
+/// Two records: the login up to the question, and the answer with what it takes to decide again.
+#[tokio::test]
+async fn the_answer_is_recorded_and_can_be_decided_again() {
+    let mut world = world().await;
+    let reply = world.authorize_for("shop", "openid%20email", "").await;
+    let form = asked(&reply).form.clone();
+    world.send(&form, &YES).await;
+    let all = records(&world).await;
+    let kinds: Vec<_> = all.iter().map(|(summary, _)| (summary.kind.as_str(), summary.app.as_deref())).collect();
+    assert_eq!(kinds, [("consent", Some("shop")), ("login", Some("shop"))]);
+    let summary = &all[0].0;
+    let sealed = world.foundation.system.find(summary.id).await.unwrap().unwrap().sealed;
+    let plain = world.foundation.sealer.open(&trace_place(summary.tenant, summary.id), &sealed).unwrap();
+    let payload: TracePayload = serde_json::from_slice(&plain).unwrap();
+    let decision = payload.replay.unwrap().compile().unwrap().decide();
+    let fedbridge_hub::decide::Verdict::Allowed { released } = decision.verdict else { panic!("denied") };
+    assert_eq!(released.text("email"), Some("alice@acme.example"));
+}

@@ -1,0 +1,204 @@
+//! Upstreams are asked again at a refresh, once for all who refresh.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fedbridge_contract::http::{Method, ReplyKind};
+use fedbridge_contract::ids::TenantId;
+use fedbridge_hub::ports::{LogoutStore as _, TraceStore as _};
+use fedbridge_hub::run::{TracePayload, trace_place};
+use fedbridge_hub::spec::ConfigChange;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::logout::{Calls, by, world};
+use super::records::records;
+use super::{BASE, REDIRECT, World, client, connection, id, param};
+use crate::support::scripted::VERIFIER;
+
+const TOKEN: &str = "http://127.0.0.1:8080/t/acme/token";
+
+fn upstream(says: &str, more: Value) -> ConfigChange {
+    let mut tokens = json!({ "every": 900, "says": says });
+    tokens.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    upstream_with(json!({ "email": ["alice@acme.example"] }), tokens)
+}
+
+fn upstream_with(attributes: Value, tokens: Value) -> ConfigChange {
+    let settings = json!({ "subject": "alice", "logout": "back", "attributes": attributes, "tokens": tokens });
+    let mapping = json!({
+        "deny_when": [{ "cel": "size(attr['blocked']) > 0", "reason": "blocked there" }],
+    });
+    connection(2, "one", settings, mapping)
+}
+
+/// alice, with a refresh token of one client.
+async fn refreshing(says: &str) -> (World, Arc<Calls>, String) {
+    let offline = || {
+        json!({
+            "grant_types": ["authorization_code", "refresh_token"],
+            "scopes": ["openid", "email", "offline_access"],
+        })
+    };
+    let changes = vec![upstream(says, json!({})), client(30, "mail", offline()), client(31, "plan", offline())];
+    let (mut world, calls) = world(changes, &[("wiki", by("back"))]).await;
+    world.log_in("wiki").await;
+    let token = world.offline("mail").await;
+    (world, calls, token)
+}
+
+fn form(fields: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+}
+
+impl World {
+    async fn offline(&mut self, client: &str) -> String {
+        let reply = self.authorize_for(client, "openid%20email%20offline_access", "").await;
+        let code = param(&reply, "code").unwrap();
+        self.redeem(client, &code).await
+    }
+
+    /// The refresh token that a code gives.
+    pub async fn redeem(&mut self, client: &str, code: &str) -> String {
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("client_id", client),
+            ("code", code),
+            ("redirect_uri", REDIRECT),
+            ("code_verifier", VERIFIER),
+        ];
+        let (status, body) = self.token(form(&fields)).await;
+        assert_eq!(status, 200, "{body}");
+        body["refresh_token"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn refresh(&mut self, client: &str, token: &str) -> (u16, Value) {
+        self.token(refresh_form(client, token)).await
+    }
+
+    async fn token(&mut self, form: String) -> (u16, Value) {
+        let reply = self.post(TOKEN, form).await;
+        let ReplyKind::Body(body) = reply.kind else { panic!("{reply:?}") };
+        (body.status, serde_json::from_slice(&body.bytes).unwrap())
+    }
+
+    async fn sessions(&self) -> usize {
+        let store = &self.foundation.store;
+        store.sessions_of_upstream(id::<TenantId>(1), id(2), "alice", &[], self.now()).await.unwrap().len()
+    }
+}
+
+fn refresh_form(client: &str, token: &str) -> String {
+    form(&[("grant_type", "refresh_token"), ("client_id", client), ("refresh_token", token)])
+}
+
+fn next(body: &Value) -> String {
+    body["refresh_token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_upstream_is_asked_when_it_is_due() {
+    let (mut world, calls, mut token) = refreshing("yes").await;
+    for (minutes, asked) in [(1, 0), (13, 0), (2, 1), (1, 1), (15, 2)] {
+        world.wait(Duration::from_secs(minutes * 60));
+        let (status, body) = world.refresh("mail", &token).await;
+        assert_eq!(status, 200, "{body}");
+        token = next(&body);
+        assert_eq!(calls.bodies("/fake/token").len(), asked, "after {minutes} more minutes");
+    }
+    assert_eq!(calls.bodies("/fake/token")[0], "upstream-refresh-token-of-alice");
+    // Recorded, with what it takes to decide again.
+    let all = records(&world).await;
+    let (summary, _) = all.iter().find(|(summary, _)| summary.kind == "revalidate").unwrap();
+    assert_eq!((summary.connection.as_deref(), summary.person.as_deref()), (Some("one"), Some("alice")));
+    let sealed = world.foundation.system.find(summary.id).await.unwrap().unwrap().sealed;
+    let plain = world.foundation.sealer.open(&trace_place(summary.tenant, summary.id), &sealed).unwrap();
+    let text = String::from_utf8(plain.clone()).unwrap();
+    assert!(!text.contains("upstream-refresh-token"), "a trace holds no token");
+    let payload: TracePayload = serde_json::from_slice(&plain).unwrap();
+    let decision = payload.replay.unwrap().compile().unwrap().decide();
+    assert_eq!(decision.identity.claims.text("email"), Some("alice@acme.example"));
+}
+
+/// upstream-oidc 62.
+#[tokio::test]
+async fn of_twenty_refreshes_at_once_one_asks() {
+    let (world, calls, token) = refreshing("yes").await;
+    world.wait(Duration::from_secs(901));
+    let all = join_all((0..20).map(|_| {
+        let (target, input) = world.prepared(Method::Post, TOKEN, refresh_form("mail", &token));
+        let hub = Arc::clone(&world.hub);
+        async move { hub.handle(target, input).await }
+    }));
+    for reply in all.await {
+        let ReplyKind::Body(body) = reply.kind else { panic!("{reply:?}") };
+        assert_eq!(body.status, 200);
+    }
+    assert_eq!(calls.bodies("/fake/token").len(), 1);
+}
+
+/// upstream-oidc 64: switched off there, off here.
+#[tokio::test]
+async fn whom_the_upstream_does_not_know_any_more_gets_nothing() {
+    let (mut world, calls, token) = refreshing("yes").await;
+    let other = world.offline("plan").await;
+    world.apply(&[upstream("no", json!({}))]).await;
+    let (_, body) = world.refresh("mail", &token).await;
+    let token = next(&body);
+    assert_eq!(calls.bodies("/fake/token").len(), 0, "not due yet");
+    world.wait(Duration::from_secs(901));
+    let (_, body) = world.refresh("mail", &token).await;
+    assert_eq!(body["error"], "invalid_grant");
+    assert_eq!(world.sessions().await, 0, "the session is over too");
+    let lines = super::records::decisions(&world, "the upstream, asked again").await;
+    assert_eq!(lines, ["the upstream says invalid_grant"]);
+    let again = world.refresh("mail", &token).await;
+    assert_eq!((again.0, calls.bodies("/fake/token").len()), (400, 1), "a dead grant asks nobody");
+    // Further offline access of that login ends when it is used.
+    assert_eq!(world.refresh("plan", &other).await.1["error"], "invalid_grant");
+    // Apps that were in the session are told.
+    world.wait(Duration::from_secs(11));
+    let system = Arc::clone(&world.foundation.system);
+    world.hub.deliver_notices(system.as_ref()).await.unwrap();
+    world.wait(Duration::from_secs(11));
+    world.hub.deliver_notices(system.as_ref()).await.unwrap();
+    assert!(calls.hosts().contains(&"wiki.example".to_owned()), "{:?}", calls.hosts());
+}
+
+#[tokio::test]
+async fn rules_that_deny_hold_for_what_the_upstream_says_now() {
+    let (mut world, _, token) = refreshing("yes").await;
+    world.apply(&[upstream_with(json!({ "blocked": ["yes"] }), json!({ "every": 900 }))]).await;
+    world.wait(Duration::from_secs(901));
+    assert_eq!(world.refresh("mail", &token).await.1["error"], "invalid_grant");
+    assert_eq!(world.sessions().await, 0);
+    let all = records(&world).await;
+    let (summary, _) = all.iter().find(|(summary, _)| summary.kind == "revalidate").unwrap();
+    assert_eq!(summary.cause, "blocked there");
+}
+
+#[tokio::test]
+async fn a_silent_upstream_holds_nobody_up_for_a_day_unless_it_must() {
+    let (mut world, calls, mut token) = refreshing("silent").await;
+    for (hours, status) in [(1, 200), (22, 200), (2, 503)] {
+        world.wait(Duration::from_secs(hours * 3600));
+        let (got, body) = world.refresh("mail", &token).await;
+        assert_eq!(got, status, "after {hours} more hours: {body}");
+        if status == 200 {
+            token = next(&body);
+            // Not asked at every refresh.
+            let (_, body) = world.refresh("mail", &token).await;
+            token = next(&body);
+        }
+    }
+    assert_eq!(calls.bodies("/fake/token").len(), 3);
+    // It answers again: nothing was lost.
+    world.apply(&[upstream("yes", json!({}))]).await;
+    let (status, body) = world.refresh("mail", &token).await;
+    assert_eq!(status, 200, "{body}");
+    world.apply(&[upstream("silent", json!({ "strict": true }))]).await;
+    world.wait(Duration::from_secs(901));
+    assert_eq!(world.refresh("mail", &next(&body)).await.0, 503);
+    world.cookies.clear();
+    world.visit(&format!("{BASE}t/acme/fake/login?app=wiki")).await;
+}
