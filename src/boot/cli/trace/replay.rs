@@ -55,7 +55,7 @@ fn rules_now(summary: &TraceSummary, configuration: &Configuration) -> Result<(M
     let slug = summary.connection.as_deref().unwrap_or_default();
     let connection = tenant.connections.iter().find(|stored| stored.spec.slug == slug);
     let spec = &connection.ok_or_else(|| gone("connection"))?.spec;
-    let mapping = Mapping::compile(&spec.mapping, &spec.protocol)
+    let mapping = Mapping::of_connection(&spec.mapping, &spec.protocol, &spec.settings)
         .map_err(|complaints| broken("the connection's mapping is broken", &complaints))?;
     let rules = match summary.app.as_deref() {
         None => AppRules::default(),

@@ -43,7 +43,7 @@ pub struct MappingSource {
     pub spec: MappingSpec,
     /// The connection's protocol; it chooses the preset where none is named.
     pub protocol: String,
-    /// The kind of directory, for LDAP.
+    /// The kind of directory, for LDAP; the profile, for OpenID Connect.
     #[serde(default)]
     pub flavor: Option<String>,
 }
@@ -67,7 +67,15 @@ impl Mapping {
         Self::compile_for(spec, protocol, None)
     }
 
-    /// As [`Mapping::compile`], for a directory of a certain flavor.
+    /// Compiles the mapping of a connection with these settings: its profile chooses the preset where none is named.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, with paths below `mapping`.
+    pub fn of_connection(spec: &MappingSpec, protocol: &str, settings: &Value) -> Result<Self, Vec<Complaint>> {
+        Self::compile_for(spec, protocol, settings.get("profile").and_then(Value::as_str))
+    }
+
+    /// As [`Mapping::compile`], for a directory of a certain flavor, or a product of a certain profile.
     ///
     /// # Errors
     /// Everything that is wrong with it, with paths below `mapping`.

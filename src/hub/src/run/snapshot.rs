@@ -198,7 +198,7 @@ impl Builder {
             services: &self.services,
             now: self.services.clock.now(),
         });
-        let state = match (opened, Mapping::compile(&spec.mapping, &spec.protocol)) {
+        let state = match (opened, Mapping::of_connection(&spec.mapping, &spec.protocol, &spec.settings)) {
             (Ok(adapter), Ok(mapping)) => Ok(Ready { adapter, mapping }),
             (opened, mapping) => {
                 let mut complaints = opened.err().unwrap_or_default();

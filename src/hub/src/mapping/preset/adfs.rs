@@ -4,6 +4,7 @@ use super::Rows;
 
 pub(super) const ROWS: Rows = &[
     ("email", &["http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress", "email"]),
+    ("email_verified", &["email_verified"]),
     ("given_name", &["http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname", "given_name"]),
     ("family_name", &["http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname", "family_name"]),
     (

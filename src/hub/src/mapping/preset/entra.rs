@@ -8,6 +8,8 @@ use super::Rows;
 
 pub(super) const ROWS: Rows = &[
     ("email", &["http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress", "email", "mail"]),
+    // Present only where the adapter has seen that nobody vouches for the address.
+    ("email_verified", &["email_verified"]),
     ("given_name", &["http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname", "given_name", "givenname"]),
     ("family_name", &["http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname", "family_name", "surname"]),
     ("name", &["http://schemas.microsoft.com/identity/claims/displayname", "displayname", "name"]),

@@ -13,5 +13,5 @@ pub(super) const ROWS: Rows = &[
     ("locale", &["locale"]),
     ("phone_number", &["phone_number", "phoneNumber"]),
     ("groups", &["groups", "member", "group"]),
-    ("roles", &["roles", "Role", "role"]),
+    ("roles", &["roles", "Role", "role", "realm_access.roles"]),
 ];

@@ -41,6 +41,11 @@ pub(super) fn by_protocol(protocol: &str, flavor: Option<&str>) -> Rows {
         ("ldap", Some("openldap")) => openldap::ROWS,
         ("ldap", _) => generic_ldap::ROWS,
         ("scim", _) => scim::ROWS,
+        ("oidc", Some("entra")) => entra::ROWS,
+        ("oidc", Some("okta")) => okta::ROWS,
+        ("oidc", Some("google")) => google::ROWS,
+        ("oidc", Some("keycloak")) => keycloak::ROWS,
+        ("oidc", Some("adfs")) => adfs::ROWS,
         // Adapters of other protocols name their attributes by the standard claims.
         _ => oidc::ROWS,
     }
