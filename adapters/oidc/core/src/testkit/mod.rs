@@ -4,7 +4,7 @@
 //! ```text
 //! let op = ScriptedOp::new("https://op.example", clock)?;
 //! op.metadata();                              // what discovery answers
-//! op.tell(&LIES[7]);                          // from now on it lies in one thing
+//! op.tell(&LIES[0][7]);                       // from now on it lies in one thing
 //! let callback = op.answer(&location);        // plays browser and provider: location -> the callback request
 //! op.seen().count(Endpoint::Token);           // what the bridge asked of it
 //! ```

@@ -1,11 +1,14 @@
 //! Logins with an honest provider, and what it sees of us.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use fedbridge_contract::upstream::{LoginOutcome, LoginWish, UpstreamRefusalKind};
-use fedbridge_oidc_core::testkit::{Endpoint, ScriptedOp, Wires, basic, parameter};
+use fedbridge_oidc_core::jws::Parts;
+use fedbridge_oidc_core::testkit::{Change, Endpoint, Lie, Person, ScriptedOp, Wires, basic, parameter};
 use serde_json::json;
 
+use crate::requests::with_key;
 use crate::world::{ADDRESS, Hands, NOW, World, accepted, failed_check};
 
 #[tokio::test]
@@ -51,6 +54,32 @@ async fn a_code_goes_to_the_provider_that_was_asked_alone() {
     for op in [&honest, &evil] {
         assert_eq!(op.seen().count(Endpoint::Token), 0, "a code left the house");
     }
+}
+
+/// Audience injection: a provider names somebody else's token endpoint as its own, and would like to use there what
+/// it gets from us.
+#[tokio::test]
+async fn what_a_lying_provider_gets_of_us_is_good_nowhere_else() {
+    static LIE: LazyLock<Lie> = LazyLock::new(|| {
+        const AT_THE_OTHER: &[Change] =
+            &[Change::Metadata(|plan| plan.json["token_endpoint"] = json!("https://op.example/token"))];
+        Lie::told(21, "the other's token endpoint", "token endpoint: error", AT_THE_OTHER)
+    });
+    let clock = Hands::at(NOW);
+    let honest = ScriptedOp::new("https://op.example", clock.clone()).unwrap();
+    let evil = ScriptedOp::new("https://evil.example", clock.clone()).unwrap();
+    evil.tell(&LIE);
+    let wires = Wires::new(&[&honest, &evil]);
+    let settings = json!({ "token_endpoint_auth_method": "private_key_jwt" });
+    let mut world = World::on(evil, clock, settings, wires).unwrap();
+    honest.trust_client_keys(with_key(&mut world));
+    let (outcome, trace) = world.login(LoginWish::default()).await;
+    assert!(matches!(outcome, LoginOutcome::Rejected(_)), "{outcome:?}");
+    assert!(trace.cause().is_some_and(|cause| cause.contains("invalid_client")), "{:?}", trace.cause());
+    let form = honest.seen().of(Endpoint::Token).next().unwrap().asked.parameters();
+    let claims = Parts::split(parameter(&form, "client_assertion").unwrap()).unwrap().claims;
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!(claims["aud"], "https://evil.example", "the assertion names the issuer that was asked");
 }
 
 #[tokio::test]
@@ -104,8 +133,7 @@ async fn rotation_is_followed_and_strangers_cause_no_storm() {
     world.enter().await;
     assert_eq!(world.op.seen().count(Endpoint::Keys), 2);
     // A stranger's keys, again and again: one look a minute.
-    static STRANGER: std::sync::LazyLock<fedbridge_oidc_core::testkit::Lie> = std::sync::LazyLock::new(|| {
-        use fedbridge_oidc_core::testkit::{Change, Lie};
+    static STRANGER: LazyLock<Lie> = LazyLock::new(|| {
         const CHANGES: &[Change] = &[Change::IdToken(|plan| {
             let kid = format!("kid-{}", plan.scene.login.as_ref().map_or("", |login| login.code.as_str()));
             plan.header.insert("kid".into(), json!(kid));
@@ -123,13 +151,10 @@ async fn rotation_is_followed_and_strangers_cause_no_storm() {
 
 #[tokio::test]
 async fn an_outage_of_the_key_set_is_bridged_for_a_day() {
-    use std::time::Duration;
     let world = World::new();
     world.enter().await;
-    static DOWN: &[fedbridge_oidc_core::testkit::Change] =
-        &[fedbridge_oidc_core::testkit::Change::Keys(|plan| plan.status = 503)];
-    static LIE: std::sync::LazyLock<fedbridge_oidc_core::testkit::Lie> =
-        std::sync::LazyLock::new(|| fedbridge_oidc_core::testkit::Lie::told(36, "no key set", "the key set", DOWN));
+    const DOWN: &[Change] = &[Change::Keys(|plan| plan.status = 503)];
+    static LIE: LazyLock<Lie> = LazyLock::new(|| Lie::told(36, "no key set", "the key set", DOWN));
     world.op.tell(&LIE);
     for _ in 0..4 {
         world.clock.pass(Duration::from_secs(5 * 3600 + 1800));
@@ -169,20 +194,19 @@ async fn a_key_that_the_provider_takes_back_is_refused_after_a_refresh() {
 async fn subjects_are_octets() {
     for subject in ["\u{1f600}", " alice", "alice ", "ALICE", "\u{202e}ecila", &"s".repeat(255)] {
         let world = World::new();
-        world.op.person(fedbridge_oidc_core::testkit::Person::new(subject));
+        world.op.person(Person::new(subject));
         let identity = world.enter().await;
         assert_eq!(identity.subject.display, subject);
         assert!(identity.subject.key.contains(&json!(subject).to_string()), "{}", identity.subject.key);
     }
     let (one, other) = (World::new(), World::new());
-    one.op.person(fedbridge_oidc_core::testkit::Person::new("alice"));
-    other.op.person(fedbridge_oidc_core::testkit::Person::new("Alice"));
+    one.op.person(Person::new("alice"));
+    other.op.person(Person::new("Alice"));
     assert_ne!(one.enter().await.subject.key, other.enter().await.subject.key);
 }
 
 #[tokio::test]
 async fn claims_of_two_sources_are_never_mixed() {
-    use fedbridge_oidc_core::testkit::Person;
     let told = |claims: serde_json::Value| claims.as_object().cloned().unwrap();
     let cases = [
         // (ID token, userinfo, attribute, expected)
@@ -222,7 +246,7 @@ async fn claims_of_two_sources_are_never_mixed() {
 async fn addresses_in_a_token_are_never_called() {
     for endpoint in ["https://op.example/claims", "http://169.254.169.254/latest"] {
         let world = World::new();
-        let person = fedbridge_oidc_core::testkit::Person::new("alice")
+        let person = Person::new("alice")
             .with("_claim_names", json!({ "groups": "src1" }))
             .with("_claim_sources", json!({ "src1": { "endpoint": endpoint, "access_token": "t" } }));
         world.op.person(person);

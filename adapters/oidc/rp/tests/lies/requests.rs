@@ -9,7 +9,7 @@ use fedbridge_contract::trace::Step;
 use fedbridge_contract::upstream::{Challenge, LoginOutcome, LoginWish};
 use fedbridge_oidc_core::jwk::registered_set;
 use fedbridge_oidc_core::jws::{Accept, UnverifiedJws};
-use fedbridge_oidc_core::testkit::{Endpoint, KeyKind, OpKey, basic, parameter};
+use fedbridge_oidc_core::testkit::{Endpoint, KeyKind, LIES, Lie, OpKey, Verdict, basic, parameter};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -170,7 +170,7 @@ impl Signer for TestSigner {
 }
 
 /// Gives the connection a key of its own, which the provider knows.
-fn with_key(world: &mut World) -> Value {
+pub fn with_key(world: &mut World) -> Value {
     let key = OpKey::make(KeyKind::Ec, "ours").unwrap();
     let jwk = key.jwk();
     let signing =
@@ -312,4 +312,27 @@ async fn a_second_look_at_an_answer_sends_no_code_again() {
     world.clock.pass(std::time::Duration::from_secs(61));
     accepted(world.complete_with(&pending, &answer, &fetched).await);
     assert_eq!(world.op.seen().count(Endpoint::Token), 1);
+}
+
+#[tokio::test]
+async fn a_distrusted_key_counts_for_nothing() {
+    let mut world = World::new();
+    let kid = world.op.keys().active.kid.clone();
+    world.enter().await;
+    world.reopen(json!({ "distrusted_keys": [kid] })).unwrap();
+    let (outcome, trace) = world.login(LoginWish::default()).await;
+    assert!(matches!(outcome, LoginOutcome::Rejected(_)), "no look at the metadata can help: {outcome:?}");
+    assert_eq!(failed_check(&trace).as_deref(), Some("key of the ID token"));
+    // Leaving its name out does not bring it back.
+    world.op.tell(nameless());
+    let (_, trace) = world.login(LoginWish::default()).await;
+    assert_eq!(failed_check(&trace).as_deref(), Some("key of the ID token"));
+    world.reopen(json!({})).unwrap();
+    world.enter().await;
+}
+
+/// A token without a kid, where one key fits.
+fn nameless() -> &'static Lie {
+    let of = |lie: &&Lie| lie.item == 33 && lie.verdict == Verdict::Accepted;
+    LIES.iter().copied().flatten().find(of).unwrap()
 }

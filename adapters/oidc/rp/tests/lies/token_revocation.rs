@@ -69,7 +69,8 @@ async fn a_signed_call_names_a_person_and_ends_everything() {
 
 #[tokio::test]
 async fn a_token_that_does_not_prove_the_caller_is_401() {
-    let cases: [(&str, &str, fn(&mut JwtPlan)); 14] = [
+    type Change = fn(&mut JwtPlan);
+    let cases: [(&str, &str, Change); 14] = [
         ("alg none", "revocation token: form", |plan| {
             plan.header.insert("alg".into(), json!("none"));
             plan.signature = Signature::Empty;
