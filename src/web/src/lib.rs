@@ -4,7 +4,8 @@
 //! path becomes a [`Place`], the [`Dispatch`] port says what stands there, and
 //! the reply is rendered with the headers that every answer carries.
 //!
-//! A request passes through `service`, `place`, `request` and `reply`, in this order.
+//! A request passes through `service`, `place`, `request` and `reply`, in this order. A page is made in `pages`,
+//! in what `dress` says that it wears, with the `words` of one language.
 //!
 //! [`HttpInput`]: fedbridge_contract::http::HttpInput
 //! [`Reply`]: fedbridge_contract::http::Reply

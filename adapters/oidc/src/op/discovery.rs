@@ -1,6 +1,6 @@
 //! Provider metadata (OpenID Connect Discovery 3, RFC 8414 section 2): what is true now, and no more.
 
-use fedbridge_contract::config::Tenant;
+use fedbridge_contract::config::{Locale, Tenant};
 use fedbridge_contract::keys::SignatureAlgorithm;
 use serde_json::{Value, json};
 
@@ -40,12 +40,21 @@ pub(crate) fn metadata(tenant: &Tenant) -> Value {
         "revocation_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "ui_locales_supported": languages(tenant),
         "claim_types_supported": ["normal"],
         "claims_supported": claims(),
         "claims_parameter_supported": true,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
     })
+}
+
+/// Languages of the tenant's pages.
+fn languages(tenant: &Tenant) -> Vec<&'static str> {
+    let offered = &tenant.settings.locales;
+    let all = [Locale::En, Locale::De];
+    let offered = if offered.is_empty() { &all[..] } else { offered };
+    offered.iter().map(|locale| locale.tag()).collect()
 }
 
 /// Algorithms that the tenant has an active key of.

@@ -256,7 +256,7 @@ async fn a_person_is_told_where_the_answer_goes() {
 
 #[tokio::test]
 async fn pages_speak_the_language_that_the_app_asks_for() {
-    let world = world();
+    let mut world = world();
     for (asked, locale) in [
         (None, None),
         (Some("de-AT en"), Some(Locale::De)),
@@ -273,6 +273,10 @@ async fn pages_speak_the_language_that_the_app_asks_for() {
         let Accepted::Reply(page) = world.get("logout", &form(&pairs)).await else { panic!("not a page") };
         assert_eq!(page.dress.locale, locale, "{asked:?} at logout");
     }
+    world.speak(&[Locale::De]);
+    let params = [("client_id", "nobody".to_owned()), ("ui_locales", "en de".to_owned())];
+    let Accepted::Reply(page) = world.authorize(&params).await else { panic!("not a page") };
+    assert_eq!(page.dress.locale, Some(Locale::De), "English is not offered");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Discovery and the key set.
 
+use fedbridge_contract::config::Locale;
 use fedbridge_contract::downstream::{Accepted, Downstream as _};
 use fedbridge_contract::http::Method;
 use serde_json::{Value, json};
@@ -38,6 +39,7 @@ async fn the_document_tells_the_truth() {
     assert_eq!(document["backchannel_logout_session_supported"], true);
     assert_eq!(document["frontchannel_logout_supported"], true);
     assert_eq!(document["frontchannel_logout_session_supported"], true);
+    assert_eq!(document["ui_locales_supported"], json!(["en", "de"]));
     for absent in [
         "registration_endpoint",
         "pushed_authorization_request_endpoint",
@@ -119,6 +121,9 @@ async fn documents_follow_the_snapshot() {
     let second = get(&world, "jwks").await;
     assert!(!kids(second.json).contains(&"rs".to_owned()));
     assert_ne!(first.headers["etag"], second.headers["etag"]);
+    world.speak(&[Locale::De]);
+    let document = get(&world, ".well-known/openid-configuration").await.json;
+    assert_eq!(document["ui_locales_supported"], json!(["de"]));
 }
 
 #[test]

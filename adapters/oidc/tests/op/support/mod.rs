@@ -11,7 +11,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use fedbridge_contract::claims::Claims;
-use fedbridge_contract::config::{App, AppKind, Connection, Tenant};
+use fedbridge_contract::config::{App, AppKind, Connection, Locale, Tenant, TenantSettings};
 use fedbridge_contract::downstream::{Accepted, Downstream, Finish, IssuedIdentity, LoginRequest, Request};
 use fedbridge_contract::grant::Grant;
 use fedbridge_contract::http::{HttpInput, Method, Reply, ReplyKind};
@@ -493,6 +493,16 @@ impl World {
         let (id, slug, name, apps) = (acme.id, acme.slug.clone(), acme.display_name.clone(), apps.collect());
         let (connections, keys) = (acme.connections.clone(), Arc::clone(&acme.keys));
         self.acme = Arc::new(Tenant::new(id, slug, name, true, &acme.base_url, connections, apps, keys));
+    }
+
+    /// A snapshot of acme whose pages speak these languages.
+    pub fn speak(&mut self, locales: &[Locale]) {
+        let acme = &self.acme;
+        let (id, slug, name, apps) = (acme.id, acme.slug.clone(), acme.display_name.clone(), acme.apps.clone());
+        let (connections, keys) = (acme.connections.clone(), Arc::clone(&acme.keys));
+        let tenant = Tenant::new(id, slug, name, true, &acme.base_url, connections, apps, keys);
+        let settings = TenantSettings { locales: locales.to_vec(), ..TenantSettings::default() };
+        self.acme = Arc::new(tenant.with_settings(settings));
     }
 
     pub fn later(&mut self, seconds: u64) {
