@@ -282,6 +282,21 @@ pub const JSON: &[Lie] = &[
     Lie::told(30, "a number beyond all numbers", STRICT, &[IdToken(raw!("number", "1e400"))]),
     Lie::told(
         30,
+        "a number of 400 digits",
+        STRICT,
+        &[IdToken(|plan| {
+            plan.set("number", json!("@here@"));
+            plan.claims_text = Some(|text| text.replacen("\"@here@\"", &"9".repeat(400), 1).into_bytes());
+        })],
+    ),
+    Lie::told(
+        30,
+        "100 claims of 1 KB",
+        "form of the ID token",
+        &[IdToken(|plan| (0..100).for_each(|n| plan.set(&format!("claim{n}"), json!("x".repeat(1024)))))],
+    ),
+    Lie::told(
+        30,
         "octets behind the claims",
         STRICT,
         &[IdToken(|plan| {
