@@ -121,7 +121,8 @@ pub async fn nothing_of_a_person_is_seen_by_another_tenant(database: Database) {
         assert_eq!(seen, [there; 11]);
     }
 
-    // Changing: each with our ids in their tenant.
+    // Changing: each with our ids in their tenant, even from a session of the same id.
+    store.commit(them, unit(Command::StartSession(ours.session(&full.login)))).await.unwrap();
     let subject = Full::SUBJECT;
     let refused = [
         (
