@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::logout::{by, goes_to, status_of, upstream, world};
 use super::records::records;
+use super::revalidate::offline_client;
 use super::{BASE, World, body_of, connection_of, id};
 
 const ACCOUNT: &str = "http://127.0.0.1:8080/t/acme/account";
@@ -23,7 +24,8 @@ fn linkable(number: u8, slug: &str, settings: Value) -> ConfigChange {
 async fn at_home() -> World {
     let second = linkable(3, "two", json!({ "subject": "alice@two", "logout": "front" }));
     let third = linkable(4, "three", json!({ "subject": "alice@three" }));
-    let (mut world, _) = world(vec![upstream("back"), second, third], &[("wiki", by("back"))]).await;
+    let changes = vec![upstream("back"), second, third, offline_client(30, "mail")];
+    let (mut world, _) = world(changes, &[("wiki", by("back"))]).await;
     world.visit(&format!("{BASE}t/acme/fake/login?app=wiki&connection=one")).await;
     world
 }
@@ -260,13 +262,17 @@ async fn a_disconnected_login_is_somebody_new() {
     let reply = world.visit(ACCOUNT).await;
     let here = account_of(&reply).logins.iter().find(|row| row.here).unwrap();
     assert_eq!((here.note.as_deref(), here.form.is_none()), (Some("alice@two"), true));
+    let by_second = world.offline("mail").await;
     let second = std::mem::replace(&mut world.cookies, first);
+    let by_first = world.offline("mail").await;
     let reply = world.visit(ACCOUNT).await;
     let page = account_of(&reply);
     assert_eq!(page.sessions.len(), 2);
     let row = page.logins.iter().find(|row| row.note.as_deref() == Some("alice@two")).unwrap();
     world.send(&row.form.clone().unwrap(), &[]).await;
     assert_eq!(account_of(&world.visit(ACCOUNT).await).sessions.len(), 1, "the session that came by it is over");
+    assert_eq!(world.refresh("mail", &by_second).await.0, 400, "and so is what an app was given by it");
+    assert_eq!(world.refresh("mail", &by_first).await.0, 200);
     // The last way in stays.
     let reply = world.visit(ACCOUNT).await;
     assert!(account_of(&reply).logins.iter().all(|row| row.form.is_none()));

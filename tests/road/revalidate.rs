@@ -32,15 +32,17 @@ fn upstream_with(attributes: Value, tokens: Value) -> ConfigChange {
     connection(2, "one", settings, mapping)
 }
 
+pub fn offline_client(number: u8, name: &str) -> ConfigChange {
+    let offline = json!({
+        "grant_types": ["authorization_code", "refresh_token"],
+        "scopes": ["openid", "email", "offline_access"],
+    });
+    client(number, name, offline)
+}
+
 /// alice, with a refresh token of one client.
 async fn refreshing(says: &str) -> (World, Arc<Calls>, String) {
-    let offline = || {
-        json!({
-            "grant_types": ["authorization_code", "refresh_token"],
-            "scopes": ["openid", "email", "offline_access"],
-        })
-    };
-    let changes = vec![upstream(says, json!({})), client(30, "mail", offline()), client(31, "plan", offline())];
+    let changes = vec![upstream(says, json!({})), offline_client(30, "mail"), offline_client(31, "plan")];
     let (mut world, calls) = world(changes, &[("wiki", by("back"))]).await;
     world.log_in("wiki").await;
     let token = world.offline("mail").await;
@@ -52,7 +54,7 @@ fn form(fields: &[(&str, &str)]) -> String {
 }
 
 impl World {
-    async fn offline(&mut self, client: &str) -> String {
+    pub async fn offline(&mut self, client: &str) -> String {
         let reply = self.authorize_for(client, "openid%20email%20offline_access", "").await;
         let code = param(&reply, "code").unwrap();
         self.redeem(client, &code).await

@@ -23,7 +23,7 @@ pub(super) struct Stop {
     pub cause: String,
     pub told: Told,
     /// Where the person goes from a page of ours; `None`: to a new try, where there is one.
-    pub back: Option<WayBack>,
+    pub back: Option<Box<WayBack>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -137,7 +137,7 @@ impl Hub {
                 tenant: Some(login.tenant.view.display_name.clone()),
                 sentence: stop.refusal.public.clone(),
                 trace: Some(login.trace_id),
-                way_back: stop.back.clone().or(again),
+                way_back: stop.back.as_deref().cloned().or(again),
             }))
             .dressed(login.dress())
         });

@@ -233,6 +233,8 @@ impl HubRevalidator {
         }
         // Offline access outlives a session, but not this.
         self.grants.revoke(tenant, grant.id, now).await?;
+        // Gone, unless further offline access of this session is to ask for itself.
+        self.tokens.give_up(tenant, session, now).await?;
         self.record(event, Outcome::Refused, why.clone(), replay);
         Ok(Valid::No(why))
     }

@@ -273,9 +273,7 @@ impl Hub {
 fn login_adapter(connection: &OpenConnection) -> Result<&dyn UpstreamLogin, Stop> {
     match &connection.state {
         Ok(ready) => ready.adapter.login.as_deref().ok_or_else(|| Stop::broken("the adapter offers no login")),
-        Err(complaints) => {
-            Err(Stop::broken(complaints.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))
-        }
+        Err(complaints) => Err(Stop::broken(complaints.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))),
     }
 }
 

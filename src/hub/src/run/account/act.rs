@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fedbridge_contract::downstream::RefusalKind;
 use fedbridge_contract::http::{HttpInput, Reply};
-use fedbridge_contract::ids::{AppId, SessionId};
+use fedbridge_contract::ids::{AppId, ConnectionId, PersonId, SessionId};
 use fedbridge_contract::logout::Channel;
 use fedbridge_contract::trace::{Outcome, TraceLog};
 
@@ -113,9 +113,22 @@ impl Hub {
         });
         let count = sessions.len();
         self.end_behind(login, sessions).await?;
+        self.revoke_of(login, person, identity.connection).await?;
         let connection = login.tenant.view.connection_by_id(identity.connection);
         let name = connection.map_or("a connection that is gone", |view| view.slug.as_str());
         Ok(format!("{} of {name}, with {count} sessions", identity.display))
+    }
+
+    /// Offline access outlives a session, but not the login that it came by.
+    async fn revoke_of(&self, login: &Login, person: PersonId, connection: ConnectionId) -> Result<(), Stop> {
+        let (tenant, now, grants) = (login.tenant.view.id, login.started, &self.services.grants);
+        for (grant, _) in self.people.grants(tenant, person, now).await? {
+            let found = grants.find(tenant, grant, None, now).await?;
+            if found.is_some_and(|found| found.record.connection == connection) {
+                grants.revoke(tenant, grant, now).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Ends sessions; apps are told behind the answer.

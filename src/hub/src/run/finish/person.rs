@@ -116,9 +116,9 @@ impl Hub {
                 let public = "Somebody with your e-mail address has an account here already. If that is you, log in \
                               as before, and connect this login on the page of your account.";
                 let before = others.iter().find_map(|identity| tenant.view.connection_by_id(identity.connection));
-                let back = before.filter(|view| view.enabled).map(|view| WayBack {
-                    label: "Log in as before".into(),
-                    href: format!("{}/account?connection={}", tenant.view.issuer, view.slug),
+                let back = before.filter(|view| view.enabled).map(|view| {
+                    let href = format!("{}/account?connection={}", tenant.view.issuer, view.slug);
+                    Box::new(WayBack { label: "Log in as before".into(), href })
                 });
                 let stop = Stop::new(RefusalKind::AccessDenied, public, format!("same_email is ask, and {known}"));
                 Err(Stop { told: Told::PersonOnly, back, ..stop })

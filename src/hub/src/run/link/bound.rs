@@ -21,14 +21,6 @@ use crate::run::snapshot::OpenConnection;
 use crate::run::start::{Login, spent};
 use crate::run::trace::Ending;
 
-/// What came of an identity that is to be connected.
-enum Bound {
-    /// The person is asked.
-    Asked(Reply),
-    /// It is theirs already.
-    Theirs,
-}
-
 impl Hub {
     /// Binds the proof to the identity, and asks the person. It makes no session and no link.
     pub(in crate::run) async fn identity_to_link(
@@ -52,10 +44,7 @@ impl Hub {
             Ok(bound) => {
                 let tenant = Arc::clone(&login.tenant);
                 self.record(login, replay, Ending { outcome: Outcome::Success, cause: String::new(), person });
-                match bound {
-                    Bound::Asked(page) => page,
-                    Bound::Theirs => Reply::redirect(account_of(&tenant)),
-                }
+                bound.unwrap_or_else(|| Reply::redirect(account_of(&tenant)))
             }
             Err(stop) => {
                 let stop = match transaction {
@@ -67,13 +56,14 @@ impl Hub {
         }
     }
 
+    /// The page that asks; `None`: the identity is theirs already.
     async fn bind(
         &self,
         mut last: Finishing<'_>,
         transaction: Option<TransactionId>,
         (proof, secret): (LinkProofId, [u8; 32]),
         replay: &mut Option<ReplayInput>,
-    ) -> Result<Bound, Stop> {
+    ) -> Result<Option<Reply>, Stop> {
         let (tenant, connection) = (last.login.tenant.view.id, last.connection.view.id);
         // The rules of the connection hold here as at a login.
         let claims = self.claims(&mut last, replay)?;
@@ -117,10 +107,10 @@ impl Hub {
         let unit = Unit { commands, now: last.now };
         self.store.commit(tenant, unit).await.map_err(|error| lost(last.login, error))?;
         if theirs {
-            return Ok(Bound::Theirs);
+            return Ok(None);
         }
         last.login.trace.decide("proof", "bound to this very subject; the person is asked", true);
-        Ok(Bound::Asked(self.confirm_page(&last, kept, proof, &subject_hash)))
+        Ok(Some(self.confirm_page(&last, kept, proof, &subject_hash)))
     }
 
     pub(super) fn opened(

@@ -8,7 +8,7 @@ use futures_util::future::join;
 
 use super::Run;
 use super::conclude::{Reached, not_told};
-use super::upstream::UpstreamTold;
+use super::upstream::Trip;
 use crate::ports::{StoredNotice, UnitError};
 use crate::run::{Hub, error_page};
 
@@ -72,8 +72,8 @@ impl Hub {
     /// Everybody but the upstreams was told, or given up.
     pub(super) async fn finish_logout(&self, mut run: Run, notices: Vec<StoredNotice>) -> Reply {
         match self.tell_upstreams(&mut run).await {
-            UpstreamTold::All => self.conclude(run, &notices).await,
-            UpstreamTold::Sent { to, reply } => {
+            None => self.conclude(run, &notices).await,
+            Some(Trip { to, reply }) => {
                 run.steps.decide("upstream", format!("the browser carries our request to {to}"), true);
                 let not_told = not_told(&run.tenant, &notices);
                 self.record_logout(run, &not_told);

@@ -26,12 +26,10 @@ const LEAST: Duration = Duration::from_secs(1);
 /// How an upstream is told that has no address for a call.
 const BROWSER: &str = "the browser";
 
-/// How far telling upstreams came.
-pub(super) enum UpstreamTold {
-    /// Everybody was told, or could not be.
-    All,
-    /// The browser carries our request, and comes back with the answer.
-    Sent { to: String, reply: Reply },
+/// The browser carries our request to an upstream, and comes back with the answer.
+pub(super) struct Trip {
+    pub to: String,
+    pub reply: Reply,
 }
 
 /// What an upstream takes.
@@ -43,9 +41,9 @@ enum Way {
 
 impl Hub {
     /// Tells the upstreams of the ended sessions, those that asked and those that were told before apart. Calls
-    /// go out at once; then the browser goes to the others, one after the other.
-    pub(super) async fn tell_upstreams(&self, run: &mut Run) -> UpstreamTold {
-        let (calls, mut trips) = self.ways(run).await;
+    /// go out at once; then the browser goes to the others, one after the other. `None`: nobody is left.
+    pub(super) async fn tell_upstreams(&self, run: &mut Run) -> Option<Trip> {
+        let (calls, trips) = self.ways(run).await;
         let results = join_all(calls.into_iter().map(|(id, part, post)| {
             let (tenant, left) = (Arc::clone(&run.tenant), self.left(run));
             async move {
@@ -56,13 +54,8 @@ impl Hub {
         for (id, connection, told, millis) in results.await {
             self.upstream_told(run, (id, connection), told, &format!("our server's call, {millis} ms")).await;
         }
-        match trips.is_empty() {
-            true => UpstreamTold::All,
-            false => {
-                let (connection, reply) = trips.swap_remove(0);
-                UpstreamTold::Sent { to: upstream_name(&run.tenant, connection), reply }
-            }
-        }
+        let (connection, reply) = trips.into_iter().next()?;
+        Some(Trip { to: upstream_name(&run.tenant, connection), reply })
     }
 
     /// Who is to be called, and to whom the browser has to go.
