@@ -4,8 +4,9 @@ use fedbridge_contract::http::{HttpInput, Method};
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::{Correlation, UpstreamRefusal, UpstreamRefusalKind};
 
-use crate::checks::{Checked, Stop, refuse, require};
+use crate::checks::{Checked, Stop, require};
 use crate::issuer::IssuerRule;
+use crate::parameters::{once, parameter};
 use crate::party::RelyingParty;
 
 /// Parameters that may come once (RFC 6749 section 3.1). Others are not looked at.
@@ -28,8 +29,8 @@ pub fn correlate(input: &HttpInput) -> Correlation {
 /// The code of an answer that is the provider's own and says yes.
 pub fn code(party: &RelyingParty, issuer: &IssuerRule<'_>, input: &HttpInput, trace: &mut TraceLog) -> Checked<String> {
     let params = params(input);
-    let get = |name: &str| params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
-    once(&params, trace)?;
+    let get = |name: &str| parameter(&params, name);
+    once(&params, KNOWN, trace)?;
     answering_issuer(party, issuer, get("iss"), trace)?;
     let (code, error) = (get("code"), get("error"));
     let actual = match (code, error) {
@@ -54,10 +55,8 @@ pub fn code(party: &RelyingParty, issuer: &IssuerRule<'_>, input: &HttpInput, tr
 pub fn facts(input: &HttpInput) -> Vec<(&'static str, String)> {
     let params = params(input);
     let shown = ["iss", "error", "error_description"];
-    let mut facts: Vec<_> = shown
-        .iter()
-        .filter_map(|name| params.iter().find(|(known, _)| known == name).map(|(_, value)| (*name, value.clone())))
-        .collect();
+    let mut facts: Vec<_> =
+        shown.iter().filter_map(|name| Some((*name, parameter(&params, name)?.to_owned()))).collect();
     let mode = if input.method == Method::Post { "form_post" } else { "query" };
     facts.push(("response_mode", mode.to_owned()));
     facts
@@ -65,14 +64,6 @@ pub fn facts(input: &HttpInput) -> Vec<(&'static str, String)> {
 
 fn params(input: &HttpInput) -> Vec<(String, String)> {
     if input.method == Method::Post { input.form_params() } else { input.query_params() }
-}
-
-fn once(params: &[(String, String)], trace: &mut TraceLog) -> Checked<()> {
-    let twice = KNOWN.iter().find(|name| params.iter().filter(|(known, _)| known == *name).count() > 1);
-    match twice {
-        Some(name) => refuse(trace, "each parameter once", "RFC 6749 3.1", "once", format!("{name} several times")),
-        None => Ok(()),
-    }
 }
 
 /// Who answers: compared before anything else is believed, errors too (RFC 9207 section 2.4).

@@ -8,7 +8,8 @@ use fedbridge_contract::trace::TraceLog;
 
 use crate::checks::{Checked, refuse, require};
 use crate::issuer::IssuerRule;
-use crate::logout::{AskedBy, once, parameter};
+use crate::logout::AskedBy;
+use crate::parameters::{once, parameter};
 use crate::party::RelyingParty;
 use crate::settings::FrontChannelSid;
 use crate::subject::logout_key;

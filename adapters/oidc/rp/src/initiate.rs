@@ -4,7 +4,7 @@
 use fedbridge_contract::http::{HttpInput, Method};
 use fedbridge_contract::upstream::{Correlation, UnsolicitedMode, UnsolicitedPolicy};
 
-use crate::logout::parameter;
+use crate::parameters::{parameter, twice};
 use crate::settings::{InitiateLogin, Settings};
 
 pub const INITIATE_ROUTE: &str = "oidc/initiate";
@@ -21,9 +21,7 @@ pub fn correlate(settings: &Settings, input: &HttpInput) -> Correlation {
         return Correlation::Malformed("the connection has no initiate_login: nobody starts logins here".into());
     }
     let parameters = if input.method == Method::Post { input.form_params() } else { input.query_params() };
-    let known = ["iss", "login_hint", "target_link_uri"];
-    let twice = known.iter().find(|name| parameters.iter().filter(|(key, _)| key == *name).count() > 1);
-    if let Some(name) = twice {
+    if let Some(name) = twice(&parameters, &["iss", "login_hint", "target_link_uri"]) {
         return Correlation::Malformed(format!("each parameter once: {name} came several times"));
     }
     match parameter(&parameters, "iss") {

@@ -27,6 +27,7 @@ mod logout;
 mod logout_token;
 mod merge;
 pub mod metadata;
+mod parameters;
 pub mod party;
 pub mod profiles;
 pub mod provider_call;

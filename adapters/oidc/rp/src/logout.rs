@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::checks::{Checked, refuse, require};
+use crate::parameters::{once, parameter};
 use crate::party::{RelyingParty, SharedParty};
 use crate::{front_channel, logout_token, token_revocation};
 
@@ -168,18 +169,6 @@ fn answered(party: &RelyingParty, tenant: &Tenant, input: &HttpInput, trace: &mu
     let ours = own.len() == state.len() && memcmp::eq(own.as_bytes(), state.as_bytes());
     require(trace, NAME, RPIL, expected, if ours { expected } else { "another" }, ours)?;
     Ok(id)
-}
-
-/// Each of these parameters comes once at most.
-pub fn once(parameters: &[(String, String)], names: &[&str], trace: &mut TraceLog) -> Checked<()> {
-    match names.iter().find(|name| parameters.iter().filter(|(known, _)| known == *name).count() > 1) {
-        Some(name) => refuse(trace, "each parameter once", "RFC 6749 3.1", "once", format!("{name} several times")),
-        None => Ok(()),
-    }
-}
-
-pub fn parameter<'a>(parameters: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
 /// Whoever comes here without a logout of ours may never have been logged in; our own part is done before anybody
