@@ -139,6 +139,24 @@ async fn of_twenty_refreshes_at_once_one_asks() {
     assert_eq!(calls.bodies("/fake/token").len(), 1);
 }
 
+/// An upstream that rotates its refresh token gives the new one once.
+#[tokio::test]
+async fn an_app_that_hangs_up_loses_nothing() {
+    let (mut world, calls, token) = refreshing("yes").await;
+    world.wait(Duration::from_secs(901));
+    let (target, input) = world.prepared(Method::Post, TOKEN, refresh_form("mail", &token));
+    let patience = Duration::from_millis(50);
+    assert!(tokio::time::timeout(patience, world.hub.handle(target, input)).await.is_err(), "it was to hang up");
+    let recorded = async {
+        while super::records::decisions(&world, "login").await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), recorded).await.unwrap();
+    let (status, body) = world.refresh("mail", &token).await;
+    assert_eq!((status, calls.bodies("/fake/token").len()), (200, 1), "{body}");
+}
+
 /// upstream-oidc 64: switched off there, off here.
 #[tokio::test]
 async fn whom_the_upstream_does_not_know_any_more_gets_nothing() {

@@ -45,6 +45,7 @@ const AGAIN: Duration = Duration::from_secs(60);
 const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
 
 /// Re-validation over the snapshot in force.
+#[derive(Clone)]
 pub struct HubRevalidator {
     pub snapshots: Arc<Snapshots>,
     pub store: Arc<dyn LoginStore>,
@@ -54,7 +55,7 @@ pub struct HubRevalidator {
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
     pub recorder: Recorder,
-    pub no_app: AppRules,
+    pub no_app: Arc<AppRules>,
 }
 
 #[async_trait]
@@ -68,10 +69,16 @@ impl Revalidator for HubRevalidator {
             Ok(Mine::No) => Valid::Yes,
             Ok(Mine::Ended) => Valid::No("the upstream does not know the person any more".to_owned()),
             Ok(Mine::Late) => Valid::Later("another request still asks the upstream".to_owned()),
-            Ok(Mine::Yes(kept, lease)) => match self.ask(&snapshot, grant, *kept, lease).await {
-                Ok(valid) => valid,
-                Err(error) => Valid::Later(error.to_string()),
-            },
+            Ok(Mine::Yes(kept, lease)) => {
+                // In a task of its own: an app that hangs up must not lose the tokens that the upstream gives.
+                let (own, grant) = (self.clone(), grant.clone());
+                let asked = tokio::spawn(async move { own.ask(&snapshot, &grant, *kept, lease).await });
+                match asked.await {
+                    Ok(Ok(valid)) => valid,
+                    Ok(Err(error)) => Valid::Later(error.to_string()),
+                    Err(_) => Valid::Later("the upstream could not be asked".to_owned()),
+                }
+            }
             Err(error) => Valid::Later(error.to_string()),
         };
         let (outcome, allowed) = match &valid {

@@ -28,8 +28,8 @@ impl Hub {
         if let Err(error) = self.spread(&run).await {
             return self.cut_short(run, &error).await;
         }
-        let (end, reached) = (LogoutEnd::Complete, Reached::default());
-        let reply = self.answer_asker(&run.tenant, &run.record.asker, end, reached).await;
+        let end = if self.not_ended(&run).await == 0 { LogoutEnd::Complete } else { LogoutEnd::Partial };
+        let reply = self.answer_asker(&run.tenant, &run.record.asker, end, Reached::default()).await;
         run.steps.decide("answer", "at once; everybody else is told behind it", true);
         run.answered = true;
         // No browser is at hand any more.

@@ -56,7 +56,7 @@ impl Hub {
     }
 
     /// How many of the sessions could not be ended: those whose logout was never stored.
-    async fn not_ended(&self, run: &Run) -> usize {
+    pub(super) async fn not_ended(&self, run: &Run) -> usize {
         let mut going_on = 0;
         for id in &run.record.beside {
             if !matches!(self.logouts.logout(run.tenant.view.id, *id).await, Ok(Some(_))) {
