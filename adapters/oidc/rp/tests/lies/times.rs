@@ -1,7 +1,10 @@
 //! The edges of time, with both clocks apart by as much as is tolerated, and a second more.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fedbridge_contract::upstream::{LoginOutcome, LoginWish};
 use fedbridge_oidc_core::testkit::Person;
 use serde_json::{Value, json};
@@ -63,4 +66,22 @@ async fn nobody_authenticates_in_the_future() {
     world.clock.pass(Duration::from_secs(1));
     world.op.person(Person::new("alice").with("auth_time", json!(NOW.seconds() - 5)));
     assert_eq!(world.enter().await.authn.auth_time.seconds(), NOW.seconds() - 5);
+}
+
+#[tokio::test]
+async fn a_token_that_names_a_code_names_this_one() {
+    let world = World::new();
+    for (right, failed) in [(true, None), (false, Some("c_hash"))] {
+        let pending = world.begin().await;
+        let answer = world.op.answer(&pending.location);
+        let login = world.op.last_login().unwrap();
+        let mut plan = world.op.id_token(&login);
+        let code = if right { login.code.as_str() } else { "another code" };
+        plan.set("c_hash", json!(URL_SAFE_NO_PAD.encode(&openssl::sha::sha256(code.as_bytes())[..16])));
+        let tokens = json!({ "token_type": "Bearer", "access_token": login.access_token, "id_token": plan.token() });
+        let fetched = OnceLock::new();
+        fetched.set(tokens.to_string().into_bytes()).unwrap();
+        let (_, trace) = world.complete_with(&pending, &answer, &fetched).await;
+        assert_eq!(failed_check(&trace).as_deref(), failed);
+    }
 }
