@@ -17,6 +17,10 @@ use crate::support::peers::Peer;
 use crate::support::scripted::{App, LOGGED_OUT, REDIRECT, SECRET};
 use crate::support::{Database, Scratch};
 
+/// Where the app starts logins by itself, and what a portal may ask it to open.
+const START: &str = "http://127.0.0.1:9/start";
+const TARGET: &str = "http://127.0.0.1:9/orders";
+
 /// A company with many connections to one provider, or to two.
 struct Company {
     op: ScriptedOp,
@@ -191,6 +195,7 @@ fn bridge_file(op: &ScriptedOp, other: &ScriptedOp, told: &[Told]) -> String {
         scopes: [openid, profile, email, offline_access]
         revoke_at_logout: true
         global_token_revocation: {{ issuer: {0}, jwks_uri: {0}/jwks }}
+        initiate_login: {{ targets: [{TARGET}], client: app }}
 ",
         op.issuer
     );
@@ -219,6 +224,7 @@ tenants:
         name: The App
         client_secret: {{ value: {SECRET} }}
         redirect_uris: [\"{REDIRECT}\"]
+        initiate_login_uri: {START}
         post_logout_redirect_uris: [\"{LOGGED_OUT}\"]
         grant_types: [authorization_code, refresh_token]
         scopes: [openid, profile, email, offline_access]
@@ -343,6 +349,34 @@ async fn an_error_of_the_provider_is_never_a_page_of_its_own() {
     let told = format!("{:?} {}", answer.location, answer.body);
     assert!(!told.contains("evil") && !told.contains("<script>alert"), "{told}");
     assert_eq!(answer.redirect_param("error"), "access_denied");
+}
+
+/// A portal of the provider starts a login (OpenID Connect Core 4): it is one of our own, and leads to the app.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_portal_of_the_provider_starts_a_login() {
+    let company = Company::start(Database::Sqlite, &[]).await;
+    let address = format!("{}/connections/revoking/oidc/initiate", company.app.at);
+    let query = |iss: &str, target: &str| {
+        let pairs = [("iss", iss), ("login_hint", "alice"), ("target_link_uri", target)];
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+    };
+    for (target, led_to) in [(TARGET, Some(TARGET)), ("https://evil.example/", None)] {
+        let mut browser = Browser::new();
+        let back = browser.visit(&format!("{address}?{}", query(&company.op.issuer, target))).await;
+        let location = back.location.clone().unwrap_or_default();
+        assert!(location.starts_with(START), "{location} {}", back.shown());
+        let told = back.redirect_params();
+        assert_eq!(told.get("iss"), Some(&company.app.at));
+        assert_eq!(told.get("target_link_uri").map(String::as_str), led_to);
+        assert!(company.is_in(&mut browser, "revoking").await);
+    }
+    let seen = company.op.seen().count(Endpoint::Authorize);
+    for (slug, iss) in [("revoking", "https://evil.example"), ("revoking", ""), ("plain", company.op.issuer.as_str())] {
+        let address = address.replace("revoking", slug);
+        let answer = Browser::new().get(&format!("{address}?{}", query(iss, TARGET))).await;
+        assert!(answer.status >= 400 && answer.location.is_none(), "{slug} {iss}: {:?}", answer.location);
+    }
+    assert_eq!(company.op.seen().count(Endpoint::Authorize), seen);
 }
 
 /// Whoever is called like somebody else at another provider is somebody else.

@@ -88,7 +88,7 @@ async fn connection(
         };
         let failed;
         (settings, failed) = read_settings(&mut fields, factory, &reader, &mut secrets, scope, complaints).await;
-        app_resolves(&fields, apps, complaints);
+        apps_resolve(&fields, apps, complaints);
         check_mapping(&fields, mapping.as_ref(), factory.kind(), scope, complaints);
         let found = ask::everything(&settings, failed, |settings| {
             let now = scope.context.services.clock.now();
@@ -197,13 +197,14 @@ async fn read_settings(
     (Value::Object(settings), failed)
 }
 
-/// `allow_idp_initiated` names an app of the same tenant.
-fn app_resolves(fields: &Fields<'_>, apps: &AppNames<'_>, complaints: &mut Complaints) {
-    for (key, what, names) in
-        [("client", "client", &apps.clients), ("service_provider", "service provider", &apps.providers)]
-    {
-        let path = format!("allow_idp_initiated.{key}");
-        let named = fields.node().get("allow_idp_initiated").and_then(|node| node.get(key)).and_then(Node::text);
+/// Settings that name an app of the same tenant, which is started by a login that begins at the upstream.
+const STARTS: [&str; 2] = ["allow_idp_initiated", "initiate_login"];
+
+fn apps_resolve(fields: &Fields<'_>, apps: &AppNames<'_>, complaints: &mut Complaints) {
+    let kinds = [("client", "client", &apps.clients), ("service_provider", "service provider", &apps.providers)];
+    for (setting, (key, what, names)) in STARTS.into_iter().flat_map(|setting| kinds.map(|kind| (setting, kind))) {
+        let path = format!("{setting}.{key}");
+        let named = fields.node().get(setting).and_then(|node| node.get(key)).and_then(Node::text);
         if let Some(app) = named.filter(|app| !names.contains(app)) {
             let hint = nearest(app, names.iter().copied());
             let hint = hint.map_or_else(String::new, |name| format!("; the nearest is `{name}`"));

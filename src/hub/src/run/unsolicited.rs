@@ -85,7 +85,7 @@ impl Hub {
         let tenant = Arc::clone(&login.tenant);
         let (kind, name) = &policy.app;
         let Some(app) = tenant.view.app(*kind, name) else {
-            return Err(Stop::broken(format!("allow_idp_initiated names `{name}`, and there is no such app")));
+            return Err(Stop::broken(format!("the connection starts `{name}`, and there is no such app")));
         };
         if let Err(refusal) = self.gate.login(&tenant.view, Some(app), &connection.view, false) {
             login.trace.decide("gate", refusal.to_string(), false);
