@@ -1,12 +1,18 @@
 //! What may happen once happens once, over three processes on one PostgreSQL.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
+use fedbridge_keys::SystemClock;
+use fedbridge_oidc_core::testkit::{Person, ScriptedOp};
+use fedbridge_saml::testkit::ReceivedRequest;
 use tokio::task::JoinSet;
 
-use crate::support::browser::Browser;
+use crate::support::browser::{Answer, Browser};
+use crate::support::html::Form;
 use crate::support::nodes::Nodes;
-use crate::support::scripted::{alice, bridge_file, idp, now};
+use crate::support::scripted::{alice, bridge_file, bridge_file_with, idp, now};
 
 const PARALLEL: usize = 100;
 
@@ -81,4 +87,64 @@ async fn a_refresh_token_has_one_successor_in_100_parallel_uses() {
     // Two generations old: the grace does not cover it, and the family dies.
     assert_eq!(trio.apps[0].refresh(&first).await.json()["error"], "invalid_grant");
     assert_eq!(trio.apps[0].refresh(&next).await.json()["error"], "invalid_grant");
+}
+
+/// A connection by which people may connect one more login.
+fn more(op: &ScriptedOp) -> String {
+    let (client, secret) = op.client();
+    format!(
+        "      - slug: op
+        protocol: oidc
+        issuer: {}
+        client_id: {client}
+        client_secret: {{ value: {secret} }}
+        people: {{ linking: true }}",
+        op.issuer
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_100_confirmations_of_a_link_proof_connects() {
+    let idp = idp();
+    let (op, _running) = ScriptedOp::listen(Arc::new(SystemClock)).await.unwrap();
+    op.person(Person::new("alice-at-the-other"));
+    let trio = Nodes::start(3, |scratch| bridge_file_with(scratch, &idp, &more(&op), ""), |_, _| {}).await;
+    let first = &trio.apps[0];
+    // A server that has just started may not have read the provider's metadata yet.
+    let to_op = |answer: &Answer| answer.location.clone().filter(|to| to.starts_with(&op.issuer));
+    while to_op(&Browser::new().get(&first.authorize_url("&connection=op")).await).is_none() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let mut browser = Browser::new();
+    let location = browser.get(&first.authorize_url("&connection=idp")).await.location.unwrap();
+    let request = ReceivedRequest::from_redirect(&location).unwrap();
+    let form = idp.answer(&request, &alice(), now()).form(&idp, request.relay_state.as_deref()).unwrap();
+    assert_eq!(first.post_acs(&mut browser, &form).await.status, 303);
+    let page = browser.get(&format!("{}/account", first.at)).await;
+    let connect = Form::leading_to(&page.body, &page.url, "account/connect").unwrap();
+    let answer = browser.post(&connect.action, &connect.fields).await;
+    let callback = browser.get(&to_op(&answer).unwrap()).await.location.unwrap();
+    let page = browser.get(&callback).await;
+    let confirm = Form::leading_to(&page.body, &page.url, "account/confirm").unwrap().set("answer", "allow");
+
+    let browser = trio.everywhere(&browser);
+    let mut tries = JoinSet::new();
+    for number in 0..PARALLEL {
+        let (at, mut browser, form) = (trio.apps[number % 3].at.clone(), browser.clone(), confirm.clone());
+        tries.spawn(async move {
+            let answer = browser.post(&format!("{at}/account/confirm"), &form.fields).await;
+            (answer, browser, at)
+        });
+    }
+    let answers = tries.join_all().await;
+    assert!(answers.iter().all(|(answer, ..)| answer.status < 500), "a second yes must not be an error of ours");
+    // The link gives the session a new cookie.
+    let renewed = |answer: &Answer| {
+        answer.headers.get_all("set-cookie").iter().any(|cookie| cookie.to_str().unwrap().contains("-s="))
+    };
+    let won: Vec<_> = answers.iter().filter(|(answer, ..)| renewed(answer)).collect();
+    assert_eq!(won.len(), 1, "{:?}", count(answers.iter().map(|(answer, ..)| answer.status).collect()));
+    let (_, browser, at) = won[0];
+    let page = browser.clone().get(&format!("{at}/account")).await;
+    assert_eq!(page.body.matches("/account/unlink\"").count(), 1, "one login was connected: {}", page.body);
 }

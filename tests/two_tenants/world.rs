@@ -157,7 +157,9 @@ impl World {
                 files.1.display(),
             )
         };
-        let setup = Setup::sqlite(scratch.path());
+        let mut setup = Setup::sqlite(scratch.path());
+        // A busy machine makes nodes that hear of nothing for long; that is tested elsewhere.
+        setup.settings.push(("FEDBRIDGE_REVOCATION_LEASE".into(), "30s".into()));
         let file = format!("version: 1\ntenants:\n{}{}", tenant("acme"), tenant("globex"));
         setup.apply(&scratch, &file);
         let bridge = setup.serve(&scratch).await;
