@@ -15,6 +15,9 @@ use crate::row::{Row, get, time, time_or_none, uuid as read_uuid};
 use crate::unit::{millis, uuid};
 use crate::work::{Arg, Change};
 
+/// How often a row is read again that somebody else changed meanwhile.
+const TRIES: usize = 8;
+
 const TOKENS: &str =
     "SELECT session_id, connection_id, person_id, due_at, expires_at, sealed, turn_until FROM upstream_tokens ";
 
@@ -32,7 +35,7 @@ impl UpstreamTokenStore for Store {
         let sql = format!(
             "{TOKENS} WHERE tenant_id = ? AND session_id = ? AND connection_id = ? AND due_at <= ? AND expires_at > ?"
         );
-        loop {
+        for _ in 0..TRIES {
             let args = [key(), vec![millis(now), millis(now)]].concat();
             let Some(row) = self.one(&sql, args).await? else { return Ok(Turn::NotDue) };
             if time_or_none(&row, 6)?.is_some_and(|until| until > now) {
@@ -48,6 +51,7 @@ impl UpstreamTokenStore for Store {
                 return self.kept(tenant, &row).map(Turn::Yours);
             }
         }
+        Ok(Turn::Taken)
     }
 
     async fn keep(
@@ -110,10 +114,10 @@ impl Store {
              AND sealed = ? {condition}"
         );
         let mut taken = Vec::new();
-        loop {
+        for _ in 0..TRIES {
             let rows = self.all(&find, [vec![uuid(tenant), of.clone()], more.clone()].concat()).await?;
             if rows.is_empty() {
-                return Ok(taken);
+                break;
             }
             for row in rows {
                 let args = vec![
@@ -127,6 +131,7 @@ impl Store {
                 }
             }
         }
+        Ok(taken)
     }
 
     fn kept(&self, tenant: TenantId, row: &Row) -> Result<KeptTokens, StoreError> {

@@ -38,7 +38,7 @@ pub struct Plan {
 }
 
 /// # Errors
-/// A guard that fails within the unit itself, or a grant that can't be written as JSON.
+/// A guard that fails within the unit itself, or something that can't be written as JSON.
 pub fn plan(tenant: TenantId, unit: Unit, sealer: &dyn Sealer) -> Result<Plan, UnitError> {
     let mut plan = Plan { changes: Vec::new(), guards: Vec::new(), in_turn: false };
     let mut seen = Vec::new();
