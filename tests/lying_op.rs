@@ -5,7 +5,7 @@ mod sessions;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fedbridge_keys::SystemClock;
 use fedbridge_oidc_core::testkit::{Change, Endpoint, LIES, Lie, Person, Running, ScriptedOp, Verdict, Wish};
@@ -30,7 +30,7 @@ struct Company {
     _bridge: Bridge,
     _servers: [Running; 2],
     _postgres: Option<Peer>,
-    _scratch: Scratch,
+    scratch: Scratch,
 }
 
 /// A lie with the connection that it is told to.
@@ -54,16 +54,7 @@ impl Company {
         setup.apply(&scratch, &bridge_file(&op, &other, told));
         let bridge = setup.serve(&scratch).await;
         let app = App::of(&bridge);
-        Self {
-            op,
-            other,
-            app,
-            setup,
-            _bridge: bridge,
-            _servers: [server, other_server],
-            _postgres: postgres,
-            _scratch: scratch,
-        }
+        Self { op, other, app, setup, _bridge: bridge, _servers: [server, other_server], _postgres: postgres, scratch }
     }
 
     /// The browser up to the provider's answer, which it has not followed yet: the address of our callback.
@@ -377,6 +368,14 @@ async fn a_portal_of_the_provider_starts_a_login() {
         assert!(answer.status >= 400 && answer.location.is_none(), "{slug} {iss}: {:?}", answer.location);
     }
     assert_eq!(company.op.seen().count(Endpoint::Authorize), seen);
+    // An app that is not there is a complaint with its place, and no surprise at the first login.
+    let file = bridge_file(&company.op, &company.other, &[]).replace("client: app }", "client: ap }");
+    let file = company.scratch.write("wrong.yaml", &file);
+    let refused = company.setup.run(&["apply", "-f", file.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success(), "{said}");
+    let complaint = "initiate_login.client: the tenant has no client `ap`; the nearest is `app`";
+    assert!(said.contains(complaint), "{said}");
 }
 
 /// Whoever is called like somebody else at another provider is somebody else.
