@@ -336,3 +336,14 @@ fn nameless() -> &'static Lie {
     let of = |lie: &&Lie| lie.item == 33 && lie.verdict == Verdict::Accepted;
     LIES.iter().copied().flatten().find(of).unwrap()
 }
+
+#[tokio::test]
+async fn rotation_is_followed_without_names_too() {
+    let world = World::new();
+    world.op.tell(nameless());
+    world.enter().await;
+    // The old key fits as well as the new one; only the signature tells.
+    world.op.rotate_keys();
+    world.enter().await;
+    assert_eq!(world.op.seen().count(Endpoint::Keys), 2);
+}
