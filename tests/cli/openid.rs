@@ -74,7 +74,9 @@ async fn a_provider_that_is_down_stops_no_apply_and_is_read_when_it_is_up() {
 
     up.store(true, Ordering::SeqCst);
     let read = desk.plain(&["connections", "refresh", "acme/op"]).out;
-    assert_eq!(read, "acme/op: a new document is in force\n");
+    let keys = "acme/op: its keys are fetched anew when they are used next\n";
+    assert_eq!(read, format!("acme/op: a new document is in force\n{keys}"));
+    assert_eq!(desk.plain(&["connections", "refresh", "acme/op"]).out, format!("acme/op: nothing is new\n{keys}"));
     let listed = desk.plain(&["connections", "list"]).out;
     assert!(row(&listed).contains(" fine "), "{listed}");
     assert_eq!(desk.run(&["plan"], &yaml).out, "nothing to change\n", "the file has no part in it");
@@ -123,6 +125,15 @@ async fn a_connection_without_a_secret_has_keys_that_rotate_by_command() {
     let second = keys(&desk);
     assert_eq!(with(&second, "active"), with(&first, "next"), "the key that was published ahead");
     assert_eq!(with(&second, "retiring"), with(&first, "active"));
+    let decryption = ["keys", "rotate", "--connection", "acme/op", "--decryption"];
+    for lines in [1, 2] {
+        let made = desk.plain(&decryption);
+        assert!(
+            made.code == 0 && made.out.contains("oidc-decryption") && made.out.lines().count() == lines,
+            "{made:?}"
+        );
+    }
+    assert_eq!(with(&keys(&desk), "active").len(), 2, "one signs, one opens");
     let Ended { code, err, .. } = desk.plain(&["keys", "rotate", "--connection", "acme/opp"]);
     assert!(code == 2 && err.contains("the nearest is `acme/op`"), "{err}");
 
@@ -133,6 +144,19 @@ async fn a_connection_without_a_secret_has_keys_that_rotate_by_command() {
     let third = keys(&desk);
     assert!(third.iter().filter(|key| key[2] == "ES256").all(|key| key[3] == "retiring"), "{third:?}");
     assert_eq!(desk.plain(&["keys", "rotate", "--connection", "acme/op"]).out.lines().count(), 3, "of EdDSA alone");
+    // Where all else was given by hand, there are keys to fetch all the same.
+    let by_hand = file(
+        &issuer,
+        &format!(
+            "        discovery: off\n        metadata: {{ authorization_endpoint: {issuer}/a, token_endpoint: {issuer}/t, \
+             jwks_uri: {issuer}/jwks }}\n"
+        ),
+    );
+    assert_eq!(desk.run(&["apply"], &by_hand).code, 0);
+    let refreshed = desk.plain(&["connections", "refresh", "acme/op"]);
+    assert_eq!(refreshed.out, "acme/op: its keys are fetched anew when they are used next\n", "{}", refreshed.err);
+    assert_eq!(desk.plain(&["connections", "refresh", "acme/opp"]).code, 2);
+
     let short = file(&issuer, "        client_secret: { value: hunter2 }\n");
     let refused = desk.run(&["apply"], &short);
     assert!(refused.code == 2 && refused.err.contains("needs at least 32"), "{}", refused.err);

@@ -164,7 +164,7 @@ async fn read_settings(
     let discovered = known.iter().any(|field| field.name == discovery::SETTING);
     if discovered {
         let before = complaints.len();
-        let found = discovery::read(fields, scope.documents, complaints);
+        let found = discovery::read(fields, scope, complaints);
         settings.extend(found.map(|setting| (discovery::SETTING.to_owned(), setting)));
         if complaints.len() > before {
             failed.push(discovery::SETTING.to_owned());

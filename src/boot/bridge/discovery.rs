@@ -4,11 +4,12 @@
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::egress::hosts;
 use crate::settings::complaints::Complaints;
 
 use super::fields::Fields;
-use super::metadata::Known;
 use super::node::Node;
+use super::tenants::Scope;
 
 /// The setting's name.
 pub const SETTING: &str = "discovery";
@@ -20,7 +21,7 @@ const EXPECTED: &str = "expected auto, off or the address of a discovery documen
 
 /// What the adapter gets: `{ url }`, with the text as `xml` where the store has it already, or `off`. `None`: it
 /// can't be said, which is complained about here, or by the adapter where the issuer is missing.
-pub fn read(fields: &Fields<'_>, known: &Known, complaints: &mut Complaints) -> Option<Value> {
+pub fn read(fields: &Fields<'_>, scope: &Scope<'_>, complaints: &mut Complaints) -> Option<Value> {
     let (node, path) = (fields.node().get(SETTING), fields.path(SETTING));
     let issuer = fields.node().get("issuer").and_then(Node::text);
     let url = match node.map(|node| (node, node.text())) {
@@ -36,7 +37,13 @@ pub fn read(fields: &Fields<'_>, known: &Known, complaints: &mut Complaints) -> 
             return None;
         }
     };
-    Some(match known.text(&url) {
+    let allowed = |hosts: &[String]| Url::parse(&url).is_ok_and(|url| hosts::allow(hosts, &url));
+    if scope.egress_hosts.as_deref().is_some_and(|hosts| !allowed(hosts)) {
+        let place = node.map_or(fields.node().place_of("issuer"), |node| &node.place);
+        complaints.add(place, path, format!("the host of {url} is not among the tenant's egress.hosts"));
+        return None;
+    }
+    Some(match scope.documents.text(&url) {
         Some(text) => json!({ "url": url, "xml": text }),
         None => json!({ "url": url }),
     })

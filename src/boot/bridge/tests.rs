@@ -458,6 +458,12 @@ async fn a_providers_document_is_named_and_not_fetched() {
         let want = format!("8: tenants[acme].connections[op].discovery: {want}");
         assert_eq!(wrong("discovery-wrong", &file(written)).await, [want]);
     }
+    let narrow = file("").replace("    connections:", "    egress: { hosts: [login.example] }\n    connections:");
+    let want = format!("the host of {usual} is not among the tenant's egress.hosts");
+    assert_eq!(
+        wrong("discovery-hosts", &narrow).await,
+        [format!("8: tenants[acme].connections[op].discovery: {want}")]
+    );
     let none = file("").replace("        issuer: https://op.example/realm\n", "");
     assert_eq!(wrong("discovery-none", &none).await, ["5: tenants[acme].connections[op].issuer: is missing"]);
 }

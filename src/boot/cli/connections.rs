@@ -9,8 +9,8 @@ use fedbridge_contract::logout::Party;
 use fedbridge_contract::text::nearest;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::clip;
-use fedbridge_hub::ports::{ConfigStore as _, HeldDocument, StoredDocument};
-use fedbridge_hub::spec::{Configuration, TenantConfiguration};
+use fedbridge_hub::ports::{ApplyError, ConfigStore as _, HeldDocument, StoredDocument};
+use fedbridge_hub::spec::{ConfigChange, Configuration, TenantConfiguration};
 use openssl::sha::sha256;
 
 use crate::documents::{Keeper, Published, Seen, Trigger, unread};
@@ -22,6 +22,9 @@ use crate::wiring::wire;
 
 use super::CliError;
 use super::output::{note, print, table};
+
+/// A second writer may come between reading and changing.
+const ATTEMPTS: usize = 5;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  fedbridge connections list\n  fedbridge connections approve acme/okta")]
@@ -46,7 +49,7 @@ enum ConnectionsCommand {
     /// Show one document, and what is different about the one that waits
     #[command(after_help = "Example:\n  fedbridge connections show acme/okta")]
     Show(Which),
-    /// Fetch a document now
+    /// Fetch a document now, and an OpenID provider's keys when they are used next
     #[command(after_help = "Example:\n  fedbridge connections refresh acme/okta")]
     Refresh(Which),
     /// Put the document that waits in force
@@ -161,8 +164,18 @@ async fn run(settings: Settings, side: Side, command: Command) -> Result<ExitCod
         Command::List => Ok(list(&configuration, side)),
         Command::Show(which) => Ok(show(find(&configuration, side, &which.name)?, &which.name)),
         Command::Refresh(which) => {
-            let document = find(&configuration, side, &which.name)?;
-            with_keeper(&foundation, async |keeper| refresh(keeper, document, trigger, &which.name).await).await
+            let keys = side == Side::Connections && forget_keys(&foundation, &which.name).await?;
+            match find(&configuration, side, &which.name) {
+                // Everything about it was given by hand, but for the keys.
+                Err(_) if keys => Ok(keys_line(&which.name)),
+                Err(error) => Err(error),
+                Ok(document) => {
+                    let name = &which.name;
+                    let act = async |keeper: &Keeper| refresh(keeper, document, trigger, name).await;
+                    let done = with_keeper(&foundation, act).await;
+                    done.map(|text| if keys { text + &keys_line(name) } else { text })
+                }
+            }
         }
         Command::Approve(args) => {
             let document = find(&configuration, side, &args.which.name)?;
@@ -188,6 +201,32 @@ async fn with_keeper(
     let done = act(&wired.keeper).await;
     wired.recorder.flush().await;
     done
+}
+
+/// Makes every node fetch the key set of an OpenID provider at the next use: a configuration that is taken over anew
+/// does that. False: it is no such connection.
+async fn forget_keys(foundation: &Foundation, name: &str) -> Result<bool, CliError> {
+    for _ in 0..ATTEMPTS {
+        let configuration = foundation.system.load().await?;
+        let all = configuration.tenants.values().flat_map(|tenant| {
+            let slug = &tenant.tenant.spec.slug;
+            tenant.connections.iter().map(move |connection| (format!("{slug}/{}", connection.spec.slug), connection))
+        });
+        let found = all.filter(|(_, connection)| connection.spec.protocol == "oidc").find(|(full, _)| full == name);
+        let Some((_, connection)) = found else { return Ok(false) };
+        let change = ConfigChange::PutConnection(connection.clone());
+        match foundation.system.apply(configuration.version, &[change]).await {
+            Ok(_) => return Ok(true),
+            Err(ApplyError::Conflict) => {}
+            Err(ApplyError::Store(error)) => return Err(error.into()),
+            Err(error) => return Err(CliError::failed("the keys were not forgotten", error)),
+        }
+    }
+    Err(CliError::failed("the keys were not forgotten", ApplyError::Conflict))
+}
+
+fn keys_line(name: &str) -> String {
+    format!("{name}: its keys are fetched anew when they are used next\n")
 }
 
 async fn refresh(keeper: &Keeper, document: &StoredDocument, trigger: Trigger, name: &str) -> Result<String, CliError> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fedbridge_contract::keys::{KeyPurpose, KeyState};
+use fedbridge_contract::keys::{KeyPurpose, KeyState, SignatureAlgorithm};
 use fedbridge_contract::services::Sighting;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{ApplyError, ConfigStore as _, RolloverStore as _};
@@ -32,6 +32,9 @@ pub struct Args {
     /// Rotate the keys with which this connection authenticates at its OpenID provider; no other command does
     #[arg(long, value_name = "TENANT/SLUG", conflicts_with = "tenant")]
     connection: Option<String>,
+    /// With --connection: the key that opens encrypted ID tokens instead. The first time it is made
+    #[arg(long, requires = "connection")]
+    decryption: bool,
     /// Change the SAML signing key even where partners don't know the next one; their logins fail then
     #[arg(long)]
     force: bool,
@@ -42,7 +45,10 @@ pub async fn run(settings: &Settings, args: &Args) -> Result<(), CliError> {
     let configuration = foundation.system.load().await?;
     match &args.connection {
         None => rotate(&foundation, &configuration, &tenants(&configuration, &args.which)?, args.force).await?,
-        Some(name) => rotate_connection(&foundation, &configuration, name).await?,
+        Some(name) => {
+            let purpose = if args.decryption { KeyPurpose::OidcDecryption } else { KeyPurpose::OidcClient };
+            rotate_connection(&foundation, &configuration, name, purpose).await?;
+        }
     }
     foundation.store.close().await?;
     Ok(())
@@ -50,12 +56,22 @@ pub async fn run(settings: &Settings, args: &Args) -> Result<(), CliError> {
 
 /// The keys of one connection. Its provider reads them at the connection's own address, where the next one stands
 /// since the last rotation.
-async fn rotate_connection(foundation: &Foundation, configuration: &Configuration, name: &str) -> Result<(), CliError> {
+async fn rotate_connection(
+    foundation: &Foundation,
+    configuration: &Configuration,
+    name: &str,
+    purpose: KeyPurpose,
+) -> Result<(), CliError> {
     let (tenant, connection) = connection_named(configuration, name)?;
     let now = foundation.clock.now();
-    let mine: Vec<_> = tenant.keys.iter().filter(|key| key.connection == Some(connection.id)).cloned().collect();
-    if mine.is_empty() {
-        let sentence = format!("{name} has no keys of its own: it does not authenticate with private_key_jwt");
+    let mine = |key: &&StoredKey| key.connection == Some(connection.id) && key.purpose == purpose;
+    let mine: Vec<_> = tenant.keys.iter().filter(mine).cloned().collect();
+    let opens = purpose == KeyPurpose::OidcDecryption && connection.spec.protocol == "oidc";
+    if mine.is_empty() && !opens {
+        let sentence = match purpose {
+            KeyPurpose::OidcDecryption => format!("{name} gets no ID tokens: it is no OpenID Connect connection"),
+            _ => format!("{name} has no keys of its own: it does not authenticate with private_key_jwt"),
+        };
         return Err(CliError::refused(sentence, Vec::new()));
     }
     let mut plan = retire_due(&mine, now, HORIZON);
@@ -64,6 +80,10 @@ async fn rotate_connection(foundation: &Foundation, configuration: &Configuratio
         |key: &&StoredKey| mine.iter().any(|other| other.state == KeyState::Active && other.algorithm == key.algorithm);
     let used: Vec<_> = mine.iter().filter(used).cloned().collect();
     plan.extend(plan_rotation(&used));
+    if used.is_empty() && opens {
+        // RSA: the algorithm says no more.
+        plan.push(KeyChange::Make { purpose, algorithm: SignatureAlgorithm::RS256, state: KeyState::Active });
+    }
     let owner = TenantName { id: tenant.tenant.id, slug: &tenant.tenant.spec.slug };
     let keys = made(&plan, &mine, owner, foundation, now)?;
     let keys: Vec<_> = keys.into_iter().map(|key| StoredKey { connection: Some(connection.id), ..key }).collect();
