@@ -183,7 +183,6 @@ async fn a_stalled_partner_holds_up_nobody_else() {
         line(&client, 2 + number % 5, None).get(&good, LONG).await.unwrap();
         slowest = slowest.max(begun.elapsed());
     }
-    println!("slowest of 200 calls beside a stalled partner: {slowest:?}");
     assert!(slowest < Duration::from_secs(1), "{slowest:?}");
     assert_eq!(came.load(Ordering::SeqCst), 8);
     // Whoever gives up leaves the line.
