@@ -660,8 +660,19 @@ impl Gate for Doubles {
         panic!("the identity provider has no tokens")
     }
 
+    fn waiting(
+        &self,
+        tenant: &Tenant,
+        app: &App,
+        _: Option<ConnectionId>,
+        epoch: Epoch,
+    ) -> Result<Permit, GateRefusal> {
+        assert_eq!(epoch, self.epoch(), "what waits carries the epoch that it was made in");
+        self.app(tenant, app)
+    }
+
     fn epoch(&self) -> Epoch {
-        panic!("the hub writes epochs")
+        Epoch(7)
     }
 }
 
