@@ -158,6 +158,7 @@ fn every_setting_survives_the_round_trip() {
         ("default_relay_state", json!("home")),
         ("authn_contexts", json!(["urn:a", "urn:b"])),
         ("minimum_acr", json!("urn:b")),
+        ("consent", json!("remember")),
         ("logout", json!("frame")),
     ];
     let names = |settings: &[(&str, Value)], more: &[&str]| {
