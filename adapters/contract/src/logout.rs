@@ -266,6 +266,7 @@ pub struct LogoutMessage<'a> {
 
 /// What came in at a logout address, of either side.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // One a request, taken apart at once.
 pub enum ReceivedLogout {
     Request(Box<PeerLogout>),
     /// An answer to a notice of ours, verified, by the party that the notice was for.
