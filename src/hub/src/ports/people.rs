@@ -146,8 +146,12 @@ pub trait UpstreamTokenStore: Send + Sync {
 
     /// The tokens of an ended session, which are gone then; none while a grant with offline access needs them. Each
     /// is given to one caller.
-    async fn give_up(&self, tenant: TenantId, session: SessionId, now: Timestamp)
-    -> Result<Vec<KeptTokens>, StoreError>;
+    async fn give_up(
+        &self,
+        tenant: TenantId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<Vec<KeptTokens>, StoreError>;
 
     /// All tokens of a person, which are gone then, whatever still lives: for a kill.
     async fn give_up_all(&self, tenant: TenantId, person: PersonId) -> Result<Vec<KeptTokens>, StoreError>;
