@@ -237,7 +237,7 @@ async fn every_kind_of_lie_is_found(database: Database) {
         let named = |cause: &&str| cause.strip_prefix(lie.check).is_some_and(|rest| rest.starts_with(':'));
         let of_it = traces.iter().filter(|trace| trace["connection"] == slug.as_str());
         let causes: Vec<&str> = of_it.filter_map(|trace| trace["cause"].as_str()).collect();
-        if !causes.iter().any(|cause| named(cause)) {
+        if !causes.iter().any(named) {
             wrong.push(format!("[{}] {}: expected `{}`: {causes:?}", lie.item, lie.name, lie.check));
         }
     }
