@@ -76,6 +76,13 @@ LuaMapHandler ^/logged-out$ "$PEER_DIR/claims.lua" logged_out
 </Location>
 CONF
 
+# One that was here before may still be going; it holds the port.
+for ((look = 0; look < 100; look++)); do
+  before=$(cat "$PEER_DIR/httpd.pid" 2>/dev/null) && kill -0 "$before" 2>/dev/null || break
+  sleep 0.1
+done
+rm -f "$PEER_DIR/httpd.pid"
+
 # -X keeps everything in this one process, with many threads.
 supervise TERM apache2 -X -f "$PEER_DIR/httpd.conf"
 await 30 curl -fsS --max-time 5 "$origin/logged-out"
