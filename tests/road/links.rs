@@ -283,3 +283,23 @@ async fn a_disconnected_login_is_somebody_new() {
     let lines = super::records::decisions(&world, "this subject").await;
     assert!(lines.iter().any(|line| line.contains("was disconnected from its account")), "{lines:?}");
 }
+
+/// A code waits in a browser for a minute. What it would give hangs on the login that it came by.
+#[tokio::test]
+async fn a_code_that_nobody_redeemed_dies_with_its_login() {
+    let mut world = at_home().await;
+    let form = confirm_of(&world.prove("two", "").await).form.clone();
+    world.send(&form, &[("answer", "allow")]).await;
+    let first = std::mem::take(&mut world.cookies);
+    world.visit(&format!("{BASE}t/acme/fake/login?app=wiki&connection=two")).await;
+    let code = world.offline_code("mail").await;
+    let second = std::mem::replace(&mut world.cookies, first);
+    let own = world.offline_code("mail").await;
+    let reply = world.visit(ACCOUNT).await;
+    let row = account_of(&reply).logins.iter().find(|row| row.note.as_deref() == Some("alice@two")).unwrap();
+    world.send(&row.form.clone().unwrap(), &[]).await;
+    let first = std::mem::replace(&mut world.cookies, second);
+    assert_eq!(world.try_redeem("mail", &code).await.0, 400, "offline access by a login that is disconnected");
+    world.cookies = first;
+    assert_eq!(world.try_redeem("mail", &own).await.0, 200, "that of another login stays");
+}

@@ -55,13 +55,24 @@ fn form(fields: &[(&str, &str)]) -> String {
 
 impl World {
     pub async fn offline(&mut self, client: &str) -> String {
-        let reply = self.authorize_for(client, "openid%20email%20offline_access", "").await;
-        let code = param(&reply, "code").unwrap();
+        let code = self.offline_code(client).await;
         self.redeem(client, &code).await
+    }
+
+    /// A code for offline access.
+    pub async fn offline_code(&mut self, client: &str) -> String {
+        let reply = self.authorize_for(client, "openid%20email%20offline_access", "").await;
+        param(&reply, "code").unwrap()
     }
 
     /// The refresh token that a code gives.
     pub async fn redeem(&mut self, client: &str, code: &str) -> String {
+        let (status, body) = self.try_redeem(client, code).await;
+        assert_eq!(status, 200, "{body}");
+        body["refresh_token"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn try_redeem(&mut self, client: &str, code: &str) -> (u16, Value) {
         let fields = [
             ("grant_type", "authorization_code"),
             ("client_id", client),
@@ -69,9 +80,7 @@ impl World {
             ("redirect_uri", REDIRECT),
             ("code_verifier", VERIFIER),
         ];
-        let (status, body) = self.token(form(&fields)).await;
-        assert_eq!(status, 200, "{body}");
-        body["refresh_token"].as_str().unwrap().to_owned()
+        self.token(form(&fields)).await
     }
 
     pub async fn refresh(&mut self, client: &str, token: &str) -> (u16, Value) {

@@ -113,6 +113,13 @@ impl PeopleStore for Store {
             .collect()
     }
 
+    async fn unrevoked(&self, tenant: TenantId, person: PersonId, now: Timestamp) -> Result<Vec<GrantId>, StoreError> {
+        let sql = "SELECT id FROM grants WHERE tenant_id = ? AND person_id = ? AND revoked_at IS NULL \
+                   AND expires_at > ?";
+        let rows = self.all(sql, vec![uuid(tenant), Arg::Uuid(person.uuid()), millis(now)]).await?;
+        rows.iter().map(|row| read_uuid(row, 0).map(GrantId::from_uuid)).collect()
+    }
+
     async fn consent(&self, tenant: TenantId, person: PersonId, app: AppId) -> Result<Option<Consent>, StoreError> {
         let sql = format!("{CONSENT} AND app_id = ?");
         let row = self.one(&sql, vec![uuid(tenant), Arg::Uuid(person.uuid()), Arg::Uuid(app.uuid())]).await?;

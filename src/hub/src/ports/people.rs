@@ -53,6 +53,9 @@ pub trait PeopleStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<(GrantId, AppId)>, StoreError>;
 
+    /// All grants of a person that are not revoked, also those whose code nobody has redeemed yet.
+    async fn unrevoked(&self, tenant: TenantId, person: PersonId, now: Timestamp) -> Result<Vec<GrantId>, StoreError>;
+
     async fn consent(&self, tenant: TenantId, person: PersonId, app: AppId) -> Result<Option<Consent>, StoreError>;
 
     async fn consents(&self, tenant: TenantId, person: PersonId) -> Result<Vec<Consent>, StoreError>;

@@ -46,6 +46,14 @@ pub async fn sessions_and_grants_of_a_person(database: Database) {
     refreshable.sort();
     refreshable.reverse();
     assert_eq!(grants(2).await, refreshable);
+    let unrevoked = async |now| {
+        let mut found = store.unrevoked(world.tenant, ada.person, at(now)).await.unwrap();
+        found.sort();
+        found
+    };
+    let mut all = vec![ada.grant, offline.grant, unused.grant];
+    all.sort();
+    assert_eq!(unrevoked(2).await, all, "a code that waits is one of them");
     assert_eq!(grants(1800).await, [offline.grant], "the other one's session is over");
     assert_eq!(grants(5001).await, [], "nobody has refreshed it for too long");
 
@@ -53,6 +61,7 @@ pub async fn sessions_and_grants_of_a_person(database: Database) {
     assert_eq!(store.revoke_app(world.tenant, ada.person, world.app, at(3)).await.unwrap(), 3);
     assert_eq!(store.revoke_app(world.tenant, ada.person, world.app, at(3)).await.unwrap(), 0);
     assert_eq!(grants(4).await, []);
+    assert_eq!(unrevoked(4).await, []);
     for login in [&ada, &offline, &unused] {
         assert!(store.find(world.tenant, login.grant, None, at(4)).await.unwrap().unwrap().standing.revoked);
     }

@@ -86,6 +86,7 @@ async fn people(world: &World, full: &Full) {
     let (store, tenant, person) = (&world.store, world.tenant, full.login.person);
     assert_eq!(store.identities(tenant, person).await.unwrap().len(), 2);
     assert!(!store.by_email(tenant, &Full::EMAIL).await.unwrap().is_empty());
+    assert!(!store.unrevoked(tenant, person, at(1)).await.unwrap().is_empty());
     assert!(store.tombstone(tenant, full.second, "left").await.unwrap().is_some());
     assert_eq!(store.scopes(tenant, world.connection).await.unwrap().len(), 1);
     assert!(store.link_proof(tenant, full.proof, &Full::SECRET, at(1)).await.unwrap().is_some());

@@ -119,10 +119,10 @@ impl Hub {
         Ok(format!("{} of {name}, with {count} sessions", identity.display))
     }
 
-    /// Offline access outlives a session, but not the login that it came by.
+    /// Offline access outlives a session, but not the login that it came by; nor does a code that waits.
     async fn revoke_of(&self, login: &Login, person: PersonId, connection: ConnectionId) -> Result<(), Stop> {
         let (tenant, now, grants) = (login.tenant.view.id, login.started, &self.services.grants);
-        for (grant, _) in self.people.grants(tenant, person, now).await? {
+        for grant in self.people.unrevoked(tenant, person, now).await? {
             let found = grants.find(tenant, grant, None, now).await?;
             if found.is_some_and(|found| found.record.connection == connection) {
                 grants.revoke(tenant, grant, now).await?;
