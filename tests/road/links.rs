@@ -1,18 +1,23 @@
 //! Connecting one more login to a person: both are proved, in one session and browser, once.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use fedbridge_contract::http::{Method, Reply, ReplyKind};
+use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::page::{AccountPage, ConfirmLinkPage, OwnForm, Page};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_hub::ports::{Command, LoginStore, TombstoneReason, Unit};
 use fedbridge_hub::spec::{ConfigChange, PeopleSpec};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use super::between::{Between, Meddler};
 use super::logout::{by, goes_to, status_of, upstream, world};
 use super::records::records;
 use super::revalidate::offline_client;
-use super::{BASE, World, body_of, connection_of, id};
+use super::{BASE, World, body_of, connection_of, id, param};
 
 const ACCOUNT: &str = "http://127.0.0.1:8080/t/acme/account";
 
@@ -302,4 +307,44 @@ async fn a_code_that_nobody_redeemed_dies_with_its_login() {
     assert_eq!(world.try_redeem("mail", &code).await.0, 400, "offline access by a login that is disconnected");
     world.cookies = first;
     assert_eq!(world.try_redeem("mail", &own).await.0, 200, "that of another login stays");
+}
+
+/// Disconnects a login between the store's answer and what the hub makes of it.
+struct Unlinker {
+    store: Arc<dyn LoginStore>,
+    unlink: Mutex<Option<Command>>,
+}
+
+#[async_trait]
+impl Meddler for Unlinker {
+    async fn has_read(&self) {
+        let unlink = self.unlink.lock().unwrap().take();
+        if let Some(unlink) = unlink {
+            let unit = Unit { commands: vec![unlink], now: Timestamp::from_millis(0) };
+            self.store.commit(id::<TenantId>(1), unit).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_login_on_its_way_outruns_an_unlink() {
+    let mut world = at_home().await;
+    let person = world.person_of(2, "alice").await.unwrap();
+    world.connect(3, "alice@two").await;
+    let unlinker = Arc::new(Unlinker { store: Arc::clone(&world.hub.store), unlink: Mutex::default() });
+    let hub = Arc::get_mut(&mut world.hub).unwrap();
+    hub.store = Arc::new(Between { inner: Arc::clone(&hub.store), meddler: Arc::clone(&unlinker) });
+    world.cookies.clear();
+    *unlinker.unlink.lock().unwrap() = Some(Command::UnlinkIdentity {
+        person,
+        connection: id(3),
+        subject_key: "alice@two".into(),
+        reason: TombstoneReason::Unlinked,
+    });
+    let reply = world.visit(&format!("{BASE}t/acme/fake/login?app=wiki&connection=two")).await;
+    assert!(unlinker.unlink.lock().unwrap().is_none(), "nothing was disconnected");
+    let new = world.person_of(3, "alice@two").await;
+    assert_ne!(new, Some(person));
+    assert_ne!(param(&reply, "sub"), Some(person.to_string()), "a session of the person it was disconnected from");
+    assert_eq!(world.logins().await, ["alice@two"]);
 }

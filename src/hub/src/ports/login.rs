@@ -94,6 +94,13 @@ pub enum Command {
     KeepNameId(NewNameId),
     /// Guard: no such link exists yet. For a person who is there.
     LinkIdentity(NewLink),
+    /// Guard: the identity is this person's. It stays so until the unit is stored: an unlink comes before, and
+    /// this fails, or behind it, and finds the session that the unit makes.
+    HoldIdentity {
+        person: PersonId,
+        connection: ConnectionId,
+        subject_key: String,
+    },
     /// The link goes and leaves a tombstone; every link proof of the person dies. Guard: it is there, and
     /// the person has another one.
     UnlinkIdentity {
@@ -209,6 +216,8 @@ pub enum GuardFailed {
     SeenBefore { purpose: String },
     #[error("this person was linked by another login just now")]
     LinkExists,
+    #[error("this login was disconnected from its person just now")]
+    LinkGone,
     #[error("this person was given a name by another login just now")]
     NameIdExists,
     /// Used, dead, of somebody else, or bound to another subject.

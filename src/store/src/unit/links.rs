@@ -71,6 +71,15 @@ pub fn hold_person(tenant: TenantId, person: PersonId) -> Change {
     )
 }
 
+/// As [`hold_person`], for a login of a person.
+pub fn hold_identity(tenant: TenantId, person: PersonId, connection: ConnectionId, subject: &str) -> Change {
+    Change::new(
+        "UPDATE identities SET created_at = created_at WHERE tenant_id = ? AND connection_id = ? \
+         AND subject_hash = ? AND person_id = ?",
+        vec![uuid(tenant), Arg::Uuid(connection.uuid()), Arg::Octets(digest(&[subject])), Arg::Uuid(person.uuid())],
+    )
+}
+
 pub fn leave_tombstone(
     tenant: TenantId,
     person: PersonId,

@@ -16,7 +16,7 @@ use fedbridge_hub::ports::{Command, GuardFailed, NewLink, NewTransaction, Sealer
 use crate::consents::{forget_consent, keep_consent};
 use crate::upstream_tokens::keep_tokens;
 use crate::work::{Arg, Change, digest};
-use links::{create_person, keep_name_id, leave_tombstone, link_person, note_scope, unlink};
+use links::{create_person, hold_identity, keep_name_id, leave_tombstone, link_person, note_scope, unlink};
 pub use links::{hold_person, leave_tombstones, reason};
 pub use logout::participant_place;
 use logout::{join, open_logout};
@@ -81,6 +81,9 @@ pub fn plan(tenant: TenantId, unit: Unit, sealer: &dyn Sealer) -> Result<Plan, U
             }
             Command::KeepNameId(new) => plan.guarded(keep_name_id(tenant, new, now), GuardFailed::NameIdExists),
             Command::LinkIdentity(link) => plan.link(tenant, link, now),
+            Command::HoldIdentity { person, connection, subject_key } => {
+                plan.guarded(hold_identity(tenant, person, connection, &subject_key), GuardFailed::LinkGone);
+            }
             Command::UnlinkIdentity { person, connection, subject_key, reason } => {
                 // Two unlinks in two snapshots would each see the other's identity, and leave none.
                 plan.in_turn = true;

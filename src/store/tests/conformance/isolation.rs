@@ -134,6 +134,10 @@ pub async fn nothing_of_a_person_is_seen_by_another_tenant(database: Database) {
             },
             GuardFailed::LastLink,
         ),
+        (
+            Command::HoldIdentity { person, connection: ours.connection, subject_key: "ada".into() },
+            GuardFailed::LinkGone,
+        ),
         (Command::UseLinkProof { proof: full.proof, person, session, subject }, GuardFailed::ProofGone),
         (Command::BindLinkProof { proof: full.proof, subject, sealed: vec![] }, GuardFailed::ProofGone),
     ];

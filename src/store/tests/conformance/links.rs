@@ -314,6 +314,41 @@ pub async fn scopes_are_noted_once(database: Database) {
     assert_eq!(scopes(second).await, ["tenant-1"]);
 }
 
+/// A person disconnects a login, and then looks which sessions came by it, while somebody logs in with it on
+/// another node: no session is left.
+pub async fn no_login_outruns_its_unlink(database: Database) {
+    let (world, stores) = two(&database).await;
+    let second = world.another_connection("second").await;
+    let ada = world.login("ada", &[]).await;
+    for round in 0..20 {
+        let subject = format!("ada {round}");
+        let link = Command::LinkIdentity(NewLink { connection: second, ..world.link(ada.person, &subject) });
+        world.commit(vec![link]).await.unwrap();
+        let late = Login { person: ada.person, ..world.plan() };
+        let hold = Command::HoldIdentity { person: ada.person, connection: second, subject_key: subject.clone() };
+        let unlink = Command::UnlinkIdentity {
+            person: ada.person,
+            connection: second,
+            subject_key: subject,
+            reason: TombstoneReason::Unlinked,
+        };
+        let logs_in = async {
+            let commands = vec![hold, Command::StartSession(world.session(&late))];
+            stores[0].commit(world.tenant, unit(commands, 1)).await
+        };
+        let unlinks = async {
+            stores[1].commit(world.tenant, unit(vec![unlink], 1)).await.unwrap();
+            stores[1].sessions(world.tenant, ada.person, at(1)).await.unwrap()
+        };
+        let (logged_in, seen) = futures_util::future::join(logs_in, unlinks).await;
+        match logged_in {
+            Ok(()) => assert!(seen.iter().any(|session| session.id == late.session), "round {round}"),
+            Err(UnitError::Guard(GuardFailed::LinkGone)) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
 async fn refused(world: &World, command: Command) -> GuardFailed {
     match world.commit(vec![command]).await {
         Err(UnitError::Guard(refusal)) => refusal,

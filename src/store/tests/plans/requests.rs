@@ -40,6 +40,7 @@ async fn logins(world: &World, full: &Full, round: u32) {
     let commands = vec![
         Command::FinishTransaction(id),
         Command::Once { purpose: "saml".into(), key: id.to_string(), expires: at(300) },
+        Command::HoldIdentity { person: login.person, connection: world.connection, subject_key: "ada".into() },
         Command::RenewSession(world.session(login)),
         Command::InsertGrant(world.grant(&again, &["openid"])),
     ];

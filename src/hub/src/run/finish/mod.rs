@@ -140,7 +140,9 @@ impl Hub {
             };
             match self.store.commit(last.login.tenant.view.id, unit).await {
                 Ok(()) => return Ok(reply),
-                Err(UnitError::Guard(GuardFailed::LinkExists | GuardFailed::NameIdExists)) => continue,
+                Err(UnitError::Guard(GuardFailed::LinkExists | GuardFailed::LinkGone | GuardFailed::NameIdExists)) => {
+                    continue;
+                }
                 Err(error) => return Err(lost(last.login, error)),
             }
         }
