@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use fedbridge_contract::http::{Reply, ReplyKind};
 use fedbridge_contract::ids::{ConnectionId, PersonId, TenantId};
 use fedbridge_contract::page::Page;
-use fedbridge_hub::ports::{Command, LoginStore as _, LogoutStore as _, NewLink, Unit};
+use fedbridge_hub::ports::{Command, LoginStore as _, LogoutStore as _, NewLink, TraceFilter, TraceStore as _, Unit};
 use fedbridge_hub::spec::ConfigChange;
 use serde_json::{Value, json};
 
@@ -215,6 +215,20 @@ async fn a_request_for_this_browser_ends_no_other_session() {
     world.cookies = elsewhere.clone();
     world.log_in("wiki").await;
     assert_eq!(world.cookies, elsewhere, "the other browser's session lives");
+}
+
+/// Nobody signs the request of a frame: whoever guesses names leaves no record of each.
+#[tokio::test]
+async fn a_stranger_who_guesses_sessions_does_not_fill_the_store() {
+    let (mut world, _) = world(vec![upstream("front")], &[("wiki", by("back"))]).await;
+    for guess in 0..300 {
+        let asks = format!("{BASE}t/acme/connections/one/fake/logout?sid=guess-{guess}");
+        assert_eq!(goes_to(&world.step(&asks).await), "http://idp.example/out?for=upstream&end=NoSession");
+    }
+    world.recorder.flush().await;
+    let filter = TraceFilter { limit: 1000, ..TraceFilter::default() };
+    let kept = world.foundation.system.list(&filter).await.unwrap();
+    assert!((120..=130).contains(&kept.len()), "{} records", kept.len());
 }
 
 #[tokio::test]

@@ -248,6 +248,12 @@ impl Hub {
     ) -> Reply {
         let now = self.services.clock.now();
         let commands: Vec<_> = once.into_iter().map(spent).collect();
+        // Nobody signs what a frame asks for, and it can come any number of times. It counts as a refusal, so that
+        // a stranger who guesses names does not fill the store with records of success.
+        let ended = match (commands.is_empty(), answers.channel) {
+            (true, Channel::Front) => (Outcome::Refused, "no session of that name".to_owned()),
+            _ => (Outcome::Success, String::new()),
+        };
         if !commands.is_empty()
             && let Err(error) = self.store.commit(tenant.view.id, Unit { commands, now }).await
         {
@@ -259,7 +265,8 @@ impl Hub {
         self.recorder.record(TraceEvent {
             app: asker.app_name(&tenant),
             connection: asker.connection_name(&tenant),
-            ..self.logout_event(&tenant, heard.trace_id, (Outcome::Success, String::new()), steps)
+            peer: Some(input.peer),
+            ..self.logout_event(&tenant, heard.trace_id, ended, steps)
         });
         self.answer_asker(&tenant, &asker, end, Reached::default()).await
     }
