@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::row::{get, uuid as read_uuid};
 use crate::system::SystemStore;
+use crate::upstream_tokens::{UNNEEDED, unneeded_at};
 use crate::work::{Arg, Change, WorkError};
 
 /// Rows of one stretch: short enough for nobody to wait.
@@ -24,6 +25,9 @@ const ROUNDS: u32 = 20;
 
 /// Notices are kept for this long behind their end, so that a late page still finds them.
 const KEEP_NOTICE: Duration = Duration::from_secs(60 * 60);
+
+/// What is needed until some time is kept for this long behind it: clocks of nodes differ.
+const LATE: Duration = Duration::from_secs(60 * 60);
 
 /// How many expired rows the janitor deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,6 +62,9 @@ struct Table {
     /// The columns of the primary key, each with what lies before every value of it.
     key: Vec<(&'static str, Arg)>,
     expiry: &'static str,
+    /// Rows go before they expire where nobody needs them: a session that just expires gives nothing up, nor does
+    /// a grant that is revoked behind its session's end.
+    unneeded: bool,
 }
 
 impl SystemStore {
@@ -71,7 +78,8 @@ impl SystemStore {
         let mut swept = Swept::default();
         let table = |name, key: &[(&'static str, Arg)], expiry| {
             let tenant = ("tenant_id", Arg::Uuid(Uuid::nil()));
-            Table { name, key: std::iter::once(tenant).chain(key.iter().cloned()).collect(), expiry }
+            let key = std::iter::once(tenant).chain(key.iter().cloned()).collect();
+            Table { name, key, expiry, unneeded: false }
         };
         let (id, hash) = (Arg::Uuid(Uuid::nil()), Arg::Octets(Vec::new()));
         let by_id = |name, expiry| table(name, &[("id", id.clone())], expiry);
@@ -91,7 +99,11 @@ impl SystemStore {
             (by_hash("handles", "handle_hash"), now, &mut swept.handles),
             (by_id("link_proofs", "expires_at"), now, &mut swept.link_proofs),
             (table("session_upstreams", &of_upstream, "expires_at"), now, &mut swept.session_upstreams),
-            (table("upstream_tokens", &of_upstream, "expires_at"), now, &mut swept.upstream_tokens),
+            (
+                Table { unneeded: true, ..table("upstream_tokens", &of_upstream, "expires_at") },
+                now,
+                &mut swept.upstream_tokens,
+            ),
             (by_id("traces", "at"), traces_before, &mut swept.traces),
         ] {
             let (deleted, ended) = self.walk(&table, before).await?;
@@ -139,11 +151,15 @@ impl SystemStore {
         let (name, expiry, columns, places) = (table.name, table.expiry, table.columns(), table.places());
         // The rows are named by their keys: where a condition says between which keys they are, PostgreSQL looks at
         // the tenant alone, and reads the whole table.
+        let (over, more) = match table.unneeded {
+            true => (format!("({expiry} < ? OR ({UNNEEDED}))"), unneeded_at(before - LATE)),
+            false => (format!("{expiry} < ?"), Vec::new()),
+        };
         let sql = format!(
-            "DELETE FROM {name} WHERE {expiry} < ? AND ({columns}) IN \
+            "DELETE FROM {name} WHERE {over} AND ({columns}) IN \
              (SELECT {columns} FROM {name} WHERE ({columns}) > ({places}) ORDER BY {columns} LIMIT {STRETCH})"
         );
-        let args = std::iter::once(Arg::Int(before.millis())).chain(from.iter().cloned()).collect();
+        let args = std::iter::once(Arg::Int(before.millis())).chain(more).chain(from.iter().cloned()).collect();
         match self.0.background(vec![Change::new(sql, args)]).await {
             Ok(rows) => Ok(rows.iter().sum()),
             Err(WorkError::Store(cause)) => Err(cause),

@@ -21,6 +21,19 @@ const TRIES: usize = 8;
 const TOKENS: &str =
     "SELECT session_id, connection_id, person_id, due_at, expires_at, sealed, turn_until FROM upstream_tokens ";
 
+/// Nobody asks with a row any more: its session is over, and a grant with offline access, which needs it until it
+/// is revoked or can't be refreshed any more, is not there. With the values of [`unneeded_at`].
+pub const UNNEEDED: &str = "NOT EXISTS (SELECT 1 FROM sessions s WHERE s.tenant_id = upstream_tokens.tenant_id \
+    AND s.id = upstream_tokens.session_id AND s.idle_expires_at > ? AND s.absolute_expires_at > ?) \
+    AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.tenant_id = upstream_tokens.tenant_id \
+    AND g.person_id = upstream_tokens.person_id AND g.session_id = upstream_tokens.session_id \
+    AND g.offline = ? AND g.revoked_at IS NULL AND ((g.redeemed_at IS NULL AND g.code_expires_at > ?) \
+    OR (g.idle_expires_at > ? AND g.absolute_expires_at > ?)))";
+
+pub fn unneeded_at(now: Timestamp) -> Vec<Arg> {
+    vec![millis(now), millis(now), Arg::Flag(true), millis(now), millis(now), millis(now)]
+}
+
 #[async_trait]
 impl UpstreamTokenStore for Store {
     async fn take_turn(
@@ -83,15 +96,8 @@ impl UpstreamTokenStore for Store {
         session: SessionId,
         now: Timestamp,
     ) -> Result<Vec<KeptTokens>, StoreError> {
-        // A grant with offline access needs them until it is revoked, or can't be refreshed any more.
-        let unneeded = "AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.tenant_id = upstream_tokens.tenant_id \
-             AND s.id = upstream_tokens.session_id AND s.idle_expires_at > ? AND s.absolute_expires_at > ?) \
-             AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.tenant_id = upstream_tokens.tenant_id \
-             AND g.person_id = upstream_tokens.person_id AND g.session_id = upstream_tokens.session_id \
-             AND g.offline = ? AND g.revoked_at IS NULL AND ((g.redeemed_at IS NULL AND g.code_expires_at > ?) \
-             OR (g.idle_expires_at > ? AND g.absolute_expires_at > ?)))";
-        let args = vec![millis(now), millis(now), Arg::Flag(true), millis(now), millis(now), millis(now)];
-        self.take_out(tenant, "session_id = ?", Arg::Uuid(session.uuid()), (unneeded, args)).await
+        let unneeded = format!("AND {UNNEEDED}");
+        self.take_out(tenant, "session_id = ?", Arg::Uuid(session.uuid()), (&unneeded, unneeded_at(now))).await
     }
 
     async fn give_up_all(&self, tenant: TenantId, person: PersonId) -> Result<Vec<KeptTokens>, StoreError> {

@@ -67,7 +67,7 @@ mod run {
     on_both!(people: sessions_and_grants_of_a_person, consents_are_kept_and_forgotten, an_address_is_found_by_its_hash);
     on_both!(upstream_tokens: tokens_are_asked_with_in_turns, one_of_many_takes_the_turn, a_new_login_ends_the_turn,
         tokens_outlive_their_session_for_offline_access, a_killed_person_gives_up_all,
-        each_token_is_given_up_to_one_caller);
+        tokens_that_nobody_needs_are_swept, each_token_is_given_up_to_one_caller);
     on_both!(deletion: a_deleted_person_leaves_tombstones, what_is_deleted_is_named_nowhere,
         the_other_logins_of_a_person_stay);
     on_both!(isolation: tenants_never_see_each_other, nothing_of_a_person_is_seen_by_another_tenant);

@@ -116,6 +116,32 @@ pub async fn tokens_outlive_their_session_for_offline_access(database: Database)
     }
 }
 
+/// A session that nobody ends, and a grant that is revoked when its session is long over: nobody gives up their
+/// tokens, and yet they don't stay.
+pub async fn tokens_that_nobody_needs_are_swept(database: Database) {
+    let store = database.open().await;
+    let world = World::new(&store, "acme").await;
+    let (offline, plain) = (world.login("ada", &["offline_access"]).await, world.login("bob", &["openid"]).await);
+    let refresh = RefreshLifetimes { idle: seconds(100_000), absolute_expires: at(100_000) };
+    for login in [&offline, &plain] {
+        let kept = kept_tokens(login.person, world.connection, "r", 0);
+        let kept = KeptTokens { expires: at(1_000_000), ..kept };
+        world.commit(vec![keep(login, &kept)]).await.unwrap();
+        store.redeem(world.tenant, login.grant, Some(refresh), at(1)).await.unwrap();
+    }
+    let short = world.login("eve", &["openid"]).await;
+    let expires = KeptTokens { expires: at(100), ..kept_tokens(short.person, world.connection, "r", 0) };
+    world.commit(vec![keep(&short, &expires)]).await.unwrap();
+    let swept = async |now| store.system().janitor(at(now), at(0)).await.unwrap().upstream_tokens;
+    assert_eq!(swept(100).await, 0);
+    assert_eq!(swept(101).await, 1, "it has expired itself");
+    assert_eq!(swept(3600).await, 0, "the sessions may still be there for a node whose clock is late");
+    assert_eq!(swept(3601).await, 1, "one has expired, and nothing hangs on it");
+    assert_eq!(swept(50_000).await, 0, "a grant needs the other's");
+    store.revoke(world.tenant, offline.grant, at(50_000)).await.unwrap();
+    assert_eq!(swept(50_001).await, 1);
+}
+
 pub async fn a_killed_person_gives_up_all(database: Database) {
     let store = database.open().await;
     let world = World::new(&store, "acme").await;
