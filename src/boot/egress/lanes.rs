@@ -31,17 +31,28 @@ pub struct Bounds {
     pub whole: usize,
 }
 
+impl Bounds {
+    /// What one tenant may have of the whole: half, so that the slow partners of one tenant, however many, leave
+    /// room for the others.
+    fn per_tenant(self) -> usize {
+        self.whole.div_ceil(2)
+    }
+}
+
 /// All lines of the process.
 pub struct Lanes {
     bounds: Bounds,
     whole: Semaphore,
     lines: Mutex<HashMap<(TenantId, Party), Arc<Line>>>,
+    shares: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
     clock: Arc<dyn Clock>,
 }
 
 /// The line of one partner.
 pub struct Line {
     turns: Semaphore,
+    /// That of its tenant, in the whole.
+    share: Arc<Semaphore>,
     waiting: AtomicUsize,
     hosts: Mutex<Vec<(String, Breaker)>>,
 }
@@ -51,6 +62,8 @@ pub struct Line {
 pub enum NotCalled {
     /// The partner's line is full.
     Busy,
+    /// The tenant's lines together are.
+    TenantBusy,
     /// All lines together are.
     AllBusy,
     /// It did not answer.
@@ -61,6 +74,7 @@ impl fmt::Display for NotCalled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Busy => f.write_str("too many calls to this partner are under way"),
+            Self::TenantBusy => f.write_str("too many calls of this tenant are under way"),
             Self::AllBusy => f.write_str("too many calls are under way"),
             Self::Resting(pause) => {
                 let seconds = pause.as_secs_f64().ceil();
@@ -78,7 +92,7 @@ impl From<Resting> for NotCalled {
 
 impl Lanes {
     pub fn new(bounds: Bounds, clock: Arc<dyn Clock>) -> Self {
-        Self { bounds, whole: Semaphore::new(bounds.whole), lines: Mutex::default(), clock }
+        Self { bounds, whole: Semaphore::new(bounds.whole), lines: Mutex::default(), shares: Mutex::default(), clock }
     }
 
     /// The line of a partner.
@@ -89,6 +103,7 @@ impl Lanes {
         }
         let new = Arc::new(Line {
             turns: Semaphore::new(self.bounds.per_partner),
+            share: self.share(tenant),
             waiting: AtomicUsize::new(0),
             hosts: Mutex::default(),
         });
@@ -100,6 +115,12 @@ impl Lanes {
             lines.insert((tenant, party), Arc::clone(&new));
         }
         new
+    }
+
+    /// Kept for as long as the process lives: there are as many as tenants.
+    fn share(&self, tenant: TenantId) -> Arc<Semaphore> {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(shares.entry(tenant).or_insert_with(|| Arc::new(Semaphore::new(self.bounds.per_tenant()))))
     }
 
     /// Waits for a turn to call `host`, in this line or in none, no longer than until `deadline`.
@@ -116,7 +137,7 @@ impl Lanes {
             None => None,
             Some(line) => {
                 line.breaker(host, |breaker| breaker.look(self.clock.steady()))?;
-                Some(line.stand(deadline).await?)
+                Some((line.stand(deadline).await?, line.part(deadline).await?))
             }
         };
         let whole = timeout_at(deadline, self.whole.acquire()).await.map_err(|_| NotCalled::AllBusy)?;
@@ -137,6 +158,12 @@ impl Line {
         let _place = Place::take(&self.waiting).ok_or(NotCalled::Busy)?;
         let permit = timeout_at(deadline, self.turns.acquire()).await.map_err(|_| NotCalled::Busy)?;
         permit.map_err(|_| NotCalled::Busy)
+    }
+
+    /// A part of the tenant's share.
+    async fn part(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, NotCalled> {
+        let part = timeout_at(deadline, self.share.acquire()).await.map_err(|_| NotCalled::TenantBusy)?;
+        part.map_err(|_| NotCalled::TenantBusy)
     }
 
     fn breaker<T>(&self, host: &str, act: impl FnOnce(&mut Breaker) -> T) -> T {
@@ -184,7 +211,7 @@ pub struct Turn<'a> {
     line: Option<&'a Line>,
     host: String,
     ended: bool,
-    _permits: (Option<SemaphorePermit<'a>>, SemaphorePermit<'a>),
+    _permits: (Option<(SemaphorePermit<'a>, SemaphorePermit<'a>)>, SemaphorePermit<'a>),
 }
 
 impl Turn<'_> {

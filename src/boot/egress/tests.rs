@@ -31,9 +31,13 @@ fn client(allow_loopback: bool) -> Client {
 
 /// The line of a partner with this number.
 fn line(client: &Client, number: u128, hosts: Option<&[&str]>) -> Arc<dyn Egress> {
+    line_of(client, 0, number, hosts)
+}
+
+fn line_of(client: &Client, tenant: u128, number: u128, hosts: Option<&[&str]>) -> Arc<dyn Egress> {
     let hosts = hosts.map(|hosts| hosts.iter().map(|host| (*host).to_owned()).collect());
     let party = Party::Connection(ConnectionId::from_uuid(Uuid::from_u128(number)));
-    client.lane(Lane { tenant: TenantId::from_uuid(Uuid::nil()), party, hosts }).unwrap()
+    client.lane(Lane { tenant: TenantId::from_uuid(Uuid::from_u128(tenant)), party, hosts }).unwrap()
 }
 
 #[tokio::test]
@@ -201,18 +205,41 @@ async fn all_calls_together_have_a_bound() {
     let client = Client::new(true, bounds, Arc::new(Still::default())).unwrap();
     let ((stalled, came), good) = (stalled().await, echo().await);
     let mut calls = tokio::task::JoinSet::new();
-    for number in [1, 1, 2] {
-        let (slow, url) = (line(&client, number, None), stalled.clone());
+    for (tenant, number) in [(1, 1), (1, 1), (2, 2)] {
+        let (slow, url) = (line_of(&client, tenant, number, None), stalled.clone());
         calls.spawn(async move { slow.get(&url, LONG).await });
     }
     while came.load(Ordering::SeqCst) < 3 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let short = EgressLimits { timeout: Duration::from_millis(100), ..LONG };
-    let refused = line(&client, 3, None).get(&good, short).await.unwrap_err();
+    let refused = line_of(&client, 3, 3, None).get(&good, short).await.unwrap_err();
     assert!(refused.cause.contains("too many calls are under way"), "{refused}");
     calls.shutdown().await;
-    line(&client, 3, None).get(&good, LONG).await.unwrap();
+    line_of(&client, 3, 3, None).get(&good, LONG).await.unwrap();
+}
+
+/// Threats 42 and 64: with many slow partners a tenant fills its own share, and the others still get out.
+#[tokio::test]
+async fn one_tenant_does_not_use_up_all_calls() {
+    let client = Client::new(true, Bounds { per_partner: 2, whole: 8 }, Arc::new(Still::default())).unwrap();
+    let ((stalled, came), good) = (stalled().await, echo().await);
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..20 {
+        let (slow, url) = (line_of(&client, 1, number, None), stalled.clone());
+        calls.spawn(async move { slow.get(&url, LONG).await });
+    }
+    while came.load(Ordering::SeqCst) < 4 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(came.load(Ordering::SeqCst), 4, "half of all calls");
+    let short = EgressLimits { timeout: Duration::from_millis(100), ..LONG };
+    let refused = line_of(&client, 1, 99, None).get(&good, short).await.unwrap_err();
+    assert!(refused.cause.contains("too many calls of this tenant"), "{refused}");
+    line_of(&client, 2, 1, None).get(&good, LONG).await.unwrap();
+    calls.shutdown().await;
+    line_of(&client, 1, 99, None).get(&good, LONG).await.unwrap();
 }
 
 #[tokio::test]
