@@ -110,6 +110,10 @@ async fn authenticated(
         Ok(unverified) => unverified,
         Err(why) => return refuse(trace, "revocation token: form", "RFC 7515 7.1", "a signed JWT", why.to_string()),
     };
+    if party.settings.distrusts(unverified.kid.as_deref()) {
+        let expected = "a key that is not in distrusted_keys";
+        return refuse(trace, "revocation token: key", SOURCE, expected, "one that is");
+    }
     let place = Place { tenant: tenant.id, connection: party.connection, url: setting.jwks_uri.clone() };
     let there = |keys: &[PublicJwk]| UnverifiedJws::read(token, &accept).is_ok_and(|token| token.finds(keys));
     let egress = party.egress(tenant);
@@ -117,7 +121,9 @@ async fn authenticated(
         Ok(keys) => keys,
         Err(why) => return refuse(trace, "revocation token: key", SOURCE, "the keys of its issuer", why),
     };
-    let verified = match unverified.verify(&keys) {
+    let mut trusted = keys.to_vec();
+    trusted.retain(|key| !party.settings.distrusts(key.kid.as_deref()));
+    let verified = match unverified.verify(&trusted) {
         Ok(verified) => verified,
         Err(why) => {
             return refuse(trace, "revocation token: signature", SOURCE, "one that verifies", why.to_string());

@@ -112,6 +112,28 @@ async fn a_token_that_does_not_prove_the_caller_is_401() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_distrusted_proves_nothing() {
+    let mut world = world();
+    let kid = world.op.keys().active.kid.clone();
+    world
+        .reopen(json!({
+            "global_token_revocation": { "issuer": "https://op.example", "jwks_uri": "https://op.example/jwks" },
+            "distrusted_keys": [kid],
+        }))
+        .unwrap();
+    for named in [true, false] {
+        let mut plan = token(&world);
+        if !named {
+            plan.header.shift_remove("kid");
+        }
+        let (received, trace) = world.receive(&call(&plan.token(), &alice())).await;
+        let ReceivedLogout::Reply(reply) = received else { panic!("{named}: {received:?}") };
+        let check = if named { "revocation token: key" } else { "revocation token: signature" };
+        assert_eq!((status(&reply), failed_check(&trace).as_deref()), (401, Some(check)), "{named}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_names_nobody_is_400() {
     let world = world();
     let bad = [
