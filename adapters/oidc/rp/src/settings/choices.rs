@@ -307,7 +307,9 @@ pub(super) fn subject(reader: &mut Reader<'_>, profile: &Profile) -> Vec<String>
     }
     // Whoever changes an address or a user name at the provider would take somebody else's account over.
     let unstable = ["email", "preferred_username", "unique_name", "name"];
-    if let Some(bad) = from.iter().find(|claim| unstable.contains(&claim.as_str())) {
+    // In Microsoft Entra ID user principal names are renamed and given out again; ADFS has nothing better.
+    let renamed = |claim: &str| claim == "upn" && profile.issuer == IssuerStyle::Entra;
+    if let Some(bad) = from.iter().find(|claim| unstable.contains(&claim.as_str()) || renamed(claim)) {
         inner.complain("from", format!("`{bad}` can change hands, so it can't be a person's key"));
     }
     reader.absorb(inner.finish(&[]));

@@ -37,6 +37,8 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(without.unwrap().auth_method, AuthMethod::PrivateKeyJwt);
 }
 
+const CONSUMERS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
 #[test]
 fn every_bad_value_is_a_complaint_of_its_own() {
     let entra = json!({ "profile": "entra", "issuer": "https://login.microsoftonline.com/common/v2.0" });
@@ -77,7 +79,8 @@ fn every_bad_value_is_a_complaint_of_its_own() {
         (json!({ "metadata": { "jwks": { "keys": [{ "kty": "oct", "k": "x" }] } } }), "metadata.jwks"),
         (json!({ "subject": { "from": [] } }), "subject.from"),
         (json!({ "subject": { "from": ["email"] } }), "subject.from"),
-        (json!({ "tenants": ["9188040d-6c67-4c5b-b112-36a304b66dad"] }), "tenants"),
+        (with(json!({ "tenants": [CONSUMERS], "subject": { "from": ["tid", "upn"] } })), "subject.from"),
+        (json!({ "tenants": [CONSUMERS] }), "tenants"),
         (with(json!({})), "tenants"),
         (with(json!({ "tenants": ["acme"] })), "tenants[0]"),
         (json!({ "profile": "google" }), "hosted_domains"),
