@@ -231,3 +231,21 @@ async fn a_silent_upstream_holds_nobody_up_for_a_day_unless_it_must() {
     world.cookies.clear();
     world.visit(&format!("{BASE}t/acme/fake/login?app=wiki")).await;
 }
+
+/// Settings that can't be read say nothing about who is asked again: nobody goes on unasked because of them.
+#[tokio::test]
+async fn a_connection_that_is_broken_waves_nobody_through() {
+    let (mut world, calls, token) = refreshing("yes").await;
+    let broken = json!({ "subject": "alice", "nonsense": 1 });
+    world.apply(&[connection(2, "one", broken, json!({}))]).await;
+    // Nothing is due yet.
+    let (status, body) = world.refresh("mail", &token).await;
+    assert_eq!(status, 200, "{body}");
+    world.wait(Duration::from_secs(901));
+    let token = next(&body);
+    let (status, body) = world.refresh("mail", &token).await;
+    assert_eq!(status, 503, "{body}");
+    world.apply(&[upstream("yes", json!({}))]).await;
+    let (status, body) = world.refresh("mail", &token).await;
+    assert_eq!((status, calls.bodies("/fake/token").len()), (200, 1), "{body}");
+}

@@ -62,7 +62,7 @@ pub struct HubRevalidator {
 impl Revalidator for HubRevalidator {
     async fn revalidate(&self, tenant: &Arc<Tenant>, grant: &Grant, now: Timestamp, trace: &mut TraceLog) -> Valid {
         let Some(snapshot) = self.snapshots.current().tenant(tenant.id).cloned() else { return Valid::Yes };
-        if asks(&snapshot, grant.record.connection).is_none() {
+        if asks(&snapshot, grant.record.connection).is_none() && !broken(&snapshot, grant.record.connection) {
             return Valid::Yes;
         }
         let valid = match self.turn(&snapshot, grant, now).await {
@@ -137,7 +137,13 @@ impl HubRevalidator {
     ) -> Result<Valid, StoreError> {
         let (id, session, now) = (tenant.view.id, grant.record.session, self.clock.now());
         let connection = kept.connection;
-        let Some((open, side, interval)) = asks(tenant, connection) else { return Ok(Valid::Yes) };
+        let Some((open, side, interval)) = asks(tenant, connection) else {
+            self.tokens.keep(id, session, lease, &kept).await?;
+            return Ok(match broken(tenant, connection) {
+                true => Valid::Later("the connection can't be used, so nobody can ask its upstream".to_owned()),
+                false => Valid::Yes,
+            });
+        };
         let Some(memory) = Memory::of(&kept.tokens) else {
             return Ok(Valid::Later("what was kept of the upstream's tokens can't be read".to_owned()));
         };
@@ -300,6 +306,11 @@ fn asks(tenant: &TenantSnapshot, id: ConnectionId) -> Option<(&OpenConnection, &
     let open = tenant.connections.get(&id)?;
     let side = open.state.as_ref().ok()?.adapter.refresh.as_deref()?;
     Some((open, side, side.interval()?))
+}
+
+/// Whether a connection can't say if it asks: what was to be asked by now waits then, and is not waved through.
+fn broken(tenant: &TenantSnapshot, id: ConnectionId) -> bool {
+    tenant.connections.get(&id).is_some_and(|open| open.state.is_err())
 }
 
 /// What stands beside the adapter's own memory: a session's record may be gone when offline access is not.
