@@ -34,6 +34,19 @@ impl PeopleStore for Store {
         rows.iter().map(identity).collect()
     }
 
+    async fn people_by_email(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        email: &[u8; 32],
+    ) -> Result<Vec<PersonId>, StoreError> {
+        let sql = "SELECT DISTINCT person_id FROM identities \
+                   WHERE tenant_id = ? AND email_hash = ? AND email_hash IS NOT NULL AND connection_id = ?";
+        let args = vec![uuid(tenant), Arg::Octets(email.to_vec()), Arg::Uuid(connection.uuid())];
+        let rows = self.all(sql, args).await?;
+        rows.iter().map(|row| read_uuid(row, 0).map(PersonId::from_uuid)).collect()
+    }
+
     async fn tombstone(
         &self,
         tenant: TenantId,

@@ -17,6 +17,15 @@ pub trait PeopleStore: Send + Sync {
     /// refuse, never to link.
     async fn by_email(&self, tenant: TenantId, email: &[u8; 32]) -> Result<Vec<StoredIdentity>, StoreError>;
 
+    /// The people who came from a connection with this address, by its keyed hash: all of them, each once. For
+    /// whoever ends what they hold.
+    async fn people_by_email(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        email: &[u8; 32],
+    ) -> Result<Vec<PersonId>, StoreError>;
+
     /// An identity that was here before and was unlinked or deleted.
     async fn tombstone(
         &self,

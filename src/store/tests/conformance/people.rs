@@ -129,6 +129,13 @@ pub async fn an_address_is_found_by_its_hash(database: Database) {
         person(&format!("crowd {n}"), Some(hash("crowd"))).await;
     }
     assert_eq!(by_email(&hash("crowd")).await.len(), 5);
+    // Of one connection, and all of them: whoever is to lose what they hold must not hide in a crowd.
+    let crowd = hash("crowd");
+    let people = async |connection, email| store.people_by_email(world.tenant, connection, email).await.unwrap();
+    assert_eq!(people(world.connection, &crowd).await.len(), 10);
+    assert_eq!(people(second, &crowd).await, []);
+    assert_eq!(people(world.connection, &shared).await, [ada]);
+    assert_eq!(people(second, &shared).await, [bob]);
 }
 
 fn another_app() -> AppId {

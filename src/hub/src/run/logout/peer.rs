@@ -225,14 +225,7 @@ impl Hub {
                 let linked = self.store.linked_person(id, connection, key).await?;
                 Ok(linked.map(|linked| linked.person).into_iter().collect())
             }
-            Named::Email(address) => {
-                let known = self.people.by_email(id, &self.email_hash(id, address)).await?;
-                let own = known.into_iter().filter(|identity| identity.connection == connection);
-                let mut people: Vec<_> = own.map(|identity| identity.person).collect();
-                people.sort_unstable();
-                people.dedup();
-                Ok(people)
-            }
+            Named::Email(address) => self.people.people_by_email(id, connection, &self.email_hash(id, address)).await,
         }
     }
 
