@@ -144,6 +144,17 @@ impl Rig {
     /// A login with everything that a kill could have to end. Refresh and code are asked at one of the nodes,
     /// the other surfaces at both.
     async fn held(&self, switch: Switch, run: usize) -> Held {
+        // The first node may not have heard of the last kill yet: what it gives out is dead then.
+        for _ in 0..100 {
+            if let Some(held) = self.try_held(switch, run).await {
+                return held;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the first node gives out what is dead");
+    }
+
+    async fn try_held(&self, switch: Switch, run: usize) -> Option<Held> {
         let first = &self.nodes.apps[0];
         // Offline access would outlive the session.
         let authorize = |more: &str| {
@@ -156,10 +167,14 @@ impl Rig {
         let response = self.idp.answer(&request, &alice(), now());
         let form = response.form(&self.idp, request.relay_state.as_deref()).unwrap();
         let code = first.post_acs(&mut browser, &form).await.redirect_param("code");
-        let tokens = first.redeem(&code).await.json();
+        let tokens = first.redeem(&code).await;
+        if tokens.status != 200 {
+            return None;
+        }
+        let tokens = tokens.json();
         let mut codes = Vec::new();
         for _ in TRIES {
-            codes.push(browser.get(&authorize("&prompt=none")).await.redirect_param("code"));
+            codes.push(browser.get(&authorize("&prompt=none")).await.redirect_params().remove("code")?);
         }
         let cookies = browser.cookies(&first.at);
         let cookies: Vec<_> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -175,7 +190,7 @@ impl Rig {
         }
         surfaces.push((1 + (run + 1) % 2, Surface::Code(codes)));
         surfaces.retain(|(_, surface)| !switch.spares(surface));
-        Held { tokens, surfaces }
+        Some(Held { tokens, surfaces })
     }
 
     /// What is measured was alive before, at both nodes. Codes are not tried: they would be used up.
