@@ -7,6 +7,7 @@
 //! Read in this order: [`identity`], [`upstream`], [`downstream`], [`logout`],
 //! [`services`], [`factory`], [`documents`].
 
+pub mod checks;
 pub mod claims;
 pub mod config;
 pub mod documents;
