@@ -12,6 +12,7 @@ mod dispatch;
 mod ending;
 mod epochs;
 mod finish;
+mod form_token;
 mod gate;
 mod kill;
 mod link;

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::Hub;
 use super::ending::Stop;
-use super::logout::same;
+use super::form_token::same;
 use super::session::session_cookie_name;
 use super::start::Login;
 
@@ -73,8 +73,7 @@ impl Hub {
     pub(super) fn form_token(&self, tenant: TenantId, input: &HttpInput, act: Act, object: &str) -> String {
         let cookie = input.cookie(&session_cookie_name(tenant)).unwrap_or_default();
         let what = format!("{}\n{object}\n{cookie}", act.path());
-        let mac = self.services.tokens.mac(tenant, "account form", what.as_bytes());
-        mac.iter().map(|octet| format!("{octet:02x}")).collect()
+        self.own_token(tenant, "account form", what.as_bytes())
     }
 
     /// Whether a form was made by us for this session, action and object, and sent from our own page.

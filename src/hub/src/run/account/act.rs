@@ -36,11 +36,11 @@ impl Hub {
             Err(stop) => return self.stop(login, stop, None, None).await,
         };
         let person = Some(live.record.subject.display.clone());
-        if act == Act::Confirm {
-            return self.confirm_link(login, live, input).await;
-        }
         let object = field(input, OBJECT).unwrap_or_default();
-        if let Err(stop) = self.is_own_form(&mut login, input, act, &object) {
+        // The page that asks for a link's yes has a token of its own.
+        if act != Act::Confirm
+            && let Err(stop) = self.is_own_form(&mut login, input, act, &object)
+        {
             return self.stop(login, stop, None, person).await;
         }
         let done = match act {
@@ -48,7 +48,7 @@ impl Hub {
             Act::Forget => self.forget(&login, &live, &object).await,
             Act::Unlink => self.unlink(&mut login, &live, &object).await,
             Act::Connect => return self.start_link(login, live, &object).await,
-            Act::Confirm => Ok(String::new()),
+            Act::Confirm => return self.confirm_link(login, live, input).await,
         };
         match done {
             Ok(outcome) => {

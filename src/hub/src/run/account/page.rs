@@ -126,8 +126,7 @@ impl Hub {
     /// An identity's name in a form, which tells nothing of the subject.
     pub(super) fn identity_name(&self, tenant: TenantId, identity: &StoredIdentity) -> String {
         let what = format!("{}\n{}", identity.connection, identity.subject_key);
-        let mac = self.services.tokens.mac(tenant, "identity of a form", what.as_bytes());
-        mac.iter().take(16).map(|octet| format!("{octet:02x}")).collect()
+        self.short_token(tenant, "identity of a form", what.as_bytes())
     }
 }
 

@@ -8,7 +8,7 @@ use fedbridge_contract::ids::{LinkProofId, TransactionId};
 use fedbridge_contract::page::{ConfirmLinkPage, OwnForm, Page};
 use fedbridge_contract::trace::Outcome;
 
-use super::{Kept, Proved, proof_place};
+use super::{Kept, OVER, Proved, proof_place};
 use crate::decide::ReplayInput;
 use crate::ports::{Command, StoredProof, Unit};
 use crate::run::Hub;
@@ -72,8 +72,7 @@ impl Hub {
         let Some((stored, mut kept)) = stored.and_then(|stored| self.opened(tenant, stored)) else {
             let actual = "none: it was used, or is over";
             last.login.trace.check("the proof", "", "one that waits for an identity", actual, false);
-            let public = "This took too long, or was done before. Please start again on the page of your account.";
-            return Err(Stop::new(RefusalKind::AccessDenied, public, "no link proof waits for this identity"));
+            return Err(Stop::new(RefusalKind::AccessDenied, OVER, "no link proof waits for this identity"));
         };
         let subject = &last.who.record.subject;
         let linked = self.store.linked_person(tenant, connection, &subject.key).await?;

@@ -9,21 +9,18 @@ use fedbridge_contract::ids::LinkProofId;
 use fedbridge_contract::ticket;
 use fedbridge_contract::trace::Outcome;
 
-use super::{Kept, Proved, proof_cookie, proof_cookie_name};
+use super::{Kept, OVER, Proved, proof_cookie, proof_cookie_name};
 use crate::ports::{Command, GuardFailed, NewLink, NewSession, StoredProof, Unit, UnitError};
 use crate::run::Hub;
 use crate::run::account::account_of;
 use crate::run::ending::Stop;
 use crate::run::finish::also_upstream;
-use crate::run::logout::same;
+use crate::run::form_token::same;
 use crate::run::own::{TOKEN, field, own_origin};
 use crate::run::record::SessionRecord;
 use crate::run::session::{LiveSession, session_cookie};
 use crate::run::start::Login;
 use crate::run::trace::Ending;
-
-/// One text for all that is wrong with a proof: nobody learns whose it is.
-const OVER: &str = "This took too long, or was done before. Please start again on the page of your account.";
 
 impl Hub {
     /// Makes the link, and gives the session a new cookie.

@@ -29,6 +29,9 @@ const PROOF: Duration = Duration::from_secs(600);
 /// How old the person's own authentication may be, in seconds.
 const FRESH: u64 = 600;
 
+/// One text for all that is wrong with a proof: nobody learns whose it is.
+const OVER: &str = "This took too long, or was done before. Please start again on the page of your account.";
+
 /// What the hub keeps with a proof.
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -68,8 +71,7 @@ impl Hub {
     fn link_token(&self, tenant: TenantId, proof: LinkProofId, subject: &[u8; 32]) -> String {
         let mut what = proof.to_string().into_bytes();
         what.extend(subject);
-        let mac = self.services.tokens.mac(tenant, "link confirmation", &what);
-        mac.iter().map(|octet| format!("{octet:02x}")).collect()
+        self.own_token(tenant, "link confirmation", &what)
     }
 }
 

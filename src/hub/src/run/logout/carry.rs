@@ -1,4 +1,4 @@
-//! The way of one logout from ended sessions to its answer: who is told, one after the other.
+//! The way of one logout from ended sessions to its answer: who is told, in which order.
 
 use std::sync::Arc;
 

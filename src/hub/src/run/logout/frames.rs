@@ -15,8 +15,9 @@ use fedbridge_contract::upstream::Challenge;
 
 use super::channel::name_of;
 use super::conclude::not_told;
-use super::{KEPT, Run, away, word};
+use super::{KEPT, OVER, Run, away, word};
 use crate::ports::{Command, StoredLogout, StoredNotice, Unit, UnitError};
+use crate::run::form_token::same;
 use crate::run::snapshot::TenantSnapshot;
 use crate::run::{Hub, error_page};
 
@@ -48,8 +49,6 @@ impl LogoutStep {
         Some((Route { path, methods: &[Method::Get], cors: false }, step))
     }
 }
-
-const OVER: &str = "This logout is over, or was never begun here.";
 
 impl Hub {
     /// The page that has a frame for everybody who is left.
@@ -199,15 +198,14 @@ impl Hub {
     ) -> Result<Option<(Run, StoredLogout)>, StoreError> {
         let id = param(input, "id").and_then(|id| id.parse::<LogoutId>().ok());
         let (Some(id), Some(key)) = (id, param(input, "key")) else { return Ok(None) };
-        if !super::request::same(&key, &self.page_key(tenant, id)) {
+        if !same(&key, &self.page_key(tenant, id)) {
             return Ok(None);
         }
         self.load_logout(tenant, id).await
     }
 
     fn page_key(&self, tenant: &TenantSnapshot, logout: LogoutId) -> String {
-        let mac = self.services.tokens.mac(tenant.view.id, "logout page", logout.uuid().as_bytes());
-        mac.iter().take(16).map(|octet| format!("{octet:02x}")).collect()
+        self.short_token(tenant.view.id, "logout page", logout.uuid().as_bytes())
     }
 }
 

@@ -5,7 +5,8 @@
 //! 2. [`carry`] takes it from there through the next three, to the answer.
 //! 3. [`channel`]: apps that our server can call are told, all at once, within three seconds.
 //! 4. [`frames`]: the browser tells the others, in frames of one page, within four seconds in all.
-//! 5. [`upstream`]: upstreams are told last, one after the other, because the browser may not come back from there.
+//! 5. [`upstream`]: upstreams are told last, because the browser may not come back from there: those that take a
+//!    call all at once, then the others one after the other.
 //! 6. [`conclude`]: whoever asked gets one answer. It is partial where somebody was not told.
 //!
 //! An upstream's server that can't wait is answered behind the first step, and [`behind`] goes on from there.
@@ -47,13 +48,16 @@ pub use behind::Behind;
 pub(super) use frames::LogoutStep;
 pub(super) use peer::Heard;
 pub(super) use record::Asker;
-pub(super) use request::{LogoutWish, same};
+pub(super) use request::LogoutWish;
 
 /// What a call to a party's server may take.
 const CALL: EgressLimits = EgressLimits { max_body: 64 * 1024, timeout: Duration::from_secs(3) };
 
 /// After this a notice's call counts as unanswered, whatever held it up.
 const PATIENCE: Duration = Duration::from_millis(3500);
+
+/// What somebody reads who comes too late to go on with a logout.
+const OVER: &str = "This logout is over, or was never begun here.";
 
 /// How long a logout can be gone on with.
 const KEPT: Duration = Duration::from_secs(900);

@@ -14,7 +14,7 @@ pub struct LogoutRecord {
     /// Logouts of the other sessions that end with it; each session has its own, so that an app that is
     /// in two of them gets two notices.
     pub beside: Vec<LogoutId>,
-    /// Told one after the other, in this order.
+    /// The session's upstreams, the newest first. The browser goes to them in this order.
     #[serde(default)]
     pub upstreams: Vec<UpstreamPart>,
     /// The name that the upstream gave.

@@ -17,6 +17,7 @@ use super::conclude::Reached;
 use super::record::Asker;
 use crate::ports::StoredSession;
 use crate::run::Hub;
+use crate::run::form_token::same;
 use crate::run::session::{LiveSession, end_session_cookie, session_cookie_name};
 use crate::run::snapshot::TenantSnapshot;
 
@@ -122,8 +123,7 @@ impl Hub {
 
     /// A cookie is longer than a session's id, so neither token is the other.
     fn confirmation_of(&self, tenant: &TenantSnapshot, what: &[u8]) -> String {
-        let mac = self.services.tokens.mac(tenant.view.id, "logout confirmation", what);
-        mac.iter().map(|byte| format!("{byte:02x}")).collect()
+        self.own_token(tenant.view.id, "logout confirmation", what)
     }
 }
 
@@ -145,9 +145,4 @@ fn asker(request: &LogoutRequest, agreed: bool) -> Asker {
         return_to: request.return_to.clone(),
         agreed,
     }
-}
-
-/// Compares in a time that depends on the length alone.
-pub(in crate::run) fn same(a: &str, b: &str) -> bool {
-    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |acc, (x, y)| acc | (x ^ y)) == 0
 }

@@ -14,7 +14,7 @@ use fedbridge_contract::upstream::Challenge;
 use futures_util::future::join_all;
 
 use super::peer::Heard;
-use super::{CALL, PATIENCE, Run, away};
+use super::{CALL, OVER, PATIENCE, Run, away};
 use crate::run::record::UpstreamPart;
 use crate::run::snapshot::{OpenConnection, TenantSnapshot};
 use crate::run::{Hub, error_page};
@@ -221,8 +221,7 @@ impl Hub {
             Some((run, connection))
         });
         let Some((mut run, connection)) = found else {
-            let sentence = "This logout is over, or was never begun here.";
-            return error_page(404, Some(&tenant), sentence, Some(heard.trace_id), None);
+            return error_page(404, Some(&tenant), OVER, Some(heard.trace_id), None);
         };
         run.trace = heard.trace_id;
         run.steps.extend(heard.trace);
