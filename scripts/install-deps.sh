@@ -175,16 +175,25 @@ install_node_modules() {
   fi
 }
 
-# The SAML peers in Python, each file checked against its hash.
+# The SAML peers in Python, each file checked against its hash. They are installed beside and then take their name: a
+# run that is killed leaves no half of them where the tests look.
 install_python_packages() {
-  local folder="$project/tests/peers/python"
-  [ ! "$folder/.venv/installed" -nt "$folder/requirements.txt" ] || return 0
-  echo "installing the Python packages of tests/peers/python"
-  rm -rf "$folder/.venv"
-  python3 -m venv "$folder/.venv" || fail "python3 -m venv failed: install python3-venv"
-  "$folder/.venv/bin/pip" install -q --disable-pip-version-check --require-hashes --only-binary :all: \
-    -r "$folder/requirements.txt" || fail "pip install failed in tests/peers/python: is the package registry reachable?"
-  touch "$folder/.venv/installed"
+  local folder="$project/tests/peers/python" held
+  # Another run may be at it.
+  exec {held}<"$folder"
+  flock "$held"
+  if [ ! "$folder/.venv/installed" -nt "$folder/requirements.txt" ]; then
+    echo "installing the Python packages of tests/peers/python"
+    local fresh="$folder/.venv.new"
+    rm -rf "$fresh"
+    python3 -m venv "$fresh" || fail "python3 -m venv failed: install python3-venv"
+    "$fresh/bin/python" -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: \
+      -r "$folder/requirements.txt" || fail "pip install failed in tests/peers/python: is the package registry reachable?"
+    touch "$fresh/installed"
+    rm -rf "$folder/.venv"
+    mv "$fresh" "$folder/.venv"
+  fi
+  exec {held}<&-
 }
 
 # Keycloak as its makers publish it, checked against its hash, and built for how the tests run it. It stands outside

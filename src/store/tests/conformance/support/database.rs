@@ -2,10 +2,12 @@
 //! PostgreSQL: a database of a server that this process starts for itself.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use fedbridge_store::{Store, StoreOptions};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
@@ -96,7 +98,7 @@ pub struct Folder(PathBuf);
 impl Folder {
     fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("fedbridge-store-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("{TEST_FOLDER}{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -113,30 +115,88 @@ impl Drop for Folder {
     }
 }
 
+/// Starts the peer, and ends it with its folder as soon as its own input ends: that is with this process, however
+/// it ends. The peer is killed by TERM alone, for it then waits until the server is gone.
+const KEEPER: &str = r#""$0" & peer=$!; cat >/dev/null; kill "$peer"; wait "$peer"; rm -rf "$1""#;
+
+/// How the names of all folders begin. The number of the process that made one follows.
+const SERVER_FOLDER: &str = "fedbridge-store-pg-";
+const TEST_FOLDER: &str = "fedbridge-store-";
+
 /// The server's address. It ends by itself soon after this process.
 #[allow(clippy::zombie_processes)] // It outlives every test, and nobody could wait for it.
 fn server() -> &'static str {
-    static SERVER: OnceLock<String> = OnceLock::new();
-    SERVER.get_or_init(|| {
+    static SERVER: OnceLock<(String, ChildStdin)> = OnceLock::new();
+    let (url, _) = SERVER.get_or_init(|| {
+        sweep();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers/postgres/start.sh");
-        let folder = std::env::temp_dir().join(format!("fedbridge-store-pg-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("{SERVER_FOLDER}{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let log = folder.join("start.log");
-        let mut peer = Command::new(script)
+        let mut peer = Command::new("sh")
+            .arg("-c")
+            .arg(KEEPER)
+            .args([&script, &folder])
             .env("PEER_DIR", folder.join("peer"))
             .env_remove("PEER_PORT")
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(&log).unwrap())
+            // Ctrl-C is for this process.
+            .process_group(0)
             .spawn()
-            .expect("tests/peers/postgres/start.sh can't be run");
+            .expect("sh can't be run");
         let mut line = String::new();
         BufReader::new(peer.stdout.take().unwrap()).read_line(&mut line).unwrap();
         match line.trim().strip_prefix("ready ") {
-            Some(url) => url.to_owned(),
+            Some(url) => (url.to_owned(), peer.stdin.take().unwrap()),
             None => panic!(
                 "PostgreSQL did not start; scripts/install-deps.sh test installs it.\n{}",
                 std::fs::read_to_string(log).unwrap_or_default()
             ),
         }
-    })
+    });
+    url
+}
+
+/// Removes what earlier runs left that were killed together with their keeper.
+fn sweep() {
+    for entry in std::fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let made = name.strip_prefix(SERVER_FOLDER).or_else(|| name.strip_prefix(TEST_FOLDER));
+        let process = made.and_then(|rest| rest.split('-').next()).and_then(|pid| pid.parse::<u32>().ok());
+        if process.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            // Another run may sweep too.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Runs this very program for one test on PostgreSQL, and looks at what is left of it.
+#[test]
+fn a_run_leaves_no_server_behind() {
+    let folder = |pid: u32| std::env::temp_dir().join(format!("{SERVER_FOLDER}{pid}"));
+    // No process has so high a number: one that was killed long ago.
+    let killed = folder(u32::MAX);
+    std::fs::create_dir_all(killed.join("peer/data")).unwrap();
+    let test = "run::opening::postgres::many_open_a_new_database_together";
+    let mut run = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let own = folder(run.id());
+    let mut seen = false;
+    while run.try_wait().unwrap().is_none() {
+        seen |= own.join("peer/data").exists();
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(run.wait().unwrap().success() && seen);
+    assert!(!killed.exists(), "what a killed run leaves is swept");
+    let gone = (0..500).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        !own.exists()
+    });
+    assert!(gone, "{} is still there", own.display());
 }
