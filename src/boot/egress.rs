@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use fedbridge_contract::loopback::is_loopback;
 use fedbridge_contract::services::{Clock, Egress, EgressError, EgressGet, EgressLimits, EgressPost, Fetched, Lane};
 use futures_util::StreamExt;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -74,7 +75,7 @@ impl Client {
         }
         match parsed.scheme() {
             "https" => {}
-            "http" if self.shared.allow_loopback && is_loopback_host(&parsed) => {}
+            "http" if self.shared.allow_loopback && is_loopback(&parsed) => {}
             "http" => {
                 return Err(
                     "plain http is not fetched; use https (egress.allow_loopback permits it for loopback)".into()
@@ -214,15 +215,6 @@ fn refuse_special_use(ip: IpAddr, allow_loopback: bool) -> Result<(), String> {
         return Err(format!("the host is at a special-use address and is not connected to{hint}"));
     }
     Ok(())
-}
-
-fn is_loopback_host(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    }
 }
 
 /// The query may hold a secret and is left out of errors.

@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine as _;
-use url::{Host, Url};
+use url::Url;
 
 use complaints::Complaints;
+use fedbridge_contract::loopback::is_loopback_site;
 use fedbridge_web::Network;
 pub use sources::{FlagValue, KEYS, Key};
 use sources::{Raw, Values};
@@ -378,10 +379,12 @@ fn log_level(text: &str) -> Result<String, String> {
 fn base_url(text: &str) -> Result<String, String> {
     let url =
         Url::parse(text).map_err(|_| format!("`{text}` is not an address; write it like https://login.example.com"))?;
-    let host = url.host().ok_or_else(|| format!("`{text}` has no host"))?;
+    if url.host().is_none() {
+        return Err(format!("`{text}` has no host"));
+    }
     match url.scheme() {
         "https" => {}
-        "http" if is_loopback(&host) => {}
+        "http" if is_loopback_site(&url) => {}
         "http" => return Err(format!("`{text}` is plain http; https is required unless the host is loopback")),
         other => return Err(format!("`{other}` is not a scheme that browsers log in with; write https")),
     }
@@ -392,15 +395,6 @@ fn base_url(text: &str) -> Result<String, String> {
         return Err("the base address carries a user name; remove it".to_owned());
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
-/// RFC 6761 section 6.3 and the loopback networks.
-fn is_loopback(host: &Host<&str>) -> bool {
-    match host {
-        Host::Domain(name) => *name == "localhost" || name.ends_with(".localhost"),
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
-    }
 }
 
 #[cfg(test)]

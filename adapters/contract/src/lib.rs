@@ -21,6 +21,7 @@ pub mod identity;
 pub mod ids;
 pub mod keys;
 pub mod logout;
+pub mod loopback;
 pub mod page;
 pub mod proof;
 pub mod services;

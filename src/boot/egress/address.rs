@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address is loopback, in its IPv4-mapped form too.
+/// Whether an address that is connected to is loopback. In its IPv4-mapped form (`::ffff:127.0.0.1`) too: a
+/// connection to that ends at this machine.
 pub fn is_loopback(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_loopback(),

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use fedbridge_contract::loopback::is_loopback_site;
 use fedbridge_contract::services::Rng;
-use url::{Host, Url};
+use url::Url;
 
 /// The base URL as the web layer needs it.
 #[derive(Clone)]
@@ -27,7 +28,7 @@ impl Site {
     pub fn new(base_url: &Url, rng: Arc<dyn Rng>) -> Result<Self, BadBaseUrl> {
         let https = match base_url.scheme() {
             "https" => true,
-            "http" if is_loopback(base_url) => false,
+            "http" if is_loopback_site(base_url) => false,
             _ => return Err(BadBaseUrl::Scheme),
         };
         let bare = base_url.path() == "/"
@@ -36,15 +37,6 @@ impl Site {
             && base_url.username().is_empty()
             && base_url.password().is_none();
         if bare { Ok(Self { https, rng }) } else { Err(BadBaseUrl::MoreThanOrigin) }
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
     }
 }
 

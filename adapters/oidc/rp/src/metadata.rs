@@ -2,10 +2,11 @@
 //! that the administrator put in their place.
 
 use fedbridge_contract::error::Complaint;
+use fedbridge_contract::loopback::is_https_or_loopback;
 use fedbridge_oidc_core::jwk::{PublicJwk, registered_set};
 use fedbridge_oidc_core::strict_json;
 use serde_json::{Map, Value};
-use url::{Host, Url};
+use url::Url;
 
 use crate::profiles::IssuerStyle;
 use crate::settings::{Settings, is_of_many};
@@ -269,22 +270,11 @@ impl Reading<'_> {
 /// One phrase that says what is wrong.
 pub fn web_address(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|_| "is not an address".to_owned())?;
-    if url.scheme() != "https" && !is_loopback(&url) {
+    if !is_https_or_loopback(&url) {
         return Err("is not an https address".into());
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err("has a user name in it".into());
     }
     Ok(url)
-}
-
-/// Plain http to this machine.
-pub fn is_loopback(url: &Url) -> bool {
-    let local = match url.host() {
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    };
-    url.scheme() == "http" && local
 }

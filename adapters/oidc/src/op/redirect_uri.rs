@@ -4,7 +4,8 @@
 //! stands between the two, so there is nothing for them to disagree about. Only the
 //! port of a loopback IP address may vary, for public clients (RFC 8252 section 7.3).
 
-use url::{Host, Url};
+use fedbridge_contract::loopback::{is_https_or_loopback, is_loopback};
+use url::Url;
 
 /// Parameters of the answer. A registered address must not have them already.
 const ANSWER_PARAMETERS: &[&str] =
@@ -83,11 +84,10 @@ fn after_port(text: &str) -> Option<&str> {
 
 /// Any other address that an app registers, such as its back-channel logout address.
 pub(crate) fn check_web_address(text: &str) -> Result<(), String> {
-    let url = check_address(text)?;
-    match url.scheme() {
-        "https" => Ok(()),
-        "http" if is_loopback(&url) => Ok(()),
-        _ => Err("Use https; plain http is for loopback addresses only.".into()),
+    if is_https_or_loopback(&check_address(text)?) {
+        Ok(())
+    } else {
+        Err("Use https; plain http is for loopback addresses only.".into())
     }
 }
 
@@ -137,15 +137,6 @@ fn with_root_path(text: &str) -> String {
 fn has_dot_segment(text: &str) -> bool {
     let path = text.split('?').next().unwrap_or_default().to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/");
     path.split(['/', ';']).any(|segment| segment == "." || segment == "..")
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 /// A reverse domain name of the app's owner, so that no web scheme can slip in (RFC 8252 section 7.1).

@@ -1,6 +1,7 @@
 //! `allow_idp_initiated`: logins that the identity provider starts (SAML profiles 4.1.5).
 
 use fedbridge_contract::config::AppKind;
+use fedbridge_contract::loopback::is_https_or_loopback;
 use fedbridge_contract::upstream::{UnsolicitedMode, UnsolicitedPolicy};
 use fedbridge_saml_core::reader::Reader;
 use serde_json::{Map, Value};
@@ -43,12 +44,5 @@ pub(super) fn read(reader: &mut Reader, object: &Map<String, Value>) -> Option<U
 /// An address in its one normal form, so that comparing it as text is enough.
 fn is_target(text: &str) -> bool {
     let Ok(url) = Url::parse(text) else { return false };
-    let loopback = match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    let plain = url.username().is_empty() && url.password().is_none();
-    plain && (url.scheme() == "https" || (url.scheme() == "http" && loopback))
+    url.username().is_empty() && url.password().is_none() && is_https_or_loopback(&url)
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use fedbridge_contract::config::AppKind;
 use fedbridge_contract::keys::SignatureAlgorithm;
+use fedbridge_contract::loopback::is_https_or_loopback;
 use fedbridge_oidc_core::settings_reader::Reader;
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::{AuthMethod, Discovery, GlobalTokenRevocation, Groups, InitiateLogin, OnOverage, PassOn, TokenAlgorithm};
-use crate::metadata::{MEMBERS, is_loopback, web_address};
+use crate::metadata::{MEMBERS, web_address};
 use crate::profiles::{IssuerStyle, PROFILES, Profile};
 
 /// The default and the largest clock skew.
@@ -406,7 +407,7 @@ pub(super) fn initiate_login(reader: &mut Reader<'_>) -> Option<InitiateLogin> {
     let mut inner = reader.object("initiate_login")?;
     let targets = texts(&mut inner, "targets");
     for (at, target) in targets.iter().enumerate() {
-        let absolute = Url::parse(target).is_ok_and(|url| url.scheme() == "https" || is_loopback(&url));
+        let absolute = Url::parse(target).is_ok_and(|url| is_https_or_loopback(&url));
         if !absolute {
             inner.complain(&format!("targets[{at}]"), "is not an https address");
         }

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use fedbridge_contract::loopback::is_loopback_site;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{clip, deceives};
 use fedbridge_contract::upstream::{Finding, Level};
@@ -10,7 +11,7 @@ use openssl::nid::Nid;
 use openssl::pkey::Id;
 use openssl::x509::X509;
 use samael::metadata::{Endpoint, KeyDescriptor};
-use url::{Host, Url};
+use url::Url;
 
 use crate::names;
 use crate::seam::VerifyKey;
@@ -201,16 +202,10 @@ pub(super) fn address(location: &str) -> Result<Url, &'static str> {
         return Err("has a character that can't be shown");
     }
     let url = Url::parse(location).map_err(|_| "is not an address")?;
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    };
     match url.scheme() {
         _ if url.host().is_none() => Err("names no host"),
         "https" => Ok(url),
-        "http" if loopback => Ok(url),
+        "http" if is_loopback_site(&url) => Ok(url),
         _ => Err("is not https"),
     }
     .and_then(|url| if url.fragment().is_some() { Err("has a fragment") } else { Ok(url) })
