@@ -21,6 +21,12 @@ pub trait PartnerDocuments: Send + Sync {
         (Duration::from_secs(3600), Duration::from_secs(24 * 3600))
     }
 
+    /// How long after the last good look the document stays in force while looks fail. `None`: until it has ended
+    /// by its own word.
+    fn outlasts(&self) -> Option<Duration> {
+        None
+    }
+
     /// Whether `fetched` can be used with these settings, and what it changes against `before`.
     ///
     /// # Errors

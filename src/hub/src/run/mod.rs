@@ -47,7 +47,7 @@ pub use kill::PersonKilled;
 pub use logout::Behind;
 pub use own::{Act, OwnPage};
 pub use revalidate::HubRevalidator;
-pub use snapshot::{Builder, OpenApp, OpenConnection, Ready, Snapshot, Snapshots, TenantSnapshot};
+pub use snapshot::{Builder, Lapsed, OpenApp, OpenConnection, Ready, Snapshot, Snapshots, TenantSnapshot};
 pub use trace::{Recorder, RecorderStats, TracePayload, trace_place};
 
 /// The hub with everything it works over.

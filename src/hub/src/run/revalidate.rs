@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fedbridge_contract::config::Tenant;
-use fedbridge_contract::error::StoreError;
+use fedbridge_contract::error::{ProtocolError, StoreError};
 use fedbridge_contract::grant::Grant;
 use fedbridge_contract::identity::{Attributes, AuthnFacts, UpstreamSubject, UpstreamTokens};
 use fedbridge_contract::ids::{ConnectionId, LogoutId, PersonId, TraceId};
+use fedbridge_contract::logout::Party;
 use fedbridge_contract::services::{Clock, Grants, Revalidator, Rng, TraceEvent, Valid};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Outcome, TraceLog};
@@ -23,6 +24,7 @@ use serde_json::Value;
 use super::logout::{Asker, unasked_logout};
 use super::record::SessionRecord;
 use super::snapshot::{OpenConnection, Snapshots, TenantSnapshot};
+use super::start::lapsed;
 use super::trace::Recorder;
 use crate::decide::{ClientFacts, ConnectionFacts, DecideInput, Facts, ReplayInput, RequestFacts, Verdict, decide};
 use crate::mapping::AppRules;
@@ -151,7 +153,14 @@ impl HubRevalidator {
         let asked =
             AskedAgain { tenant: &tenant.view, subject: &memory.subject, authn: &memory.authn, tokens: &own, now };
         let mut event = self.event(tenant, grant, open, &memory);
-        let said = tokio::time::timeout(CALL, side.ask(asked, &mut event.steps)).await;
+        let said = match self.snapshots.lapsed(id, Party::Connection(connection)) {
+            // Nobody knows whether its addresses are the upstream's yet, so no token goes there.
+            Some(last) => {
+                let sentence = "Your organization's login service could not be asked. Please try again later.";
+                Ok(StillThere::Unknown(ProtocolError::new("temporarily_unavailable", sentence, lapsed(last))))
+            }
+            None => tokio::time::timeout(CALL, side.ask(asked, &mut event.steps)).await,
+        };
         let now = self.clock.now();
         match said {
             Ok(StillThere::Yes { attributes, tokens }) => {

@@ -10,6 +10,7 @@ use fedbridge_contract::factory::{Open, Registry};
 use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::services::Services;
+use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::Adapter;
 use serde_json::Value;
 
@@ -261,7 +262,11 @@ fn clear_secrets(secrets: &[StoredSecret], owner: SecretOwner) -> BTreeMap<Strin
 #[derive(Default)]
 pub struct Snapshots {
     current: RwLock<Arc<Snapshot>>,
+    lapsed: RwLock<Lapsed>,
 }
+
+/// Whose documents nobody could look at for longer than they stay in force, with the last good look at each.
+pub type Lapsed = HashMap<(TenantId, Party), Timestamp>;
 
 impl Snapshots {
     pub fn current(&self) -> Arc<Snapshot> {
@@ -270,5 +275,20 @@ impl Snapshots {
 
     pub fn replace(&self, snapshot: Snapshot) {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+    }
+
+    /// When the document of a partner was last looked at, where that is too long ago for it to be used.
+    pub fn lapsed(&self, tenant: TenantId, party: Party) -> Option<Timestamp> {
+        self.lapsed.read().unwrap_or_else(PoisonError::into_inner).get(&(tenant, party)).copied()
+    }
+
+    /// Takes over which documents have lapsed.
+    pub fn replace_lapsed(&self, lapsed: Lapsed) {
+        *self.lapsed.write().unwrap_or_else(PoisonError::into_inner) = lapsed;
+    }
+
+    /// There was a good look at the document of a partner just now.
+    pub fn confirmed(&self, tenant: TenantId, party: Party) {
+        self.lapsed.write().unwrap_or_else(PoisonError::into_inner).remove(&(tenant, party));
     }
 }

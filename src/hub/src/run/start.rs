@@ -7,6 +7,7 @@ use std::sync::Arc;
 use fedbridge_contract::downstream::{ConnectionHints, LoginRequest, RefusalKind};
 use fedbridge_contract::http::{Dress, HttpInput, Reply, ReplyKind};
 use fedbridge_contract::ids::{TenantId, TraceId, TransactionId};
+use fedbridge_contract::logout::Party;
 use fedbridge_contract::page::{Choice as PageChoice, ChooserPage, Page};
 use fedbridge_contract::services::random_text;
 use fedbridge_contract::ticket::ticket;
@@ -227,6 +228,7 @@ impl Hub {
     /// Has the adapter make the request. Where it does not know its upstream yet, a look at the upstream's metadata
     /// may help, once.
     async fn begun(&self, login: &mut Login, connection: &Arc<OpenConnection>, handle: &str) -> Result<Begun, Stop> {
+        let connection = &self.confirmed(login, connection).await?;
         let tenant = Arc::clone(&login.tenant);
         let (wish, now) = (login.wish.clone(), login.started);
         let start = || Start { tenant: &tenant.view, handle, wish: &wish, now };
@@ -239,6 +241,25 @@ impl Hub {
                 begun.map_err(|error| Stop::unavailable(error.cause))
             }
             begun => begun.map_err(|error| Stop::broken(error.cause)),
+        }
+    }
+
+    /// The connection, where its upstream's metadata may still be used. Of one that nobody could look at for too long
+    /// nobody knows whether its addresses are the upstream's yet; one more look may help.
+    async fn confirmed(
+        &self,
+        login: &mut Login,
+        connection: &Arc<OpenConnection>,
+    ) -> Result<Arc<OpenConnection>, Stop> {
+        let (tenant, party) = (login.tenant.view.id, Party::Connection(connection.view.id));
+        if self.snapshots.lapsed(tenant, party).is_none() {
+            return Ok(Arc::clone(connection));
+        }
+        let because = "it could not be confirmed for too long";
+        let renewed = self.looked_again(login, connection, because).await;
+        match self.snapshots.lapsed(tenant, party) {
+            None => Ok(renewed.unwrap_or_else(|| Arc::clone(connection))),
+            Some(last) => Err(Stop::unavailable(lapsed(last))),
         }
     }
 
@@ -267,6 +288,12 @@ impl Hub {
             sealed: self.sealer.seal(&transaction_place(tenant, id), &plain),
         }))
     }
+}
+
+/// Why metadata can't be used that was last confirmed at this time.
+pub(super) fn lapsed(last: Timestamp) -> String {
+    let last = last.rfc3339_seconds();
+    format!("the upstream's metadata was last confirmed at {last}, and every look since then has failed")
 }
 
 /// The login side of a connection, or why it can't be used.
