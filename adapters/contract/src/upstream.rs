@@ -56,6 +56,12 @@ pub trait UpstreamLogin: Send + Sync {
         None
     }
 
+    /// What a login of our own asks for that this message starts ([`UnsolicitedMode::Bounce`]). The message is not
+    /// verified: only hints may be taken out of it.
+    fn wish(&self, _input: &HttpInput) -> LoginWish {
+        LoginWish::default()
+    }
+
     /// Verifies an answer that no request of ours asked for. Called only where the policy accepts it.
     async fn complete_unsolicited(
         &self,

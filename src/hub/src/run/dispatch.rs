@@ -8,6 +8,7 @@ use fedbridge_contract::downstream::{Accepted, Request};
 use fedbridge_contract::http::{Dress, HttpInput, Method, Reply, ReplyKind, Route};
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::trace::TraceLog;
+use fedbridge_contract::upstream::LoginWish;
 
 use super::logout::{Heard, LogoutStep, LogoutWish};
 use super::own::OwnPage;
@@ -116,7 +117,10 @@ impl Hub {
             Target::Answer { tenant, connection } => Box::pin(self.answer(tenant, connection, input)).await,
             Target::Login { tenant, connection } => match Self::parked_handle(input) {
                 Some(handle) => Box::pin(self.take_up(tenant, connection, &handle, input)).await,
-                None => Box::pin(self.start_at_connection(tenant, &connection, None, input, TraceLog::new())).await,
+                None => {
+                    let (wish, trace) = (LoginWish::default(), TraceLog::new());
+                    Box::pin(self.start_at_connection(tenant, &connection, None, wish, input, trace)).await
+                }
             },
             Target::Logout { tenant, step } => Box::pin(self.logout_step(tenant, step, input)).await,
             Target::UpstreamLogout { tenant, connection } => {

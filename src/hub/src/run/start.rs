@@ -136,12 +136,13 @@ impl Hub {
         tenant: Arc<TenantSnapshot>,
         connection: &OpenConnection,
         then: Option<Initiation>,
+        wish: LoginWish,
         input: &HttpInput,
         trace: TraceLog,
     ) -> Reply {
         let hints = ConnectionHints { connection: Some(connection.view.slug.clone()), ..ConnectionHints::default() };
         let now = self.services.clock.now();
-        let login = Login { then, ..Login::of(tenant, now, input.peer, self.new_trace_id(), trace) };
+        let login = Login { then, wish, ..Login::of(tenant, now, input.peer, self.new_trace_id(), trace) };
         self.start(login, &hints, false, input).await
     }
 

@@ -65,7 +65,8 @@ impl Hub {
                 let outcome = "an unsolicited answer: thrown away unread, and a login of our own starts";
                 login.trace.decide("mode", outcome, true);
                 let Login { tenant, trace, .. } = login;
-                self.start_at_connection(tenant, &connection, Some(then), input, trace).await
+                let wish = adapter.wish(input);
+                self.start_at_connection(tenant, &connection, Some(then), wish, input, trace).await
             }
             UnsolicitedMode::Accept => match self.verify_unsolicited(&mut login, adapter, &connection, input).await {
                 Ok(who) => self.park(login, &connection, then, who).await,
