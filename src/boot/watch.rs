@@ -2,7 +2,7 @@
 //!
 //! Both have a counter in the store. The counters are asked for at every poll, and at once when the
 //! database tells that one of them moved; so a lost message costs one poll. Where the store is not heard
-//! for longer than the lease, the gate refuses until it is.
+//! for longer than the lease, the gate lets requests wait for it, and refuses when that takes too long.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -134,7 +134,7 @@ impl Watcher {
             self.calls.deaf.notify_one();
             if !silent && !self.epochs.sure(self.clock.steady()) {
                 silent = true;
-                tracing::error!(%cause, "the database is silent for longer than revocation.lease: everything is refused");
+                tracing::error!(%cause, "the database is silent for longer than revocation.lease: requests wait a moment, then all are refused");
             }
         }
     }

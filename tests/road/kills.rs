@@ -39,7 +39,7 @@ impl World {
         let grant = ticket::id_of(code).map(GrantId::from_uuid).unwrap();
         let grant = self.foundation.store.find(tenant.id, grant, None, self.now()).await.unwrap().unwrap();
         let app = tenant.app_by_id(grant.record.app).unwrap();
-        self.foundation.gate.grant(&tenant, app, &grant).map(drop)
+        self.foundation.gate.grant(&tenant, app, &grant).await.map(drop)
     }
 
     async fn code(&mut self) -> String {

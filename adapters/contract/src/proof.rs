@@ -44,6 +44,8 @@ impl Proof {
 
 /// Leave to issue something, given by the hub's one gate (tenant, connection, app
 /// and person enabled). Whatever makes a token or an assertion asks for it.
+///
+/// It says what was known when the gate gave it: it serves the request at hand, and nobody keeps one.
 #[derive(Debug)]
 pub struct Permit(());
 

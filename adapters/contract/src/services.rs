@@ -327,26 +327,33 @@ pub struct Rotation {
 }
 
 /// The one gate before anything is issued: tenant, connection, app and person.
+///
+/// Each look may take a while: where this node has not heard of the store for too long, it waits for the next
+/// word, and refuses as [`GateRefusal::Unsure`] only when none comes in time. What is held in memory is looked at
+/// behind the wait. What the caller read in the store before, such as a grant's standing, may be older by the
+/// wait: a kill that falls in between meets a request that began before it, and whatever uses a row up
+/// (a code, a refresh token, a login) looks at the row again.
+#[async_trait]
 pub trait Gate: Send + Sync {
     /// For an app acting for itself (client credentials), or checking a token of its own.
-    fn app(&self, tenant: &Tenant, app: &App) -> Result<Permit, GateRefusal>;
+    async fn app(&self, tenant: &Tenant, app: &App) -> Result<Permit, GateRefusal>;
 
     /// For a grant: also its person, session, connection and revocation.
-    fn grant(&self, tenant: &Tenant, app: &App, grant: &Grant) -> Result<Permit, GateRefusal>;
+    async fn grant(&self, tenant: &Tenant, app: &App, grant: &Grant) -> Result<Permit, GateRefusal>;
 
     /// For a token of an app acting for itself, which carries the epoch that it was given out in.
-    fn app_token(&self, tenant: &Tenant, app: &App, epoch: Epoch) -> Result<Permit, GateRefusal>;
+    async fn app_token(&self, tenant: &Tenant, app: &App, epoch: Epoch) -> Result<Permit, GateRefusal>;
 
     /// For an answer to a login that waits here to be fetched. It carries the epoch that it was made in, and
     /// the connection that the login came from. A gate that knows no kills of connections looks at the app alone.
-    fn waiting(
+    async fn waiting(
         &self,
         tenant: &Tenant,
         app: &App,
         _connection: Option<ConnectionId>,
         epoch: Epoch,
     ) -> Result<Permit, GateRefusal> {
-        self.app_token(tenant, app, epoch)
+        self.app_token(tenant, app, epoch).await
     }
 
     /// What is given out now carries this.
@@ -355,7 +362,7 @@ pub trait Gate: Send + Sync {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GateRefusal {
-    /// This node has not heard from the store for longer than a kill may take to arrive.
+    /// This node has not heard from the store for longer than a kill may take to arrive, and waiting did not help.
     #[error("it is not known whether this was ended meanwhile: the database does not answer")]
     Unsure,
     #[error("everything that was given out before was ended by a kill switch")]

@@ -90,16 +90,17 @@ impl Grants for Offline {
     }
 }
 
+#[async_trait]
 impl Gate for Offline {
-    fn app(&self, _: &Tenant, _: &App) -> Result<Permit, GateRefusal> {
+    async fn app(&self, _: &Tenant, _: &App) -> Result<Permit, GateRefusal> {
         Err(GateRefusal::AppDisabled)
     }
 
-    fn grant(&self, _: &Tenant, _: &App, _: &Grant) -> Result<Permit, GateRefusal> {
+    async fn grant(&self, _: &Tenant, _: &App, _: &Grant) -> Result<Permit, GateRefusal> {
         Err(GateRefusal::AppDisabled)
     }
 
-    fn app_token(&self, _: &Tenant, _: &App, _: Epoch) -> Result<Permit, GateRefusal> {
+    async fn app_token(&self, _: &Tenant, _: &App, _: Epoch) -> Result<Permit, GateRefusal> {
         Err(GateRefusal::AppDisabled)
     }
 

@@ -154,7 +154,7 @@ async fn identify(
         return Err(page(sentence, "redirect_uri is not registered".into()));
     }
     check_sector(exchange, remote, &app, &settings).await?;
-    if let Err(refusal) = exchange.services.gate.app(exchange.tenant, &app) {
+    if let Err(refusal) = exchange.services.gate.app(exchange.tenant, &app).await {
         exchange.trace.decide("gate", refusal.to_string(), false);
         let sentence = "This app can't be used for logins at the moment.";
         let status = if refusal == GateRefusal::Unsure { 503 } else { 403 };

@@ -71,6 +71,7 @@ pub(crate) async fn authenticate(
         .services
         .gate
         .app(exchange.tenant, &app)
+        .await
         .map_err(|refusal| OAuthError::gate(refusal, OAuthError::invalid_client))?;
     Ok(AuthenticatedClient { app, settings, permit })
 }

@@ -54,6 +54,7 @@ pub(crate) async fn handle(
         .services
         .gate
         .grant(tenant, &client.app, &grant)
+        .await
         .map_err(|refusal| OAuthError::gate(refusal, |cause| OAuthError::invalid_grant(BAD_CODE, cause)))?;
 
     // Signed before the code is used up, so that a key that fails costs nobody a login. No

@@ -39,7 +39,7 @@ pub(crate) async fn handle(
         exchange.trace.decide("refresh token's client", "it was given to another client", false);
         return Err(refuse("it was given to another client"));
     }
-    let gate = services.gate.grant(tenant, &client.app, &grant);
+    let gate = services.gate.grant(tenant, &client.app, &grant).await;
     let permit = gate.map_err(|refusal| OAuthError::gate(refusal, |cause| refuse(&cause)))?;
     check_lifetimes(exchange, &grant)?;
     let ceiling = remaining_scope(client, &grant)?;

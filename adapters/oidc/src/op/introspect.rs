@@ -102,7 +102,7 @@ async fn refresh_answer(
     let Some(grant) = grant.filter(|grant| grant.record.app == caller.app.id && !grant.standing.revoked) else {
         return Ok(Some(inactive()));
     };
-    let welcome = match services.gate.grant(tenant, &caller.app, &grant) {
+    let welcome = match services.gate.grant(tenant, &caller.app, &grant).await {
         Err(refusal @ GateRefusal::Unsure) => return Err(OAuthError::unavailable(refusal.to_string())),
         permit => permit.is_ok(),
     };

@@ -58,9 +58,9 @@ pub(crate) async fn find(exchange: &mut Exchange<'_>, presented: &str) -> Result
     match token.holder {
         Holder::Grant { grant, app } => {
             if let Some(app) = app {
-                // Where the database is silent, this says so at once instead of waiting for it.
+                // Where the database is silent, this says so, and nobody waits for the rows.
                 let (app, _) = app_of(exchange, app)?;
-                services.gate.app(exchange.tenant, &app)?;
+                services.gate.app(exchange.tenant, &app).await?;
             }
             let found = services.grants.find(exchange.tenant.id, grant, Some(&token.jti), exchange.now).await?;
             let grant = found.ok_or_else(|| no("the token's grant is gone"))?;
@@ -70,12 +70,12 @@ pub(crate) async fn find(exchange: &mut Exchange<'_>, presented: &str) -> Result
             let (app, settings) = app_of(exchange, grant.record.app)?;
             exchange.person = Some(grant.record.sub.clone());
             exchange.connection = Some(grant.record.connection);
-            services.gate.grant(exchange.tenant, &app, &grant)?;
+            services.gate.grant(exchange.tenant, &app, &grant).await?;
             Ok(LiveToken { scope: scope_now(&token, &settings), token, app, settings, grant: Some(grant) })
         }
         Holder::App { app, epoch } => {
             let (app, settings) = app_of(exchange, app)?;
-            services.gate.app_token(exchange.tenant, &app, epoch)?;
+            services.gate.app_token(exchange.tenant, &app, epoch).await?;
             if services.grants.token_revoked(exchange.tenant.id, &token.jti).await? {
                 return Err(no("the token was revoked"));
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use fedbridge_contract::config::{App, Tenant};
 use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::grant::Grant;
@@ -61,16 +62,17 @@ impl Clock for Nothing {
     }
 }
 
+#[async_trait]
 impl Gate for Nothing {
-    fn app(&self, _: &Tenant, _: &App) -> Result<Permit, GateRefusal> {
+    async fn app(&self, _: &Tenant, _: &App) -> Result<Permit, GateRefusal> {
         Ok(Permit::assertion_of_the_gate())
     }
 
-    fn grant(&self, _: &Tenant, _: &App, _: &Grant) -> Result<Permit, GateRefusal> {
+    async fn grant(&self, _: &Tenant, _: &App, _: &Grant) -> Result<Permit, GateRefusal> {
         panic!("{UNUSED}")
     }
 
-    fn app_token(&self, _: &Tenant, _: &App, _: Epoch) -> Result<Permit, GateRefusal> {
+    async fn app_token(&self, _: &Tenant, _: &App, _: Epoch) -> Result<Permit, GateRefusal> {
         panic!("{UNUSED}")
     }
 

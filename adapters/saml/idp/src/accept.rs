@@ -125,7 +125,7 @@ async fn from_handle(provider: &SamlIdentityProvider, mut exchange: Exchange<'_>
     }
     let app = tenant.app_by_id(asked.app).cloned();
     let usable = match &app {
-        Some(app) => usable(&exchange, app),
+        Some(app) => usable(&exchange, app).await,
         None => Err(NOT_USABLE),
     };
     let (app, settings) = match (app, usable) {
@@ -181,8 +181,8 @@ async fn verified<'a>(
     exchange.app = app.as_ref().map(|app| app.id);
     let checked = match (result, app) {
         // Is it allowed to log people in at all? Whoever can't be believed does not even learn that.
-        (Ok((settings, asked)), Some(app)) => usable(&exchange, &app).map(|_| Verified { app, settings, asked }),
-        (Err(Stop::Status(asked, status)), Some(app)) => match usable(&exchange, &app) {
+        (Ok((settings, asked)), Some(app)) => usable(&exchange, &app).await.map(|_| Verified { app, settings, asked }),
+        (Err(Stop::Status(asked, status)), Some(app)) => match usable(&exchange, &app).await {
             Ok(settings) => return Err(refused(exchange, &asked, settings, status).await),
             Err(error) => Err(error),
         },
@@ -205,8 +205,8 @@ fn bounded(message: Message) -> Result<Message, BindingError> {
 }
 
 /// The one gate, and the settings as they are now.
-pub(crate) fn usable(exchange: &Exchange<'_>, app: &App) -> Result<Arc<SpSettings>, PageError> {
-    match exchange.services.gate.app(exchange.tenant, app) {
+pub(crate) async fn usable(exchange: &Exchange<'_>, app: &App) -> Result<Arc<SpSettings>, PageError> {
+    match exchange.services.gate.app(exchange.tenant, app).await {
         Ok(_) => {}
         Err(GateRefusal::Unsure) => return Err(AWAY),
         Err(_) => return Err(NOT_USABLE),

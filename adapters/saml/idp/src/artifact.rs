@@ -113,7 +113,7 @@ pub(crate) async fn redeem(
     if note.app != app.id {
         return nothing("one for another app");
     }
-    match services.gate.waiting(tenant, app, note.connection, note.epoch) {
+    match services.gate.waiting(tenant, app, note.connection, note.epoch).await {
         Ok(_) => {}
         Err(refusal @ GateRefusal::Unsure) => return Err(StoreError(refusal.to_string())),
         Err(refusal) => return Ok(Worth::Nothing { why: refusal.to_string(), login: Some(note.trace) }),

@@ -113,7 +113,7 @@ impl Downstream for SamlIdentityProvider {
         match input.route {
             names::IDP_METADATA_ROUTE => Accepted::Reply(metadata::reply(&exchange)),
             names::IDP_SSO_ROUTE => accept::handle(self, exchange).await,
-            names::IDP_START_ROUTE => start::handle(exchange),
+            names::IDP_START_ROUTE => start::handle(exchange).await,
             names::SLO_ROUTE => logout::handle(self, exchange).await,
             names::ARTIFACT_ROUTE => resolve::handle(self, exchange).await,
             _ => Accepted::Reply(Reply::body(404, "text/plain", "There is nothing at this address.")),

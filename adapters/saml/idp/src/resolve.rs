@@ -74,7 +74,7 @@ async fn asker(provider: &SamlIdentityProvider, exchange: &mut Exchange<'_>) -> 
     exchange.trace.extend(log);
     exchange.app = app.map(|app| app.id);
     let asker = result?;
-    usable(exchange, &asker.app)?;
+    usable(exchange, &asker.app).await?;
     Ok(asker)
 }
 

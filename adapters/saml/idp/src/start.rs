@@ -14,8 +14,8 @@ use crate::wish::classes;
 const UNKNOWN: PageError = PageError::new(404, "There is no app of this name where a login could start here.");
 
 /// `{issuer}/saml/start/{slug}?target=…`
-pub(crate) fn handle(mut exchange: Exchange<'_>) -> Accepted {
-    match examine(&mut exchange) {
+pub(crate) async fn handle(mut exchange: Exchange<'_>) -> Accepted {
+    match examine(&mut exchange).await {
         Ok((app, settings, asked, again)) => {
             let hints = hints(exchange.input);
             match asked.login(exchange.tenant, &app, &settings, hints, again) {
@@ -29,14 +29,14 @@ pub(crate) fn handle(mut exchange: Exchange<'_>) -> Accepted {
 
 type Start = (std::sync::Arc<App>, std::sync::Arc<SpSettings>, Asked, String);
 
-fn examine(exchange: &mut Exchange<'_>) -> Result<Start, PageError> {
+async fn examine(exchange: &mut Exchange<'_>) -> Result<Start, PageError> {
     let slug = &exchange.input.last_segment;
     let app = exchange.tenant.app(AppKind::SamlSp, slug).cloned();
     let name = ("App", "SAML profiles 4.1.5");
     require(exchange.trace, name, "a service provider of this tenant", slug, app.is_some(), UNKNOWN)?;
     let app = app.ok_or(UNKNOWN)?;
     exchange.app = Some(app.id);
-    let settings = usable(exchange, &app)?;
+    let settings = usable(exchange, &app).await?;
     let allowed = settings.unsolicited.as_ref();
     let actual = if allowed.is_some() { "allowed" } else { "not allowed" };
     let name = ("Start without a request", "SAML profiles 4.1.5");

@@ -368,14 +368,15 @@ impl Clock for Nothing {
     }
 }
 
+#[async_trait]
 impl Gate for Nothing {
-    fn app(&self, _: &Tenant, _: &App) -> Result<Permit, GateRefusal> {
+    async fn app(&self, _: &Tenant, _: &App) -> Result<Permit, GateRefusal> {
         panic!("{UNUSED}")
     }
-    fn grant(&self, _: &Tenant, _: &App, _: &Grant) -> Result<Permit, GateRefusal> {
+    async fn grant(&self, _: &Tenant, _: &App, _: &Grant) -> Result<Permit, GateRefusal> {
         panic!("{UNUSED}")
     }
-    fn app_token(&self, _: &Tenant, _: &App, _: Epoch) -> Result<Permit, GateRefusal> {
+    async fn app_token(&self, _: &Tenant, _: &App, _: Epoch) -> Result<Permit, GateRefusal> {
         panic!("{UNUSED}")
     }
     fn epoch(&self) -> Epoch {

@@ -8,6 +8,9 @@ use std::time::Duration;
 use fedbridge_contract::epoch::{Epoch, Killed};
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
+use fedbridge_contract::services::Clock;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::ports::{EpochStore, Versions};
 
@@ -19,7 +22,12 @@ pub struct Epochs {
     lease: OnceLock<Duration>,
     /// When the store was last heard, in microseconds of the steady clock.
     heard: AtomicU64,
+    /// Tells those who wait that it was heard.
+    word: Notify,
 }
+
+/// No request waits for longer than this, whatever the lease: whoever sent it has given up then.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Default)]
 struct Known {
@@ -96,6 +104,35 @@ impl Epochs {
     /// The store was asked at this time of the steady clock, and has answered.
     pub fn heard(&self, at: Duration) {
         self.heard.fetch_max(micros(at), Ordering::Relaxed);
+        self.word.notify_waiters();
+    }
+
+    /// As [`Epochs::sure`]; where it is not, waits for a word from the store that makes it so. The wait ends one
+    /// lease behind the lease, and never later than two seconds behind it. So a short silence costs time and
+    /// nothing else, and when a silence has lasted for longer, nobody waits in vain.
+    pub async fn sure_soon(&self, clock: &dyn Clock) -> bool {
+        let now = clock.steady();
+        if self.sure(now) {
+            return true;
+        }
+        let Some(left) = self.last_word_until().checked_sub(now).filter(|left| !left.is_zero()) else { return false };
+        let heard = async {
+            loop {
+                // Begins to listen before it looks, so that no word falls in between.
+                let word = self.word.notified();
+                if self.sure(clock.steady()) {
+                    return;
+                }
+                word.await;
+            }
+        };
+        timeout(left, heard).await.is_ok()
+    }
+
+    /// When nobody waits any more for the store to be heard again.
+    fn last_word_until(&self) -> Duration {
+        let lease = self.lease.get().copied().unwrap_or_default();
+        Duration::from_micros(self.heard.load(Ordering::Relaxed)) + lease + lease.min(PATIENCE)
     }
 
     /// Whether a kill that was made longer ago than the lease is known here.
@@ -121,6 +158,7 @@ mod tests {
 
     use async_trait::async_trait;
     use fedbridge_contract::time::Timestamp;
+    use futures_util::FutureExt as _;
     use uuid::Uuid;
 
     use super::*;
@@ -213,6 +251,84 @@ mod tests {
         store.kill(Killed::Tenant(tenant(1)), NOW).await.unwrap();
         epochs.catch_up(&store).await.unwrap();
         assert!(epochs.dead(Epoch(1), tenant(1), None, None, Epoch(0)), "and kills as before");
+    }
+
+    /// Stands where it is put.
+    #[derive(Default)]
+    struct Hands(AtomicU64);
+
+    impl Hands {
+        fn put(&self, at: Duration) {
+            self.0.store(micros(at), Ordering::Relaxed);
+        }
+    }
+
+    impl Clock for Hands {
+        fn now(&self) -> Timestamp {
+            NOW
+        }
+
+        fn steady(&self) -> Duration {
+            Duration::from_micros(self.0.load(Ordering::Relaxed))
+        }
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const MILLI: Duration = Duration::from_millis(1);
+
+    /// Watched with this lease, and heard at the second 100.
+    fn silent_for(silence: Duration, lease: Duration) -> (Epochs, Hands) {
+        let (epochs, clock) = (Epochs::default(), Hands::default());
+        epochs.watched(lease, SECOND * 100);
+        clock.put(SECOND * 100 + silence);
+        (epochs, clock)
+    }
+
+    #[tokio::test]
+    async fn who_is_not_sure_waits_for_a_word_that_is_new_enough() {
+        let hour = SECOND * 3600;
+        let (epochs, clock) = silent_for(hour + MILLI, hour);
+        let mut waits = std::pin::pin!(epochs.sure_soon(&clock));
+        assert!(waits.as_mut().now_or_never().is_none(), "it neither refuses nor lets through");
+        epochs.heard(SECOND * 50);
+        assert!(waits.as_mut().now_or_never().is_none(), "a word from before the silence");
+        epochs.heard(SECOND * 100 + MILLI);
+        assert_eq!(waits.as_mut().now_or_never(), Some(true));
+        assert_eq!(epochs.sure_soon(&clock).now_or_never(), Some(true), "nobody else waits");
+    }
+
+    #[tokio::test]
+    async fn all_who_wait_go_on_with_one_word() {
+        let hour = SECOND * 3600;
+        let (epochs, clock) = silent_for(hour + MILLI, hour);
+        let mut waits: Vec<_> = (0..10).map(|_| Box::pin(epochs.sure_soon(&clock))).collect();
+        assert!(waits.iter_mut().all(|one| one.now_or_never().is_none()));
+        // One of them gives up.
+        waits.pop();
+        epochs.heard(SECOND * 101);
+        assert!(waits.iter_mut().all(|one| one.now_or_never() == Some(true)));
+    }
+
+    #[tokio::test]
+    async fn the_wait_ends_one_lease_behind_the_lease() {
+        let (lease, begun) = (MILLI * 60, std::time::Instant::now());
+        let (epochs, clock) = silent_for(MILLI * 80, lease);
+        assert!(!epochs.sure_soon(&clock).await);
+        assert!(begun.elapsed() >= MILLI * 40, "{:?}", begun.elapsed());
+        // A silence that lasts holds nobody up.
+        for silence in [lease * 2, lease * 3, SECOND * 1000] {
+            let (epochs, clock) = silent_for(silence, lease);
+            assert_eq!(epochs.sure_soon(&clock).now_or_never(), Some(false), "{silence:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_minutes() {
+        let minute = SECOND * 60;
+        let (epochs, clock) = silent_for(minute + PATIENCE, minute);
+        assert_eq!(epochs.sure_soon(&clock).now_or_never(), Some(false));
+        let (epochs, clock) = silent_for(minute + PATIENCE - MILLI, minute);
+        assert_eq!(epochs.sure_soon(&clock).now_or_never(), None);
     }
 
     #[test]

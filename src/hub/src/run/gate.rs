@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use fedbridge_contract::config::{App, Connection, Tenant};
 use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::error::StoreError;
@@ -38,14 +39,14 @@ impl HubGate {
     ///
     /// # Errors
     /// The refusal.
-    pub fn login(
+    pub async fn login(
         &self,
         tenant: &Tenant,
         app: Option<&App>,
         connection: &Connection,
         person_disabled: bool,
     ) -> Result<Permit, GateRefusal> {
-        self.sure()?;
+        self.sure().await?;
         standing(tenant, app)?;
         connection_standing(app, Some(connection))?;
         if person_disabled { Err(GateRefusal::PersonDisabled) } else { Ok(Permit::assertion_of_the_gate()) }
@@ -56,34 +57,37 @@ impl HubGate {
     ///
     /// # Errors
     /// [`GateRefusal::Unsure`] and [`GateRefusal::Killed`].
-    pub fn session(
+    pub async fn session(
         &self,
         tenant: TenantId,
         connection: ConnectionId,
         epoch: Epoch,
         person: Epoch,
     ) -> Result<(), GateRefusal> {
-        self.sure()?;
+        self.sure().await?;
         match self.epochs.dead(epoch, tenant, Some(connection), None, person) {
             true => Err(GateRefusal::Killed),
             false => Ok(()),
         }
     }
 
-    fn sure(&self) -> Result<(), GateRefusal> {
-        if self.epochs.sure(self.clock.steady()) { Ok(()) } else { Err(GateRefusal::Unsure) }
+    /// Waits where this node is not up to date. How many wait is bounded as all requests are, by the connections
+    /// that the server takes; one whose client gives up stops waiting.
+    async fn sure(&self) -> Result<(), GateRefusal> {
+        if self.epochs.sure_soon(self.clock.as_ref()).await { Ok(()) } else { Err(GateRefusal::Unsure) }
     }
 }
 
+#[async_trait]
 impl Gate for HubGate {
-    fn app(&self, tenant: &Tenant, app: &App) -> Result<Permit, GateRefusal> {
-        self.sure()?;
+    async fn app(&self, tenant: &Tenant, app: &App) -> Result<Permit, GateRefusal> {
+        self.sure().await?;
         standing(tenant, Some(app))?;
         Ok(Permit::assertion_of_the_gate())
     }
 
-    fn grant(&self, tenant: &Tenant, app: &App, grant: &Grant) -> Result<Permit, GateRefusal> {
-        self.sure()?;
+    async fn grant(&self, tenant: &Tenant, app: &App, grant: &Grant) -> Result<Permit, GateRefusal> {
+        self.sure().await?;
         standing(tenant, Some(app))?;
         let (record, standing) = (&grant.record, grant.standing);
         let connection = tenant.connection_by_id(record.connection);
@@ -105,22 +109,22 @@ impl Gate for HubGate {
         }
     }
 
-    fn app_token(&self, tenant: &Tenant, app: &App, epoch: Epoch) -> Result<Permit, GateRefusal> {
-        let permit = self.app(tenant, app)?;
+    async fn app_token(&self, tenant: &Tenant, app: &App, epoch: Epoch) -> Result<Permit, GateRefusal> {
+        let permit = self.app(tenant, app).await?;
         match self.epochs.dead(epoch, tenant.id, None, Some(app.id), Epoch::default()) {
             true => Err(GateRefusal::Killed),
             false => Ok(permit),
         }
     }
 
-    fn waiting(
+    async fn waiting(
         &self,
         tenant: &Tenant,
         app: &App,
         connection: Option<ConnectionId>,
         epoch: Epoch,
     ) -> Result<Permit, GateRefusal> {
-        let permit = self.app_token(tenant, app, epoch)?;
+        let permit = self.app_token(tenant, app, epoch).await?;
         let Some(id) = connection else { return Ok(permit) };
         connection_standing(Some(app), tenant.connection_by_id(id).map(AsRef::as_ref))?;
         match self.epochs.dead(epoch, tenant.id, Some(id), None, Epoch::default()) {

@@ -54,7 +54,7 @@ impl Hub {
     ) -> Result<Option<LiveSession>, StoreError> {
         let Some(found) = self.session_to_end(tenant, input, now).await? else { return Ok(None) };
         let stored = &found.stored;
-        match self.gate.session(tenant, stored.connection, found.record.epoch, stored.person_epoch) {
+        match self.gate.session(tenant, stored.connection, found.record.epoch, stored.person_epoch).await {
             Ok(()) => Ok(Some(found)),
             Err(refusal @ GateRefusal::Unsure) => Err(StoreError(refusal.to_string())),
             Err(_) => Ok(None),

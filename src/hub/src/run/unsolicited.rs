@@ -56,7 +56,7 @@ impl Hub {
         connection: Arc<OpenConnection>,
         input: &HttpInput,
     ) -> Reply {
-        let then = match self.destination(&mut login, policy, target, &connection) {
+        let then = match self.destination(&mut login, policy, target, &connection).await {
             Ok(then) => then,
             Err(stop) => return self.stop(login, stop, None, None).await,
         };
@@ -76,7 +76,7 @@ impl Hub {
     }
 
     /// The app that is started. All that must be enabled is looked at before anything is read.
-    fn destination(
+    async fn destination(
         &self,
         login: &mut Login,
         policy: &UnsolicitedPolicy,
@@ -88,7 +88,7 @@ impl Hub {
         let Some(app) = tenant.view.app(*kind, name) else {
             return Err(Stop::broken(format!("the connection starts `{name}`, and there is no such app")));
         };
-        if let Err(refusal) = self.gate.login(&tenant.view, Some(app), &connection.view, false) {
+        if let Err(refusal) = self.gate.login(&tenant.view, Some(app), &connection.view, false).await {
             login.trace.decide("gate", refusal.to_string(), false);
             return Err(refusal.into());
         }

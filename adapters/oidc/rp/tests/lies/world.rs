@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use fedbridge_contract::config::{App, Tenant};
 use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::error::{Complaint, ProtocolError};
@@ -313,16 +314,17 @@ struct Nothing;
 
 const UNUSED: &str = "the relying party does not use this";
 
+#[async_trait]
 impl Gate for Nothing {
-    fn app(&self, _: &Tenant, _: &App) -> Result<Permit, GateRefusal> {
+    async fn app(&self, _: &Tenant, _: &App) -> Result<Permit, GateRefusal> {
         panic!("{UNUSED}")
     }
 
-    fn grant(&self, _: &Tenant, _: &App, _: &Grant) -> Result<Permit, GateRefusal> {
+    async fn grant(&self, _: &Tenant, _: &App, _: &Grant) -> Result<Permit, GateRefusal> {
         panic!("{UNUSED}")
     }
 
-    fn app_token(&self, _: &Tenant, _: &App, _: Epoch) -> Result<Permit, GateRefusal> {
+    async fn app_token(&self, _: &Tenant, _: &App, _: Epoch) -> Result<Permit, GateRefusal> {
         panic!("{UNUSED}")
     }
 

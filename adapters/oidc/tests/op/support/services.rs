@@ -145,8 +145,9 @@ impl Switches {
     }
 }
 
+#[async_trait]
 impl Gate for Switches {
-    fn app(&self, tenant: &Tenant, app: &App) -> Result<Permit, GateRefusal> {
+    async fn app(&self, tenant: &Tenant, app: &App) -> Result<Permit, GateRefusal> {
         if self.deaf.load(Ordering::Relaxed) {
             return Err(GateRefusal::Unsure);
         }
@@ -159,8 +160,8 @@ impl Gate for Switches {
         Ok(Permit::assertion_of_the_gate())
     }
 
-    fn grant(&self, tenant: &Tenant, app: &App, grant: &Grant) -> Result<Permit, GateRefusal> {
-        let permit = self.app(tenant, app)?;
+    async fn grant(&self, tenant: &Tenant, app: &App, grant: &Grant) -> Result<Permit, GateRefusal> {
+        let permit = self.app(tenant, app).await?;
         self.alive(grant.record.epoch)?;
         if self.people.lock().unwrap().contains(&grant.record.person) {
             return Err(GateRefusal::PersonDisabled);
@@ -176,8 +177,8 @@ impl Gate for Switches {
         }
     }
 
-    fn app_token(&self, tenant: &Tenant, app: &App, epoch: Epoch) -> Result<Permit, GateRefusal> {
-        let permit = self.app(tenant, app)?;
+    async fn app_token(&self, tenant: &Tenant, app: &App, epoch: Epoch) -> Result<Permit, GateRefusal> {
+        let permit = self.app(tenant, app).await?;
         self.alive(epoch).map(|()| permit)
     }
 

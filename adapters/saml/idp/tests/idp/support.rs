@@ -643,8 +643,9 @@ impl Handles for Doubles {
     }
 }
 
+#[async_trait]
 impl Gate for Doubles {
-    fn app(&self, _: &Tenant, _: &App) -> Result<Permit, GateRefusal> {
+    async fn app(&self, _: &Tenant, _: &App) -> Result<Permit, GateRefusal> {
         if self.shut.load(Ordering::Relaxed) {
             Err(GateRefusal::AppDisabled)
         } else {
@@ -652,15 +653,15 @@ impl Gate for Doubles {
         }
     }
 
-    fn grant(&self, _: &Tenant, _: &App, _: &Grant) -> Result<Permit, GateRefusal> {
+    async fn grant(&self, _: &Tenant, _: &App, _: &Grant) -> Result<Permit, GateRefusal> {
         panic!("the identity provider has no grants")
     }
 
-    fn app_token(&self, _: &Tenant, _: &App, _: Epoch) -> Result<Permit, GateRefusal> {
+    async fn app_token(&self, _: &Tenant, _: &App, _: Epoch) -> Result<Permit, GateRefusal> {
         panic!("the identity provider has no tokens")
     }
 
-    fn waiting(
+    async fn waiting(
         &self,
         tenant: &Tenant,
         app: &App,
@@ -668,7 +669,7 @@ impl Gate for Doubles {
         epoch: Epoch,
     ) -> Result<Permit, GateRefusal> {
         assert_eq!(epoch, self.epoch(), "what waits carries the epoch that it was made in");
-        self.app(tenant, app)
+        self.app(tenant, app).await
     }
 
     fn epoch(&self) -> Epoch {

@@ -128,7 +128,7 @@ impl Hub {
         let claims = self.claims(&mut last, replay)?;
         for _ in 0..LINK_ATTEMPTS {
             let whose = self.person(&mut last, &claims.all).await?;
-            let permit = self.may_issue(&mut last, &whose.person)?;
+            let permit = self.may_issue(&mut last, &whose.person).await?;
             let plan = self.plan(&last, &whose.person).await?;
             let (unit, reply) = match self.consent_wanted(&mut last, &whose, &claims.released).await? {
                 Some(items) => self.ask_for_consent(&mut last, &whose, &plan, items)?,
@@ -149,10 +149,11 @@ impl Hub {
         Err(Stop::unavailable("the person's link kept changing"))
     }
 
-    pub(super) fn may_issue(&self, last: &mut Finishing<'_>, person: &LinkedPerson) -> Result<Permit, Stop> {
+    async fn may_issue(&self, last: &mut Finishing<'_>, person: &LinkedPerson) -> Result<Permit, Stop> {
         let login = &mut *last.login;
         let app = login.app.as_ref().map(|(open, _)| open.view.as_ref());
-        self.gate.login(&login.tenant.view, app, &last.connection.view, person.disabled).map_err(|refusal| {
+        let permit = self.gate.login(&login.tenant.view, app, &last.connection.view, person.disabled).await;
+        permit.map_err(|refusal| {
             login.trace.decide("gate", refusal.to_string(), false);
             refusal.into()
         })

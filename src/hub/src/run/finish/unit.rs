@@ -44,7 +44,7 @@ impl Hub {
             |instead_of| SessionPlan::Start { id: SessionId::at(last.now, self.services.rng.as_ref()), instead_of };
         let Some(prior) = prior else { return Ok(start(None)) };
         // One that was killed while the browser was at the upstream ends, and tells its apps.
-        let alive = self.gate.session(tenant, prior.connection, prior.epoch, person.epoch).is_ok();
+        let alive = self.gate.session(tenant, prior.connection, prior.epoch, person.epoch).await.is_ok();
         if prior.person != person.person || !alive {
             return Ok(start(Some(prior.id)));
         }

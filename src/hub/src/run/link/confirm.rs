@@ -68,7 +68,7 @@ impl Hub {
             return Err(Stop::new(RefusalKind::AccessDenied, "This login can't be connected.", cause));
         }
         // The session was looked at already; this is about the other side of the link.
-        let standing = self.gate.session(login.tenant.view.id, proof.connection, epoch, Epoch::default());
+        let standing = self.gate.session(login.tenant.view.id, proof.connection, epoch, Epoch::default()).await;
         if let Err(refusal) = standing {
             login.trace.decide("gate", refusal.to_string(), false);
             return Err(refusal.into());
