@@ -65,34 +65,41 @@ impl Epochs {
         kills.into_iter().flatten().any(|kill| known.last.get(&kill).is_some_and(|last| epoch.is_before(*last)))
     }
 
-    /// Reads what is new. Gives back the counters as they were then.
+    /// Reads what is new. Gives back the counters as they were then. Several may do so at once.
     ///
     /// # Errors
     /// The store does not answer; what is known stays.
     pub async fn catch_up(&self, store: &dyn EpochStore) -> Result<Versions, StoreError> {
-        let versions = store.versions().await?;
-        let newest = self.newest();
-        if versions.epoch != newest {
+        loop {
+            // Before the store is asked: else a lower number there could be an answer that somebody has overtaken.
+            let newest = self.newest();
+            let versions = store.versions().await?;
+            if versions.epoch == newest {
+                return Ok(versions);
+            }
             // A lower number than before: another state of the database was restored. What is known of the
             // one before means nothing any more.
-            let since = if versions.epoch < newest { Epoch::default() } else { newest };
-            let kills = store.epochs_since(since).await?;
-            self.take(kills, versions.epoch, since != newest);
+            let anew = versions.epoch < newest;
+            let kills = store.epochs_since(if anew { Epoch::default() } else { newest }).await?;
+            if self.take(newest, kills, versions.epoch, anew) {
+                return Ok(versions);
+            }
         }
-        Ok(versions)
     }
 
-    fn take(&self, kills: Vec<(Killed, Epoch)>, read: Epoch, anew: bool) {
+    /// False: somebody else has taken something since `before` was the newest, and it may be newer than this.
+    fn take(&self, before: Epoch, kills: Vec<(Killed, Epoch)>, read: Epoch, anew: bool) -> bool {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.newest != before {
+            return false;
+        }
         let mut last = if anew { HashMap::new() } else { known.last.clone() };
         // The kills were read after the counter, and may be newer.
         let newest = kills.iter().map(|(_, epoch)| *epoch).max().unwrap_or_default().max(read);
-        if !anew && newest < known.newest {
-            return;
-        }
         last.extend(kills);
         // At once, so that nobody carries a number without what it stands for.
         *known = Arc::new(Known { newest, last });
+        true
     }
 
     /// From now on this must hear of the store at least as often as `lease`.
@@ -251,6 +258,83 @@ mod tests {
         store.kill(Killed::Tenant(tenant(1)), NOW).await.unwrap();
         epochs.catch_up(&store).await.unwrap();
         assert!(epochs.dead(Epoch(1), tenant(1), None, None, Epoch(0)), "and kills as before");
+    }
+
+    /// Where the other one's turn comes.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Behind {
+        Counter,
+        Kills,
+    }
+
+    /// A store whose answer arrives late: by then somebody else has killed and caught up.
+    struct Late<'a> {
+        store: &'a Store,
+        epochs: &'a Epochs,
+        behind: Behind,
+        kill: Mutex<Option<Killed>>,
+    }
+
+    impl Late<'_> {
+        async fn overtaken(&self, at: Behind) {
+            if at != self.behind {
+                return;
+            }
+            let kill = self.kill.lock().unwrap().take();
+            if let Some(kill) = kill {
+                self.store.kill(kill, NOW).await.unwrap();
+                self.epochs.catch_up(self.store).await.unwrap();
+            }
+        }
+    }
+
+    #[async_trait]
+    impl EpochStore for Late<'_> {
+        async fn versions(&self) -> Result<Versions, StoreError> {
+            let versions = self.store.versions().await;
+            self.overtaken(Behind::Counter).await;
+            versions
+        }
+
+        async fn epochs_since(&self, since: Epoch) -> Result<Vec<(Killed, Epoch)>, StoreError> {
+            let kills = self.store.epochs_since(since).await;
+            self.overtaken(Behind::Kills).await;
+            kills
+        }
+
+        async fn kill(&self, killed: Killed, now: Timestamp) -> Result<Option<Epoch>, StoreError> {
+            self.store.kill(killed, now).await
+        }
+
+        async fn signals(&self) -> Result<Option<Box<dyn Signals>>, StoreError> {
+            Ok(None)
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_was_overtaken_takes_nothing_back() {
+        let person = Killed::Person(tenant(1), fedbridge_contract::ids::PersonId::from_uuid(Uuid::from_u128(1)));
+        for behind in [Behind::Counter, Behind::Kills] {
+            for restored in [false, true] {
+                for kill in [person, Killed::Tenant(tenant(2))] {
+                    let (store, epochs) = (Store::default(), Epochs::default());
+                    store.kill(Killed::Tenant(tenant(1)), NOW).await.unwrap();
+                    if restored {
+                        for number in 3..6 {
+                            store.kill(Killed::Tenant(tenant(number)), NOW).await.unwrap();
+                        }
+                        epochs.catch_up(&store).await.unwrap();
+                        store.0.lock().unwrap().truncate(1);
+                    }
+                    let late = Late { store: &store, epochs: &epochs, behind, kill: Mutex::new(Some(kill)) };
+                    epochs.catch_up(&late).await.unwrap();
+                    assert_eq!(epochs.newest(), Epoch(2), "restored: {restored}, {kill:?}");
+                    let dead = |number| epochs.dead(Epoch(0), tenant(number), None, None, Epoch(0));
+                    assert!(dead(1) && !dead(3));
+                    assert_eq!(dead(2), kill != person, "restored: {restored}");
+                }
+            }
+        }
     }
 
     /// Stands where it is put.

@@ -181,11 +181,8 @@ fn a_run_leaves_no_server_behind() {
     let killed = folder(u32::MAX);
     std::fs::create_dir_all(killed.join("peer/data")).unwrap();
     let test = "run::opening::postgres::many_open_a_new_database_together";
-    let mut run = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut run =
+        Command::new(std::env::current_exe().unwrap()).args(["--exact", test]).stdout(Stdio::null()).spawn().unwrap();
     let own = folder(run.id());
     let mut seen = false;
     while run.try_wait().unwrap().is_none() {
