@@ -1,7 +1,8 @@
-//! What every implementation of a trait must pass. One function for each trait.
+//! What every implementation of a trait must pass, one function for each trait; and stand-ins for services.
 
 #![allow(clippy::panic)] // A failed expectation is a failed test.
 
+mod doubles;
 mod unused;
 
 use crate::config::Tenant;
@@ -12,7 +13,8 @@ use crate::time::Timestamp;
 use crate::trace::{Step, TraceLog};
 use crate::upstream::{Answer, Begun, Challenge, Correlation, LoginOutcome, LoginWish, Start, UpstreamLogin};
 
-pub use unused::Unused;
+pub use doubles::{Counting, Distinct, Hands, Keyed, Quiet, bare_services};
+pub use unused::{OpenGate, Unused};
 
 /// An ordinary handle: a ticket, below the 80 octets that RelayState may have (SAML bindings 3.4.3).
 const HANDLE: &str = "handle-of-this-very-login-0123456789-and-of-no-other-A";

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use fedbridge_contract::testkit::Counting;
 use fedbridge_contract::upstream::{Answer, Correlation, LoginOutcome};
 use fedbridge_contract::{ids::TransactionId, proof::Minter, trace::TraceLog};
 use fedbridge_saml_core::names;
@@ -9,7 +10,6 @@ use fedbridge_saml_core::seam::{Limits, SignRequest, SignaturePlace, UnverifiedD
 use fedbridge_saml_core::testkit::{Encryption, encrypted_assertion};
 
 use crate::seeds;
-use crate::services::Counting;
 use crate::world::{NAME, NOW, WORLD, World, posted};
 
 /// # Panics
@@ -54,7 +54,7 @@ fn post(world: &World, xml: &[u8]) -> Option<String> {
     let input = posted(&STANDARD.encode(xml));
     let login = world.adapter.login.as_ref()?;
     assert!(matches!(login.correlate(&input), Correlation::Handle(_) | Correlation::Malformed(_)));
-    let transaction = TransactionId::random(&Counting::default());
+    let transaction = TransactionId::random(&Counting::new());
     let fetched = Default::default();
     let answer = Answer {
         tenant: &world.tenant,

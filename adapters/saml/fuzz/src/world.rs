@@ -9,6 +9,7 @@ use fedbridge_contract::factory::{AdapterFactory, Open};
 use fedbridge_contract::http::{HttpInput, Method};
 use fedbridge_contract::ids::{ConnectionId, TenantId};
 use fedbridge_contract::keys::{DecryptionKey, KeyRing, KeyState, SigningKey};
+use fedbridge_contract::testkit::Counting;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::{Adapter, Begun, Challenge, LoginWish, Start};
@@ -17,7 +18,7 @@ use fedbridge_saml_core::testkit::{KeyKind, ReceivedRequest, ScriptedIdp, TestDe
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use crate::services::{Counting, services};
+use crate::services::services;
 
 /// 2026-11-22T02:00:00Z.
 pub const NOW: Timestamp = Timestamp::from_millis(1_795_312_800_000);
@@ -48,7 +49,7 @@ pub struct World {
 
 impl World {
     fn new() -> Self {
-        let rng = Counting::default();
+        let rng = Counting::new();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let idp = ScriptedIdp::with_key(IDP, "https://idp.example/sso", TestKey::constant(1).expect("a key"));
         let decryption = TestKey::make(KeyKind::Rsa(2048)).expect("a key");

@@ -51,7 +51,7 @@ fn name() -> NameIdPlan {
 }
 
 fn notice_id(world: &World) -> NoticeId {
-    NoticeId { logout: LogoutId::random(&crate::support::Random), party: Party::Connection(world.connection) }
+    NoticeId { logout: LogoutId::random(&crate::support::Distinct), party: Party::Connection(world.connection) }
 }
 
 fn notice(world: &World, session: &UpstreamSession) -> (Notice, NoticeId) {
@@ -215,7 +215,7 @@ fn an_answer_settles_its_own_notice_alone() {
         other => panic!("{other:?}"),
     }
     let elsewhere = NoticeId {
-        party: Party::Connection(fedbridge_contract::ids::ConnectionId::random(&crate::support::Random)),
+        party: Party::Connection(fedbridge_contract::ids::ConnectionId::random(&crate::support::Distinct)),
         ..id
     };
     for wrong in [elsewhere.to_string(), "_r".into()] {

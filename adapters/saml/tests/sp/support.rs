@@ -8,22 +8,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fedbridge_contract::config::{App, Tenant};
-use fedbridge_contract::epoch::Epoch;
+use fedbridge_contract::config::Tenant;
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::{AdapterFactory, Open};
-use fedbridge_contract::grant::Grant;
 use fedbridge_contract::http::{HttpInput, Method};
 use fedbridge_contract::identity::AuthenticatedIdentity;
 use fedbridge_contract::ids::{ConnectionId, TenantId, TransactionId};
 use fedbridge_contract::keys::{DecryptionKey, KeyRing, KeyState, SigningKey};
 use fedbridge_contract::logout::Party;
-use fedbridge_contract::proof::{Minter, Permit};
+use fedbridge_contract::proof::Minter;
 use fedbridge_contract::services::{
-    Clock, Closed, Counters, Egress, EgressError, EgressLimits, EgressPost, Fetched, Gate, GateRefusal, Rng, Services,
-    Sighting, Sightings, TokenSecrets, TraceEvent, TraceSink,
+    Egress, EgressError, EgressLimits, EgressPost, Fetched, Services, Sighting, Sightings,
 };
-use fedbridge_contract::testkit::Unused;
+pub use fedbridge_contract::testkit::Distinct;
+use fedbridge_contract::testkit::{Hands, Unused, bare_services};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Step, TraceLog};
 use fedbridge_contract::upstream::{
@@ -78,7 +76,7 @@ impl World {
     }
 
     pub fn of(idp: ScriptedIdp, settings: Value) -> Result<Self, Vec<Complaint>> {
-        Self::opened(ConnectionId::random(&Random), idp, settings)
+        Self::opened(ConnectionId::random(&Distinct), idp, settings)
     }
 
     /// The same connection, opened anew.
@@ -90,7 +88,11 @@ impl World {
         let object = settings.as_object_mut().unwrap();
         object.entry("idp_metadata").or_insert_with(|| json!({ "xml": idp.metadata() }));
         let (wire, seen) = (Arc::new(Wire::default()), Arc::new(Seen::default()));
-        let services = Services { egress: Arc::clone(&wire) as _, sightings: Arc::clone(&seen) as _, ..services() };
+        let services = Services {
+            egress: Arc::clone(&wire) as _,
+            sightings: Arc::clone(&seen) as _,
+            ..bare_services(Hands::at(NOW))
+        };
         let adapter = open(connection, &settings, &services)?;
         Ok(Self { idp, wire, seen, adapter, tenant: tenant(), connection })
     }
@@ -139,7 +141,7 @@ impl World {
     ) -> (LoginOutcome, TraceLog) {
         let login = self.adapter.login.as_ref().unwrap();
         assert!(matches!(login.correlate(input), Correlation::Handle(_) | Correlation::Malformed(_)));
-        let transaction = TransactionId::random(&Random);
+        let transaction = TransactionId::random(&Distinct);
         let answer = Answer {
             tenant: &self.tenant,
             input,
@@ -163,7 +165,7 @@ impl World {
     pub fn complete_unsolicited(&self, input: &HttpInput) -> (LoginOutcome, TraceLog) {
         let login = self.adapter.login.as_ref().unwrap();
         assert!(matches!(login.correlate(input), Correlation::Unsolicited { .. }));
-        let transaction = TransactionId::random(&Random);
+        let transaction = TransactionId::random(&Distinct);
         let fetched = OnceLock::new();
         let answer = UnsolicitedAnswer { tenant: &self.tenant, input, transaction, fetched: &fetched, now: NOW };
         let minter = Minter::for_transaction(self.tenant.id, self.connection, transaction);
@@ -247,7 +249,7 @@ pub fn posted_with(route: &'static str, fields: &[(&str, &str)]) -> HttpInput {
 
 fn open(connection: ConnectionId, settings: &Value, services: &Services) -> Result<Adapter, Vec<Complaint>> {
     SamlFactory.open(Open {
-        tenant: TenantId::random(&Random),
+        tenant: TenantId::random(&Distinct),
         connection,
         slug: "okta",
         address: ADDRESS.into(),
@@ -283,41 +285,8 @@ pub fn tenant() -> Tenant {
         saml_decryption: vec![decrypter(decryption, KeyState::Active), decrypter(older, KeyState::Retiring)],
         ..KeyRing::default()
     };
-    let id = TenantId::random(&Random);
+    let id = TenantId::random(&Distinct);
     Tenant::new(id, "acme".into(), "Acme".into(), true, "https://bridge.example", vec![], vec![], Arc::new(keys))
-}
-
-fn services() -> Services {
-    let nothing = Arc::new(Nothing);
-    Services {
-        clock: nothing.clone(),
-        rng: Arc::new(Random),
-        egress: Arc::new(Unused),
-        grants: Arc::new(Unused),
-        gate: nothing.clone(),
-        tokens: nothing.clone(),
-        traces: nothing.clone(),
-        counters: nothing.clone(),
-        throttle: nothing,
-        handles: Arc::new(Closed),
-        name_ids: Arc::new(Closed),
-        sightings: Arc::new(Closed),
-        revalidator: Arc::new(Closed),
-    }
-}
-
-impl fedbridge_contract::services::Throttle for Nothing {
-    fn failed(&self, _: TenantId, _: &str, _: std::net::IpAddr, _: Timestamp) -> Option<std::time::Duration> {
-        None
-    }
-}
-
-pub struct Random;
-
-impl Rng for Random {
-    fn fill(&self, buffer: &mut [u8]) {
-        openssl::rand::rand_bytes(buffer).unwrap();
-    }
 }
 
 type Answerer = Box<dyn Fn(&EgressPost) -> Result<Fetched, EgressError> + Send + Sync>;
@@ -331,12 +300,12 @@ pub struct Wire {
 
 #[async_trait]
 impl Egress for Wire {
-    async fn get(&self, _: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
-        panic!("{UNUSED}")
+    async fn get(&self, url: &str, limits: EgressLimits) -> Result<Fetched, EgressError> {
+        Unused.get(url, limits).await
     }
 
-    async fn get_if_changed(&self, _: &str, _: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
-        panic!("{UNUSED}")
+    async fn get_if_changed(&self, url: &str, etag: &str, limits: EgressLimits) -> Result<Fetched, EgressError> {
+        Unused.get_if_changed(url, etag, limits).await
     }
 
     async fn post(&self, request: &EgressPost, limits: EgressLimits) -> Result<Fetched, EgressError> {
@@ -355,49 +324,4 @@ impl Sightings for Seen {
         assert_eq!(at, NOW);
         self.0.lock().unwrap().push((party, kid.to_owned(), how));
     }
-}
-
-/// Services that a SAML login has no business with: using one is a failure.
-struct Nothing;
-
-const UNUSED: &str = "the SAML adapter does not use this";
-
-impl Clock for Nothing {
-    fn now(&self) -> Timestamp {
-        NOW
-    }
-}
-
-#[async_trait]
-impl Gate for Nothing {
-    async fn app(&self, _: &Tenant, _: &App) -> Result<Permit, GateRefusal> {
-        panic!("{UNUSED}")
-    }
-    async fn grant(&self, _: &Tenant, _: &App, _: &Grant) -> Result<Permit, GateRefusal> {
-        panic!("{UNUSED}")
-    }
-    async fn app_token(&self, _: &Tenant, _: &App, _: Epoch) -> Result<Permit, GateRefusal> {
-        panic!("{UNUSED}")
-    }
-    fn epoch(&self) -> Epoch {
-        panic!("{UNUSED}")
-    }
-}
-
-impl TokenSecrets for Nothing {
-    fn mac(&self, _: TenantId, _: &str, _: &[u8]) -> [u8; 32] {
-        panic!("{UNUSED}")
-    }
-}
-
-impl TraceSink for Nothing {
-    fn record(&self, _: TraceEvent) {
-        panic!("{UNUSED}")
-    }
-}
-
-impl Counters for Nothing {
-    fn token_issued(&self, _: &'static str) {}
-    fn refused(&self, _: &'static str, _: &'static str) {}
-    fn refresh_reused(&self) {}
 }

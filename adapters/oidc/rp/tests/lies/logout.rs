@@ -15,7 +15,7 @@ use fedbridge_contract::upstream::Challenge;
 use fedbridge_oidc_core::testkit::{Asked, LATER, Lie, Login, Person, Verdict, parameter, parameters};
 use serde_json::{Value, json};
 
-use crate::world::{ADDRESS, Random, World, failed_check, input};
+use crate::world::{ADDRESS, Distinct, World, failed_check, input};
 
 const BACK_CHANNEL: &str = "oidc/backchannel-logout";
 const FRONT_CHANNEL: &str = "oidc/frontchannel-logout";
@@ -40,7 +40,7 @@ impl World {
     }
 
     fn id(&self) -> NoticeId {
-        NoticeId { logout: LogoutId::random(&Random), party: Party::Connection(self.connection) }
+        NoticeId { logout: LogoutId::random(&Distinct), party: Party::Connection(self.connection) }
     }
 
     /// Somebody who is logged in, with the provider's own record of it.

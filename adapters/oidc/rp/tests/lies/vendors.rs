@@ -21,7 +21,7 @@ use fedbridge_oidc_rp::OidcFactory;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use crate::world::{ADDRESS, HANDLE, Hands, NOW, Random, failed_check, input, services, tenant};
+use crate::world::{ADDRESS, Distinct, HANDLE, Hands, NOW, failed_check, input, services, tenant};
 
 const ACCESS_TOKEN: &str = "an access token";
 
@@ -106,7 +106,7 @@ async fn try_case(vendor: &str, case: &Value) -> Result<(), String> {
     web.put(metadata["jwks_uri"].as_str().unwrap(), 200, "application/json", set.to_string());
     let (clock, tenant) = (Hands::at(NOW), tenant());
     let services = services(clock, web.clone());
-    let connection = ConnectionId::random(&Random);
+    let connection = ConnectionId::random(&Distinct);
     let opened = OidcFactory::default().open(Open {
         tenant: tenant.id,
         connection,
@@ -145,7 +145,7 @@ async fn try_case(vendor: &str, case: &Value) -> Result<(), String> {
         web.put(url, status, "application/json", answer["body"].to_string());
     }
 
-    let transaction = TransactionId::random(&Random);
+    let transaction = TransactionId::random(&Distinct);
     let mut trace = TraceLog::new();
     let answer = Answer {
         tenant: &tenant,

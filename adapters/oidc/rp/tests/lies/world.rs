@@ -2,33 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use async_trait::async_trait;
-use fedbridge_contract::config::{App, Tenant};
-use fedbridge_contract::epoch::Epoch;
+use fedbridge_contract::config::Tenant;
 use fedbridge_contract::error::{Complaint, ProtocolError};
 use fedbridge_contract::factory::{AdapterFactory, Open};
-use fedbridge_contract::grant::Grant;
 use fedbridge_contract::http::{HttpInput, Method};
 use fedbridge_contract::identity::AuthenticatedIdentity;
 use fedbridge_contract::ids::{ConnectionId, TenantId, TransactionId};
 use fedbridge_contract::keys::KeyRing;
-use fedbridge_contract::proof::{Minter, Permit};
-use fedbridge_contract::services::{
-    Clock, Closed, Counters, Egress, Gate, GateRefusal, Rng, Services, Throttle, TokenSecrets, TraceEvent, TraceSink,
-};
-use fedbridge_contract::testkit::Unused;
+use fedbridge_contract::proof::Minter;
+use fedbridge_contract::services::{Clock, Egress, Services};
+pub use fedbridge_contract::testkit::{Distinct, Hands};
+use fedbridge_contract::testkit::{Keyed, bare_services};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Step, TraceLog};
 use fedbridge_contract::upstream::{Adapter, Answer, Begun, Challenge, LoginOutcome, LoginWish, Start};
 use fedbridge_oidc_core::testkit::{ScriptedOp, Wires, Wish};
 use fedbridge_oidc_rp::OidcFactory;
-use openssl::hash::MessageDigest;
-use openssl::pkey::PKey;
-use openssl::sign::Signer;
 use serde_json::{Value, json};
 
 pub const ISSUER: &str = "https://op.example";
@@ -37,29 +28,6 @@ pub const HANDLE: &str = "handle-of-the-transaction-which-is-a-ticket-of-the-huA
 
 /// 2026-11-22T12:00:00Z.
 pub const NOW: Timestamp = Timestamp::from_seconds(1_795_348_800);
-
-/// A clock that stands still until it is moved; all parties of a test have the same.
-pub struct Hands(AtomicI64);
-
-impl Hands {
-    pub fn at(now: Timestamp) -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(now.millis())))
-    }
-
-    pub fn pass(&self, time: Duration) {
-        self.0.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);
-    }
-}
-
-impl Clock for Hands {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
-    }
-
-    fn steady(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0.load(Ordering::Relaxed)).unwrap())
-    }
-}
 
 /// Secrets of a connection, by their paths.
 pub type Secrets = BTreeMap<String, Vec<u8>>;
@@ -108,7 +76,7 @@ impl World {
     pub fn on(op: ScriptedOp, clock: Arc<Hands>, settings: Value, wires: Wires) -> Result<Self, Vec<Complaint>> {
         let services = services(Arc::clone(&clock), Arc::new(wires));
         let factory = OidcFactory::default();
-        let connection = ConnectionId::random(&Random);
+        let connection = ConnectionId::random(&Distinct);
         let tenant = Arc::new(tenant());
         let settings = complete(&op, settings);
         let adapter = open(&factory, &secrets(&op), &tenant, connection, &settings, &services)?;
@@ -156,7 +124,7 @@ impl World {
         fetched: &OnceLock<Vec<u8>>,
     ) -> (LoginOutcome, TraceLog) {
         let login = self.adapter.login.as_ref().unwrap();
-        let transaction = TransactionId::random(&Random);
+        let transaction = TransactionId::random(&Distinct);
         let answer = Answer {
             tenant: &self.tenant,
             input,
@@ -264,89 +232,10 @@ pub fn tenant() -> Tenant {
 }
 
 pub fn tenant_with(keys: KeyRing) -> Tenant {
-    let (id, keys) = (TenantId::random(&Random), Arc::new(keys));
+    let (id, keys) = (TenantId::random(&Distinct), Arc::new(keys));
     Tenant::new(id, "acme".into(), "Acme".into(), true, "https://bridge.example", vec![], vec![], keys)
 }
 
 pub fn services(clock: Arc<Hands>, egress: Arc<dyn Egress>) -> Services {
-    let nothing = Arc::new(Nothing);
-    Services {
-        clock,
-        rng: Arc::new(Random),
-        egress,
-        grants: Arc::new(Unused),
-        gate: nothing.clone(),
-        tokens: Arc::new(Keyed),
-        traces: nothing.clone(),
-        counters: nothing.clone(),
-        throttle: nothing,
-        handles: Arc::new(Closed),
-        name_ids: Arc::new(Closed),
-        sightings: Arc::new(Closed),
-        revalidator: Arc::new(Closed),
-    }
-}
-
-pub struct Random;
-
-impl Rng for Random {
-    fn fill(&self, buffer: &mut [u8]) {
-        openssl::rand::rand_bytes(buffer).unwrap();
-    }
-}
-
-struct Keyed;
-
-impl TokenSecrets for Keyed {
-    fn mac(&self, tenant: TenantId, purpose: &str, message: &[u8]) -> [u8; 32] {
-        let key = PKey::hmac(b"a key of the test installation").unwrap();
-        let mut signer = Signer::new(MessageDigest::sha256(), &key).unwrap();
-        signer.update(tenant.uuid().as_bytes()).unwrap();
-        signer.update(purpose.as_bytes()).unwrap();
-        signer.update(&[0]).unwrap();
-        signer.update(message).unwrap();
-        signer.sign_to_vec().unwrap().try_into().unwrap()
-    }
-}
-
-/// Services that a relying party has no business with: using one is a failure.
-struct Nothing;
-
-const UNUSED: &str = "the relying party does not use this";
-
-#[async_trait]
-impl Gate for Nothing {
-    async fn app(&self, _: &Tenant, _: &App) -> Result<Permit, GateRefusal> {
-        panic!("{UNUSED}")
-    }
-
-    async fn grant(&self, _: &Tenant, _: &App, _: &Grant) -> Result<Permit, GateRefusal> {
-        panic!("{UNUSED}")
-    }
-
-    async fn app_token(&self, _: &Tenant, _: &App, _: Epoch) -> Result<Permit, GateRefusal> {
-        panic!("{UNUSED}")
-    }
-
-    fn epoch(&self) -> Epoch {
-        panic!("{UNUSED}")
-    }
-}
-
-impl TraceSink for Nothing {
-    fn record(&self, _: TraceEvent) {
-        panic!("{UNUSED}")
-    }
-}
-
-impl Counters for Nothing {
-    fn token_issued(&self, _: &'static str) {}
-    fn refused(&self, _: &'static str, _: &'static str) {}
-    fn refresh_reused(&self) {}
-}
-
-impl Throttle for Nothing {
-    fn failed(&self, _: TenantId, _: &str, _: IpAddr, _: Timestamp) -> Option<Duration> {
-        None
-    }
+    Services { egress, tokens: Arc::new(Keyed), ..bare_services(clock) }
 }

@@ -16,7 +16,7 @@ use fedbridge_saml_idp::settings::SpSettings;
 use serde_json::json;
 
 use crate::support::{
-    Ask, IDP, NOW, RUNTIME, Random, SP, Sp, World, app_signing, get_address, post, posted_response, stranger,
+    Ask, Distinct, IDP, NOW, RUNTIME, SP, Sp, World, app_signing, get_address, post, posted_response, stranger,
 };
 
 const SLO: &str = "https://bridge.example/t/acme/saml/slo";
@@ -45,12 +45,12 @@ fn name(participant: &Participant) -> NameIdPlan {
 }
 
 fn notice_id(world: &World) -> NoticeId {
-    NoticeId { logout: LogoutId::random(&Random), party: Party::App(world.app.id) }
+    NoticeId { logout: LogoutId::random(&Distinct), party: Party::App(world.app.id) }
 }
 
 fn call<'a>(world: &'a World, participant: &'a Participant, id: NoticeId) -> LogoutCall<'a> {
     let (tenant, app, session) = (&world.tenant, &world.app, world.session);
-    LogoutCall { tenant, app, participant, session, id, now: NOW, rng: &Random }
+    LogoutCall { tenant, app, participant, session, id, now: NOW, rng: &Distinct }
 }
 
 fn notice(world: &World, participant: &Participant, id: NoticeId) -> Notice {
@@ -240,6 +240,6 @@ fn an_answer_settles_its_own_notice_alone() {
         Accepted::LogoutAnswer { id: found, told } => assert_eq!((found, told), (id, Told::Done)),
         _ => panic!("no answer"),
     }
-    let elsewhere = NoticeId { party: Party::App(AppId::random(&Random)), ..id };
+    let elsewhere = NoticeId { party: Party::App(AppId::random(&Distinct)), ..id };
     assert!(world.refused_on_page(&answer(&elsewhere.to_string())).1.starts_with("InResponseTo"));
 }

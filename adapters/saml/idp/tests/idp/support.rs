@@ -24,19 +24,16 @@ use fedbridge_contract::logout::Party;
 use fedbridge_contract::page::Page;
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{
-    Clock, Closed, Counters, Gate, GateRefusal, Handles, NameIds, Rng, Services, Sighting, Sightings, Throttle,
-    TokenSecrets, TraceEvent, TraceSink,
+    Counters, Gate, GateRefusal, Handles, NameIds, Services, Sighting, Sightings, TraceEvent, TraceSink,
 };
-use fedbridge_contract::testkit::Unused;
+pub use fedbridge_contract::testkit::Distinct;
+use fedbridge_contract::testkit::{Hands, Keyed, bare_services};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Step, TraceLog};
 use fedbridge_saml_core::binding::{Parameter, redirect};
 use fedbridge_saml_core::seam::{Limits, SignRequest, SignaturePlace, sign_enveloped};
 use fedbridge_saml_core::testkit::{KeyKind, TestDecrypter, TestKey};
 use fedbridge_saml_idp::SamlIdentityProvider;
-use openssl::hash::MessageDigest;
-use openssl::pkey::PKey;
-use openssl::sign::Signer;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use url::Url;
@@ -241,7 +238,7 @@ impl World {
             continuation: &login.continuation,
             identity,
             now,
-            rng: &Random,
+            rng: &Distinct,
         };
         let finished = RUNTIME.block_on(self.provider.finish(finish, &Permit::assertion_of_the_gate()))?;
         // The hub stores it with the login.
@@ -524,46 +521,14 @@ impl Doubles {
 
 fn services(doubles: &Arc<Doubles>) -> Services {
     Services {
-        clock: Arc::new(FixedClock),
-        rng: Arc::new(Random),
-        egress: Arc::new(Unused),
-        grants: Arc::new(Unused),
         gate: Arc::clone(doubles) as _,
-        tokens: Arc::new(Secrets),
+        tokens: Arc::new(Keyed),
         traces: Arc::clone(doubles) as _,
         counters: Arc::clone(doubles) as _,
-        throttle: Arc::new(NoWorld),
         handles: Arc::clone(doubles) as _,
         name_ids: Arc::clone(doubles) as _,
         sightings: Arc::clone(doubles) as _,
-        revalidator: Arc::new(Closed),
-    }
-}
-
-struct FixedClock;
-
-impl Clock for FixedClock {
-    fn now(&self) -> Timestamp {
-        NOW
-    }
-}
-
-pub struct Random;
-
-impl Rng for Random {
-    fn fill(&self, buffer: &mut [u8]) {
-        openssl::rand::rand_bytes(buffer).unwrap();
-    }
-}
-
-struct Secrets;
-
-impl TokenSecrets for Secrets {
-    fn mac(&self, tenant: TenantId, purpose: &str, message: &[u8]) -> [u8; 32] {
-        let key = PKey::hmac(b"a key of the test installation").unwrap();
-        let mut signer = Signer::new(MessageDigest::sha256(), &key).unwrap();
-        signer.update(&[tenant.uuid().as_bytes(), purpose.as_bytes(), b"\0", message].concat()).unwrap();
-        signer.sign_to_vec().unwrap().try_into().unwrap()
+        ..bare_services(Hands::at(NOW))
     }
 }
 
@@ -674,14 +639,5 @@ impl Gate for Doubles {
 
     fn epoch(&self) -> Epoch {
         Epoch(7)
-    }
-}
-
-/// What an identity provider has no use for.
-struct NoWorld;
-
-impl Throttle for NoWorld {
-    fn failed(&self, _: TenantId, _: &str, _: IpAddr, _: Timestamp) -> Option<Duration> {
-        panic!("no secrets are checked here")
     }
 }
