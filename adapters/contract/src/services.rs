@@ -91,7 +91,7 @@ pub trait Egress: Send + Sync {
     }
 }
 
-/// Whose line a call waits in, so that a partner that stalls holds up nobody else (threats 64).
+/// Whose line a call waits in, so that a partner that stalls holds up nobody else.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lane {
     pub tenant: TenantId,
@@ -411,7 +411,7 @@ pub struct TraceEvent {
     pub steps: TraceLog,
 }
 
-/// Slows down who guesses secrets (threats 43). Only failures are told to it: a right secret
+/// Slows down who guesses secrets (RFC 6749 section 10.10). Only failures are told to it: a right secret
 /// is never refused, so nobody can be locked out by somebody else's guesses.
 pub trait Throttle: Send + Sync {
     /// Counts a failed authentication with a secret. `Some` says that this address or this account

@@ -1,4 +1,4 @@
-//! Answers by artifact (protocols/saml.md 85): parked for one app, for a minute, for one call.
+//! Answers by artifact (SAML bindings 3.6): parked for one app, for a minute, for one call.
 
 use std::sync::Arc;
 use std::time::Duration;

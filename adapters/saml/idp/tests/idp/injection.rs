@@ -1,4 +1,4 @@
-//! What people may be called must not become markup (protocols/saml.md 72).
+//! What people may be called must not become markup.
 
 use fedbridge_saml_core::names;
 use fedbridge_saml_core::seam::Element;

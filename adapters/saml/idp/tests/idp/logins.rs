@@ -1,4 +1,4 @@
-//! Logins from the request to the assertion (protocols/saml.md 68, 73 to 75, 80, 82).
+//! Logins from the request to the assertion.
 
 use std::time::Duration;
 
@@ -309,7 +309,7 @@ fn a_login_can_begin_here_where_the_app_allows_it() {
     assert_eq!(world.refused_on_page(&start("wiki")).0, 403);
 }
 
-/// protocols/saml.md 83: what was not built is not there.
+/// What was not built is not there.
 #[test]
 fn there_are_no_other_endpoints() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! How people are named (protocols/saml.md 76).
+//! How people are named.
 
 use fedbridge_contract::downstream::RefusalKind;
 use fedbridge_contract::ids::{PersonId, SessionId};
@@ -109,7 +109,7 @@ fn names_can_come_from_claims() {
     assert_eq!((value(&opaque).len(), opaque.attribute("Format")), (32, Some(names::FORMAT_UNSPECIFIED)));
 }
 
-/// Any upstream of a tenant can say any address (protocols/saml.md 50).
+/// Any upstream of a tenant can say any address.
 #[test]
 fn an_address_names_a_person_where_it_is_verified() {
     for setting in

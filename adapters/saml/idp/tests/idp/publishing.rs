@@ -1,4 +1,4 @@
-//! The identity provider's metadata (protocols/saml.md 58, 59).
+//! The identity provider's metadata (SAML metadata 2.4.3).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! Refusals go to the app as a status, once its address is known to be good (protocols/saml.md 75, 79).
+//! Refusals go to the app as a status, once its address is known to be good.
 
 use fedbridge_contract::downstream::{Refusal, RefusalKind};
 use fedbridge_contract::http::ReplyKind;

@@ -1,4 +1,4 @@
-//! Settings of a service provider (protocols/saml.md 84).
+//! Settings of a service provider.
 
 use std::time::Duration;
 

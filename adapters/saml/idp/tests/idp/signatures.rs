@@ -1,4 +1,4 @@
-//! What is signed and encrypted, judged by xmlsec1 and the schemas of OASIS (protocols/saml.md 67, 71, 78).
+//! What is signed and encrypted, judged by xmlsec1 and the schemas of OASIS.
 
 use fedbridge_contract::http::ReplyKind;
 use fedbridge_saml_core::names;
@@ -45,7 +45,7 @@ fn what_is_signed_is_as_set() {
     assert!(World::new().response().matches("<ds:Signature ").count() == 2, "both is the default");
 }
 
-/// An app may cut the assertion out, or hang it into another document (protocols/saml.md 71).
+/// An app may cut the assertion out, or hang it into another document.
 #[test]
 fn a_signed_assertion_can_be_moved() {
     let xml = World::with(json!({ "sign": "assertion" })).response();

@@ -1,5 +1,5 @@
 //! Wrong AuthnRequests: each is refused on a page of ours, with its own reason, and the browser is sent
-//! nowhere (protocols/saml.md 68 to 70 and 79).
+//! nowhere.
 
 use std::time::Duration;
 
