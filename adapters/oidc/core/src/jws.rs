@@ -129,6 +129,11 @@ impl<'a> UnverifiedJws<'a> {
         self.fitting(keys).next().is_some()
     }
 
+    /// Whether one of these keys has signed this token. Its claims stay unread.
+    pub fn is_signed_by(&self, keys: &[PublicJwk]) -> bool {
+        self.signer(keys).is_some()
+    }
+
     /// Checks the signature with those of the keys that fit.
     ///
     /// # Errors
@@ -142,15 +147,19 @@ impl<'a> UnverifiedJws<'a> {
     /// # Errors
     /// As [`verify`](Self::verify).
     pub fn verify_by(self, keys: &[PublicJwk]) -> Result<(VerifiedJws, &PublicJwk), JwsRefused> {
-        let Parts { signed, signature, .. } = &self.parts;
-        let genuine = |key: &&PublicJwk| key.verify(self.algorithm, signed.as_bytes(), signature);
-        let key = self.fitting(keys).take(MAX_TRIED).find(genuine).ok_or(JwsRefused::Signature)?;
+        let key = self.signer(keys).ok_or(JwsRefused::Signature)?;
         Ok((VerifiedJws::of(self.header, &self.parts)?, key))
     }
 
     /// How many of these keys are meant for this token.
     pub fn fits(&self, keys: &[PublicJwk]) -> usize {
         self.fitting(keys).count()
+    }
+
+    fn signer<'k>(&self, keys: &'k [PublicJwk]) -> Option<&'k PublicJwk> {
+        let Parts { signed, signature, .. } = &self.parts;
+        let genuine = |key: &&PublicJwk| key.verify(self.algorithm, signed.as_bytes(), signature);
+        self.fitting(keys).take(MAX_TRIED).find(genuine)
     }
 
     fn fitting<'k>(&self, keys: &'k [PublicJwk]) -> impl Iterator<Item = &'k PublicJwk> {

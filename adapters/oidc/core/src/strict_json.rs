@@ -16,6 +16,15 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, &'static str> {
     }
 }
 
+/// Reads one JSON array, under the same rule.
+pub fn array(bytes: &[u8]) -> Result<Vec<Value>, &'static str> {
+    match serde_json::from_slice::<Strict>(bytes) {
+        Ok(Strict(Value::Array(items))) => Ok(items),
+        Ok(_) => Err("not a JSON array"),
+        Err(_) => Err("not JSON, or a member comes twice"),
+    }
+}
+
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {
@@ -93,6 +102,14 @@ mod tests {
         assert!(object(br#"{"a":[{"b":1,"b":1}]}"#).is_err());
         // The escape spells the same name.
         assert!(object(br#"{"a":1,"\u0061":2}"#).is_err());
+    }
+
+    #[test]
+    fn an_array_is_read_as_strictly() {
+        assert_eq!(array(br#"[{"a":1},"b"]"#).map(|items| items.len()), Ok(2));
+        for bad in [&b"{}"[..], b"[", b"[] []", br#"[{"a":1,"a":2}]"#] {
+            assert!(array(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]
