@@ -15,14 +15,15 @@ const KNOWN: &[&str] = &["state", "code", "iss", "error", "error_description", "
 /// The longest code, in octets. Those of Microsoft Entra ID have about 1,500.
 const MAX_CODE: usize = 4096;
 
-/// Which transaction an answer names. Nothing is verified here.
+/// Which transaction an answer names. Nothing is verified here. An answer that names none is no way to start a login:
+/// who starts one asks at an address of its own, with the issuer ([`initiate`](crate::initiate)).
 pub fn correlate(input: &HttpInput) -> Correlation {
     let params = params(input);
     let mut states = params.iter().filter(|(name, _)| name == "state").map(|(_, value)| value);
     match (states.next(), states.next()) {
         (Some(state), None) if !state.is_empty() => Correlation::Handle(state.clone()),
         (Some(_), Some(_)) => Correlation::Malformed("each parameter once: state came twice".into()),
-        _ => Correlation::Unsolicited { target: None },
+        _ => Correlation::Malformed("state is missing, so it answers no request of ours".into()),
     }
 }
 

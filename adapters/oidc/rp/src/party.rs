@@ -11,7 +11,9 @@ use fedbridge_contract::logout::Party;
 use fedbridge_contract::proof::Minter;
 use fedbridge_contract::services::{Egress, Services};
 use fedbridge_contract::trace::TraceLog;
-use fedbridge_contract::upstream::{Answer, Begun, Correlation, LoginOutcome, Start, UnsolicitedPolicy, UpstreamLogin};
+use fedbridge_contract::upstream::{
+    Answer, Begun, Correlation, LoginOutcome, LoginWish, Start, UnsolicitedPolicy, UpstreamLogin,
+};
 
 use crate::initiate::INITIATE_ROUTE;
 use crate::jwks::KeySets;
@@ -88,6 +90,13 @@ impl UpstreamLogin for SharedParty {
 
     fn unsolicited(&self) -> Option<&UnsolicitedPolicy> {
         self.0.initiate.as_ref()
+    }
+
+    fn wish(&self, input: &HttpInput) -> LoginWish {
+        match input.route {
+            INITIATE_ROUTE => initiate::wish(input),
+            _ => LoginWish::default(),
+        }
     }
 
     async fn complete(&self, answer: Answer<'_>, minter: Minter, trace: &mut TraceLog) -> LoginOutcome {
