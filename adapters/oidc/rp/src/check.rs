@@ -7,9 +7,10 @@ use fedbridge_contract::config::Tenant;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::{Finding, Level, SelfCheck};
 
-use crate::logout::{BACK_CHANNEL_ROUTE, FRONT_CHANNEL_ROUTE, LOGGED_OUT_ROUTE};
+use crate::initiate::INITIATE_ROUTE;
+use crate::logout::{BACK_CHANNEL_ROUTE, FRONT_CHANNEL_ROUTE, LOGGED_OUT_ROUTE, TOKEN_REVOCATION_ROUTE};
 use crate::metadata::Provider;
-use crate::party::{RelyingParty, SharedParty};
+use crate::party::{CALLBACK_ROUTE, JWKS_ROUTE, RelyingParty, SharedParty};
 use crate::settings::{AuthMethod, PushedRequests, TokenAlgorithm};
 
 /// Days before its end on which a secret gets louder.
@@ -35,8 +36,7 @@ fn findings(party: &RelyingParty, tenant: &Tenant, now: Timestamp) -> Vec<Findin
             found.extend(against(party, provider));
         }
     }
-    found.push(fine(format!("register the redirect URI {}", party.callback)));
-    found.extend(logout_addresses(party).into_iter().map(fine));
+    found.extend(addresses_to_register(party).into_iter().map(fine));
     found.extend(party.settings.client_secret_expires.map(|until| secret(until, now)));
     if party.settings.signs() && tenant.keys.client_signer(party.connection).is_none() {
         found.push(Finding::new(
@@ -53,17 +53,25 @@ fn findings(party: &RelyingParty, tenant: &Tenant, now: Timestamp) -> Vec<Findin
     found
 }
 
-/// What the provider has to know besides, so that a logout reaches both sides.
-fn logout_addresses(party: &RelyingParty) -> Vec<String> {
-    let Some(provider) = &party.provider else { return Vec::new() };
-    let told = party.settings.logout && provider.end_session_endpoint.is_some();
+/// What an administrator enters at the provider, as far as the connection uses it. What the provider offers for logout
+/// is known with its metadata.
+fn addresses_to_register(party: &RelyingParty) -> Vec<String> {
+    let settings = &party.settings;
+    let offers = |offered: fn(&Provider) -> bool| party.provider.as_ref().is_some_and(offered);
+    let told = settings.logout && offers(|provider| provider.end_session_endpoint.is_some());
+    let back_channel = offers(|provider| provider.backchannel_logout);
+    let front_channel = offers(|provider| provider.frontchannel_logout) && !back_channel;
     [
+        (true, "redirect URI", CALLBACK_ROUTE),
         (told, "post-logout redirect URI", LOGGED_OUT_ROUTE),
-        (provider.backchannel_logout, "back-channel logout URI", BACK_CHANNEL_ROUTE),
-        (provider.frontchannel_logout && !provider.backchannel_logout, "front-channel logout URI", FRONT_CHANNEL_ROUTE),
+        (back_channel, "back-channel logout URI", BACK_CHANNEL_ROUTE),
+        (front_channel, "front-channel logout URI", FRONT_CHANNEL_ROUTE),
+        (settings.signs(), "key set (jwks_uri)", JWKS_ROUTE),
+        (settings.initiate_login.is_some(), "login initiation URI", INITIATE_ROUTE),
+        (settings.global_token_revocation.is_some(), "global token revocation endpoint", TOKEN_REVOCATION_ROUTE),
     ]
     .into_iter()
-    .filter(|(offered, ..)| *offered)
+    .filter(|(used, ..)| *used)
     .map(|(_, what, route)| format!("register the {what} {}/{route}", party.address))
     .collect()
 }

@@ -294,6 +294,29 @@ async fn a_connection_waits_for_its_metadata() {
     assert!(findings.iter().any(|finding| finding.text.contains("was not read yet")), "{findings:?}");
 }
 
+/// All that an administrator has to enter at the provider, and no more than the connection uses.
+#[tokio::test]
+async fn check_says_which_addresses_to_register() {
+    let addresses = async |settings: Value| {
+        let world = World::with(settings);
+        let findings = world.adapter.check.as_deref().unwrap().run(&world.tenant, world.now()).await;
+        let registered = findings.into_iter().filter_map(|finding| {
+            let address = finding.text.strip_prefix("register the ")?.split(ADDRESS).nth(1)?.to_owned();
+            Some(address)
+        });
+        registered.collect::<Vec<_>>()
+    };
+    let usual = ["/oidc/callback", "/oidc/logged-out", "/oidc/backchannel-logout"];
+    assert_eq!(addresses(json!({})).await, usual);
+    let all = addresses(json!({
+        "request_object": "signed",
+        "initiate_login": { "targets": [], "client": "portal" },
+        "global_token_revocation": { "issuer": "https://op.example", "jwks_uri": "https://op.example/keys" },
+    }));
+    let more = ["/oidc/jwks", "/oidc/initiate", "/global-token-revocation"];
+    assert_eq!(all.await, [usual.as_slice(), more.as_slice()].concat());
+}
+
 #[tokio::test]
 async fn a_second_look_at_an_answer_sends_no_code_again() {
     let world = World::new();
