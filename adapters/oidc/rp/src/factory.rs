@@ -12,7 +12,7 @@ use crate::initiate;
 use crate::jwks::KeySets;
 use crate::metadata::Provider;
 use crate::party::{CALLBACK_ROUTE, RelyingParty, SharedParty};
-use crate::settings::{Discovery, FIELDS, Settings};
+use crate::settings::{Discovery, FIELDS, GROUPS_API_TOKEN, Settings};
 
 /// `protocol: oidc`. One for a process: it keeps the providers' keys over changes of the configuration.
 #[derive(Default)]
@@ -73,6 +73,7 @@ impl OidcFactory {
             initiate: settings.initiate_login.as_ref().map(initiate::policy),
             settings,
             secrets: secrets(input.secrets),
+            groups_api_token: groups_api_token(input.secrets)?,
             provider,
             services: input.services.clone(),
             key_sets: Arc::clone(&self.key_sets),
@@ -83,4 +84,12 @@ impl OidcFactory {
 /// `client_secret`, or `client_secret/0` and `client_secret/1`, in this order.
 fn secrets(all: &BTreeMap<String, Vec<u8>>) -> Vec<Vec<u8>> {
     all.iter().filter(|(name, _)| name.starts_with("client_secret")).map(|(_, secret)| secret.clone()).collect()
+}
+
+/// A header takes it, so it is one visible word.
+fn groups_api_token(all: &BTreeMap<String, Vec<u8>>) -> Result<Option<String>, Vec<Complaint>> {
+    let Some(token) = all.get(GROUPS_API_TOKEN) else { return Ok(None) };
+    let word = String::from_utf8(token.clone()).ok();
+    let word = word.filter(|word| !word.is_empty() && word.bytes().all(|octet| octet.is_ascii_graphic()));
+    word.map(Some).ok_or_else(|| vec![Complaint::new(GROUPS_API_TOKEN, "is not one word of visible characters")])
 }

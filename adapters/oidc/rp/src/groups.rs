@@ -10,14 +10,14 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::checks::{Checked, Stop, refuse};
-use crate::claims;
 use crate::profiles::IssuerStyle;
 use crate::provider_call::{Endpoint, call, media_type};
 use crate::settings::{OnOverage, Settings, is_guid};
 use crate::token::Validator;
+use crate::{claims, okta_groups};
 
-const NAME: &str = "groups";
-const SOURCE: &str = "connection setting groups.on_overage";
+pub const NAME: &str = "groups";
+pub const SOURCE: &str = "connection setting groups.on_overage";
 
 /// Microsoft Graph, by the host of the issuer: the national clouds have their own.
 const GRAPHS: &[(&str, &str)] = &[
@@ -27,7 +27,7 @@ const GRAPHS: &[(&str, &str)] = &[
 const GRAPH: &str = "graph.microsoft.com";
 
 /// Graph gives all groups of a person in one answer.
-const LIMITS: EgressLimits = EgressLimits { max_body: 1024 * 1024, timeout: Duration::from_secs(5) };
+pub const LIMITS: EgressLimits = EgressLimits { max_body: 1024 * 1024, timeout: Duration::from_secs(5) };
 
 /// Sees to it that the claim has all groups, or ends the login. What a token says about where to get them is never
 /// followed (OpenID Connect Core 5.6.2): that address may be anybody's.
@@ -49,6 +49,12 @@ pub async fn complete(
         OnOverage::Graph => {
             let groups = ask_graph(validator, id_token, trace).await?;
             trace.decide(NAME, format!("{why}; Microsoft Graph names {}", groups.len()), true);
+            claims.insert(settings.groups.claim.clone(), json!(groups));
+            Ok(())
+        }
+        OnOverage::Okta => {
+            let groups = okta_groups::ask(validator, id_token, trace).await?;
+            trace.decide(NAME, format!("{why}; Okta's API names {}", groups.len()), true);
             claims.insert(settings.groups.claim.clone(), json!(groups));
             Ok(())
         }

@@ -27,6 +27,7 @@ mod logout;
 mod logout_token;
 mod merge;
 pub mod metadata;
+mod okta_groups;
 mod parameters;
 pub mod party;
 pub mod profiles;

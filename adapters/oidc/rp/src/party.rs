@@ -36,6 +36,8 @@ pub struct RelyingParty {
     pub(crate) initiate: Option<UnsolicitedPolicy>,
     /// The client's secrets, the one that is sent first in front.
     pub(crate) secrets: Vec<Vec<u8>>,
+    /// For Okta's Users API.
+    pub(crate) groups_api_token: Option<String>,
     /// `None`: the metadata was not read yet.
     pub provider: Option<Provider>,
     pub(crate) services: Services,

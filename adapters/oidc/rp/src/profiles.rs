@@ -1,5 +1,7 @@
 //! What products do their own way, as data. A setting of the connection always wins over its profile.
 
+use crate::settings::OnOverage;
+
 /// One row of the table.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Profile {
@@ -20,6 +22,8 @@ pub struct Profile {
     pub userinfo_adds: bool,
     /// So many groups may mean that there are more.
     pub groups_cap: Option<usize>,
+    /// How all groups of a person can be asked for, where a token has not all, with the word of `groups.on_overage`.
+    pub groups_api: Option<(&'static str, OnOverage)>,
     /// The `typ` that the token endpoint expects of a client assertion.
     pub plain_assertion: bool,
     /// Words of the token endpoint that mean that a refresh token and its session are over.
@@ -48,6 +52,7 @@ const GENERIC: Profile = Profile {
     endpoint_hosts: &[],
     userinfo_adds: true,
     groups_cap: None,
+    groups_api: None,
     plain_assertion: false,
     refresh_over: &["invalid_grant"],
 };
@@ -63,10 +68,17 @@ pub const PROFILES: &[Profile] = &[
         endpoint_hosts: &["graph.microsoft.com"],
         // Its userinfo endpoint is Graph's, and says less.
         userinfo_adds: false,
+        groups_api: Some(("graph", OnOverage::Graph)),
         plain_assertion: true,
         ..GENERIC
     },
-    Profile { name: "okta", offline_prompt: false, groups_cap: Some(100), ..GENERIC },
+    Profile {
+        name: "okta",
+        offline_prompt: false,
+        groups_cap: Some(100),
+        groups_api: Some(("api", OnOverage::Okta)),
+        ..GENERIC
+    },
     Profile {
         name: "google",
         issuer: IssuerStyle::Google,

@@ -2,6 +2,7 @@
 
 mod choices;
 mod fields;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use fedbridge_contract::config::AppKind;
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::keys::SignatureAlgorithm;
 use fedbridge_contract::time::Timestamp;
+use fedbridge_oidc_core::jwk::PublicJwk;
 use fedbridge_oidc_core::settings_reader::Reader;
 use serde_json::{Map, Value};
 
@@ -20,6 +22,9 @@ use crate::profiles::Profile;
 
 pub(crate) use choices::{is_guid, is_of_many};
 pub use fields::FIELDS;
+
+/// The secret that Okta's Users API is asked with.
+pub const GROUPS_API_TOKEN: &str = "groups_api_token";
 
 /// What a connection was told to do.
 #[derive(Debug)]
@@ -153,6 +158,8 @@ pub enum OnOverage {
     Refuse,
     /// Microsoft Graph is asked with the client's own credentials.
     Graph,
+    /// Okta's Users API is asked with a token of its own.
+    Okta,
     /// The groups that came count.
     Keep,
 }
@@ -191,87 +198,54 @@ impl Settings {
     /// # Errors
     /// Everything that is wrong, in the order in which the settings stand.
     pub fn parse(value: &Value, secrets: &BTreeMap<String, Vec<u8>>) -> Result<Self, Vec<Complaint>> {
-        let mut reader = Reader::new("", value);
-        let profile = choices::profile(&mut reader);
-        let issuer = choices::issuer(&mut reader);
-        let client_id = choices::required(&mut reader, "client_id");
-        let shortest = choices::secrets(&mut reader, secrets);
-        let client_secret_expires = reader.date("client_secret_expires");
-        let auth_method = choices::auth_method(&mut reader, shortest.is_some());
-        let client_assertion_alg = choices::assertion_algorithm(&mut reader);
-        let scopes = choices::scopes(&mut reader);
-        let response_mode =
-            reader.choice("response_mode", &[("query", ResponseMode::Query), ("form_post", ResponseMode::FormPost)]);
-        let pushed =
-            [("auto", PushedRequests::Auto), ("required", PushedRequests::Required), ("off", PushedRequests::Off)];
-        let pushed_requests = reader.choice("pushed_requests", &pushed).unwrap_or(PushedRequests::Auto);
-        let signed_requests = reader.choice("request_object", &[("off", false), ("signed", true)]).unwrap_or(false);
-        let offline_prompt = reader.choice("offline_prompt", &[("consent", true), ("none", false)]);
-        let extra_parameters = choices::extra_parameters(&mut reader);
-        let pass_on = choices::pass_on(&mut reader);
-        let algorithms = choices::algorithms(&mut reader, shortest);
-        let audiences = choices::texts(&mut reader, "audiences");
-        let skew = choices::skew(&mut reader);
-        let uses = [("auto", UserinfoUse::Auto), ("always", UserinfoUse::Always), ("off", UserinfoUse::Off)];
-        let userinfo = reader.choice("userinfo", &uses).unwrap_or(UserinfoUse::Auto);
-        let userinfo_signed = reader.boolean("userinfo_signed").unwrap_or(false);
-        let discovery = choices::discovery(&mut reader, &issuer);
-        let metadata = choices::metadata(&mut reader, &discovery);
-        let endpoint_hosts = choices::endpoint_hosts(&mut reader, profile);
-        let subject = choices::subject(&mut reader, profile);
-        let tenants = choices::tenants(&mut reader, profile, &issuer);
-        let hosted_domains = choices::hosted_domains(&mut reader, profile);
-        let groups = choices::groups(&mut reader, profile);
+        let mut whole = Reader::new("", value);
+        let reader = &mut whole;
+        let profile = choices::profile(reader);
+        let issuer = choices::issuer(reader);
+        let client_id = choices::required(reader, "client_id");
+        let shortest = choices::secrets(reader, secrets);
+        let discovery = choices::discovery(reader, &issuer);
+        let subject = choices::subject(reader, profile);
+        let tenants = choices::tenants(reader, profile, &issuer);
+        choices::subject_of_many(reader, &subject, &tenants, &issuer);
         let (least, most) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
-        let revalidate = reader.duration("revalidate", least, most);
-        let silent = [("allow", WhenSilent::Allow), ("deny", WhenSilent::Deny)];
-        let when_silent = reader.choice("revalidate_when_silent", &silent).unwrap_or(WhenSilent::Allow);
-        let revoke_at_logout = reader.boolean("revoke_at_logout");
-        let logout = reader.boolean("logout").unwrap_or(true);
-        let sid = [("sid", FrontChannelSid::Sid), ("subject", FrontChannelSid::Subject)];
-        let front_channel_sid = reader.choice("front_channel_sid", &sid).unwrap_or(FrontChannelSid::Sid);
-        let global_token_revocation = choices::global_token_revocation(&mut reader);
-        let initiate_login = choices::initiate_login(&mut reader);
-        let distrusted_keys = choices::texts(&mut reader, "distrusted_keys");
-        let complaints = reader.finish(&["client_secret", "client_secrets"]);
-        if !complaints.is_empty() {
-            return Err(complaints);
-        }
-        Ok(Self {
+        let settings = Self {
+            client_secret_expires: reader.date("client_secret_expires"),
+            auth_method: words::auth_method(reader, shortest.is_some()),
+            client_assertion_alg: words::assertion_algorithm(reader),
+            scopes: choices::scopes(reader),
+            response_mode: words::response_mode(reader),
+            pushed_requests: words::pushed_requests(reader),
+            signed_requests: reader.choice("request_object", &[("off", false), ("signed", true)]).unwrap_or(false),
+            offline_prompt: words::offline_prompt(reader, profile),
+            extra_parameters: choices::extra_parameters(reader),
+            pass_on: choices::pass_on(reader),
+            algorithms: choices::algorithms(reader, shortest),
+            audiences: choices::texts(reader, "audiences"),
+            skew: choices::skew(reader),
+            userinfo: words::userinfo(reader),
+            userinfo_signed: reader.boolean("userinfo_signed").unwrap_or(false),
+            metadata: choices::metadata(reader, &discovery),
+            endpoint_hosts: choices::endpoint_hosts(reader, profile),
+            hosted_domains: choices::hosted_domains(reader, profile),
+            groups: choices::groups(reader, profile, secrets.contains_key(GROUPS_API_TOKEN)),
+            revalidate: reader.duration("revalidate", least, most),
+            when_silent: words::when_silent(reader),
+            revoke_at_logout: reader.boolean("revoke_at_logout"),
+            logout: reader.boolean("logout").unwrap_or(true),
+            front_channel_sid: words::front_channel_sid(reader),
+            global_token_revocation: choices::global_token_revocation(reader),
+            initiate_login: choices::initiate_login(reader),
+            distrusted_keys: choices::texts(reader, "distrusted_keys"),
             profile,
             issuer,
             client_id,
-            client_secret_expires,
-            auth_method,
-            client_assertion_alg,
-            scopes,
-            response_mode: response_mode.unwrap_or(ResponseMode::Query),
-            pushed_requests,
-            signed_requests,
-            offline_prompt: offline_prompt.unwrap_or(profile.offline_prompt),
-            extra_parameters,
-            pass_on,
-            algorithms,
-            audiences,
-            skew,
-            userinfo,
-            userinfo_signed,
             discovery,
-            metadata,
-            endpoint_hosts,
             subject,
             tenants,
-            hosted_domains,
-            groups,
-            revalidate,
-            when_silent,
-            revoke_at_logout,
-            logout,
-            front_channel_sid,
-            global_token_revocation,
-            initiate_login,
-            distrusted_keys,
-        })
+        };
+        let complaints = whole.finish(&["client_secret", "client_secrets", GROUPS_API_TOKEN]);
+        if complaints.is_empty() { Ok(settings) } else { Err(complaints) }
     }
 
     /// Whether tokens of the provider are kept beside a session, because something here uses them later.
@@ -282,6 +256,11 @@ impl Settings {
     /// Whether the client signs anything with keys of its own.
     pub fn signs(&self) -> bool {
         self.auth_method == AuthMethod::PrivateKeyJwt || self.signed_requests
+    }
+
+    /// Those of published keys that the connection does not distrust.
+    pub fn trusted(&self, published: &[PublicJwk]) -> Vec<PublicJwk> {
+        published.iter().filter(|key| !self.distrusts(key.kid.as_deref())).cloned().collect()
     }
 
     pub fn distrusts(&self, kid: Option<&str>) -> bool {

@@ -10,7 +10,9 @@ use fedbridge_oidc_core::settings_reader::Reader;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{AuthMethod, Discovery, GlobalTokenRevocation, Groups, InitiateLogin, OnOverage, PassOn, TokenAlgorithm};
+use super::{
+    Discovery, GROUPS_API_TOKEN, GlobalTokenRevocation, Groups, InitiateLogin, OnOverage, PassOn, TokenAlgorithm,
+};
 use crate::metadata::{MEMBERS, web_address};
 use crate::profiles::{IssuerStyle, PROFILES, Profile};
 
@@ -98,25 +100,6 @@ pub(super) fn secrets(reader: &mut Reader<'_>, secrets: &BTreeMap<String, Vec<u8
         reader.complain("client_secret", message);
     }
     Some(shortest)
-}
-
-pub(super) fn auth_method(reader: &mut Reader<'_>, secret: bool) -> AuthMethod {
-    const KEY: &str = "token_endpoint_auth_method";
-    let methods =
-        [AuthMethod::Basic, AuthMethod::Post, AuthMethod::PrivateKeyJwt].map(|method| (method.name(), method));
-    let chosen = reader.choice(KEY, &methods);
-    let method = chosen.unwrap_or(if secret { AuthMethod::Basic } else { AuthMethod::PrivateKeyJwt });
-    if method != AuthMethod::PrivateKeyJwt && !secret {
-        reader.complain(KEY, format!("{} needs a client_secret", method.name()));
-    }
-    method
-}
-
-pub(super) fn assertion_algorithm(reader: &mut Reader<'_>) -> SignatureAlgorithm {
-    let all =
-        [SignatureAlgorithm::ES256, SignatureAlgorithm::RS256, SignatureAlgorithm::PS256, SignatureAlgorithm::EdDSA];
-    let chosen = reader.choice("client_assertion_alg", &all.map(|algorithm| (algorithm.name(), algorithm)));
-    chosen.unwrap_or(SignatureAlgorithm::ES256)
 }
 
 /// A list of texts, none of them empty.
@@ -226,7 +209,8 @@ pub(super) fn skew(reader: &mut Reader<'_>) -> Duration {
     reader.duration("clock_skew", Duration::ZERO, MAX_SKEW).unwrap_or(DEFAULT_SKEW)
 }
 
-/// `auto`, `off`, an address, or what boot makes of these: `{ url, xml }` with the document that is in force.
+/// `auto`, `off`, an address, or what boot makes of these: the address, and the document that is in force under the one
+/// name `xml` that all documents of partners have there, though this one is JSON.
 pub(super) fn discovery(reader: &mut Reader<'_>, issuer: &str) -> Discovery {
     const KEY: &str = "discovery";
     let at = |url: &str, text: Option<&str>| Discovery::At { url: url.to_owned(), text: text.map(str::to_owned) };
@@ -317,6 +301,14 @@ pub(super) fn subject(reader: &mut Reader<'_>, profile: &Profile) -> Vec<String>
     from
 }
 
+/// What tells people of one directory apart may be somebody else's in another one.
+pub(super) fn subject_of_many(reader: &mut Reader<'_>, subject: &[String], tenants: &[String], issuer: &str) {
+    if is_of_many(issuer) && tenants.len() > 1 && !subject.is_empty() && !subject.iter().any(|claim| claim == "tid") {
+        let message = "tells people of one directory apart, and this connection takes several: add tid";
+        reader.complain("subject.from", message);
+    }
+}
+
 pub(super) fn tenants(reader: &mut Reader<'_>, profile: &Profile, issuer: &str) -> Vec<String> {
     const KEY: &str = "tenants";
     let tenants = texts(reader, KEY);
@@ -365,7 +357,10 @@ pub(super) fn hosted_domains(reader: &mut Reader<'_>, profile: &Profile) -> Vec<
     domains
 }
 
-pub(super) fn groups(reader: &mut Reader<'_>, profile: &Profile) -> Groups {
+/// `api_token`: there is a token for Okta's Users API.
+pub(super) fn groups(reader: &mut Reader<'_>, profile: &Profile, api_token: bool) -> Groups {
+    // The value is sealed elsewhere.
+    let _ = reader.take(GROUPS_API_TOKEN);
     let mut groups = Groups { claim: "groups".into(), cap: profile.groups_cap, on_overage: OnOverage::Refuse };
     let Some(mut inner) = reader.object("groups") else { return groups };
     if let Some(claim) = inner.text("claim") {
@@ -380,11 +375,22 @@ pub(super) fn groups(reader: &mut Reader<'_>, profile: &Profile) -> Groups {
             None => inner.complain("cap", "expected a number of groups, 1 or more"),
         }
     }
-    let words = [("refuse", OnOverage::Refuse), ("graph", OnOverage::Graph), ("keep", OnOverage::Keep)];
+    let apis = PROFILES.iter().filter_map(|profile| profile.groups_api);
+    let words: Vec<_> = [("refuse", OnOverage::Refuse), ("keep", OnOverage::Keep)].into_iter().chain(apis).collect();
     if let Some(chosen) = inner.choice("on_overage", &words) {
         groups.on_overage = chosen;
-        if chosen == OnOverage::Graph && profile.issuer != IssuerStyle::Entra {
-            inner.complain("on_overage", "graph is a choice of profile: entra");
+        let of = PROFILES.iter().find(|profile| profile.groups_api.is_some_and(|(_, api)| api == chosen));
+        match of {
+            Some(of) if of.name != profile.name => {
+                inner.complain("on_overage", format!("is a choice of profile: {}", of.name));
+            }
+            _ if chosen == OnOverage::Okta && !api_token => {
+                inner.complain(
+                    "on_overage",
+                    format!("api needs a {GROUPS_API_TOKEN} of an Okta administrator who may read users and groups"),
+                );
+            }
+            _ => {}
         }
     }
     reader.absorb(inner.finish(&[]));

@@ -55,8 +55,13 @@ pub const FIELDS: &[Field] = &[
     Field::new(
         "groups",
         "{ claim: groups, cap: 100, on_overage: refuse }: what happens where a token has not all groups: refuse \
-         (default), graph (entra), or keep.",
+         (default), graph (entra), api (okta), or keep.",
     ),
+    Field::new(
+        "groups_api_token",
+        "okta: the API token for on_overage: api, of an administrator who may read users and groups, and no more.",
+    )
+    .secret(),
     Field::new("revalidate", "Ask the provider again this often while a session is used, 1m to 24h. Default: never."),
     Field::new(
         "revalidate_when_silent",

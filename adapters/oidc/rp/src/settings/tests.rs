@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::profiles::PROFILES;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -38,6 +39,18 @@ fn defaults_are_the_documented_ones() {
 }
 
 const CONSUMERS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
+const OTHERS: &str = "00000000-0000-0000-0000-000000000001";
+
+#[test]
+fn a_key_of_one_directory_needs_no_name_of_it() {
+    let issuer = "https://login.microsoftonline.com/common/v2.0";
+    let with = |tenants: Value, from: Value| json!({ "profile": "entra", "issuer": issuer, "tenants": tenants, "subject": { "from": from } });
+    assert!(parse(with(json!([CONSUMERS]), json!(["oid"]))).is_ok());
+    assert!(parse(with(json!([CONSUMERS, OTHERS]), json!(["tid", "oid"]))).is_ok());
+    let complaints = parse(with(json!([CONSUMERS, OTHERS]), json!(["oid"]))).map(drop).unwrap_err();
+    assert!(complaints[0].contains("add tid"), "{complaints:?}");
+}
 
 #[test]
 fn every_bad_value_is_a_complaint_of_its_own() {
@@ -80,12 +93,17 @@ fn every_bad_value_is_a_complaint_of_its_own() {
         (json!({ "subject": { "from": [] } }), "subject.from"),
         (json!({ "subject": { "from": ["email"] } }), "subject.from"),
         (with(json!({ "tenants": [CONSUMERS], "subject": { "from": ["tid", "upn"] } })), "subject.from"),
+        (with(json!({ "tenants": [CONSUMERS, OTHERS], "subject": { "from": ["oid"] } })), "subject.from"),
+        (with(json!({ "tenants": [CONSUMERS, OTHERS], "subject": { "from": ["sub"] } })), "subject.from"),
         (json!({ "tenants": [CONSUMERS] }), "tenants"),
         (with(json!({})), "tenants"),
         (with(json!({ "tenants": ["acme"] })), "tenants[0]"),
         (json!({ "profile": "google" }), "hosted_domains"),
         (json!({ "hosted_domains": ["a.example"] }), "hosted_domains"),
         (json!({ "groups": { "on_overage": "graph" } }), "groups.on_overage"),
+        (json!({ "profile": "okta", "groups": { "on_overage": "graph" } }), "groups.on_overage"),
+        (json!({ "profile": "okta", "groups": { "on_overage": "api" } }), "groups.on_overage"),
+        (json!({ "groups": { "on_overage": "api" } }), "groups.on_overage"),
         (json!({ "groups": { "cap": 0 } }), "groups.cap"),
         (json!({ "revalidate": "59s" }), "revalidate"),
         (json!({ "revalidate": "25h" }), "revalidate"),
@@ -121,4 +139,21 @@ fn every_setting_is_read_and_has_help() {
         assert!(complaints[0].contains(name), "{name} is not read");
     }
     assert!(known.len() > 30);
+}
+
+/// The table decides; what people read follows it.
+#[test]
+fn every_profile_is_named_where_people_look() {
+    let help = FIELDS.iter().find(|field| field.name == "profile").unwrap().help;
+    let root = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../..");
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let example = readme.lines().find(|line| line.trim_start().starts_with("profile: ")).unwrap();
+    for profile in PROFILES {
+        for (place, text) in [("the help", help), ("README.md", example)] {
+            let words: Vec<_> = text.split(|sign: char| !sign.is_ascii_alphanumeric()).collect();
+            assert!(words.contains(&profile.name), "{place} does not name {}: {text}", profile.name);
+        }
+        let fixture = root.join("fixtures/oidc-vendors").join(profile.name);
+        assert!(profile.name == "generic" || fixture.is_dir(), "{} has no fixtures", profile.name);
+    }
 }

@@ -24,6 +24,13 @@ use url::Url;
 use crate::world::{ADDRESS, Distinct, HANDLE, Hands, NOW, failed_check, input, services, tenant};
 
 const ACCESS_TOKEN: &str = "an access token";
+const API_TOKEN: &str = "00an-api-token";
+
+fn secrets(vendor: &str) -> BTreeMap<String, Vec<u8>> {
+    let client = ("client_secret".to_owned(), vec![b'x'; 32]);
+    let api = (vendor == "okta").then(|| ("groups_api_token".to_owned(), API_TOKEN.as_bytes().to_vec()));
+    std::iter::once(client).chain(api).collect()
+}
 
 #[tokio::test]
 async fn entra() {
@@ -32,7 +39,7 @@ async fn entra() {
 
 #[tokio::test]
 async fn okta() {
-    every_case_of("okta", 8).await;
+    every_case_of("okta", 15).await;
 }
 
 #[tokio::test]
@@ -113,7 +120,7 @@ async fn try_case(vendor: &str, case: &Value) -> Result<(), String> {
         slug: vendor,
         address: ADDRESS.into(),
         settings: &settings,
-        secrets: &BTreeMap::from([("client_secret".to_owned(), vec![b'x'; 32])]),
+        secrets: &secrets(vendor),
         services: &services,
         now: NOW,
     });
@@ -281,8 +288,9 @@ impl Egress for Web {
     }
 
     async fn get_with(&self, request: &EgressGet, _: EgressLimits) -> Result<Fetched, EgressError> {
-        let bearer = request.headers.contains(&("authorization".to_owned(), format!("Bearer {ACCESS_TOKEN}")));
-        assert!(bearer, "{:?}", request.headers);
+        let groups = request.url.contains("/api/v1/");
+        let right = if groups { format!("SSWS {API_TOKEN}") } else { format!("Bearer {ACCESS_TOKEN}") };
+        assert!(request.headers.contains(&("authorization".to_owned(), right)), "{:?}", request.headers);
         self.find(&request.url)
     }
 }
