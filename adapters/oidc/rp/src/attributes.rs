@@ -5,24 +5,9 @@ use fedbridge_contract::identity::Attributes;
 use serde_json::{Map, Value};
 
 use crate::issuer::several;
+use crate::merge::is_about_the_token;
 use crate::profiles::IssuerStyle;
 use crate::settings::Settings;
-
-/// Claims about the token, which say nothing about a person.
-const NOT_ATTRIBUTES: &[&str] = &[
-    "aud",
-    "azp",
-    "exp",
-    "iat",
-    "nbf",
-    "jti",
-    "nonce",
-    "at_hash",
-    "c_hash",
-    "s_hash",
-    "_claim_names",
-    "_claim_sources",
-];
 
 /// Values that are kept at most, and how deep objects are looked into.
 const MAX_VALUES: usize = 10_000;
@@ -31,7 +16,7 @@ const MAX_DEPTH: usize = 4;
 /// The attributes of merged claims.
 pub fn of(settings: &Settings, claims: &Map<String, Value>) -> Attributes {
     let mut made = Flat { attributes: Attributes::new(), left: MAX_VALUES };
-    for (name, value) in claims.iter().filter(|(name, _)| !NOT_ATTRIBUTES.contains(&name.as_str())) {
+    for (name, value) in claims.iter().filter(|(name, _)| !is_about_the_token(name)) {
         if name == "email_verified" && settings.profile.issuer == IssuerStyle::Entra {
             continue;
         }

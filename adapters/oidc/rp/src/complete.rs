@@ -9,7 +9,7 @@ use fedbridge_contract::upstream::{Answer, LoginOutcome};
 use serde_json::json;
 
 use crate::checks::{Checked, Stop, not_accepted, refuse, require, require_equal};
-use crate::id_token::{Came, LoginToken};
+use crate::id_token::{CameBeside, LoginToken};
 use crate::issuer::IssuerRule;
 use crate::merge::merge;
 use crate::metadata::Provider;
@@ -77,7 +77,7 @@ async fn check(party: &RelyingParty, answer: &Answer<'_>, trace: &mut TraceLog) 
     require(trace, came, source, "one", "one", true)?;
     let validator = Validator { party, provider, tenant: answer.tenant, now: answer.now };
     let verified = validator.id_token(token, TokenKind::Id, trace).await?;
-    let beside = Came { code: &code, access_token: response.access_token.as_deref() };
+    let beside = CameBeside { code: &code, access_token: response.access_token.as_deref() };
     let login = verified.of_login(&asked, &beside, &validator, trace)?;
     let more = match userinfo::wanted(&party.settings, &login.claims) {
         true => userinfo::ask(&validator, response.access_token.as_deref(), &login.subject, trace).await?,
@@ -153,6 +153,6 @@ fn kept(party: &RelyingParty, login: &LoginToken, response: &TokenResponse) -> O
         refresh_token: response.refresh_token.clone(),
         access_token: response.access_token.clone(),
         access_expires: response.access_expires,
-        memory: json!(login.memory),
+        memory: json!(login.to_repeat),
     })
 }

@@ -40,13 +40,13 @@ pub struct LoginToken {
     pub subject: String,
     /// When the person authenticated, as the provider says, else when the token was issued.
     pub auth_time: Timestamp,
-    pub memory: Memory,
+    pub to_repeat: PreviousToken,
 }
 
-/// What a renewed ID token must repeat (OpenID Connect Core 12.2).
+/// Of the last ID token, what a renewed one must repeat (OpenID Connect Core 12.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Memory {
+pub struct PreviousToken {
     pub iss: String,
     pub sub: String,
     pub iat: i64,
@@ -72,8 +72,8 @@ impl Validator<'_> {
     }
 }
 
-/// What a login's ID token came with.
-pub struct Came<'a> {
+/// What came beside a login's ID token.
+pub struct CameBeside<'a> {
     pub code: &'a str,
     pub access_token: Option<&'a str>,
 }
@@ -83,7 +83,7 @@ impl VerifiedIdToken {
     pub fn of_login(
         self,
         asked: &RequestState,
-        came: &Came<'_>,
+        beside: &CameBeside<'_>,
         validator: &Validator<'_>,
         trace: &mut TraceLog,
     ) -> Checked<LoginToken> {
@@ -91,22 +91,22 @@ impl VerifiedIdToken {
         nonce(&self.claims, &asked.nonce, trace)?;
         self.freshness(asked, validator, trace)?;
         self.context(asked, trace)?;
-        self.half_hash("at_hash", came.access_token, trace)?;
-        self.half_hash("c_hash", Some(came.code), trace)?;
+        self.half_hash("at_hash", beside.access_token, trace)?;
+        self.half_hash("c_hash", Some(beside.code), trace)?;
         let iss = claims::text(&self.claims, "iss").ok().flatten().unwrap_or_default().to_owned();
         let (sub, iat, auth_time) = (self.subject.clone(), self.issued, self.auth_time);
-        let memory = Memory { iss, sub, iat, auth_time, nonce: asked.nonce.clone() };
+        let to_repeat = PreviousToken { iss, sub, iat, auth_time, nonce: asked.nonce.clone() };
         if let Err(why) = claims::text(&self.claims, "sid") {
             return refuse(trace, &kind.name("sid"), "Back-Channel Logout 1.0, 2.1", "a text", why.to_string());
         }
         // A clock that is ahead within the tolerance authenticates nobody in the future.
         let auth_time = Timestamp::from_seconds(self.auth_time.unwrap_or(self.issued)).min(validator.now);
-        Ok(LoginToken { claims: self.claims, subject: self.subject, auth_time, memory })
+        Ok(LoginToken { claims: self.claims, subject: self.subject, auth_time, to_repeat })
     }
 
     /// Checks what ties a renewed token to the one before: the same issuer, subject and authentication, and not
     /// older. `iat` may be the same second. Gives back what the next one must repeat.
-    pub fn renewal(self, of: &Memory, trace: &mut TraceLog) -> Checked<(Map<String, Value>, Memory)> {
+    pub fn renewal(self, of: &PreviousToken, trace: &mut TraceLog) -> Checked<(Map<String, Value>, PreviousToken)> {
         let kind = TokenKind::Renewed;
         let source = kind.source(2);
         let iss = claims::text(&self.claims, "iss").ok().flatten().unwrap_or_default();
@@ -125,8 +125,8 @@ impl VerifiedIdToken {
             Err(why) => return refuse(trace, &kind.name("nonce"), source, "that of the login", why.to_string()),
         }
         let auth_time = of.auth_time.or(self.auth_time);
-        let memory = Memory { iat: self.issued, auth_time, ..of.clone() };
-        Ok((self.claims, memory))
+        let next = PreviousToken { iat: self.issued, auth_time, ..of.clone() };
+        Ok((self.claims, next))
     }
 
     /// OpenID Connect Core 3.1.3.7, 13, and what `prompt=login` was for.

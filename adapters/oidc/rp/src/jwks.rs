@@ -86,10 +86,10 @@ impl KeySets {
         now: Timestamp,
     ) -> Result<Arc<Vec<PublicJwk>>, String> {
         let slot = self.slot(place, now);
-        let (seen, missing) = match slot.look(&there, asker, now) {
-            Look::Use(keys) => return Ok(keys),
-            Look::Failed(cause) => return Err(cause),
-            Look::Fetch { seen, missing } => (seen, missing),
+        let (seen, missing) = match slot.decide(&there, asker, now) {
+            Decision::Use(keys) => return Ok(keys),
+            Decision::Failed(cause) => return Err(cause),
+            Decision::Fetch { seen, missing } => (seen, missing),
         };
         let _turn = slot.turn.lock().await;
         // Somebody else may have fetched while this one waited.
@@ -133,7 +133,8 @@ impl KeySets {
     }
 }
 
-enum Look {
+/// What a caller does who needs a key.
+enum Decision {
     Use(Arc<Vec<PublicJwk>>),
     Failed(String),
     /// `seen`: how many fetches there were when this was decided. `missing`: it is because of a missing key.
@@ -145,24 +146,24 @@ enum Look {
 
 impl Slot {
     /// Decides without waiting.
-    fn look(&self, there: impl Fn(&[PublicJwk]) -> bool, asker: Asker, now: Timestamp) -> Look {
+    fn decide(&self, there: impl Fn(&[PublicJwk]) -> bool, asker: Asker, now: Timestamp) -> Decision {
         let state = self.state();
         let seen = state.fetches;
         let busy = self.turn.try_lock().is_err();
         let recent = |at: Option<Timestamp>| at.is_some_and(|at| now.since(at) < PAUSE);
         let paused = state.failed.as_ref().filter(|(at, _)| recent(Some(*at))).map(|(_, cause)| cause.clone());
         let Some(held) = state.held_at(now) else {
-            return paused.map_or(Look::Fetch { seen, missing: false }, Look::Failed);
+            return paused.map_or(Decision::Fetch { seen, missing: false }, Decision::Failed);
         };
         let good = there(&held.keys);
         if now >= held.due && paused.is_none() {
             // One goes; the others go on with what is there.
-            return if busy && good { Look::Use(held.keys) } else { Look::Fetch { seen, missing: false } };
+            return if busy && good { Decision::Use(held.keys) } else { Decision::Fetch { seen, missing: false } };
         }
         if good || (recent(state.missed[asker as usize]) && !busy) {
-            return Look::Use(held.keys);
+            return Decision::Use(held.keys);
         }
-        Look::Fetch { seen, missing: true }
+        Decision::Fetch { seen, missing: true }
     }
 
     /// `missing`: who asked for a key that was not there. Noted when the look has ended, so that one who hangs up

@@ -38,7 +38,7 @@ const RPIL: &str = "RP-Initiated Logout 1.0, 3";
 
 /// What a login keeps for the request that ends its session at the provider.
 #[derive(Deserialize)]
-struct Kept {
+struct LogoutHints {
     id_token: Option<String>,
     /// Microsoft's optional claim `login_hint`, which goes back as `logout_hint`.
     login_hint: Option<String>,
@@ -74,17 +74,18 @@ impl UpstreamLogout for SharedParty {
     async fn notice(&self, start: LogoutStart<'_>, trace: &mut TraceLog) -> Result<Notice, ProtocolError> {
         let party = &self.0;
         let endpoint = party.provider.as_ref().and_then(|provider| provider.end_session_endpoint.as_ref());
-        let kept = start.session.logout_state.as_deref().and_then(|state| serde_json::from_str::<Kept>(state).ok());
-        let (Some(endpoint), Some(kept), true) = (endpoint, kept, party.settings.logout) else {
+        let hints =
+            start.session.logout_state.as_deref().and_then(|state| serde_json::from_str::<LogoutHints>(state).ok());
+        let (Some(endpoint), Some(hints), true) = (endpoint, hints, party.settings.logout) else {
             let why = "the provider is not told: it publishes no address for that, the connection says so, or the \
                        session is older than its settings";
             trace.decide("Logout at the login provider", why, true);
             return Ok(Notice::Nothing);
         };
-        let parameters = parameters(party, &kept, &start);
+        let parameters = parameters(party, &hints, &start);
         let facts = vec![
             ("endpoint", endpoint.to_string()),
-            ("id_token_hint", kept.id_token.is_some().to_string()),
+            ("id_token_hint", hints.id_token.is_some().to_string()),
             ("id", start.id.to_string()),
         ];
         trace.sent(start.now, "logout request", facts);
@@ -124,10 +125,10 @@ impl UpstreamLogout for SharedParty {
 }
 
 /// RP-Initiated Logout 1.0, section 2.
-fn parameters(party: &RelyingParty, kept: &Kept, start: &LogoutStart<'_>) -> Vec<(&'static str, String)> {
+fn parameters(party: &RelyingParty, hints: &LogoutHints, start: &LogoutStart<'_>) -> Vec<(&'static str, String)> {
     let mut all = Vec::new();
-    all.extend(kept.id_token.clone().map(|token| ("id_token_hint", token)));
-    all.extend(kept.login_hint.clone().map(|hint| ("logout_hint", hint)));
+    all.extend(hints.id_token.clone().map(|token| ("id_token_hint", token)));
+    all.extend(hints.login_hint.clone().map(|hint| ("logout_hint", hint)));
     all.push(("client_id", party.settings.client_id.clone()));
     all.push(("post_logout_redirect_uri", format!("{}/{LOGGED_OUT_ROUTE}", party.address)));
     all.push(("state", state(party, start.tenant, start.id)));

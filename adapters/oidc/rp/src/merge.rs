@@ -3,10 +3,8 @@
 
 use serde_json::{Map, Value};
 
-/// Claims that count from the ID token alone.
-const PROTOCOL: &[&str] = &[
-    "iss",
-    "sub",
+/// Claims about the token, which say nothing about a person.
+const ABOUT_THE_TOKEN: &[&str] = &[
     "aud",
     "azp",
     "exp",
@@ -17,20 +15,13 @@ const PROTOCOL: &[&str] = &[
     "at_hash",
     "c_hash",
     "s_hash",
-    "acr",
-    "amr",
-    "auth_time",
-    "sid",
-    "tid",
-    "oid",
-    "hd",
-    "idp",
-    "ver",
-    "xms_edov",
-    "acrs",
     "_claim_names",
     "_claim_sources",
 ];
+
+/// Claims about who a person is and how they logged in, which decide who gets in.
+const ABOUT_THE_LOGIN: &[&str] =
+    &["iss", "sub", "acr", "amr", "auth_time", "sid", "tid", "oid", "hd", "idp", "ver", "xms_edov", "acrs"];
 
 /// A value with the word on whether it was verified: never one from here and the other from there.
 const PAIRS: &[(&str, &str)] = &[("email", "email_verified"), ("phone_number", "phone_number_verified")];
@@ -39,7 +30,7 @@ const PAIRS: &[(&str, &str)] = &[("email", "email_verified"), ("phone_number", "
 pub fn merge(id_token: Map<String, Value>, userinfo: Option<Map<String, Value>>) -> Map<String, Value> {
     let mut merged = id_token;
     let mut userinfo = userinfo.unwrap_or_default();
-    userinfo.retain(|name, _| !PROTOCOL.contains(&name.as_str()));
+    userinfo.retain(|name, _| !is_about_the_token(name) && !ABOUT_THE_LOGIN.contains(&name.as_str()));
     for (value, word) in PAIRS {
         let other = if merged.contains_key(*value) { &mut userinfo } else { &mut merged };
         other.remove(*value);
@@ -49,6 +40,11 @@ pub fn merge(id_token: Map<String, Value>, userinfo: Option<Map<String, Value>>)
         merged.entry(name).or_insert(value);
     }
     merged
+}
+
+/// Whether a claim says something about the token alone.
+pub fn is_about_the_token(claim: &str) -> bool {
+    ABOUT_THE_TOKEN.contains(&claim)
 }
 
 #[cfg(test)]
@@ -74,7 +70,7 @@ mod tests {
     #[test]
     fn the_id_token_alone_says_who_and_how() {
         let own = json!({ "sub": "1", "name": "A" });
-        for name in PROTOCOL {
+        for name in ABOUT_THE_TOKEN.iter().chain(ABOUT_THE_LOGIN) {
             assert_eq!(merged(own.clone(), json!({ (*name): "x" })), own, "{name}");
         }
         assert_eq!(

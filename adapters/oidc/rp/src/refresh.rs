@@ -15,17 +15,18 @@ use serde_json::{Map, Value, json};
 
 use crate::checks::{Checked, Stop};
 use crate::client_auth::authenticate;
-use crate::id_token::Memory;
+use crate::id_token::PreviousToken;
 use crate::merge::merge;
 use crate::party::SharedParty;
 use crate::provider_call::CallRefused;
 use crate::token::{TokenKind, Validator};
 use crate::token_endpoint::{self, TokenResponse};
+use crate::userinfo::NoClaims;
 use crate::{attributes, groups, userinfo};
 
 /// What checking a renewed ID token may take, with all that is fetched for it. With the call itself this stays below
 /// what the hub waits: whoever is cut off here loses a refresh token that can't be asked for again.
-const LOOK: Duration = Duration::from_secs(2);
+const CHECKING: Duration = Duration::from_secs(2);
 
 #[async_trait]
 impl UpstreamRefresh for SharedParty {
@@ -38,13 +39,13 @@ impl UpstreamRefresh for SharedParty {
         let Some(provider) = &party.provider else {
             return unknown("the metadata of the provider was not read yet");
         };
-        let Ok(memory) = serde_json::from_value::<Memory>(asked.tokens.memory.clone()) else {
+        let Ok(previous) = serde_json::from_value::<PreviousToken>(asked.tokens.memory.clone()) else {
             return unknown("what was kept of the login is in another form");
         };
         let validator = Validator { party, provider, tenant: asked.tenant, now: asked.now };
         match &asked.tokens.refresh_token {
-            Some(token) => renew(&validator, asked.tokens, token, &memory, trace).await,
-            None => look(&validator, asked.tokens, &memory, trace).await,
+            Some(token) => renew(&validator, asked.tokens, token, &previous, trace).await,
+            None => ask_userinfo(&validator, asked.tokens, &previous, trace).await,
         }
     }
 
@@ -77,7 +78,7 @@ async fn renew(
     validator: &Validator<'_>,
     kept: &UpstreamTokens,
     token: &str,
-    memory: &Memory,
+    previous: &PreviousToken,
     trace: &mut TraceLog,
 ) -> StillThere {
     let Validator { party, provider, tenant, now } = *validator;
@@ -99,10 +100,10 @@ async fn renew(
     // It need not give one (OpenID Connect Core 12.2).
     let Some(id_token) = response.id_token else { return StillThere::Yes { attributes: None, tokens } };
     let access_token = tokens.access_token.clone();
-    let looked = renewed(validator, &id_token, access_token.as_deref(), memory, trace);
-    match tokio::time::timeout(LOOK, looked).await {
-        Ok(Ok((attributes, memory))) => {
-            tokens.memory = json!(memory);
+    let checked = renewed(validator, &id_token, access_token.as_deref(), previous, trace);
+    match tokio::time::timeout(CHECKING, checked).await {
+        Ok(Ok((attributes, next))) => {
+            tokens.memory = json!(next);
             StillThere::Yes { attributes, tokens }
         }
         // The provider took the refresh token, and may have replaced it: what came must not be lost because its keys
@@ -120,36 +121,46 @@ async fn renewed(
     validator: &Validator<'_>,
     id_token: &str,
     access_token: Option<&str>,
-    memory: &Memory,
+    previous: &PreviousToken,
     trace: &mut TraceLog,
-) -> Checked<(Option<Attributes>, Memory)> {
+) -> Checked<(Option<Attributes>, PreviousToken)> {
     let verified = validator.id_token(id_token, TokenKind::Renewed, trace).await?;
-    let (claims, memory) = verified.renewal(memory, trace)?;
-    let attributes = attributes_now(validator, access_token, claims, &memory.sub, trace).await;
-    Ok((attributes, memory))
+    let (claims, next) = verified.renewal(previous, trace)?;
+    let attributes = attributes_now(validator, access_token, claims, &next.sub, trace).await?;
+    Ok((attributes, next))
 }
 
 /// The attributes from the same sources as at the login; none where one of them is silent, for half of them could
-/// let somebody in who is to be kept out.
+/// let somebody in who is to be kept out. What userinfo says about somebody else ends the session, as it would end a
+/// login.
 async fn attributes_now(
     validator: &Validator<'_>,
     access_token: Option<&str>,
     claims: Map<String, Value>,
     subject: &str,
     trace: &mut TraceLog,
-) -> Option<Attributes> {
+) -> Checked<Option<Attributes>> {
     let settings = &validator.party.settings;
-    let more = match userinfo::wanted(settings, &claims) {
-        true => userinfo::ask(validator, access_token, subject, trace).await.ok()?,
-        false => None,
-    };
+    let mut more = None;
+    if userinfo::wanted(settings, &claims) {
+        more = match userinfo::ask(validator, access_token, subject, trace).await {
+            Ok(more) => more,
+            Err(NoClaims::Stopped(_)) => return Ok(None),
+            Err(other @ NoClaims::SomebodyElse) => return Err(other.into()),
+        };
+    }
     let mut all = merge(claims.clone(), more);
-    groups::complete(validator, &claims, &mut all, trace).await.ok()?;
-    Some(attributes::of(settings, &all))
+    let complete = groups::complete(validator, &claims, &mut all, trace).await;
+    Ok(complete.is_ok().then(|| attributes::of(settings, &all)))
 }
 
 /// Asks userinfo whether the access token still stands for the person.
-async fn look(validator: &Validator<'_>, kept: &UpstreamTokens, memory: &Memory, trace: &mut TraceLog) -> StillThere {
+async fn ask_userinfo(
+    validator: &Validator<'_>,
+    kept: &UpstreamTokens,
+    previous: &PreviousToken,
+    trace: &mut TraceLog,
+) -> StillThere {
     let alive = kept.access_expires.is_none_or(|until| validator.now < until);
     if !alive {
         return unknown("the access token has ended, and there is no refresh token: ask for offline_access");
@@ -164,9 +175,10 @@ async fn look(validator: &Validator<'_>, kept: &UpstreamTokens, memory: &Memory,
         trace.check("userinfo: status", "RFC 6750 3.1", "200", "401", false);
         return gone("userinfo takes the access token no more");
     }
-    match userinfo::read(validator, &answer, &memory.sub, trace).await {
+    match userinfo::read(validator, &answer, &previous.sub, trace).await {
         Ok(_) => StillThere::Yes { attributes: None, tokens: kept.clone() },
-        Err(_) => unknown(&cause(trace)),
+        Err(NoClaims::SomebodyElse) => gone(&cause(trace)),
+        Err(NoClaims::Stopped(_)) => unknown(&cause(trace)),
     }
 }
 

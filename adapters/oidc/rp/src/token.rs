@@ -169,10 +169,11 @@ impl<'a> Validator<'a> {
             return refuse(trace, &name, source, "a key that is not in distrusted_keys", called);
         }
         let accept = Accept { algorithms: &[algorithm], types: kind.types() };
-        let read = || UnverifiedJws::read(token, &accept);
+        let unverified = UnverifiedJws::read(token, &accept).or_else(|why| bad_signature(kind, why, trace))?;
         // Without a name only the signature says whether a key is the one that is meant.
-        let there = |keys: &[PublicJwk]| {
-            read().is_ok_and(|token| if kid.is_some() { token.finds(keys) } else { token.verify(keys).is_ok() })
+        let there = |keys: &[PublicJwk]| match kid {
+            Some(_) => unverified.finds(keys),
+            None => unverified.is_signed_by(keys),
         };
         let published = match self.keys(there, asker).await {
             Ok(keys) => keys,
@@ -182,9 +183,7 @@ impl<'a> Validator<'a> {
                 return Err(Stop::KeyUnknown);
             }
         };
-        let trusted: Vec<PublicJwk> =
-            published.iter().filter(|key| !self.party.settings.distrusts(key.kid.as_deref())).cloned().collect();
-        let unverified = read().or_else(|why| bad_signature(kind, why, trace))?;
+        let trusted = self.party.settings.trusted(&published);
         let fitting = unverified.fits(&trusted);
         if fitting == 0 {
             let expected = format!("one that the provider publishes for {}", algorithm.name());

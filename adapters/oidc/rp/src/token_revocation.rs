@@ -115,14 +115,13 @@ async fn authenticated(
         return refuse(trace, "revocation token: key", SOURCE, expected, "one that is");
     }
     let place = Place { tenant: tenant.id, connection: party.connection, url: setting.jwks_uri.clone() };
-    let there = |keys: &[PublicJwk]| UnverifiedJws::read(token, &accept).is_ok_and(|token| token.finds(keys));
+    let there = |keys: &[PublicJwk]| unverified.finds(keys);
     let egress = party.egress(tenant);
     let keys = match party.key_sets.keys(&place, there, Asker::Stranger, egress.as_ref(), now).await {
         Ok(keys) => keys,
         Err(why) => return refuse(trace, "revocation token: key", SOURCE, "the keys of its issuer", why),
     };
-    let mut trusted = keys.to_vec();
-    trusted.retain(|key| !party.settings.distrusts(key.kid.as_deref()));
+    let trusted = party.settings.trusted(&keys);
     let verified = match unverified.verify(&trusted) {
         Ok(verified) => verified,
         Err(why) => {
@@ -160,7 +159,7 @@ fn in_time(
 ) -> Checked<Timestamp> {
     let skew = i64::try_from(party.settings.skew.as_secs()).unwrap_or(0);
     let (now, shown) = (now.seconds(), |at: i64| Timestamp::from_seconds(at).rfc3339());
-    let mut time = |name: &str, fits: &dyn Fn(i64) -> bool, expected: String| {
+    let mut time = |name: &str, fits: &dyn Fn(i64) -> bool, expected: String| -> Checked<i64> {
         let at = claims::seconds(claims, name).ok().flatten();
         let actual = at.map_or_else(|| "none".to_owned(), shown);
         let fits = at.is_some_and(fits);

@@ -6,7 +6,7 @@ use fedbridge_contract::trace::TraceLog;
 use fedbridge_oidc_core::strict_json;
 use serde_json::{Map, Value};
 
-use crate::checks::{Checked, refuse, require};
+use crate::checks::{Checked, Stop, refuse, require};
 use crate::claims;
 use crate::jwks::Asker;
 use crate::provider_call::{LIMITS, media_type};
@@ -39,13 +39,36 @@ fn lacking(settings: &Settings, id_token: &Map<String, Value>) -> bool {
     })
 }
 
+/// Why userinfo gave no claims. The trace holds the failed check.
+pub enum NoClaims {
+    /// It did not answer, or not in a way that can be believed.
+    Stopped(Stop),
+    /// They are about somebody else than the ID token (OpenID Connect Core 5.3.4).
+    SomebodyElse,
+}
+
+impl From<Stop> for NoClaims {
+    fn from(stop: Stop) -> Self {
+        Self::Stopped(stop)
+    }
+}
+
+impl From<NoClaims> for Stop {
+    fn from(why: NoClaims) -> Self {
+        match why {
+            NoClaims::Stopped(stop) => stop,
+            NoClaims::SomebodyElse => Self::Rejected,
+        }
+    }
+}
+
 /// Asks with the access token in the header, nowhere else. `None`: there is no such endpoint, or no token for it.
 pub async fn ask(
     validator: &Validator<'_>,
     access_token: Option<&str>,
     subject: &str,
     trace: &mut TraceLog,
-) -> Checked<Option<Map<String, Value>>> {
+) -> Result<Option<Map<String, Value>>, NoClaims> {
     match call(validator, access_token, trace).await? {
         Some(answer) => read(validator, &answer, subject, trace).await.map(Some),
         None => Ok(None),
@@ -87,24 +110,35 @@ pub async fn read(
     answer: &Fetched,
     subject: &str,
     trace: &mut TraceLog,
-) -> Checked<Map<String, Value>> {
+) -> Result<Map<String, Value>, NoClaims> {
+    let claims = claims(validator, answer, trace).await?;
+    let another = claims::text(&claims, "sub").is_ok_and(|sub| sub.is_some_and(|sub| sub != subject));
+    match same_subject(&claims, subject, trace) {
+        Err(_) if another => Err(NoClaims::SomebodyElse),
+        checked => {
+            checked?;
+            Ok(claims)
+        }
+    }
+}
+
+/// The claims of an answer, whoever they are about.
+async fn claims(validator: &Validator<'_>, answer: &Fetched, trace: &mut TraceLog) -> Checked<Map<String, Value>> {
     let settings = &validator.party.settings;
     let status = answer.status;
     require(trace, "userinfo: status", SOURCE, "200", status.to_string(), status == 200)?;
-    let claims = match media_type(answer).as_str() {
-        "application/jwt" => signed(validator, &answer.body, trace).await?,
+    match media_type(answer).as_str() {
+        "application/jwt" => signed(validator, &answer.body, trace).await,
         "application/json" if !settings.userinfo_signed => match strict_json::object(&answer.body) {
-            Ok(claims) => claims,
-            Err(why) => return refuse(trace, "userinfo: JSON", SOURCE, "a JSON object without duplicate members", why),
+            Ok(claims) => Ok(claims),
+            Err(why) => refuse(trace, "userinfo: JSON", SOURCE, "a JSON object without duplicate members", why),
         },
         other => {
             let expected = if settings.userinfo_signed { "application/jwt" } else { "application/json" };
             let actual = if other.is_empty() { "none" } else { other };
-            return refuse(trace, "userinfo: media type", SOURCE, expected, actual);
+            refuse(trace, "userinfo: media type", SOURCE, expected, actual)
         }
-    };
-    same_subject(&claims, subject, trace)?;
-    Ok(claims)
+    }
 }
 
 /// Signed claims name their issuer and us (OpenID Connect Core 5.3.2); where they name a time, it counts.

@@ -1,11 +1,12 @@
 //! Asking the provider again, and giving tokens back.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use fedbridge_contract::identity::{AuthenticatedIdentity, UpstreamTokens};
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::{AskedAgain, StillThere};
-use fedbridge_oidc_core::testkit::{Endpoint, LATER, Verdict, parameter, parameters};
+use fedbridge_oidc_core::testkit::{Change, Endpoint, LATER, Lie, Verdict, parameter, parameters};
 use serde_json::{Value, json};
 
 use crate::world::{World, failed_check};
@@ -143,9 +144,37 @@ async fn without_a_refresh_token_userinfo_is_asked_while_the_token_lasts() {
 }
 
 #[tokio::test]
+async fn userinfo_of_somebody_else_is_no_silence() {
+    static OTHER: LazyLock<Lie> = LazyLock::new(|| {
+        const VICTIM: &[Change] = &[Change::Userinfo(|plan| plan.json["sub"] = json!("victim"))];
+        Lie::told(37, "sub of somebody else", "sub at userinfo", VICTIM)
+    });
+    static NOBODY: LazyLock<Lie> = LazyLock::new(|| {
+        const ABSENT: &[Change] = &[Change::Userinfo(|plan| plan.cut("sub"))];
+        Lie::told(37, "sub absent", "sub at userinfo", ABSENT)
+    });
+    for (beside_a_token, world) in
+        [(false, World::with(json!({ "revalidate": "1m" }))), (true, World::renewing(json!({ "userinfo": "always" })))]
+    {
+        let identity = world.enter().await;
+        world.op.tell(&NOBODY);
+        let (answer, trace) = world.ask(&identity, identity.tokens.as_ref().unwrap()).await;
+        assert_eq!(failed_check(&trace).as_deref(), Some("sub at userinfo"));
+        let tokens = match answer {
+            StillThere::Yes { attributes: None, tokens } if beside_a_token => tokens,
+            StillThere::Unknown(_) if !beside_a_token => identity.tokens.clone().unwrap(),
+            other => panic!("claims of nobody are not believed, and end nothing: {other:?}"),
+        };
+        world.op.tell(&OTHER);
+        let (answer, trace) = world.ask(&identity, &tokens).await;
+        assert!(matches!(answer, StillThere::No(_)), "{answer:?}");
+        assert_eq!(failed_check(&trace).as_deref(), Some("sub at userinfo"));
+    }
+}
+
+#[tokio::test]
 async fn keys_that_can_not_be_read_end_nobodys_session() {
-    use fedbridge_oidc_core::testkit::{Change, Lie};
-    static LIE: std::sync::LazyLock<Lie> = std::sync::LazyLock::new(|| {
+    static LIE: LazyLock<Lie> = LazyLock::new(|| {
         const DOWN: &[Change] = &[Change::Keys(|plan| plan.status = 503)];
         Lie::told(36, "no key set", "the key set", DOWN)
     });
