@@ -2,11 +2,12 @@
 //! later the console writes the store, and its version tells. [`super::watch`] looks at the version.
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use fedbridge_hub::ports::ConfigStore;
+use fedbridge_hub::ports::{Changed, ConfigStore};
 use fedbridge_hub::run::{Builder, Snapshot, Snapshots, TenantSnapshot};
-use fedbridge_hub::spec::TenantConfiguration;
+use fedbridge_hub::spec::{Switches, TenantConfiguration};
 
 /// Loads everything once.
 ///
@@ -55,15 +56,18 @@ impl Follower {
 /// Whether there was anything to take over.
 async fn step(store: &dyn ConfigStore, builder: &Builder, snapshots: &Snapshots) -> anyhow::Result<bool> {
     let current = snapshots.current();
-    if store.version().await? == current.version {
+    let Changed { version, tenants: changed, unreadable, existing } = store.load_since(current.version).await?;
+    if version == current.version {
         return Ok(false);
     }
-    let (version, changed, existing) = store.load_since(current.version).await?;
     let existing: HashSet<_> = existing.into_iter().collect();
     let replaced: HashSet<_> = changed.iter().map(|new| new.tenant.id).collect();
     let unchanged =
         current.tenants().filter(|tenant| existing.contains(&tenant.view.id) && !replaced.contains(&tenant.view.id));
     let mut next = Snapshot::new(version, unchanged.cloned());
+    for (on, cause) in &unreadable {
+        narrow(&mut next, on, current.tenant(on.tenant), &cause.to_string());
+    }
     for tenant in &changed {
         let before = current.tenant(tenant.tenant.id);
         add(&mut next, builder, tenant, before);
@@ -73,23 +77,18 @@ async fn step(store: &dyn ConfigStore, builder: &Builder, snapshots: &Snapshots)
     Ok(true)
 }
 
-/// Adds a tenant. One that can't be opened keeps what it had, and doesn't stop the others.
+/// Adds a tenant. One that can't be opened doesn't stop the others.
 fn add(
     snapshot: &mut Snapshot,
     builder: &Builder,
     configuration: &TenantConfiguration,
     before: Option<&Arc<TenantSnapshot>>,
 ) {
-    let tenant = match builder.tenant(configuration) {
+    // An adapter that panics over its settings must not keep what else has changed from being taken over.
+    let built = catch_unwind(AssertUnwindSafe(|| builder.tenant(configuration)));
+    let tenant = match built.unwrap_or_else(|_| Err("an adapter panicked".to_owned())) {
         Ok(tenant) => Arc::new(tenant),
-        Err(cause) => {
-            let tenant = &configuration.tenant.spec.slug;
-            tracing::error!(%tenant, %cause, "the tenant can't be opened; its last configuration stays in force");
-            if let Some(before) = before {
-                snapshot.put(Arc::clone(before));
-            }
-            return;
-        }
+        Err(cause) => return narrow(snapshot, &configuration.switches(), before, &cause),
     };
     for connection in tenant.connections.values() {
         for complaint in connection.state.as_ref().err().into_iter().flatten() {
@@ -99,3 +98,22 @@ fn add(
     }
     snapshot.put(tenant);
 }
+
+/// Keeps what a tenant had before, without what is switched off now: that holds at once, whatever else is wrong.
+fn narrow(snapshot: &mut Snapshot, on: &Switches, before: Option<&Arc<TenantSnapshot>>, cause: &str) {
+    let Some(before) = before else {
+        let tenant = on.tenant.uuid();
+        tracing::error!(%tenant, %cause, "the tenant can't be opened, and is not served");
+        return;
+    };
+    let tenant = &before.view.slug;
+    tracing::error!(
+        %tenant,
+        %cause,
+        "the tenant can't be opened; of its new configuration, only what is switched off is in force"
+    );
+    snapshot.put(Arc::new(before.narrowed(on)));
+}
+
+#[cfg(test)]
+mod tests;

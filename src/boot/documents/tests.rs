@@ -16,9 +16,9 @@ use fedbridge_contract::services::{Clock, Egress, EgressError, EgressPost, Fetch
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Outcome, Step};
 use fedbridge_contract::upstream::Adapter;
-use fedbridge_hub::ports::{ApplyError, ConfigStore, DocumentStanding, KeyOpener};
+use fedbridge_hub::ports::{ApplyError, Changed, ConfigStore, DocumentStanding, KeyOpener};
 use fedbridge_hub::run::{Builder, OpenConnection, Refreshed, Refresher, Snapshot, TenantSnapshot};
-use fedbridge_hub::spec::{ConfigChange, Configuration, PeopleSpec, StoredKey, TenantConfiguration};
+use fedbridge_hub::spec::{ConfigChange, Configuration, PeopleSpec, StoredKey};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -197,8 +197,9 @@ impl ConfigStore for Memory {
         Ok(Configuration::default())
     }
 
-    async fn load_since(&self, _: i64) -> Result<(i64, Vec<TenantConfiguration>, Vec<TenantId>), StoreError> {
-        Ok((*self.1.lock().unwrap(), Vec::new(), vec![TenantId::from_uuid(Uuid::nil())]))
+    async fn load_since(&self, _: i64) -> Result<Changed, StoreError> {
+        let existing = vec![TenantId::from_uuid(Uuid::nil())];
+        Ok(Changed { version: *self.1.lock().unwrap(), existing, ..Changed::default() })
     }
 
     async fn apply(&self, _: i64, _: &[ConfigChange]) -> Result<i64, ApplyError> {

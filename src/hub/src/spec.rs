@@ -1,7 +1,7 @@
 //! Tenants, connections and apps as an admin describes them and as the store
 //! keeps them. The bridge file, the console and the API all end here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use fedbridge_contract::config::{AppKind, Locale, Look};
 use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
@@ -265,6 +265,27 @@ pub struct TenantConfiguration {
     pub keys: Vec<StoredKey>,
     /// In force, by whose they are. The settings of an object hold the address, this the text.
     pub documents: Vec<StoredDocument>,
+}
+
+/// What of a tenant is switched on. It can be told of a tenant that can't be opened, or of which not all can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Switches {
+    pub tenant: TenantId,
+    /// The tenant itself.
+    pub enabled: bool,
+    pub connections: HashSet<ConnectionId>,
+    pub apps: HashSet<AppId>,
+}
+
+impl TenantConfiguration {
+    pub fn switches(&self) -> Switches {
+        Switches {
+            tenant: self.tenant.id,
+            enabled: self.tenant.spec.enabled,
+            connections: self.connections.iter().filter(|it| it.spec.enabled).map(|it| it.id).collect(),
+            apps: self.apps.iter().filter(|it| it.spec.enabled).map(|it| it.id).collect(),
+        }
+    }
 }
 
 /// One change of the configuration. A list of them is applied whole or not at all.

@@ -9,6 +9,7 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_hub::ports::Signals;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions};
 use sea_orm::sqlx::{self, Connection as _};
+use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
 
 use crate::error::sqlx_error;
 use crate::postgres::CHANNEL;
@@ -56,6 +57,13 @@ impl Ear {
         let mut listener = PgListener::connect_with(&pool).await.map_err(|cause| sqlx_error(&cause))?;
         listener.listen(CHANNEL).await.map_err(|cause| sqlx_error(&cause))?;
         Ok(Listener(listener))
+    }
+
+    /// A new connection, for reading what has changed. The caller closes it.
+    pub async fn reader(&self) -> Result<DatabaseConnection, StoreError> {
+        let options = PgPoolOptions::new().max_connections(1).acquire_timeout(CONNECT).test_before_acquire(false);
+        let pool = options.connect_with(self.connect.clone()).await.map_err(|cause| sqlx_error(&cause))?;
+        Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
     }
 
     pub async fn close(&self) {

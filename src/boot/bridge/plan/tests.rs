@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use fedbridge_contract::ids::ConnectionId;
 use fedbridge_contract::keys::{KeyPurpose, KeyState};
-use fedbridge_hub::ports::ApplyError;
+use fedbridge_hub::ports::{ApplyError, Changed};
 use fedbridge_hub::spec::{Managed, StoredTenant, TenantConfiguration};
 
 use super::preview::carry_out;
@@ -31,7 +31,7 @@ impl ConfigStore for Memory {
         Ok(self.configuration.lock().unwrap().clone())
     }
 
-    async fn load_since(&self, _: i64) -> Result<(i64, Vec<TenantConfiguration>, Vec<TenantId>), StoreError> {
+    async fn load_since(&self, _: i64) -> Result<Changed, StoreError> {
         Err(StoreError("not needed here".to_owned()))
     }
 

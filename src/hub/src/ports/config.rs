@@ -7,7 +7,7 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{ConnectionId, TenantId};
 use fedbridge_contract::keys::KeyRing;
 
-use crate::spec::{ConfigChange, Configuration, StoredKey, TenantConfiguration};
+use crate::spec::{ConfigChange, Configuration, StoredKey, Switches, TenantConfiguration};
 
 #[async_trait]
 pub trait ConfigStore: Send + Sync {
@@ -16,14 +16,26 @@ pub trait ConfigStore: Send + Sync {
 
     async fn load(&self) -> Result<Configuration, StoreError>;
 
-    /// Tenants that changed after `version`, and the ids of all that exist now.
-    async fn load_since(&self, version: i64) -> Result<(i64, Vec<TenantConfiguration>, Vec<TenantId>), StoreError>;
+    /// What changed after `version`; everything, where that is a version of the future. It is read past whatever
+    /// holds up logins, because a change may switch something off.
+    async fn load_since(&self, version: i64) -> Result<Changed, StoreError>;
 
     /// Applies all changes in one transaction, if the version is still `expected`.
     async fn apply(&self, expected: i64, changes: &[ConfigChange]) -> Result<i64, ApplyError>;
 
     /// How many people a connection, or a whole tenant, has.
     async fn people(&self, tenant: TenantId, connection: Option<ConnectionId>) -> Result<u64, StoreError>;
+}
+
+/// The tenants that changed after a version.
+#[derive(Debug, Clone, Default)]
+pub struct Changed {
+    pub version: i64,
+    pub tenants: Vec<TenantConfiguration>,
+    /// Those of which something can't be read: one of them doesn't stop the others.
+    pub unreadable: Vec<(Switches, StoreError)>,
+    /// All that exist now.
+    pub existing: Vec<TenantId>,
 }
 
 #[derive(Debug, Clone, thiserror::Error)]

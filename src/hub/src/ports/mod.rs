@@ -12,7 +12,7 @@ mod seal;
 mod traces;
 
 pub use admins::{AdminStore, AdminStoreError, ApiKeyStore, Rotation};
-pub use config::{ApplyError, ConfigStore, KeyOpener};
+pub use config::{ApplyError, Changed, ConfigStore, KeyOpener};
 pub use login::{
     Command, GuardFailed, LinkedPerson, LoginStore, NewLink, NewProof, NewSession, NewTransaction, StoredSession, Unit,
     UnitError,

@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::mapping::{AppRules, Mapping};
 use crate::ports::{KeyOpener, StoredDocument};
 use crate::spec::{
-    PeopleSpec, SecretOwner, SecretValue, StoredConnection, StoredSecret, SubjectType, TenantConfiguration,
+    PeopleSpec, SecretOwner, SecretValue, StoredConnection, StoredSecret, SubjectType, Switches, TenantConfiguration,
     TenantExtras,
 };
 
@@ -108,6 +108,69 @@ impl TenantSnapshot {
         self.view.connection(slug).and_then(|view| self.connections.get(&view.id))
     }
 }
+
+impl TenantSnapshot {
+    /// This snapshot without what is not switched on any more: all that can be taken over of a configuration that
+    /// can't be opened. Nothing comes back this way.
+    #[must_use]
+    pub fn narrowed(&self, on: &Switches) -> Self {
+        let connection = |(id, open): (&ConnectionId, &Arc<OpenConnection>)| match on.connections.contains(id) {
+            true => (*id, Arc::clone(open)),
+            false => (*id, Arc::new(open.switched_off())),
+        };
+        let app = |(id, open): (&AppId, &Arc<OpenApp>)| match on.apps.contains(id) {
+            true => (*id, Arc::clone(open)),
+            false => (*id, Arc::new(open.switched_off())),
+        };
+        let connections: HashMap<_, _> = self.connections.iter().map(connection).collect();
+        let apps: HashMap<_, _> = self.apps.iter().map(app).collect();
+        let before = &self.view;
+        let view = Tenant::new(
+            before.id,
+            before.slug.clone(),
+            before.display_name.clone(),
+            before.enabled && on.enabled,
+            &before.base_url,
+            before.connections.iter().filter_map(|it| Some(Arc::clone(&connections.get(&it.id)?.view))).collect(),
+            before.apps.iter().filter_map(|it| Some(Arc::clone(&apps.get(&it.id)?.view))).collect(),
+            Arc::clone(&before.keys),
+        )
+        .with_settings(before.settings.clone());
+        Self { view: Arc::new(view), domains: self.domains.clone(), connections, apps }
+    }
+}
+
+impl OpenConnection {
+    fn switched_off(&self) -> Self {
+        Self {
+            view: Arc::new(Connection { enabled: false, ..(*self.view).clone() }),
+            people: self.people.clone(),
+            can_log_in: self.can_log_in,
+            settings: self.settings.clone(),
+            state: Err(vec![Complaint::new("enabled", SWITCHED_OFF)]),
+        }
+    }
+}
+
+impl OpenApp {
+    fn switched_off(&self) -> Self {
+        let view = App::new(
+            self.view.id,
+            self.view.kind,
+            self.view.name.clone(),
+            self.view.protocol_name.clone(),
+            self.view.display_name.clone(),
+            false,
+            self.view.connections.clone(),
+            self.view.settings.clone(),
+            self.view.secret_hashes.clone(),
+        );
+        let rules = Err(vec![Complaint::new("enabled", SWITCHED_OFF)]);
+        Self { view: Arc::new(view), subject_type: self.subject_type, rules }
+    }
+}
+
+const SWITCHED_OFF: &str = "it was switched off by a configuration that could not be opened";
 
 /// What building a snapshot takes.
 pub struct Builder {

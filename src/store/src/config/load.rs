@@ -6,15 +6,16 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
 use fedbridge_contract::keys::SignatureAlgorithm;
 use fedbridge_contract::time::Timestamp;
-use fedbridge_hub::ports::Sealer;
+use fedbridge_hub::ports::{Changed, Sealer};
 use fedbridge_hub::spec::{
-    SecretOwner, SecretValue, StoredApp, StoredConnection, StoredKey, StoredSecret, StoredTenant, TenantConfiguration,
-    TenantExtras, TenantSpec,
+    SecretOwner, SecretValue, StoredApp, StoredConnection, StoredKey, StoredSecret, StoredTenant, Switches,
+    TenantConfiguration, TenantExtras, TenantSpec,
 };
 use sea_orm::{
     AccessMode, ColumnTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IsolationLevel,
     QueryFilter, QueryOrder, QuerySelect, TransactionTrait,
 };
+use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::config::documents;
@@ -23,20 +24,20 @@ use crate::config::words::{from_json, from_word};
 use crate::entity::{app, connection, document, domain, installation, secret, signing_key, tenant};
 use crate::error::{damaged, store_error};
 
-pub struct Loaded {
-    pub version: i64,
-    pub tenants: Vec<TenantConfiguration>,
-    pub all: Vec<TenantId>,
-}
-
 /// Reads all tenants, or those that changed after a version.
-pub async fn load(db: &DatabaseConnection, sealer: &dyn Sealer, since: Option<i64>) -> Result<Loaded, StoreError> {
+pub async fn load(db: &DatabaseConnection, sealer: &dyn Sealer, since: Option<i64>) -> Result<Changed, StoreError> {
     let rows = read(db, since).await.map_err(|cause| store_error(&cause))?;
     let mut children =
         Children::new(rows.domains, rows.connections, rows.apps, rows.secrets, rows.keys, rows.documents);
-    let tenants =
-        rows.tenants.into_iter().map(|row| children.tenant(row, sealer)).collect::<Result<Vec<_>, StoreError>>()?;
-    Ok(Loaded { version: rows.version, tenants, all: rows.all })
+    let mut loaded = Changed { version: rows.version, existing: rows.all, ..Changed::default() };
+    for row in rows.tenants {
+        let on = children.switches(&row);
+        match children.tenant(row, sealer) {
+            Ok(tenant) => loaded.tenants.push(tenant),
+            Err(cause) => loaded.unreadable.push((on, cause)),
+        }
+    }
+    Ok(loaded)
 }
 
 struct Rows {
@@ -68,7 +69,9 @@ async fn read_in(db: &DatabaseTransaction, since: Option<i64>) -> Result<Rows, D
     let version = installation::Entity::find_by_id(1_i64).one(db).await?.map_or(0, |row| row.version);
     let ids: Vec<Uuid> =
         tenant::Entity::find().select_only().column(tenant::Column::TenantId).into_tuple().all(db).await?;
-    let changed = tenant::Column::Version.gt(since.unwrap_or(i64::MIN));
+    // Where the version went back, another state of the database was restored.
+    let since = since.filter(|since| *since <= version).unwrap_or(i64::MIN);
+    let changed = tenant::Column::Version.gt(since);
     let tenants = tenant::Entity::find().filter(changed).order_by_asc(tenant::Column::Slug).all(db).await?;
     let of: Vec<Uuid> = tenants.iter().map(|row| row.tenant_id).collect();
     macro_rules! rows {
@@ -121,6 +124,23 @@ impl Children {
             secrets: by_tenant(secrets, |row| row.tenant_id),
             keys: by_tenant(keys, |row| row.tenant_id),
             documents: by_tenant(documents, |row| row.tenant_id),
+        }
+    }
+
+    /// What is switched on, of rows that may be unreadable otherwise. What doesn't say so is off.
+    fn switches(&self, row: &tenant::Model) -> Switches {
+        #[derive(Deserialize)]
+        struct Switch {
+            enabled: bool,
+        }
+        let on = |spec: &str| serde_json::from_str::<Switch>(spec).is_ok_and(|switch| switch.enabled);
+        let connections = self.connections.get(&row.tenant_id).into_iter().flatten();
+        let apps = self.apps.get(&row.tenant_id).into_iter().flatten();
+        Switches {
+            tenant: TenantId::from_uuid(row.tenant_id),
+            enabled: row.enabled,
+            connections: connections.filter(|it| on(&it.spec)).map(|it| ConnectionId::from_uuid(it.id)).collect(),
+            apps: apps.filter(|it| on(&it.spec)).map(|it| AppId::from_uuid(it.id)).collect(),
         }
     }
 

@@ -10,17 +10,23 @@ pub mod words;
 
 pub use delete::{OF_PERSON, OF_SESSION};
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{ConnectionId, TenantId};
-use fedbridge_hub::ports::{ApplyError, ConfigStore};
-use fedbridge_hub::spec::{ConfigChange, Configuration, TenantConfiguration};
+use fedbridge_hub::ports::{ApplyError, Changed, ConfigStore};
+use fedbridge_hub::spec::{ConfigChange, Configuration};
 
 use crate::open::Backend;
 use crate::row::get;
 use crate::system::SystemStore;
 use crate::unit::uuid;
 use crate::work::Arg;
+
+/// How long reading what has changed may take: on a connection whose other end is gone without a word, it would not
+/// end.
+const READ: Duration = Duration::from_secs(30);
 
 #[async_trait]
 impl ConfigStore for SystemStore {
@@ -30,14 +36,26 @@ impl ConfigStore for SystemStore {
     }
 
     async fn load(&self) -> Result<Configuration, StoreError> {
-        let loaded = load::load(&self.0.inner.orm, &*self.0.inner.sealer, None).await?;
+        let mut loaded = load::load(&self.0.inner.orm, &*self.0.inner.sealer, None).await?;
+        if let Some((_, cause)) = loaded.unreadable.pop() {
+            return Err(cause);
+        }
         let tenants = loaded.tenants.into_iter().map(|tenant| (tenant.tenant.id, tenant)).collect();
         Ok(Configuration { version: loaded.version, tenants })
     }
 
-    async fn load_since(&self, version: i64) -> Result<(i64, Vec<TenantConfiguration>, Vec<TenantId>), StoreError> {
-        let loaded = load::load(&self.0.inner.orm, &*self.0.inner.sealer, Some(version)).await?;
-        Ok((loaded.version, loaded.tenants, loaded.all))
+    async fn load_since(&self, version: i64) -> Result<Changed, StoreError> {
+        let (orm, sealer) = (&self.0.inner.orm, &*self.0.inner.sealer);
+        let Backend::Postgres { ear } = &self.0.inner.backend else {
+            return load::load(orm, sealer, Some(version)).await;
+        };
+        let Ok(own) = ear.reader().await else {
+            return load::load(orm, sealer, Some(version)).await;
+        };
+        let read = tokio::time::timeout(READ, load::load(&own, sealer, Some(version))).await;
+        // The database notices without it too.
+        let _ = own.close().await;
+        read.map_err(|_| StoreError("no answer came in time".into()))?
     }
 
     async fn apply(&self, expected: i64, changes: &[ConfigChange]) -> Result<i64, ApplyError> {

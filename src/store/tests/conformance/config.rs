@@ -1,14 +1,21 @@
 //! The port of the configuration.
 
+use std::collections::HashSet;
+use std::time::Duration;
+
 use fedbridge_contract::config::{Locale, Look};
 use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
 use fedbridge_contract::keys::{KeyPurpose, KeyState, SignatureAlgorithm};
 use fedbridge_contract::services::Grants as _;
-use fedbridge_hub::ports::{ApplyError, ConfigStore as _, LoginStore as _};
+use fedbridge_hub::ports::{ApplyError, Changed, ConfigStore as _, LoginStore as _};
 use fedbridge_hub::spec::{
-    ConfigChange, Create, PeopleSpec, SameEmail, SecretOwner, SecretValue, StoredKey, StoredSecret, TenantExtras,
+    ConfigChange, Create, PeopleSpec, SameEmail, SecretOwner, SecretValue, StoredKey, StoredSecret, Switches,
+    TenantExtras,
 };
 use fedbridge_keys::{OpensslRng, TenantName, generate_key};
+use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::support::{Database, World, at, sealer};
 
@@ -204,21 +211,86 @@ pub async fn another_process_sees_a_change(database: Database) {
     let three = World::new(&store, "three").await;
     let theirs = other.system();
     assert_eq!(theirs.version().await.unwrap(), 3);
-    let (version, changed, all) = theirs.load_since(2).await.unwrap();
+    let Changed { version, tenants: changed, existing: all, .. } = theirs.load_since(2).await.unwrap();
     assert_eq!((version, all.len()), (3, 3));
     assert_eq!(changed.iter().map(|it| it.tenant.id).collect::<Vec<_>>(), [three.tenant]);
     assert_eq!(changed[0].connections.len(), 1, "with its parts");
 
     store.system().apply(3, &[ConfigChange::PutApp(two.app_named("renamed"))]).await.unwrap();
-    let (_, changed, _) = theirs.load_since(3).await.unwrap();
+    let changed = theirs.load_since(3).await.unwrap().tenants;
     assert_eq!(changed.iter().map(|it| it.tenant.id).collect::<Vec<_>>(), [two.tenant]);
     store.system().apply(4, &[ConfigChange::DeleteTenant { id: one.tenant, with_people: false }]).await.unwrap();
-    let (version, changed, all) = theirs.load_since(4).await.unwrap();
+    let Changed { version, tenants: changed, existing: all, .. } = theirs.load_since(4).await.unwrap();
     assert_eq!((version, changed.len(), all.contains(&one.tenant), all.len()), (5, 0, false, 2));
     // A writer of the other process works on the same database.
     let theirs_world = World { store: other.clone(), ..two };
     let login = theirs_world.login("ada", &["openid"]).await;
     assert!(store.by_code(theirs_world.tenant, login.grant, &login.code, at(1)).await.unwrap().is_some());
+}
+
+/// Something in a row that this program can't read, as a newer one may write it.
+pub async fn a_tenant_that_cannot_be_read_says_what_is_off(database: Database) {
+    let store = database.open().await;
+    let (one, two) = (World::new(&store, "one").await, World::new(&store, "two").await);
+    let system = store.system();
+    let mut off = one.app_named("portal");
+    off.spec.enabled = false;
+    let changes = [
+        ConfigChange::PutApp(off),
+        ConfigChange::PutConnection(one.connection_named("idp")),
+        ConfigChange::PutTenant(two.tenant_named("two", &["two.example"])),
+    ];
+    assert_eq!(system.apply(2, &changes).await.unwrap(), 3);
+    let db = database.raw().await;
+    let unknown = "UPDATE connections SET spec = replace(spec, '\"protocol\"', '\"of_the_future\"') \
+                   WHERE tenant_id IN (SELECT tenant_id FROM tenants WHERE slug = 'one')";
+    db.execute_unprepared(unknown).await.unwrap();
+
+    let changed = system.load_since(2).await.unwrap();
+    let read: Vec<_> = changed.tenants.iter().map(|it| it.tenant.id).collect();
+    assert_eq!((read, changed.existing.len()), (vec![two.tenant], 2), "the other one is read");
+    let [(on, _)] = &changed.unreadable[..] else { panic!("{:?}", changed.unreadable) };
+    let expected =
+        Switches { tenant: one.tenant, enabled: true, connections: [one.connection].into(), apps: HashSet::new() };
+    assert_eq!(*on, expected);
+    assert!(system.load().await.is_err(), "nobody writes a configuration of which he can't read all");
+    db.execute_unprepared("UPDATE connections SET spec = 'no JSON'").await.unwrap();
+    db.execute_unprepared("UPDATE tenants SET enabled = false").await.unwrap();
+    let changed = system.load_since(2).await.unwrap();
+    assert_eq!(changed.unreadable.len(), 2);
+    assert!(changed.unreadable.iter().all(|(on, _)| !on.enabled && on.connections.is_empty()));
+    assert_eq!(changed.unreadable.iter().filter(|(on, _)| on.apps.contains(&two.app)).count(), 1);
+}
+
+pub async fn a_version_that_went_back_is_read_whole(database: Database) {
+    let store = database.open().await;
+    World::new(&store, "one").await;
+    World::new(&store, "two").await;
+    let changed = store.system().load_since(9).await.unwrap();
+    assert_eq!((changed.version, changed.tenants.len()), (2, 2));
+}
+
+/// A pool that is used up must not keep what was switched off in force. SQLite reads the configuration on
+/// connections of its own anyway.
+pub async fn a_change_is_read_past_a_pool_that_is_used_up(database: Database) {
+    let store = database.open().await;
+    let world = World::new(&store, "acme").await;
+    let locked = database.raw().await.begin().await.unwrap();
+    if matches!(database, Database::Postgres(_)) {
+        locked.execute_unprepared("LOCK TABLE people IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    }
+    let mut stuck = JoinSet::new();
+    for _ in 0..12 {
+        let (system, tenant) = (store.system(), world.tenant);
+        stuck.spawn(async move { system.people(tenant, None).await });
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let system = store.system();
+    let changed = timeout(Duration::from_secs(5), system.load_since(0)).await.expect("it waits for logins").unwrap();
+    assert_eq!(changed.tenants.len(), 1);
+    assert_eq!(stuck.try_join_next().is_none(), matches!(database, Database::Postgres(_)), "the pool is used up");
+    locked.rollback().await.unwrap();
+    stuck.join_all().await;
 }
 
 pub async fn one_of_many_parallel_changes_wins(database: Database) {

@@ -133,7 +133,7 @@ pub async fn a_document_is_put_in_force_once(database: Database) {
     );
     assert!(one.unwrap() != two.unwrap(), "one of the two wins");
     assert_eq!(system.version().await.unwrap(), version + 1);
-    let (_, changed, _) = system.load_since(version).await.unwrap();
+    let changed = system.load_since(version).await.unwrap().tenants;
     assert_eq!(changed.len(), 1, "every node takes it over");
     assert_ne!(changed[0].documents[0].current.xml, "<first/>");
     let foreign = Party::App(world.app);

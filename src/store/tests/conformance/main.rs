@@ -52,7 +52,8 @@ mod run {
         an_expired_session_has_ended,        tokens_are_revoked_by_themselves);
     on_both!(config: what_is_put_is_loaded, a_change_is_whole_or_not_at_all, a_stale_version_conflicts,
         people_hold_their_tenant_and_connection, deleting_takes_everything_along, a_domain_moves_between_tenants,
-        another_process_sees_a_change, one_of_many_parallel_changes_wins);
+        another_process_sees_a_change, a_tenant_that_cannot_be_read_says_what_is_off,
+        a_version_that_went_back_is_read_whole, a_change_is_read_past_a_pool_that_is_used_up, one_of_many_parallel_changes_wins);
     on_both!(admins: administrators_are_made_once, a_setup_code_is_good_once, api_keys_are_made_and_revoked,
         a_rotation_keeps_the_text_before_for_a_while, one_of_many_uses_or_rotations_wins, tenants_take_theirs_along,
         nothing_in_the_store_lets_anybody_in);

@@ -1,10 +1,13 @@
 //! Opening: a new database, an existing one, several processes at once, and
 //! addresses that don't work.
 
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
 use fedbridge_hub::ports::ConfigStore as _;
 use fedbridge_store::{OpenError, Store, StoreOptions};
 
-use crate::support::{Database, World, sealer};
+use crate::support::{Database, SERVER_FOLDER, World, sealer};
 
 pub async fn many_open_a_new_database_together(database: Database) {
     let url = database.url();
@@ -45,4 +48,29 @@ async fn a_useless_address_is_refused_without_repeating_it() {
         let cause = open(url).await.to_string();
         assert!(!cause.contains("hunter2"), "{cause}");
     }
+}
+
+/// Runs this very program for one test on PostgreSQL, and looks at what is left of it.
+#[test]
+fn a_run_leaves_no_server_behind() {
+    let folder = |pid: u32| std::env::temp_dir().join(format!("{SERVER_FOLDER}{pid}"));
+    // No process has so high a number: one that was killed long ago.
+    let killed = folder(u32::MAX);
+    std::fs::create_dir_all(killed.join("peer/data")).unwrap();
+    let test = "run::opening::postgres::many_open_a_new_database_together";
+    let mut run =
+        Command::new(std::env::current_exe().unwrap()).args(["--exact", test]).stdout(Stdio::null()).spawn().unwrap();
+    let own = folder(run.id());
+    let mut seen = false;
+    while run.try_wait().unwrap().is_none() {
+        seen |= own.join("peer/data").exists();
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(run.wait().unwrap().success() && seen);
+    assert!(!killed.exists(), "what a killed run leaves is swept");
+    let gone = (0..500).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        !own.exists()
+    });
+    assert!(gone, "{} is still there", own.display());
 }

@@ -102,7 +102,7 @@ pub async fn rollovers_change_with_the_configuration(database: Database) {
     assert_eq!(system.rollovers(Some(ours.tenant)).await.unwrap(), [other.clone(), announced.clone()]);
     assert_eq!(system.rollovers(Some(theirs.tenant)).await.unwrap(), std::slice::from_ref(&foreign));
     assert_eq!(system.rollovers(None).await.unwrap().len(), 3);
-    let (_, changed, _) = system.load_since(version).await.unwrap();
+    let changed = system.load_since(version).await.unwrap().tenants;
     assert_eq!(changed.len(), 2, "other nodes hear of it");
 
     let switched = Rollover {

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use fedbridge_store::{Store, StoreOptions};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
@@ -120,7 +119,7 @@ impl Drop for Folder {
 const KEEPER: &str = r#""$0" & peer=$!; cat >/dev/null; kill "$peer"; wait "$peer"; rm -rf "$1""#;
 
 /// How the names of all folders begin. The number of the process that made one follows.
-const SERVER_FOLDER: &str = "fedbridge-store-pg-";
+pub const SERVER_FOLDER: &str = "fedbridge-store-pg-";
 const TEST_FOLDER: &str = "fedbridge-store-";
 
 /// The server's address. It ends by itself soon after this process.
@@ -171,29 +170,4 @@ fn sweep() {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
-}
-
-/// Runs this very program for one test on PostgreSQL, and looks at what is left of it.
-#[test]
-fn a_run_leaves_no_server_behind() {
-    let folder = |pid: u32| std::env::temp_dir().join(format!("{SERVER_FOLDER}{pid}"));
-    // No process has so high a number: one that was killed long ago.
-    let killed = folder(u32::MAX);
-    std::fs::create_dir_all(killed.join("peer/data")).unwrap();
-    let test = "run::opening::postgres::many_open_a_new_database_together";
-    let mut run =
-        Command::new(std::env::current_exe().unwrap()).args(["--exact", test]).stdout(Stdio::null()).spawn().unwrap();
-    let own = folder(run.id());
-    let mut seen = false;
-    while run.try_wait().unwrap().is_none() {
-        seen |= own.join("peer/data").exists();
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    assert!(run.wait().unwrap().success() && seen);
-    assert!(!killed.exists(), "what a killed run leaves is swept");
-    let gone = (0..500).any(|_| {
-        std::thread::sleep(Duration::from_millis(20));
-        !own.exists()
-    });
-    assert!(gone, "{} is still there", own.display());
 }

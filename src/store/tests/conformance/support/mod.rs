@@ -4,6 +4,6 @@ mod database;
 mod full;
 mod world;
 
-pub use database::Database;
+pub use database::{Database, SERVER_FOLDER};
 pub use full::{Full, kept_tokens, new_proof};
 pub use world::{Login, World, at, hash, sealer, seconds};
