@@ -2,17 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use fedbridge_oidc_core::testkit::{Endpoint, LATER, Login, Person, Verdict};
+use fedbridge_oidc_core::testkit::{Endpoint, FRAME, LOGOUT_TOKEN, Login, Person, Verdict, WAY_BACK};
 use serde_json::{Value, json};
 
 use super::Company;
 use crate::support::Database;
 use crate::support::browser::{Answer, Browser, HTTP};
 use crate::support::scripted::{LOGGED_OUT, claims};
-
-const LOGOUT_TOKENS: usize = 1;
-const FRAMES: usize = 2;
-const WAYS_BACK: usize = 3;
 
 /// Somebody who is logged in, with the provider's record of it.
 struct Someone {
@@ -56,7 +52,7 @@ async fn a_logout_token_ends_what_it_names(database: Database) {
     let mut bob = company.someone("bob", "plain").await;
     let mut elsewhere = company.someone("alice", "other").await;
     let mut tried = std::collections::BTreeSet::new();
-    for lie in LATER[LOGOUT_TOKENS].iter().filter(|lie| lie.verdict == Verdict::Refused) {
+    for lie in LOGOUT_TOKEN.iter().filter(|lie| lie.verdict == Verdict::Refused) {
         if !tried.insert(lie.check) {
             continue;
         }
@@ -123,7 +119,7 @@ async fn a_frame_that_names_no_session_changes_nothing() {
     let address = company.address("plain", "oidc/frontchannel-logout");
     let before = alice.browser.cookies(&address);
     let mut queries = Vec::new();
-    for lie in LATER[FRAMES].iter().filter(|lie| lie.verdict == Verdict::Refused) {
+    for lie in FRAME.iter().filter(|lie| lie.verdict == Verdict::Refused) {
         company.op.tell(lie);
         queries.push(company.op.front_channel(&alice.login));
     }
@@ -156,7 +152,7 @@ async fn a_logout_here_ends_the_session_there_and_comes_back() {
     assert!(company.op.logins().iter().any(|login| login.sid == alice.login.sid && login.over));
     assert!(!company.is_in(&mut alice.browser, "plain").await);
     // Whatever the provider brings back: it is over here.
-    for lie in LATER[WAYS_BACK] {
+    for lie in WAY_BACK {
         let mut alice = company.someone("alice", "plain").await;
         company.op.tell(lie);
         let address = hint(&alice);

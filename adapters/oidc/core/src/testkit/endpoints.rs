@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::http::{Asked, HttpAnswer, Manner, basic, parameter, parameters};
 use super::jwt::JwtPlan;
 use super::lie::{Change, DocumentPlan, Lie, ParameterPlan};
-use super::lies::LIES;
+use super::lies::METADATA;
 use super::op::{Call, Endpoint, Login, ScriptedOp, random_text, seconds};
 use crate::hash::sha256;
 use crate::jwk;
@@ -397,7 +397,7 @@ pub(super) fn encoded(parameters: &[(String, String)]) -> String {
 /// The lie about metadata that `/lying/3` stands for.
 fn lying_document(path: &str) -> Option<&'static Lie> {
     let number: usize = path.strip_prefix("/lying/")?.parse().ok()?;
-    LIES.first().and_then(|about_metadata| about_metadata.get(number))
+    METADATA.get(number)
 }
 
 fn token_answer(login: &Login) -> Value {

@@ -4,7 +4,7 @@
 //! ```text
 //! let op = ScriptedOp::new("https://op.example", clock)?;
 //! op.metadata();                              // what discovery answers
-//! op.tell(&LIES[0][7]);                       // from now on it lies in one thing
+//! op.tell(&RENEWAL[0]);                       // from now on it lies in one thing
 //! let callback = op.answer(&location);        // plays browser and provider: location -> the callback request
 //! op.seen().count(Endpoint::Token);           // what the bridge asked of it
 //! ```
@@ -25,6 +25,6 @@ pub use http::{Asked, HttpAnswer, Manner, Running, basic, parameter, parameters,
 pub use jwt::{JwtPlan, Scene, Signature};
 pub use keys::{KeyKind, OpKey, OpKeys};
 pub use lie::{Change, DocumentPlan, Lie, ParameterPlan, Verdict, When, Wish};
-pub use lies::{LATER, LIES};
+pub use lies::{FRAME, LIES, LOGOUT_TOKEN, METADATA, RENEWAL, WAY_BACK, all_lies};
 pub use op::{Call, Endpoint, Login, Person, ScriptedOp, Seen, Traits};
 pub use wire::Wires;

@@ -12,7 +12,9 @@ use fedbridge_contract::logout::{
 use fedbridge_contract::page::Page;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::Challenge;
-use fedbridge_oidc_core::testkit::{Asked, LATER, Lie, Login, Person, Verdict, parameter, parameters};
+use fedbridge_oidc_core::testkit::{
+    Asked, FRAME, LOGOUT_TOKEN, Lie, Login, Person, Verdict, WAY_BACK, parameter, parameters,
+};
 use serde_json::{Value, json};
 
 use crate::world::{ADDRESS, Distinct, World, failed_check, input};
@@ -128,7 +130,7 @@ async fn an_answer_with_another_state_is_nobodys() {
     let world = World::new();
     let (identity, _) = world.one().await;
     let Notice::Front(Challenge::Redirect(location)) = world.notice(&identity, world.id()).await else { panic!() };
-    for lie in LATER[3] {
+    for lie in WAY_BACK {
         world.op.tell(lie);
         let answer = world.op.answer_http(&Asked::of("GET", &location, &[], ""));
         let query = answer.header("location").unwrap().split_once('?').unwrap().1.to_owned();
@@ -175,7 +177,7 @@ async fn a_provider_without_an_address_or_against_the_setting_is_not_told() {
 #[tokio::test]
 async fn every_lying_logout_token_is_refused_by_its_check() {
     let mut wrong = Vec::new();
-    for lie in LATER[1] {
+    for lie in LOGOUT_TOKEN {
         if let Err(why) = try_logout_token(lie).await {
             wrong.push(format!("[{}] {}: {why}", lie.item, lie.name));
         }
@@ -314,7 +316,7 @@ async fn a_frame_ends_the_session_that_it_names() {
     let world = World::new();
     let (identity, login) = world.one().await;
     let (other, _) = world.one().await;
-    for lie in LATER[2] {
+    for lie in FRAME {
         world.op.tell(lie);
         let (received, trace) = world.receive(&queried(FRONT_CHANNEL, &world.op.front_channel(&login))).await;
         match lie.verdict {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fedbridge_contract::identity::{AuthenticatedIdentity, UpstreamTokens};
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::{AskedAgain, StillThere};
-use fedbridge_oidc_core::testkit::{Change, Endpoint, LATER, Lie, Verdict, parameter, parameters};
+use fedbridge_oidc_core::testkit::{Change, Endpoint, Lie, RENEWAL, Verdict, parameter, parameters};
 use serde_json::{Value, json};
 
 use crate::world::{World, failed_check};
@@ -108,7 +108,7 @@ async fn silence_says_nothing() {
 
 #[tokio::test]
 async fn every_lying_renewal_is_found_by_its_check() {
-    for lie in LATER[0] {
+    for lie in RENEWAL {
         let world = World::renewing(json!({}));
         let identity = world.enter().await;
         world.clock.pass(Duration::from_secs(60));

@@ -119,7 +119,7 @@ pub const LOGOUT_TOKEN: &[Lie] = &[
     Lie::told(68, "sid empty", "logout token: sid", &[set!("sid", "")]),
     Lie::told(
         30,
-        "sub twice",
+        "sub twice in a logout token",
         "strict JSON",
         &[LogoutToken(|plan| {
             plan.claims_text = Some(|text| format!("{{\"sub\":\"victim\",{}", &text[1..]).into_bytes());
@@ -145,7 +145,8 @@ pub const LOGOUT_TOKEN: &[Lie] = &[
     ),
 ];
 
-pub const FRONT_CHANNEL: &[Lie] = &[
+/// Of the frame that ends a session (Front-Channel Logout 1.0 section 3).
+pub const FRAME: &[Lie] = &[
     Lie::told(
         70,
         "iss of somebody else",
@@ -161,7 +162,8 @@ pub const FRONT_CHANNEL: &[Lie] = &[
     Lie::odd(70, "parameters that nobody knows", &[FrontChannel(|plan| plan.add("ui_locales", "de"))]),
 ];
 
-pub const LOGGED_OUT: &[Lie] = &[
+/// Of the way back from the provider, when it has logged somebody out (RP-Initiated Logout 1.0 section 3).
+pub const WAY_BACK: &[Lie] = &[
     Lie::told(67, "state absent", "state of the logout", &[LoggedOut(|plan| plan.cut("state"))]),
     Lie::told(67, "state of somebody else", "state of the logout", &[LoggedOut(|plan| plan.set("state", "another"))]),
     Lie::told(

@@ -11,9 +11,12 @@ mod userinfo;
 
 use super::lie::Lie;
 
-/// Lies that are told while somebody logs in.
+pub use documents::METADATA;
+pub use logout::{FRAME, LOGOUT_TOKEN, WAY_BACK};
+pub use renewal::RENEWAL;
+
+/// Lies that are told while somebody logs in, by a provider whose metadata is right.
 pub const LIES: &[&[Lie]] = &[
-    documents::METADATA,
     callback::ANSWER,
     documents::TOKEN_ANSWER,
     headers::HEADER,
@@ -28,5 +31,8 @@ pub const LIES: &[&[Lie]] = &[
     userinfo::SIGNED,
 ];
 
-/// Lies of later: renewals and logouts.
-pub const LATER: &[&[Lie]] = &[renewal::RENEWAL, logout::LOGOUT_TOKEN, logout::FRONT_CHANNEL, logout::LOGGED_OUT];
+/// Every lie of every list.
+pub fn all_lies() -> impl Iterator<Item = &'static Lie> {
+    let others = [METADATA, RENEWAL, LOGOUT_TOKEN, FRAME, WAY_BACK];
+    LIES.iter().copied().chain(others).flatten()
+}
