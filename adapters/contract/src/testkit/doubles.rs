@@ -1,6 +1,6 @@
 //! Stand-ins for services that an adapter under test makes plain use of.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -112,7 +112,7 @@ impl Throttle for Quiet {
 }
 
 /// The same in every process: a new `DefaultHasher` has fixed keys.
-fn hash(value: &impl std::hash::Hash) -> u64 {
+fn hash(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
