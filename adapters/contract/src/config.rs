@@ -67,13 +67,17 @@ impl Tenant {
         self
     }
 
-    /// What the tenant's pages wear for somebody who asks for languages by tag (RFC 5646), the preferred one
-    /// first, as in `ui_locales` (OpenID Connect Core 3.1.2.1).
-    pub fn dress(&self, ui_locales: Option<&str>) -> Dress {
+    /// The first language that the tenant offers of those that are asked for by tag (RFC 5646), the preferred
+    /// one first, as in `ui_locales` (OpenID Connect Core 3.1.2.1).
+    pub fn locale(&self, ui_locales: Option<&str>) -> Option<Locale> {
         let offered = &self.settings.locales;
-        let mut asked = ui_locales.unwrap_or_default().split(' ').filter_map(Locale::of_tag);
-        let locale = asked.find(|locale| offered.is_empty() || offered.contains(locale));
-        Dress { look: self.settings.look.clone(), locale, offered: offered.clone() }
+        let mut asked = ui_locales?.split(' ').filter_map(Locale::of_tag);
+        asked.find(|locale| offered.is_empty() || offered.contains(locale))
+    }
+
+    /// What the tenant's pages wear, in this language.
+    pub fn dress(&self, locale: Option<Locale>) -> Dress {
+        Dress { look: self.settings.look.clone(), locale, offered: self.settings.locales.clone() }
     }
 
     /// An app by what messages call it: the client_id, the entity ID.

@@ -167,6 +167,12 @@ impl Reply {
         ReplyKind::Body(Body { status, content_type, headers: Vec::new(), bytes: bytes.into() }).into()
     }
 
+    /// A page in this language. The hub adds what else the tenant's pages wear.
+    pub fn in_language(mut self, locale: Option<Locale>) -> Self {
+        self.dress.locale = locale;
+        self
+    }
+
     pub fn dressed(mut self, dress: Dress) -> Self {
         self.dress = dress;
         self

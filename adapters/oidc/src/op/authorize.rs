@@ -85,7 +85,7 @@ pub(crate) async fn handle(mut exchange: Exchange<'_>, remote: &Remote) -> Accep
 }
 
 fn on_page(exchange: Exchange<'_>, params: &Params, error: PageError) -> Accepted {
-    let dress = exchange.tenant.dress(params.get("ui_locales"));
+    let locale = exchange.tenant.locale(params.get("ui_locales"));
     let page = Page::Error(ErrorPage {
         status: error.status,
         tenant: Some(exchange.tenant.display_name.clone()),
@@ -94,7 +94,7 @@ fn on_page(exchange: Exchange<'_>, params: &Params, error: PageError) -> Accepte
         way_back: None,
     });
     exchange.record_refusal("authorize", "invalid_request", Outcome::Refused, error.cause);
-    Accepted::Reply(Reply::page(page).dressed(dress))
+    Accepted::Reply(Reply::page(page).in_language(locale))
 }
 
 /// The request as it came, without what only the app and we need to know.

@@ -32,9 +32,9 @@ pub(crate) fn handle(mut exchange: Exchange<'_>) -> Accepted {
                 trace: Some(exchange.trace_id),
                 way_back: None,
             });
-            let dress = exchange.tenant.dress(params.get("ui_locales"));
+            let locale = exchange.tenant.locale(params.get("ui_locales"));
             exchange.record_refusal("logout", "invalid_request", Outcome::Refused, sentence.to_owned());
-            Accepted::Reply(Reply::page(page).dressed(dress))
+            Accepted::Reply(Reply::page(page).in_language(locale))
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fedbridge_contract::config::Tenant;
 use fedbridge_contract::downstream::{Accepted, Request};
-use fedbridge_contract::http::{Dress, HttpInput, Method, Reply, ReplyKind, Route};
+use fedbridge_contract::http::{HttpInput, Method, Reply, ReplyKind, Route};
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::LoginWish;
@@ -179,8 +179,8 @@ impl Hub {
 fn dressed(mut reply: Reply, tenant: &Tenant, input: &HttpInput) -> Reply {
     if let ReplyKind::Page(_) | ReplyKind::AutoPost { .. } = reply.kind {
         let asked = input.query_params().into_iter().chain(input.form_params()).find(|(name, _)| name == "ui_locales");
-        let dress = tenant.dress(asked.as_ref().map(|(_, tags)| tags.as_str()));
-        reply.dress = Dress { locale: reply.dress.locale.or(dress.locale), ..dress };
+        let asked = || tenant.locale(asked.as_ref().map(|(_, tags)| tags.as_str()));
+        reply.dress = tenant.dress(reply.dress.locale.or_else(asked));
     }
     reply
 }

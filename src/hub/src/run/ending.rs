@@ -139,7 +139,7 @@ impl Hub {
                 trace: Some(login.trace_id),
                 way_back: stop.back.as_deref().cloned().or(again),
             }))
-            .dressed(login.dress())
+            .in_language(login.locale())
         });
         self.record(login, replay, Ending { outcome, cause: stop.cause, person });
         reply

@@ -4,8 +4,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use fedbridge_contract::config::Locale;
 use fedbridge_contract::downstream::{ConnectionHints, LoginRequest, RefusalKind};
-use fedbridge_contract::http::{Dress, HttpInput, Reply, ReplyKind};
+use fedbridge_contract::http::{HttpInput, Reply, ReplyKind};
 use fedbridge_contract::ids::{TenantId, TraceId, TransactionId};
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::page::{Choice as PageChoice, ChooserPage, Page};
@@ -75,9 +76,9 @@ impl Login {
         }
     }
 
-    /// What its pages wear.
-    pub fn dress(&self) -> Dress {
-        self.tenant.view.dress(self.wish.ui_locales.as_deref())
+    /// What its pages speak, as the app asked.
+    pub fn locale(&self) -> Option<Locale> {
+        self.tenant.view.locale(self.wish.ui_locales.as_deref())
     }
 
     /// Where a person can choose another connection.
@@ -369,5 +370,5 @@ fn chooser(login: &Login, connections: &[Arc<OpenConnection>]) -> Reply {
         app: login.app.as_ref().map(|(open, _)| open.view.display_name.clone()),
         choices,
     }));
-    page.dressed(login.dress())
+    page.in_language(login.locale())
 }

@@ -38,7 +38,7 @@ impl Hub {
             connect: connect_rows(tenant, &identities, &form),
             logout: format!("{}/logout", tenant.view.issuer),
         };
-        Ok(Reply::page(Page::Account(page)).dressed(login.dress()))
+        Ok(Reply::page(Page::Account(page)).in_language(login.locale()))
     }
 
     async fn session_rows(

@@ -127,7 +127,7 @@ impl Hub {
             asks,
             form: OwnForm { action: format!("{}/consent", tenant.issuer), fields },
         };
-        Reply::page(Page::Consent(page)).dressed(last.login.dress())
+        Reply::page(Page::Consent(page)).in_language(last.login.locale())
     }
 }
 

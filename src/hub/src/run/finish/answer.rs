@@ -126,5 +126,5 @@ fn signed_in(last: &Finishing<'_>) -> Reply {
         connection: last.connection.view.display_name.clone(),
         logout: format!("{}/logout", last.login.tenant.view.issuer),
     }));
-    page.dressed(last.login.dress())
+    page.in_language(last.login.locale())
 }

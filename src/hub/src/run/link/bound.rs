@@ -133,6 +133,6 @@ impl Hub {
             connection: last.connection.view.display_name.clone(),
             form: OwnForm { action: format!("{}/account/confirm", tenant.issuer), fields },
         };
-        Reply::page(Page::ConfirmLink(page)).dressed(last.login.dress())
+        Reply::page(Page::ConfirmLink(page)).in_language(last.login.locale())
     }
 }
