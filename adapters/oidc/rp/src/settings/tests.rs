@@ -45,7 +45,10 @@ const OTHERS: &str = "00000000-0000-0000-0000-000000000001";
 #[test]
 fn a_key_of_one_directory_needs_no_name_of_it() {
     let issuer = "https://login.microsoftonline.com/common/v2.0";
-    let with = |tenants: Value, from: Value| json!({ "profile": "entra", "issuer": issuer, "tenants": tenants, "subject": { "from": from } });
+    let with = |tenants: Value, from: Value| {
+        let subject = json!({ "from": from });
+        json!({ "profile": "entra", "issuer": issuer, "tenants": tenants, "subject": subject })
+    };
     assert!(parse(with(json!([CONSUMERS]), json!(["oid"]))).is_ok());
     assert!(parse(with(json!([CONSUMERS, OTHERS]), json!(["tid", "oid"]))).is_ok());
     let complaints = parse(with(json!([CONSUMERS, OTHERS]), json!(["oid"]))).map(drop).unwrap_err();
