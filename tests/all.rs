@@ -11,6 +11,7 @@ mod demo;
 mod disable;
 mod five_parties;
 mod idp;
+mod links;
 mod login_browser;
 mod lying_op;
 mod metadata;

@@ -7,7 +7,7 @@ use fedbridge_saml::testkit::ScriptedIdp;
 use crate::support::browser::{Answer, Browser};
 use crate::support::html::Form;
 use crate::support::scripted::{App, REDIRECT, alice, bridge_file_with, idp, now};
-use crate::support::{Scratch, bridge::Bridge, bridge::Setup};
+use crate::support::{Scratch, bridge::Bridge, bridge::Setup, eventually};
 
 /// A picture of one dot.
 const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
@@ -176,9 +176,5 @@ async fn a_company_app_asks_nobody() {
     assert!(answer.location.as_deref().is_some_and(|location| location.starts_with(REDIRECT)), "{}", answer.body);
     // The setting changes while people are logged in.
     world.setup.apply(&world.scratch, &World::file(&world.scratch, &world.idp, "always"));
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while world.again("").await.location.is_some() {
-        assert!(std::time::Instant::now() < until, "the change is not in force");
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    eventually("the change is in force", async || world.again("").await.location.is_none().then_some(())).await;
 }

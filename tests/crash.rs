@@ -107,6 +107,6 @@ async fn sqlite_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_loses_nothing() {
     let scratch = Scratch::new("crash");
-    let postgres = Peer::postgres(scratch.path());
+    let postgres = Peer::durable_postgres(scratch.path());
     survives(Setup::postgres(scratch.path(), &postgres.url), scratch).await;
 }

@@ -1,5 +1,6 @@
 //! A SAML upstream, an OIDC upstream, two OIDC clients and a SAML service provider in one session, none of them ours:
-//! a logout at any of the five ends all of them. One of them is dead: the others are told all the same, and it is named.
+//! a logout at any of the five ends all of them. One of them is dead, each of the five in turn: the others are told all
+//! the same, and it is named.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,8 @@ use crate::support::{Database, Scratch};
 const ALICE: (&str, &str) = ("alice", "alice-password");
 const SECRET: &str = "upstream-secret-upstream-secret-upstream";
 
-/// From the click to the last page.
+/// From the click to the last page: what a person waits for. Calls that fail are made again behind it, and who hears
+/// of the logout by such a call has until [`PATIENCE`].
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// How often a logout may miss the limit: all of this runs beside other tests, on the same few cores.
@@ -58,11 +60,12 @@ struct World {
     by: Saml,
     op: Peer,
     portal: Client,
-    _portal: Peer,
+    portal_peer: Option<Peer>,
     mail: Client,
-    /// `None`: dead.
     mail_peer: Option<Peer>,
     shop: Peer,
+    /// Who is gone.
+    dead: Option<Party>,
     _bridge: Bridge,
     _postgres: Option<Peer>,
     scratch: Scratch,
@@ -80,16 +83,7 @@ impl World {
             }
         };
         let at = format!("{}/t/acme", setup.base_url);
-        let sp_metadata = format!("{at}/connections/work/saml/metadata");
-        let idp = match by {
-            Saml::Browser => "simplesamlphp",
-            Saml::Soap => "pysaml2-idp",
-        };
-        let saml = [("SP_METADATA_URL", sp_metadata.as_str()), ("IDP_SOAP_LOGOUT", "1")];
-        let saml = Starting::peer(idp, scratch.path(), &saml);
-        let connection = format!("{at}/connections/club");
-        let op = [("RP_ADDRESS", connection.as_str()), ("CLIENT_ID", "bridge"), ("CLIENT_SECRET", SECRET)];
-        let op = Starting::peer("oidc-provider", scratch.path(), &op);
+        let (saml, op) = (starting_saml(&scratch, by, &at, None), starting_op(&scratch, &at, None));
         let (saml, op) = (saml.ready(), op.ready());
 
         let portal = Client::new("portal", "openid-client").told(told);
@@ -98,10 +92,8 @@ impl World {
         setup.apply(&scratch, &file);
         let bridge = setup.serve(&scratch).await;
 
-        let idp_metadata = format!("{at}/saml/metadata");
-        let shop = Peer::start("apache-mellon", scratch.path(), &[("IDP_METADATA_URL", &idp_metadata)]);
-        setup.apply(&scratch, &(file + &service_provider(&shop)));
-        let portal_peer = portal.start(scratch.path(), &at);
+        let shop = starting_shop(&scratch, &at, None).ready();
+        bridge.takes_over(|| drop(setup.apply(&scratch, &(file + &service_provider(&shop))))).await;
         let mut world = Self {
             setup,
             at,
@@ -109,23 +101,51 @@ impl World {
             by,
             op,
             portal,
-            _portal: portal_peer,
+            portal_peer: None,
             mail,
             mail_peer: None,
             shop,
+            dead: None,
             _bridge: bridge,
             _postgres: postgres,
             scratch,
         };
-        world.bring_mail_to_life();
+        world.comes_to_life(Party::Portal);
+        world.comes_to_life(Party::Mail);
         world.connect_both_logins().await;
         world
     }
 
-    /// Whoever opens this app logs in at the OIDC upstream, whatever session there is.
-    fn bring_mail_to_life(&mut self) {
-        let more = [("OIDC_AUTH_PARAMS", "connection=club")];
-        self.mail_peer = Some(self.mail.start_with(self.scratch.path(), &self.at, &more));
+    /// With its memory of sessions gone, where it has one.
+    fn comes_to_life(&mut self, party: Party) {
+        self.dead = None;
+        let (scratch, at) = (&self.scratch, &self.at);
+        match party {
+            Party::Portal => self.portal_peer = Some(self.portal.start(scratch.path(), at)),
+            // Whoever opens this app logs in at the OIDC upstream, whatever session there is.
+            Party::Mail => {
+                let more = [("OIDC_AUTH_PARAMS", "connection=club")];
+                self.mail_peer = Some(self.mail.start_with(scratch.path(), at, &more));
+            }
+            Party::Shop => self.shop = starting_shop(scratch, at, Some(&self.shop)).ready(),
+            Party::SamlUpstream => self.saml = starting_saml(scratch, self.by, at, Some(&self.saml)).ready(),
+            Party::OidcUpstream => self.op = starting_op(scratch, at, Some(&self.op)).ready(),
+        }
+    }
+
+    fn dies(&mut self, party: Party) {
+        self.dead = Some(party);
+        match party {
+            Party::Portal => self.portal_peer.iter_mut().for_each(Peer::die),
+            Party::Mail => self.mail_peer.iter_mut().for_each(Peer::die),
+            Party::Shop => self.shop.die(),
+            Party::SamlUpstream => self.saml.die(),
+            Party::OidcUpstream => self.op.die(),
+        }
+    }
+
+    fn lives(&self, party: Party) -> bool {
+        self.dead != Some(party)
     }
 
     /// Alice has an account by SAML; she proves that the login at the OIDC upstream is hers too.
@@ -184,13 +204,20 @@ impl World {
     /// What all but the SAML upstream say about this browser.
     async fn sessions(&self, browser: &mut Browser) -> Vec<(&'static str, bool)> {
         let mut said = Vec::new();
-        said.push(("portal", self.answers_200(browser, &self.portal.session()).await));
-        if self.mail_peer.is_some() {
-            said.push(("mail", self.answers_200(browser, &self.mail.session()).await));
+        for (party, name, session) in [
+            (Party::Portal, "portal", self.portal.session()),
+            (Party::Mail, "mail", self.mail.session()),
+            (Party::Shop, "shop", at(&self.shop, "/session")),
+        ] {
+            if self.lives(party) {
+                said.push((name, self.answers_200(browser, &session).await));
+            }
         }
-        said.push(("shop", self.answers_200(browser, &at(&self.shop, "/session")).await));
         let asked = browser.visit(&self.authorize("prompt=none")).await;
         said.push(("bridge", asked.redirect_params().contains_key("code")));
+        if !self.lives(Party::OidcUpstream) {
+            return said;
+        }
         let op = format!(
             "{}/auth?client_id=probe&response_type=code&redirect_uri=http://127.0.0.1:9/probe&scope=openid\
              &prompt=none&state=s&nonce=n&code_challenge={CHALLENGE}&code_challenge_method=S256",
@@ -236,8 +263,9 @@ impl World {
             }
             Party::OidcUpstream => format!("{}/session/end", self.op.url),
         };
-        let answer = browser.visit(&url).await;
-        browser.walk(answer, &self.op.url, None).await
+        let answer = browser.get(&url).await;
+        let page = browser.settle_as_far_as_it_goes(answer).await;
+        if self.lives(Party::OidcUpstream) { browser.walk(page, &self.op.url, None).await } else { page }
     }
 
     /// What is recorded of logouts, newest first, as `trace list` has it.
@@ -249,17 +277,22 @@ impl World {
 
     /// Waits until a logout that is not one of `before` names `who` as somebody who was not told.
     async fn says_that_it_was_not_told(&self, who: &str, before: &[String]) {
+        self.records(before, &[who, "not told"]).await;
+    }
+
+    /// Waits until the trace of a logout that is not one of `before` has a line with all of these words.
+    async fn records(&self, before: &[String], words: &[&str]) {
         let until = Instant::now() + PATIENCE;
         let mut shown = String::new();
         while Instant::now() < until {
             let fresh = self.logouts().into_iter().filter(|id| !before.contains(id));
             shown = fresh.map(|id| self.setup.ok(&["trace", "show", &id])).collect();
-            if shown.lines().any(|line| line.contains(who) && line.contains("not told")) {
+            if shown.lines().any(|line| words.iter().all(|word| line.contains(word))) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        panic!("no trace says that {who} was not told:\n{shown}");
+        panic!("no trace has a line with {words:?}:\n{shown}");
     }
 
     /// Panics with all that helps.
@@ -307,6 +340,34 @@ tenants:
     )
 }
 
+/// Where there was one before, at the same address and with the same folder.
+fn starting(scratch: &Scratch, name: &str, settings: &[(&str, &str)], before: Option<&Peer>) -> Starting {
+    let port = before.map(|peer| Url::parse(&peer.url).unwrap().port().unwrap().to_string());
+    let mut settings = settings.to_vec();
+    settings.extend(port.iter().map(|port| ("PEER_PORT", port.as_str())));
+    Starting::peer(name, scratch.path(), &settings)
+}
+
+fn starting_saml(scratch: &Scratch, by: Saml, bridge: &str, before: Option<&Peer>) -> Starting {
+    let name = match by {
+        Saml::Browser => "simplesamlphp",
+        Saml::Soap => "pysaml2-idp",
+    };
+    let sp_metadata = format!("{bridge}/connections/work/saml/metadata");
+    starting(scratch, name, &[("SP_METADATA_URL", &sp_metadata), ("IDP_SOAP_LOGOUT", "1")], before)
+}
+
+fn starting_op(scratch: &Scratch, bridge: &str, before: Option<&Peer>) -> Starting {
+    let connection = format!("{bridge}/connections/club");
+    let settings = [("RP_ADDRESS", connection.as_str()), ("CLIENT_ID", "bridge"), ("CLIENT_SECRET", SECRET)];
+    starting(scratch, "oidc-provider", &settings, before)
+}
+
+fn starting_shop(scratch: &Scratch, bridge: &str, before: Option<&Peer>) -> Starting {
+    let idp_metadata = format!("{bridge}/saml/metadata");
+    starting(scratch, "apache-mellon", &[("IDP_METADATA_URL", &idp_metadata)], before)
+}
+
 fn service_provider(shop: &Peer) -> String {
     format!(
         "    service_providers:
@@ -328,14 +389,14 @@ fn at(peer: &Peer, path: &str) -> String {
 }
 
 impl World {
-    /// Everybody is logged in, then the person logs out there, while the mail app is dead or not: within the limit.
-    async fn logs_out(&mut self, party: Party, dead: bool) {
+    /// Everybody is logged in, then the person logs out there, while somebody else is dead or not: within the limit.
+    async fn logs_out(&mut self, party: Party, dead: Option<Party>) {
         let mut fastest = Duration::MAX;
         for _ in 0..TRIES {
             let mut browser = self.log_in_everywhere().await;
             let before = self.logouts();
-            if dead {
-                self.mail_peer = None;
+            if let Some(dead) = dead {
+                self.dies(dead);
             }
             let began = Instant::now();
             let page = self.log_out_at(party, &mut browser).await;
@@ -344,15 +405,29 @@ impl World {
             if !self.reaches_saml(party) {
                 self.says_that_it_was_not_told("work", &before).await;
             }
-            if dead {
-                self.says_that_it_was_not_told("mail", &before).await;
-                self.bring_mail_to_life();
+            if let Some(dead) = dead {
+                self.is_named(dead, &page, &before).await;
+                self.comes_to_life(dead);
             }
             if fastest < LIMIT {
                 return;
             }
         }
         panic!("the logout at {party:?} took {fastest:?}");
+    }
+
+    async fn is_named(&self, dead: Party, page: &Answer, before: &[String]) {
+        match dead {
+            Party::Portal => self.says_that_it_was_not_told("portal", before).await,
+            Party::Mail => self.says_that_it_was_not_told("mail", before).await,
+            Party::Shop => self.says_that_it_was_not_told("shop", before).await,
+            Party::SamlUpstream => self.says_that_it_was_not_told("work", before).await,
+            // Only a browser can be sent to it, and does not come back: nobody learns what came of it.
+            Party::OidcUpstream => {
+                assert!(page.location.as_ref().is_some_and(|to| to.starts_with(&self.op.url)), "{page:?}");
+                self.records(before, &["the browser carries our request to club"]).await;
+            }
+        }
     }
 
     /// A provider tells of its logout by a server call, and from there no browser can be led anywhere.
@@ -375,7 +450,8 @@ impl World {
             }
         }
         // A copy of the browser asks, because an upstream that was not told yet would begin a new session.
-        while self.reaches_saml(party) && self.saml_knows(&mut browser.clone()).await {
+        while self.lives(Party::SamlUpstream) && self.reaches_saml(party) && self.saml_knows(&mut browser.clone()).await
+        {
             if Instant::now() > until {
                 self.fail(&format!("a logout at {party:?} left the SAML upstream"), page).await;
             }
@@ -386,7 +462,7 @@ impl World {
 async fn each_ends_all(database: Database, told: Told, by: Saml, parties: &[Party]) {
     let mut world = World::start(database, told, by).await;
     for party in parties {
-        world.logs_out(*party, false).await;
+        world.logs_out(*party, None).await;
     }
 }
 
@@ -412,12 +488,31 @@ async fn an_app_that_is_told_by_a_frame_ends_too() {
     each_ends_all(Database::Sqlite, Told::FrontChannel, Saml::Browser, &[Party::Mail]).await;
 }
 
-/// One of the five is gone when the logout comes, wherever it begins.
+/// One of the apps is gone when the logout comes, wherever it begins.
 #[tokio::test]
 async fn a_dead_app_is_named_in_the_trace() {
     let mut world = World::start(Database::Sqlite, Told::BackChannel, Saml::Browser).await;
-    for party in [Party::Portal, Party::Shop, Party::SamlUpstream, Party::OidcUpstream] {
-        world.logs_out(party, true).await;
+    for (party, dead) in [
+        (Party::Portal, Party::Shop),
+        (Party::Mail, Party::Portal),
+        (Party::Shop, Party::Mail),
+        (Party::SamlUpstream, Party::Portal),
+        (Party::OidcUpstream, Party::Shop),
+    ] {
+        world.logs_out(party, Some(dead)).await;
+    }
+}
+
+/// One of the upstreams is gone.
+#[tokio::test]
+async fn a_dead_upstream_keeps_no_app_from_being_told() {
+    let mut world = World::start(Database::Sqlite, Told::BackChannel, Saml::Soap).await;
+    for (party, dead) in [
+        (Party::Portal, Party::SamlUpstream),
+        (Party::OidcUpstream, Party::SamlUpstream),
+        (Party::Shop, Party::OidcUpstream),
+    ] {
+        world.logs_out(party, Some(dead)).await;
     }
 }
 
@@ -428,7 +523,7 @@ async fn a_dead_app_is_named_on_the_page() {
     let mut browser = world.log_in_everywhere().await;
     let tokens = browser.get(&world.portal.at("/tokens")).await.json();
     let id_token = tokens["id_token"].as_str().unwrap();
-    world.mail_peer = None;
+    world.dies(Party::Mail);
 
     let answer = browser.visit(&format!("{}/logout?id_token_hint={id_token}", world.at)).await;
     let page = browser.walk(answer, &world.op.url, None).await;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::support::bridge::{Bridge, Setup};
 use crate::support::peers::{Peer, chromium_login};
-use crate::support::{Database, Scratch};
+use crate::support::{Database, Scratch, eventually};
 
 const SECRET: &str = "portal-secret-portal-secret-portal-secret";
 
@@ -62,16 +62,14 @@ tenants:
     /// The newest recorded login (a logout is not one), as `trace show --json` has it, and as an admin reads it.
     pub async fn newest_trace(&self) -> (Value, String) {
         // Traces are written in batches; a moment later this one is there.
-        for _ in 0..50 {
+        let newest = async || {
             let list: Value = serde_json::from_str(&self.setup.ok(&["trace", "list", "--json"])).unwrap();
             let login = list.as_array().unwrap().iter().find(|trace| trace["kind"] == "login");
-            if let Some(id) = login.and_then(|login| login["id"].as_str()) {
-                let trace = serde_json::from_str(&self.setup.ok(&["trace", "show", id, "--json"])).unwrap();
-                return (trace, self.setup.ok(&["trace", "show", id]));
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-        panic!("no login was recorded");
+            login.and_then(|login| login["id"].as_str()).map(str::to_owned)
+        };
+        let id = eventually("a login is recorded", newest).await;
+        let trace = serde_json::from_str(&self.setup.ok(&["trace", "show", &id, "--json"])).unwrap();
+        (trace, self.setup.ok(&["trace", "show", &id]))
     }
 }
 

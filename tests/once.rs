@@ -1,20 +1,24 @@
 //! What may happen once happens once, over three processes on one PostgreSQL.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use fedbridge_keys::SystemClock;
-use fedbridge_oidc_core::testkit::{Person, ScriptedOp};
+use fedbridge_oidc_core::testkit::{Endpoint, Person, ScriptedOp, parameter};
 use fedbridge_saml::testkit::ReceivedRequest;
 use tokio::task::JoinSet;
 
 use crate::support::browser::{Answer, Browser};
+use crate::support::due::make_due;
 use crate::support::html::Form;
 use crate::support::nodes::Nodes;
-use crate::support::scripted::{alice, bridge_file, bridge_file_with, idp, now};
+use crate::support::scripted::{App, alice, bridge_file, bridge_file_with, claims, idp, now};
+use crate::support::{Scratch, eventually};
 
 const PARALLEL: usize = 100;
+
+/// By which people may connect one more login.
+const LINKING: &str = "people: { linking: true }";
 
 async fn trio() -> Nodes {
     Nodes::start(3, |scratch| bridge_file(scratch, &idp()), |_, _| {}).await
@@ -76,7 +80,7 @@ async fn a_refresh_token_has_one_successor_in_100_parallel_uses() {
         tries.spawn(async move { node.refresh(&token).await });
     }
     let answers = tries.join_all().await;
-    let successors: std::collections::BTreeSet<_> = answers
+    let successors: BTreeSet<_> = answers
         .iter()
         .filter(|answer| answer.status == 200)
         .map(|answer| answer.json()["refresh_token"].as_str().unwrap().to_owned())
@@ -89,8 +93,8 @@ async fn a_refresh_token_has_one_successor_in_100_parallel_uses() {
     assert_eq!(trio.apps[0].refresh(&next).await.json()["error"], "invalid_grant");
 }
 
-/// A connection by which people may connect one more login.
-fn more(op: &ScriptedOp) -> String {
+/// A connection to the provider, with one more setting.
+fn by_op(op: &ScriptedOp, setting: &str) -> String {
     let (client, secret) = op.client();
     format!(
         "      - slug: op
@@ -98,9 +102,58 @@ fn more(op: &ScriptedOp) -> String {
         issuer: {}
         client_id: {client}
         client_secret: {{ value: {secret} }}
-        people: {{ linking: true }}",
+        {setting}",
         op.issuer
     )
+}
+
+/// Where a login at the provider begins, once this node has read the provider's metadata.
+async fn begins_at(op: &ScriptedOp, node: &App, browser: &mut Browser) -> String {
+    let begins = async || {
+        let answer = browser.get(&node.authorize_url("&connection=op")).await;
+        answer.location.filter(|to| to.starts_with(&op.issuer))
+    };
+    eventually("a login begins at the provider", begins).await
+}
+
+/// upstream-oidc 62. The upstream takes each of its refresh tokens once.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_20_refreshes_that_are_due_one_asks_the_upstream() {
+    let (op, _running) = ScriptedOp::listen(Arc::new(SystemClock)).await.unwrap();
+    op.person(Person::new("alice"));
+    op.traits(|traits| traits.always_refresh = true);
+    let file = |scratch: &Scratch| bridge_file_with(scratch, &idp(), &by_op(&op, "revalidate: 1m"), "");
+    let trio = Nodes::start(3, file, |_, _| {}).await;
+    let first = &trio.apps[0];
+    let mut browser = Browser::new();
+    let to_op = begins_at(&op, first, &mut browser).await;
+    let callback = browser.get(&to_op).await.location.unwrap();
+    let code = browser.get(&callback).await.redirect_param("code");
+    let tokens = first.redeem(&code).await.json();
+    let mut token = tokens["refresh_token"].as_str().unwrap().to_owned();
+    let asked = || {
+        let seen = op.seen();
+        let refreshes = seen.of(Endpoint::Token).map(|call| call.asked.parameters());
+        refreshes.filter(|fields| parameter(fields, "grant_type") == Some("refresh_token")).count()
+    };
+    for times in 1..=3 {
+        make_due(&trio.setup, "op", &claims(&tokens["id_token"])).await;
+        let mut tries = JoinSet::new();
+        for number in 0..20 {
+            let (node, token) = (trio.apps[number % 3].clone(), token.clone());
+            tries.spawn(async move { node.refresh(&token).await });
+        }
+        let answers = tries.join_all().await;
+        let statuses = count(answers.iter().map(|answer| answer.status).collect());
+        assert_eq!(statuses, BTreeMap::from([(200, 20)]), "{}", answers[0].body);
+        assert_eq!(asked(), times);
+        let successors: BTreeSet<_> =
+            answers.iter().map(|answer| answer.json()["refresh_token"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(successors.len(), 1, "one lineage");
+        token = successors.into_iter().next().unwrap();
+    }
+    assert_eq!(trio.apps[1].refresh(&token).await.status, 200);
+    assert_eq!(asked(), 3, "nothing is due");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,13 +161,9 @@ async fn one_of_100_confirmations_of_a_link_proof_connects() {
     let idp = idp();
     let (op, _running) = ScriptedOp::listen(Arc::new(SystemClock)).await.unwrap();
     op.person(Person::new("alice-at-the-other"));
-    let trio = Nodes::start(3, |scratch| bridge_file_with(scratch, &idp, &more(&op), ""), |_, _| {}).await;
+    let trio = Nodes::start(3, |scratch| bridge_file_with(scratch, &idp, &by_op(&op, LINKING), ""), |_, _| {}).await;
     let first = &trio.apps[0];
-    // A server that has just started may not have read the provider's metadata yet.
-    let to_op = |answer: &Answer| answer.location.clone().filter(|to| to.starts_with(&op.issuer));
-    while to_op(&Browser::new().get(&first.authorize_url("&connection=op")).await).is_none() {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    begins_at(&op, first, &mut Browser::new()).await;
     let mut browser = Browser::new();
     let location = browser.get(&first.authorize_url("&connection=idp")).await.location.unwrap();
     let request = ReceivedRequest::from_redirect(&location).unwrap();
@@ -123,7 +172,7 @@ async fn one_of_100_confirmations_of_a_link_proof_connects() {
     let page = browser.get(&format!("{}/account", first.at)).await;
     let connect = Form::leading_to(&page.body, &page.url, "account/connect").unwrap();
     let answer = browser.post(&connect.action, &connect.fields).await;
-    let callback = browser.get(&to_op(&answer).unwrap()).await.location.unwrap();
+    let callback = browser.get(&answer.location.unwrap()).await.location.unwrap();
     let page = browser.get(&callback).await;
     let confirm = Form::leading_to(&page.body, &page.url, "account/confirm").unwrap().set("answer", "allow");
 

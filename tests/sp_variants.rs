@@ -6,7 +6,7 @@ use crate::support::bridge::{Bridge, Setup};
 use crate::support::browser::{Answer, Browser};
 use crate::support::peers::Peer;
 use crate::support::scripted::{App, LOGGED_OUT, REDIRECT, SECRET, claims};
-use crate::support::{Scratch, free_port};
+use crate::support::{Scratch, eventually, free_port};
 
 const START: &str = "http://127.0.0.1:9/start";
 
@@ -72,9 +72,8 @@ tenants:
     /// Puts another bridge file in force, with `more` at its end, and waits until the server has it.
     async fn change(&self, from: &str, to: &str, more: &str) {
         assert!(self.file.contains(from));
-        self.setup.apply(&self.scratch, &(self.file.replacen(from, to, 1) + more));
-        // It looks every second.
-        tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+        let file = self.file.replacen(from, to, 1) + more;
+        self.bridge.takes_over(|| drop(self.setup.apply(&self.scratch, &file))).await;
     }
 
     /// A login of Alice by a fresh browser, up to the claims that the app learns.
@@ -123,8 +122,8 @@ tenants:
         let page = browser.visit(&self.app.authorize_url("")).await;
         let refused = browser.log_in(&page, "alice").await;
         assert_eq!((refused.status, refused.location), (400, None));
-        let why = self.why().await;
-        assert!(why.contains("What is signed"), "{why}");
+        let recorded = "a trace says what was signed";
+        eventually(recorded, async || self.all_traces().contains("✗ What is signed").then_some(())).await;
     }
 
     /// The login begins at the identity provider; ours begins anew there, and ends at the app's own start.
@@ -137,8 +136,8 @@ tenants:
         };
         assert!(location.starts_with(START), "{location}");
         assert_eq!(back.redirect_param("iss"), self.app.at);
-        let traces = self.all_traces().await;
-        assert!(traces.contains(ASKED) && !traces.contains(ACCEPTED), "{traces}");
+        let traces = self.traces_with(ASKED).await;
+        assert!(!traces.contains(ACCEPTED), "{traces}");
         // The session is there: the app gets its code at once.
         let back = browser.visit(&self.app.authorize_url("")).await;
         assert_eq!(self.claims_of(&back).await["email"], "alice@acme.example");
@@ -149,14 +148,19 @@ tenants:
     async fn accepts(&self, browser: &mut Browser, start: &str) -> Answer {
         let page = browser.visit(start).await;
         let back = browser.log_in(&page, "alice").await;
-        let traces = self.all_traces().await;
-        assert_eq!(back.status, 200, "{} {:?}: {}\n{traces}", back.url, back.location, back.body);
-        assert!(traces.contains(ACCEPTED) && !traces.contains(ASKED), "{traces}");
+        assert_eq!(back.status, 200, "{} {:?}: {}\n{}", back.url, back.location, back.body, self.why().await);
+        let traces = self.traces_with(ACCEPTED).await;
+        assert!(!traces.contains(ASKED), "{traces}");
         back
     }
 
-    async fn all_traces(&self) -> String {
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    /// All traces, as soon as one of them says so: they are written in batches.
+    async fn traces_with(&self, line: &str) -> String {
+        let found = async || Some(self.all_traces()).filter(|traces| traces.contains(line));
+        eventually(&format!("a trace says `{line}`"), found).await
+    }
+
+    fn all_traces(&self) -> String {
         let list: Value = serde_json::from_str(&self.setup.ok(&["trace", "list", "--json"])).unwrap();
         let ids = list.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap());
         ids.map(|id| self.setup.ok(&["trace", "show", id])).collect()

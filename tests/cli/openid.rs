@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{Desk, Ended};
+use crate::support::eventually;
 
 /// A provider that publishes its document as soon as it is told to.
 async fn provider() -> (String, Arc<AtomicBool>) {
@@ -91,14 +91,9 @@ async fn a_server_reads_the_document_of_a_new_connection_at_once() {
     let desk = Desk::new("openid-server");
     let _bridge = desk.setup.serve(&desk.scratch).await;
     assert_eq!(desk.run(&["apply"], &file(&issuer, "")).code, 0);
-    let begun = Instant::now();
-    loop {
-        let listed = desk.plain(&["connections", "list"]).out;
-        if listed.lines().any(|line| line.starts_with("acme/op") && line.contains(" fine ")) {
-            break;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(10), "{listed}");
-    }
+    let read = |line: &str| line.starts_with("acme/op") && line.contains(" fine ");
+    let listed = async || desk.plain(&["connections", "list"]).out.lines().any(read).then_some(());
+    eventually("the list has the document", listed).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! `users`: what an administrator sees of people, and does about them.
 
 use crate::support::browser::Browser;
+use crate::support::eventually;
 use crate::support::scripted::{App, alice, claims, idp, now, person, server};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,8 +33,7 @@ async fn people_are_found_disabled_and_deleted() {
     assert!(said.starts_with(&format!("{sub} is disabled: kill ")) && said.contains("1 session among it"), "{said}");
     assert!(users(&["list", "--search", "alice"]).contains(" disabled "));
     let introspect = async || app.introspect(tokens["access_token"].as_str().unwrap()).await["active"].clone();
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    assert_eq!(introspect().await, false);
+    eventually("the server hears of it", async || (introspect().await == false).then_some(())).await;
     assert_eq!(app.refresh(tokens["refresh_token"].as_str().unwrap()).await.status, 400);
     let refused = try_login(&app, &idp).await;
     assert!(refused.contains("error=access_denied"), "{refused}");

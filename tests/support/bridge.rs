@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::browser::HTTP;
-use super::{Scratch, free_port};
+use super::{Scratch, eventually, free_port};
+
+/// How long a server may take to start.
+const STARTED: Duration = Duration::from_secs(60);
 
 /// A running `fedbridge serve`. It is killed when it is dropped.
 pub struct Bridge {
@@ -44,6 +47,9 @@ impl Setup {
             ("FEDBRIDGE_DATABASE_URL", database_url.to_owned()),
             ("FEDBRIDGE_MASTER_KEY_FILE", dir.join("master.key").display().to_string()),
             ("FEDBRIDGE_EGRESS_ALLOW_LOOPBACK", "true".to_owned()),
+            // A busy machine, or a disk that stalls, makes servers that hear of nothing for longer than the usual
+            // second, and then refuse all. Tests of that set it themselves.
+            ("FEDBRIDGE_REVOCATION_LEASE", "30s".to_owned()),
         ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value)).to_vec();
         Self { settings, base_url, listen: listen.to_owned(), management }
@@ -53,15 +59,19 @@ impl Setup {
     pub fn another_node(&self) -> Self {
         let listen = format!("127.0.0.1:{}", free_port());
         let management = format!("127.0.0.1:{}", free_port());
-        let mut settings = self.settings.clone();
-        for (name, value) in &mut settings {
-            match name.as_str() {
-                "FEDBRIDGE_HTTP_LISTEN" => *value = listen.clone(),
-                "FEDBRIDGE_MANAGEMENT_LISTEN" => *value = management.clone(),
-                _ => {}
-            }
+        let (settings, base_url) = (self.settings.clone(), self.base_url.clone());
+        let mut another = Self { settings, base_url, listen: listen.clone(), management: management.clone() };
+        another.set("FEDBRIDGE_HTTP_LISTEN", &listen);
+        another.set("FEDBRIDGE_MANAGEMENT_LISTEN", &management);
+        another
+    }
+
+    /// Gives a setting another value, or adds it.
+    pub fn set(&mut self, name: &str, value: &str) {
+        match self.settings.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => value.clone_into(old),
+            None => self.settings.push((name.to_owned(), value.to_owned())),
         }
-        Self { settings, base_url: self.base_url.clone(), listen, management }
     }
 
     /// Runs a command that ends.
@@ -117,7 +127,8 @@ impl Setup {
 
 impl Bridge {
     async fn wait_until_ready(&mut self) {
-        for _ in 0..400 {
+        let until = Instant::now() + STARTED;
+        while Instant::now() < until {
             if let Ok(answer) = HTTP.get(format!("{}/readyz", self.management)).send().await
                 && answer.status() == 200
             {
@@ -128,7 +139,15 @@ impl Bridge {
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
-        panic!("the server was not ready in 10 s: {}", self.log());
+        panic!("the server was not ready in {STARTED:?}: {}", self.log());
+    }
+
+    /// Makes a change of the configuration, and waits until this server has it.
+    pub async fn takes_over(&self, change: impl FnOnce()) {
+        let taken_over = || self.log().matches("configuration taken over").count();
+        let before = taken_over();
+        change();
+        eventually("the server takes the change over", async || (taken_over() > before).then_some(())).await;
     }
 
     pub fn log(&self) -> String {

@@ -13,10 +13,15 @@ use super::html::{self, Form, LoggingOut};
 /// What a browser would follow before a test is surely in a circle.
 const HOPS: usize = 30;
 
+/// A server that says nothing for so long hangs.
+const SILENCE: Duration = Duration::from_secs(120);
+
 /// One client for all tests: making one reads all root certificates, which keeps a core busy. It keeps no
 /// connection, because each test has a runtime of its own.
-pub static HTTP: LazyLock<Client> =
-    LazyLock::new(|| Client::builder().redirect(Policy::none()).no_proxy().pool_max_idle_per_host(0).build().unwrap());
+pub static HTTP: LazyLock<Client> = LazyLock::new(|| {
+    let client = Client::builder().redirect(Policy::none()).no_proxy().pool_max_idle_per_host(0);
+    client.timeout(SILENCE).build().unwrap()
+});
 
 /// Cookies of one person.
 #[derive(Clone)]
@@ -76,8 +81,13 @@ impl Browser {
     /// Goes where a browser would go: redirects, forms with a SAML message, the page that logs out by frames.
     /// A redirect to a host that the test plays itself is given back as it is.
     pub async fn settle(&mut self, answer: Answer) -> Answer {
-        let at = answer.url.clone();
-        self.try_settle(answer).await.unwrap_or_else(|| panic!("somebody on the way from {at} is gone"))
+        let gone = |last: Answer| panic!("the browser is sent from {} to somebody who is gone: {last:?}", last.url);
+        self.try_settle(answer).await.unwrap_or_else(gone)
+    }
+
+    /// The same, and where the browser is sent to somebody who is gone, the answer that sent it there.
+    pub async fn settle_as_far_as_it_goes(&mut self, answer: Answer) -> Answer {
+        self.try_settle(answer).await.unwrap_or_else(|last| last)
     }
 
     /// The same from an address.
@@ -131,28 +141,30 @@ impl Browser {
     }
 
     /// Boxed, because a frame may hold what is settled in turn.
-    fn try_settle(&mut self, answer: Answer) -> Pin<Box<dyn Future<Output = Option<Answer>> + Send + '_>> {
+    fn try_settle(&mut self, answer: Answer) -> Pin<Box<dyn Future<Output = Result<Answer, Answer>> + Send + '_>> {
         Box::pin(self.go_on(answer))
     }
 
-    async fn go_on(&mut self, mut answer: Answer) -> Option<Answer> {
+    /// An error is the answer that leads to somebody who is gone.
+    async fn go_on(&mut self, mut answer: Answer) -> Result<Answer, Answer> {
         for _ in 0..HOPS {
-            answer = if let Some(location) = &answer.location {
+            let next = if let Some(location) = &answer.location {
                 if !reachable(location) {
-                    return Some(answer);
+                    return Ok(answer);
                 }
-                self.try_get(&location.clone()).await?
+                self.try_get(&location.clone()).await
             } else if let Some(form) = Form::of(&answer.body, &answer.url).filter(Form::sends_itself) {
                 if !reachable(&form.action) {
-                    return Some(answer);
+                    return Ok(answer);
                 }
-                self.try_post(&form.action, &form.fields).await?
+                self.try_post(&form.action, &form.fields).await
             } else if let Some(page) = LoggingOut::of(&answer.body) {
                 self.wait_for_frames(&page).await;
-                self.try_get(&page.next).await?
+                self.try_get(&page.next).await
             } else {
-                return Some(answer);
+                return Ok(answer);
             };
+            answer = next.ok_or(answer)?;
         }
         panic!("the browser goes in a circle at {}", answer.url);
     }
@@ -165,14 +177,21 @@ impl Browser {
             let mut browser = self.clone();
             frames.spawn(async move {
                 if let Some(answer) = browser.try_get(&frame).await {
-                    browser.try_settle(answer).await;
+                    browser.settle_as_far_as_it_goes(answer).await;
                 }
                 browser
             });
         }
         while Instant::now() < until {
             if self.try_get(&page.poll).await.is_some_and(|answer| answer.status == 204) {
-                break;
+                // All have answered: the frames are about to end.
+                let rest = async {
+                    while let Some(Ok(browser)) = frames.join_next().await {
+                        self.cookies.extend(browser.cookies);
+                    }
+                };
+                let _ = tokio::time::timeout(Duration::from_secs(1), rest).await;
+                return;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

@@ -55,11 +55,7 @@ impl Line {
 
     /// Lets a server that is not started yet use this line.
     pub fn serve(&self, setup: &mut Setup) {
-        for (name, value) in &mut setup.settings {
-            if name == "FEDBRIDGE_DATABASE_URL" {
-                value.clone_from(&self.url);
-            }
-        }
+        setup.set("FEDBRIDGE_DATABASE_URL", &self.url);
     }
 
     pub fn cut(&self, what: Cut) {

@@ -2,12 +2,14 @@
 //! fails the test with the script's own line, which names the command to run.
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::REPOSITORY;
+use super::{PATIENCE, REPOSITORY, free_port};
 
 /// A running peer. It ends when it is dropped.
 pub struct Peer {
@@ -30,6 +32,7 @@ impl Starting {
         let dir = dir.join(name);
         let child = Command::new(format!("{REPOSITORY}/tests/peers/{name}/start.sh"))
             .env("PEER_DIR", &dir)
+            .env("PEER_PORT", free_port().to_string())
             .envs(settings.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -59,8 +62,35 @@ impl Peer {
         Starting::peer(name, dir, settings).ready()
     }
 
+    /// It loses what it holds when the machine dies, and waits for no disk.
     pub fn postgres(dir: &Path) -> Self {
+        Self::start("postgres", dir, &[("PG_DURABLE", "0")])
+    }
+
+    /// As a company would run it.
+    pub fn durable_postgres(dir: &Path) -> Self {
         Self::start("postgres", dir, &[])
+    }
+
+    /// It is gone: nobody listens there any more. What it was stays known.
+    ///
+    /// # Panics
+    /// When somebody goes on to listen.
+    pub fn die(&mut self) {
+        self.end();
+        let url = url::Url::parse(&self.url).unwrap();
+        let address = (url.host_str().unwrap(), url.port().unwrap());
+        let until = Instant::now() + PATIENCE;
+        while TcpStream::connect(address).is_ok() {
+            assert!(Instant::now() < until, "{} does not end", self.url);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Its watcher ends what belongs to it a moment later.
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     /// The last lines of what it logged.
@@ -80,8 +110,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
     }
 }
 

@@ -11,11 +11,11 @@ use fedbridge_saml::testkit::{Person, ReceivedRequest, ResponsePlan, ScriptedIdp
 use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION};
 use serde_json::Value;
 
-use crate::support::Scratch;
 use crate::support::bridge::{Bridge, Setup};
 use crate::support::browser::{Answer, Browser, HTTP};
 use crate::support::html::Form;
 use crate::support::scripted::{App, LOGGED_OUT, REDIRECT, SECRET, claims, idp, now};
+use crate::support::{Scratch, eventually};
 
 /// Where the app takes answers by artifact, and where it is told of logouts: nobody listens there.
 pub const TAKES_ARTIFACTS: &str = "http://127.0.0.1:9/artifact";
@@ -157,9 +157,7 @@ impl World {
                 files.1.display(),
             )
         };
-        let mut setup = Setup::sqlite(scratch.path());
-        // A busy machine makes nodes that hear of nothing for long; that is tested elsewhere.
-        setup.settings.push(("FEDBRIDGE_REVOCATION_LEASE".into(), "30s".into()));
+        let setup = Setup::sqlite(scratch.path());
         let file = format!("version: 1\ntenants:\n{}{}", tenant("acme"), tenant("globex"));
         setup.apply(&scratch, &file);
         let bridge = setup.serve(&scratch).await;
@@ -184,16 +182,7 @@ impl World {
 
     /// Puts another bridge file in force.
     pub async fn put_in_force(&self, file: &str) {
-        let taken_over = || self.bridge.log().matches("configuration taken over").count();
-        let before = taken_over();
-        self.setup.apply(&self.scratch, file);
-        for _ in 0..400 {
-            if taken_over() > before {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-        }
-        panic!("the server does not take the file over: {}", self.bridge.log());
+        self.bridge.takes_over(|| drop(self.setup.apply(&self.scratch, file))).await;
     }
 
     /// Waits until the server has asked for kills twice: what was killed before is known to it.
@@ -250,15 +239,13 @@ impl World {
 
     /// The browser with the provider's answer, which it has not followed yet.
     pub async fn to_callback(&self, browser: &mut Browser) -> String {
-        for _ in 0..100 {
+        // The provider's metadata may not be read yet.
+        let to_op = eventually("a login starts at the provider", async || {
             let out = browser.get(&self.own.app.authorize_url("&connection=oidc")).await;
-            if let Some(to_op) = out.location.filter(|to| to.starts_with(&self.op.issuer)) {
-                return browser.get(&to_op).await.location.unwrap();
-            }
-            // The provider's metadata may not be read yet.
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-        panic!("no login starts at the provider");
+            out.location.filter(|to| to.starts_with(&self.op.issuer))
+        });
+        let to_op = to_op.await;
+        browser.get(&to_op).await.location.unwrap()
     }
 
     /// A person's account page, with the browser that shows it.

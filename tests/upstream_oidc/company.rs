@@ -9,13 +9,10 @@ use crate::support::browser::{Answer, Browser};
 use crate::support::clients::Client;
 use crate::support::peers::Peer;
 use crate::support::scripted::CHALLENGE;
-use crate::support::{Database, Scratch};
+use crate::support::{Database, PATIENCE, Scratch};
 
 pub const SECRET: &str = "upstream-secret-upstream-secret-upstream";
 const SLUG: &str = "up";
-
-/// How long an app may take to hear of a logout that began elsewhere.
-const SOON: Duration = Duration::from_secs(5);
 
 /// The provider, as tests see it.
 pub struct Op {
@@ -45,7 +42,7 @@ pub struct Company {
     /// Of the provider: where logins and logouts begin there.
     authorization_endpoint: String,
     pub end_session_endpoint: String,
-    _bridge: Bridge,
+    pub bridge: Bridge,
     _postgres: Option<Peer>,
     _scratch: Scratch,
 }
@@ -76,7 +73,7 @@ impl Company {
             authorization_endpoint: endpoint("authorization_endpoint"),
             end_session_endpoint: endpoint("end_session_endpoint"),
             op,
-            _bridge: bridge,
+            bridge,
             _postgres: postgres,
             _scratch: scratch,
         }
@@ -122,7 +119,7 @@ impl Company {
     pub async fn log_out_of_op(&self, browser: &mut Browser, address: &str) {
         let answer = browser.visit(address).await;
         let page = self.end_at_op(browser, answer).await;
-        let until = Instant::now() + SOON;
+        let until = Instant::now() + PATIENCE;
         while self.app_knows(browser).await {
             if Instant::now() > until {
                 self.fail("the app was not told", &page).await;

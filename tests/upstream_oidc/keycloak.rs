@@ -3,7 +3,6 @@
 
 use std::path::Path;
 use std::sync::{LazyLock, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -11,6 +10,7 @@ use serde_json::{Value, json};
 use super::company::{Company, Op, SECRET};
 use crate::support::Database;
 use crate::support::browser::{Browser, HTTP};
+use crate::support::due::make_due;
 use crate::support::peers::{Peer, Starting};
 
 const ALICE: (&str, &str) = ("alice", "alice-password");
@@ -174,22 +174,17 @@ async fn logs_in_and_out() {
     company.log_out_of_op(&mut browser, &end).await;
 }
 
-/// The shortest time after which the bridge asks the provider again.
-const REVALIDATE: Duration = Duration::from_secs(60);
-
 /// Keycloak tells nobody that a person was switched off: the next refresh after a while finds out.
 #[tokio::test]
 async fn who_is_switched_off_there_gets_nothing_more_here() {
     let company = company(Database::Sqlite, "        revalidate: 1m\n").await;
     let (server, realm) = company.op.issuer.split_once("/realms/").unwrap();
     let mut browser = Browser::new();
-    let began = Instant::now();
-    company.login(&mut browser).await;
+    let told = company.login(&mut browser).await;
 
     // Asked again while all is well: one more refresh token of Keycloak's is used up, and the next one kept.
-    tokio::time::sleep((REVALIDATE + Duration::from_secs(1)).saturating_sub(began.elapsed())).await;
+    make_due(&company.setup, "up", &told["id_token"]).await;
     company.refresh(&mut browser).await;
-    let asked = Instant::now();
 
     let users = as_administrator(server, Method::GET, &format!("/realms/{realm}/users?username=alice"), None).await;
     let users: Value = serde_json::from_str(&users.text().await.unwrap()).unwrap();
@@ -197,7 +192,7 @@ async fn who_is_switched_off_there_gets_nothing_more_here() {
     let done = as_administrator(server, Method::PUT, &path, Some(&json!({ "enabled": false }))).await;
     assert_eq!(done.status(), 204);
 
-    tokio::time::sleep((REVALIDATE + Duration::from_secs(1)).saturating_sub(asked.elapsed())).await;
+    make_due(&company.setup, "up", &told["id_token"]).await;
     let answer = browser.get(&company.client.at("/refresh")).await;
     if answer.status != 502 || answer.json()["error"] != "invalid_grant" {
         company.fail("the refresh goes on", &answer).await;

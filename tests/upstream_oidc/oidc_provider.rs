@@ -104,6 +104,19 @@ async fn with_keys_in_the_place_of_a_secret() {
     speaks(&knobs, "        token_endpoint_auth_method: private_key_jwt").await;
 }
 
+/// It keeps our keys for a while, and so knows the next one when that begins to sign. A second rotation would be too
+/// soon: it fetches no set for a key that is missing.
+#[tokio::test]
+async fn with_keys_that_rotate() {
+    let knobs = [("OP_CLIENT_AUTH", "private_key_jwt")];
+    let yaml = "        token_endpoint_auth_method: private_key_jwt";
+    let company = company(Database::Sqlite, &knobs, yaml).await;
+    company.login(&mut Browser::new()).await;
+    let rotate = || drop(company.setup.ok(&["keys", "rotate", "--connection", "acme/up"]));
+    company.bridge.takes_over(rotate).await;
+    company.login(&mut Browser::new()).await;
+}
+
 #[tokio::test]
 async fn with_the_secret_in_the_body_and_no_pushed_requests() {
     let knobs = [("OP_CLIENT_AUTH", "client_secret_post"), ("OP_PAR", "0"), ("OP_ID_TOKEN_ALG", "PS256")];
