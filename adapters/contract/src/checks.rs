@@ -1,5 +1,6 @@
 //! Checks that stop the reading of a partner's answer, each recorded with what was expected and what came.
 
+use crate::error::ProtocolError;
 use crate::trace::TraceLog;
 use crate::upstream::UpstreamRefusal;
 
@@ -58,4 +59,13 @@ pub fn refuse<T>(
 ) -> Checked<T> {
     trace.check(name, source, expected, actual, false);
     Err(Stop::Rejected)
+}
+
+/// What an app is told where an answer can't be accepted: the trace alone says why.
+pub fn not_accepted(trace: &TraceLog) -> ProtocolError {
+    ProtocolError::new(
+        "invalid_response",
+        "The answer of your organization's login service could not be accepted.",
+        trace.cause().unwrap_or_else(|| "the answer could not be checked".into()),
+    )
 }
