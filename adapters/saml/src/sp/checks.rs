@@ -1,7 +1,7 @@
 //! Checks of a message's grammar and times.
 
 use fedbridge_contract::checks::refuse;
-pub(super) use fedbridge_contract::checks::{Checked, Stop, require, require_equal};
+pub(super) use fedbridge_contract::checks::{Checked, Stop, not_accepted, require, require_equal};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
 

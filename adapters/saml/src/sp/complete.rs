@@ -4,7 +4,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use fedbridge_contract::config::Tenant;
-use fedbridge_contract::error::ProtocolError;
 use fedbridge_contract::http::HttpInput;
 use fedbridge_contract::identity::AuthenticatedIdentity;
 use fedbridge_contract::logout::Party;
@@ -17,7 +16,7 @@ use fedbridge_contract::upstream::{Answer, Correlation, LoginOutcome, Unsolicite
 use fedbridge_saml_core::names;
 use fedbridge_saml_core::turns::{NotRun, in_turn};
 
-use super::checks::{Checked, Stop, require, require_equal};
+use super::checks::{Checked, Stop, not_accepted, require, require_equal};
 use super::state::RequestState;
 use super::verify::{Asked, Login, Message, Work, login};
 use super::{ServiceProvider, acs, artifact, request};
@@ -68,13 +67,6 @@ pub(super) async fn complete_unsolicited(
 }
 
 fn outcome(checked: Checked<Login>, minter: Minter, trace: &TraceLog) -> LoginOutcome {
-    let refused = || {
-        ProtocolError::new(
-            "invalid_response",
-            "The answer of your organization's login service could not be accepted.",
-            trace.cause().unwrap_or_else(|| "the answer could not be checked".into()),
-        )
-    };
     match checked {
         Ok(login) => LoginOutcome::Authenticated(Box::new(AuthenticatedIdentity {
             subject: login.subject,
@@ -87,8 +79,8 @@ fn outcome(checked: Checked<Login>, minter: Minter, trace: &TraceLog) -> LoginOu
             proof: minter.mint(),
         })),
         Err(Stop::Refused(refusal)) => LoginOutcome::UpstreamRefused(refusal),
-        Err(Stop::Rejected) => LoginOutcome::Rejected(refused()),
-        Err(Stop::KeyUnknown) => LoginOutcome::KeyUnknown(refused()),
+        Err(Stop::Rejected) => LoginOutcome::Rejected(not_accepted(trace)),
+        Err(Stop::KeyUnknown) => LoginOutcome::KeyUnknown(not_accepted(trace)),
     }
 }
 
