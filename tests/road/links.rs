@@ -8,7 +8,7 @@ use fedbridge_contract::http::{Method, Reply, ReplyKind};
 use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::page::{AccountPage, ConfirmLinkPage, OwnForm, Page};
 use fedbridge_contract::time::Timestamp;
-use fedbridge_hub::ports::{Command, LoginStore, TombstoneReason, Unit};
+use fedbridge_hub::ports::{Command, LoginStore, NewLink, TombstoneReason, Unit};
 use fedbridge_hub::spec::{ConfigChange, PeopleSpec};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ fn linkable(number: u8, slug: &str, settings: Value) -> ConfigChange {
 }
 
 /// alice logged in by the first of three connections.
-async fn at_home() -> World {
+pub async fn at_home() -> World {
     let second = linkable(3, "two", json!({ "subject": "alice@two", "logout": "front" }));
     let third = linkable(4, "three", json!({ "subject": "alice@three" }));
     let changes = vec![upstream("back"), second, third, offline_client(30, "mail")];
@@ -61,7 +61,7 @@ impl World {
         self.step(&answer).await
     }
 
-    async fn logins(&mut self) -> Vec<String> {
+    pub async fn logins(&mut self) -> Vec<String> {
         let reply = self.visit(ACCOUNT).await;
         let mut names: Vec<_> = account_of(&reply).logins.iter().map(|row| row.note.clone().unwrap()).collect();
         names.sort();
@@ -307,6 +307,42 @@ async fn a_code_that_nobody_redeemed_dies_with_its_login() {
     assert_eq!(world.try_redeem("mail", &code).await.0, 400, "offline access by a login that is disconnected");
     world.cookies = first;
     assert_eq!(world.try_redeem("mail", &own).await.0, 200, "that of another login stays");
+}
+
+/// An administrator closes the door while the person is asked. A proof of somebody else's page opens it no more.
+#[tokio::test]
+async fn no_proof_opens_a_door_that_was_closed() {
+    let mut world = at_home().await;
+    let person = world.person_of(2, "alice").await.unwrap();
+    let form = confirm_of(&world.prove("two", "").await).form.clone();
+    // The subject comes and goes as somebody else meanwhile.
+    let alice = std::mem::take(&mut world.cookies);
+    world.visit(&format!("{BASE}t/acme/fake/login?app=wiki&connection=two")).await;
+    let other = world.person_of(3, "alice@two").await.unwrap();
+    assert_ne!(other, person);
+    let spare = NewLink {
+        person: other,
+        connection: id(4),
+        subject_key: "spare".into(),
+        display: "spare".into(),
+        email: None,
+        scope: None,
+    };
+    let block = Command::UnlinkIdentity {
+        person: other,
+        connection: id(3),
+        subject_key: "alice@two".into(),
+        reason: TombstoneReason::Blocked,
+    };
+    let commands = vec![Command::LinkIdentity(spare)];
+    world.foundation.store.commit(id(1), Unit { commands, now: world.now() }).await.unwrap();
+    world.foundation.store.commit(id(1), Unit { commands: vec![block], now: world.now() }).await.unwrap();
+    world.cookies = alice;
+    let reply = world.send(&form, &[("answer", "allow")]).await;
+    assert_eq!(status_of(&reply), 403);
+    assert_eq!(world.newest_cause().await.1, "an administrator has blocked this subject");
+    assert_eq!(world.person_of(3, "alice@two").await, None);
+    assert_eq!(world.logins().await, ["alice"]);
 }
 
 /// Disconnects a login between the store's answer and what the hub makes of it.

@@ -7,6 +7,7 @@ use fedbridge_contract::ids::{ConnectionId, PersonId, SessionId, TenantId, Trans
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{LinkedPerson, LoginStore, StoredSession, Unit, UnitError};
 
+use crate::error::damaged;
 use crate::open::Store;
 use crate::row::{Row, get, time, uuid as read_uuid};
 use crate::unit::{millis, plan, uuid};
@@ -37,14 +38,16 @@ impl LoginStore for Store {
         connection: ConnectionId,
         subject_key: &str,
     ) -> Result<Option<LinkedPerson>, StoreError> {
-        let sql = "SELECT p.id, p.disabled, coalesce(p.epoch, 0) FROM identities i \
+        let sql = "SELECT p.id, p.disabled, coalesce(p.epoch, 0), i.email_hash FROM identities i \
                    JOIN people p ON p.tenant_id = i.tenant_id AND p.id = i.person_id \
                    WHERE i.tenant_id = ? AND i.connection_id = ? AND i.subject_hash = ?";
         let args = vec![uuid(tenant), Arg::Uuid(connection.uuid()), Arg::Octets(digest(&[subject_key]))];
         let row = self.one(sql, args).await?;
         row.map(|row| {
             let person = PersonId::from_uuid(read_uuid(&row, 0)?);
-            Ok(LinkedPerson { person, disabled: get(&row, 1)?, epoch: Epoch(get(&row, 2)?) })
+            let email = get::<Option<Vec<u8>>>(&row, 3)?;
+            let email = email.map(|hash| hash.try_into().map_err(|_| damaged("an identity"))).transpose()?;
+            Ok(LinkedPerson { person, disabled: get(&row, 1)?, epoch: Epoch(get(&row, 2)?), email })
         })
         .transpose()
     }

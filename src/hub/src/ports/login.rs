@@ -60,7 +60,7 @@ pub enum Command {
         key: String,
         expires: Timestamp,
     },
-    /// Guard: no such link exists yet.
+    /// Guard: no such link exists yet, and no administrator has blocked the subject.
     CreatePerson(NewLink),
     StartSession(NewSession),
     /// The person authenticated again: the session keeps its id, and takes a new cookie, new limits
@@ -92,7 +92,7 @@ pub enum Command {
     },
     /// Guard: the person has no identifier there yet.
     KeepNameId(NewNameId),
-    /// Guard: no such link exists yet. For a person who is there.
+    /// The same for a person who is there.
     LinkIdentity(NewLink),
     /// Guard: the identity is this person's. It stays so until the unit is stored: an unlink comes before, and
     /// this fails, or behind it, and finds the session that the unit makes.
@@ -100,6 +100,8 @@ pub enum Command {
         person: PersonId,
         connection: ConnectionId,
         subject_key: String,
+        /// Keyed hash of a verified address that the identity did not have before.
+        email: Option<[u8; 32]>,
     },
     /// The link goes and leaves a tombstone; every link proof of the person dies. Guard: it is there, and
     /// the person has another one.
@@ -178,6 +180,8 @@ pub struct LinkedPerson {
     pub disabled: bool,
     /// The last kill of the person.
     pub epoch: Epoch,
+    /// Keyed hash of the address that this identity brought, where one was verified.
+    pub email: Option<[u8; 32]>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -214,7 +218,7 @@ pub enum GuardFailed {
     TransactionGone,
     #[error("it was used before ({purpose})")]
     SeenBefore { purpose: String },
-    #[error("this person was linked by another login just now")]
+    #[error("this subject was linked by another login just now, or is blocked")]
     LinkExists,
     #[error("this login was disconnected from its person just now")]
     LinkGone,

@@ -29,20 +29,27 @@ pub fn create_person(tenant: TenantId, link: &NewLink, now: Timestamp) -> Change
     )
 }
 
+/// A subject that an administrator has blocked is nobody's, whatever was read before the door closed.
 pub fn link_person(tenant: TenantId, link: NewLink, now: Timestamp) -> Change {
+    let subject = Arg::Octets(digest(&[&link.subject_key]));
     Change::new(
         "INSERT INTO identities \
          (tenant_id, connection_id, subject_hash, subject_key, display, person_id, created_at, email_hash) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, connection_id, subject_hash) DO NOTHING",
+         SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.tenant_id = ? \
+         AND t.connection_id = ? AND t.subject_hash = ? AND t.reason = 'blocked') \
+         ON CONFLICT (tenant_id, connection_id, subject_hash) DO NOTHING",
         vec![
             uuid(tenant),
             Arg::Uuid(link.connection.uuid()),
-            Arg::Octets(digest(&[&link.subject_key])),
+            subject.clone(),
             Arg::Text(link.subject_key),
             Arg::Text(link.display),
             Arg::Uuid(link.person.uuid()),
             millis(now),
             Arg::OptOctets(link.email.map(Vec::from)),
+            uuid(tenant),
+            Arg::Uuid(link.connection.uuid()),
+            subject,
         ],
     )
 }
@@ -71,12 +78,24 @@ pub fn hold_person(tenant: TenantId, person: PersonId) -> Change {
     )
 }
 
-/// As [`hold_person`], for a login of a person.
-pub fn hold_identity(tenant: TenantId, person: PersonId, connection: ConnectionId, subject: &str) -> Change {
+/// As [`hold_person`], for a login of a person. The index of addresses is written where there is a new one alone.
+pub fn hold_identity(
+    tenant: TenantId,
+    person: PersonId,
+    connection: ConnectionId,
+    subject: &str,
+    email: Option<[u8; 32]>,
+) -> Change {
+    let mut args: Vec<_> = email.map(|email| Arg::Octets(email.to_vec())).into_iter().collect();
+    let held = if args.is_empty() { "created_at = created_at" } else { "email_hash = ?" };
+    let this = [uuid(tenant), Arg::Uuid(connection.uuid()), Arg::Octets(digest(&[subject])), Arg::Uuid(person.uuid())];
+    args.extend(this);
     Change::new(
-        "UPDATE identities SET created_at = created_at WHERE tenant_id = ? AND connection_id = ? \
-         AND subject_hash = ? AND person_id = ?",
-        vec![uuid(tenant), Arg::Uuid(connection.uuid()), Arg::Octets(digest(&[subject])), Arg::Uuid(person.uuid())],
+        format!(
+            "UPDATE identities SET {held} WHERE tenant_id = ? AND connection_id = ? AND subject_hash = ? \
+             AND person_id = ?"
+        ),
+        args,
     )
 }
 

@@ -81,8 +81,8 @@ pub fn plan(tenant: TenantId, unit: Unit, sealer: &dyn Sealer) -> Result<Plan, U
             }
             Command::KeepNameId(new) => plan.guarded(keep_name_id(tenant, new, now), GuardFailed::NameIdExists),
             Command::LinkIdentity(link) => plan.link(tenant, link, now),
-            Command::HoldIdentity { person, connection, subject_key } => {
-                plan.guarded(hold_identity(tenant, person, connection, &subject_key), GuardFailed::LinkGone);
+            Command::HoldIdentity { person, connection, subject_key, email } => {
+                plan.guarded(hold_identity(tenant, person, connection, &subject_key, email), GuardFailed::LinkGone);
             }
             Command::UnlinkIdentity { person, connection, subject_key, reason } => {
                 // Two unlinks in two snapshots would each see the other's identity, and leave none.

@@ -136,7 +136,12 @@ pub async fn nothing_of_a_person_is_seen_by_another_tenant(database: Database) {
             GuardFailed::LastLink,
         ),
         (
-            Command::HoldIdentity { person, connection: ours.connection, subject_key: "ada".into() },
+            Command::HoldIdentity {
+                person,
+                connection: ours.connection,
+                subject_key: "ada".into(),
+                email: Some(hash("theirs")),
+            },
             GuardFailed::LinkGone,
         ),
         (Command::UseLinkProof { proof: full.proof, person, session, subject }, GuardFailed::ProofGone),

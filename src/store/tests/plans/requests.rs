@@ -36,11 +36,18 @@ async fn logins(world: &World, full: &Full, round: u32) {
     let open = NewTransaction { id, handle_hash: hash("h"), expires: at(600), sealed: vec![1] };
     world.commit(vec![Command::OpenTransaction(open)]).await.unwrap();
     assert!(store.transaction(tenant, id, &hash("h"), at(1)).await.unwrap().is_some());
+    let held = |email| Command::HoldIdentity {
+        person: login.person,
+        connection: world.connection,
+        subject_key: "ada".into(),
+        email,
+    };
+    world.commit(vec![held(Some(hash("a new address")))]).await.unwrap();
     let again = world.plan();
     let commands = vec![
         Command::FinishTransaction(id),
         Command::Once { purpose: "saml".into(), key: id.to_string(), expires: at(300) },
-        Command::HoldIdentity { person: login.person, connection: world.connection, subject_key: "ada".into() },
+        held(None),
         Command::RenewSession(world.session(login)),
         Command::InsertGrant(world.grant(&again, &["openid"])),
     ];

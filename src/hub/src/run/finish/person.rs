@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fedbridge_contract::claims::Claims;
 use fedbridge_contract::downstream::RefusalKind;
 use fedbridge_contract::epoch::Epoch;
-use fedbridge_contract::ids::{PersonId, TenantId};
+use fedbridge_contract::ids::{ConnectionId, PersonId, TenantId};
 use fedbridge_contract::page::WayBack;
 use serde_json::Value;
 
@@ -24,6 +24,8 @@ pub(in crate::run) struct Whose {
     pub person: LinkedPerson,
     /// Of somebody new: what is written down.
     pub link: Option<NewLink>,
+    /// Of somebody known: the keyed hash of a verified address that this identity brings for the first time.
+    pub new_email: Option<[u8; 32]>,
 }
 
 impl Hub {
@@ -31,19 +33,21 @@ impl Hub {
     pub(super) async fn person(&self, last: &mut Finishing<'_>, claims: &Claims) -> Result<Whose, Stop> {
         if let Basis::Session { stored, .. } = last.basis {
             let StoredSession { person, person_disabled: disabled, person_epoch: epoch, .. } = *stored;
-            return Ok(known(LinkedPerson { person, disabled, epoch }));
+            return Ok(known(LinkedPerson { person, disabled, epoch, email: None }));
         }
         let (tenant, connection) = (last.login.tenant.view.id, last.connection.view.id);
         let subject = &last.who.record.subject;
         let linked = self.store.linked_person(tenant, connection, &subject.key).await?;
         self.same_scope(last).await?;
+        let email = verified_address(claims).map(|address| self.email_hash(tenant, address));
         if let Some(linked) = linked {
             last.login.trace.decide("person", "known here by this upstream subject", true);
-            return Ok(known(linked));
+            // Whoever is named by an address later is named by the newest one.
+            let new_email = email.filter(|email| linked.email != Some(*email));
+            return Ok(Whose { new_email, ..known(linked) });
         }
-        self.may_come_back(last).await?;
+        self.may_come_back(last.login, connection, &subject.key).await?;
         may_appear(&last.connection.people, claims, last.login)?;
-        let email = verified_address(claims).map(|address| self.email_hash(tenant, address));
         if let Some(email) = &email {
             self.namesakes(last, email).await?;
         }
@@ -57,8 +61,8 @@ impl Hub {
             email,
             scope: subject.scope.clone(),
         };
-        let person = LinkedPerson { person, disabled: false, epoch: Epoch::default() };
-        Ok(Whose { person, link: Some(link) })
+        let person = LinkedPerson { person, disabled: false, epoch: Epoch::default(), email };
+        Ok(Whose { link: Some(link), ..known(person) })
     }
 
     /// People never move to another issuer: the same `sub` is somebody else there (upstream-oidc 75).
@@ -74,9 +78,13 @@ impl Hub {
     }
 
     /// A subject that was here before comes back as somebody new, unless an administrator closed the door.
-    pub(in crate::run) async fn may_come_back(&self, last: &mut Finishing<'_>) -> Result<(), Stop> {
-        let (tenant, connection) = (last.login.tenant.view.id, last.connection.view.id);
-        let Some(before) = self.people.tombstone(tenant, connection, &last.who.record.subject.key).await? else {
+    pub(in crate::run) async fn may_come_back(
+        &self,
+        login: &mut Login,
+        connection: ConnectionId,
+        subject_key: &str,
+    ) -> Result<(), Stop> {
+        let Some(before) = self.people.tombstone(login.tenant.view.id, connection, subject_key).await? else {
             return Ok(());
         };
         let at = before.at.rfc3339_seconds();
@@ -85,7 +93,7 @@ impl Hub {
             TombstoneReason::Unlinked => (format!("was disconnected from its account at {at}"), true),
             TombstoneReason::Deleted => (format!("its account was deleted at {at}, and does not come back"), true),
         };
-        if last.login.trace.decide("this subject", outcome, allowed) {
+        if login.trace.decide("this subject", outcome, allowed) {
             return Ok(());
         }
         Err(Stop::new(RefusalKind::AccessDenied, NOT_ALLOWED, "an administrator has blocked this subject"))
@@ -134,7 +142,7 @@ impl Hub {
 }
 
 fn known(person: LinkedPerson) -> Whose {
-    Whose { person, link: None }
+    Whose { person, link: None, new_email: None }
 }
 
 /// The address of somebody, where it counts as verified at this connection.

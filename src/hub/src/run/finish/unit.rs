@@ -119,6 +119,7 @@ impl Hub {
                 person: whose.person.person,
                 connection: last.connection.view.id,
                 subject_key: last.who.record.subject.key.clone(),
+                email: whose.new_email,
             },
         });
         let (cookie, row) = self.new_session(last, whose.person.person, plan)?;

@@ -88,7 +88,7 @@ impl Hub {
                 let cause = "the identity is connected with somebody else";
                 return Err(Stop::new(RefusalKind::AccessDenied, public, cause));
             }
-            None => self.may_come_back(&mut last).await?,
+            None => self.may_come_back(last.login, connection, &subject.key).await?,
         }
         self.gate.login(&last.login.tenant.view, None, &last.connection.view, false).await?;
         let mut commands: Vec<_> = transaction.map(Command::FinishTransaction).into_iter().collect();

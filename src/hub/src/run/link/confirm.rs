@@ -67,6 +67,7 @@ impl Hub {
             let cause = "the connection is gone, switched off, or lets nobody connect it";
             return Err(Stop::new(RefusalKind::AccessDenied, "This login can't be connected.", cause));
         }
+        self.may_come_back(login, proof.connection, &identity.key).await?;
         // The session was looked at already; this is about the other side of the link.
         let standing = self.gate.session(login.tenant.view.id, proof.connection, epoch, Epoch::default()).await;
         if let Err(refusal) = standing {
