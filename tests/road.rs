@@ -9,6 +9,7 @@ mod kills;
 mod links;
 mod logout;
 mod nodes;
+mod people;
 mod records;
 mod revalidate;
 mod unsolicited;

@@ -109,8 +109,8 @@ pub(super) const WORDS: &[(&str, &str)] = &[
     ),
     ("Cancel", "Abbrechen"),
     (
-        "Please log in again, then connect this login.",
-        "Bitte melden Sie sich noch einmal an, und verbinden Sie dann diese Anmeldung.",
+        "Please log in again, then try once more.",
+        "Bitte melden Sie sich noch einmal an, und versuchen Sie es dann erneut.",
     ),
     (
         "This login belongs to another account. Log in with it, and disconnect it there first.",

@@ -12,6 +12,7 @@ use super::page::{OBJECT, is_in_use};
 use crate::ports::{Command, GuardFailed, StoredSession, TombstoneReason, Unit, UnitError};
 use crate::run::Hub;
 use crate::run::ending::Stop;
+use crate::run::link::stale;
 use crate::run::logout::{Asker, Begin};
 use crate::run::own::{Act, field};
 use crate::run::record::Purpose;
@@ -43,6 +44,11 @@ impl Hub {
         {
             return self.stop(login, stop, None, person).await;
         }
+        if matches!(act, Act::Connect | Act::Unlink)
+            && let Some(age) = stale(&login, &live)
+        {
+            return self.log_in_again(login, live, age).await;
+        }
         let done = match act {
             Act::End => self.end_elsewhere(&login, &live, &object).await,
             Act::Forget => self.forget(&login, &live, &object).await,
@@ -72,13 +78,14 @@ impl Hub {
         Ok(format!("the session {id}"))
     }
 
-    /// What the app was given is dead, offline access too, and it has to ask again.
+    /// What the app was given is dead, offline access too, and it has to ask again. The consent ends first, so that
+    /// it gets nothing new on its strength meanwhile.
     async fn forget(&self, login: &Login, live: &LiveSession, object: &str) -> Done {
         let (tenant, person) = (login.tenant.view.id, live.stored.person);
         let Ok(app) = object.parse::<AppId>() else { return Ok("an app that is gone".to_owned()) };
-        let count = self.people.revoke_app(tenant, person, app, login.started).await?;
         let commands = vec![Command::ForgetConsent { person, app }];
         self.store.commit(tenant, Unit { commands, now: login.started }).await.map_err(refused)?;
+        let count = self.people.revoke_app(tenant, person, app, login.started).await?;
         let name = login.tenant.view.app_by_id(app).map_or("an app that is gone", |app| app.name.as_str());
         Ok(format!("{name}, with {count} grants"))
     }

@@ -1,6 +1,6 @@
 //! Connecting one more upstream identity to a person (threats 10 and 16).
 //!
-//! 1. [`start`]: the person, who is logged in freshly, asks for it. A proof is opened for this person, session,
+//! 1. [`start`]: the person asks for it, who has logged in just now, or does so [`again`]. A proof is opened for this person, session,
 //!    browser and connection, and the upstream is asked to authenticate anew.
 //! 2. [`bound`]: the upstream has proved an exact subject. The proof is bound to it, once.
 //! 3. [`confirm`]: the person sees both, and says yes in the same session and browser. The proof is used up in
@@ -8,6 +8,7 @@
 //!
 //! An e-mail address plays no part in it.
 
+mod again;
 mod bound;
 mod confirm;
 mod start;
@@ -23,11 +24,13 @@ use serde::{Deserialize, Serialize};
 use super::Hub;
 use super::record::UpstreamPart;
 
+pub(super) use again::stale;
+
 /// How long a person has, from asking to saying yes.
 const PROOF: Duration = Duration::from_secs(600);
 
-/// How old the person's own authentication may be, in seconds.
-const FRESH: u64 = 600;
+/// How old the person's own authentication may be where logins are connected and disconnected, in seconds.
+const FRESH: u64 = 300;
 
 /// One text for all that is wrong with a proof: nobody learns whose it is.
 const OVER: &str = "This took too long, or was done before. Please start again on the page of your account.";

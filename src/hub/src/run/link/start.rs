@@ -8,7 +8,7 @@ use fedbridge_contract::ids::LinkProofId;
 use fedbridge_contract::ticket::ticket;
 use fedbridge_contract::upstream::LoginWish;
 
-use super::{FRESH, Kept, PROOF, proof_cookie, proof_place};
+use super::{Kept, PROOF, proof_cookie, proof_place};
 use crate::ports::{Command, NewProof, Unit};
 use crate::run::Hub;
 use crate::run::ending::Stop;
@@ -17,8 +17,8 @@ use crate::run::session::LiveSession;
 use crate::run::start::Login;
 
 impl Hub {
-    /// Opens a proof, and sends the browser to the upstream; to the person's own one where their
-    /// authentication is too old. `slug` names the connection.
+    /// Opens a proof for a person who has logged in just now, and sends the browser to the upstream. `slug` names the
+    /// connection.
     pub(in crate::run) async fn start_link(&self, mut login: Login, live: LiveSession, slug: &str) -> Reply {
         let tenant = Arc::clone(&login.tenant);
         let person = Some(live.record.subject.display.clone());
@@ -28,23 +28,10 @@ impl Hub {
             let cause = "the connection is gone, switched off, or lets nobody connect it";
             return self.stop(login, Stop::new(RefusalKind::AccessDenied, public, cause), None, person).await;
         };
-        let asked = LoginWish { force_authn: true, ..LoginWish::default() };
-        let age = login.started.since(live.record.authn.auth_time).as_secs();
-        if age > FRESH {
-            let own = tenant.connections.get(&live.stored.connection).cloned();
-            let Some(own) = own.filter(|own| own.can_log_in) else {
-                let public = "Please log in again, then connect this login.";
-                let cause = "the session is old, and its connection can't log anybody in any more";
-                return self.stop(login, Stop::new(RefusalKind::LoginRequired, public, cause), None, person).await;
-            };
-            let outcome = format!("the person's own authentication is {age} s old: they log in again first");
-            login.trace.decide("fresh", outcome, true);
-            let login = Login { wish: asked, kind: "login", ..login };
-            return self.begin(login, own, Some(live.prior())).await;
-        }
         match self.open_proof(&login, &live, &connection).await {
             Ok((cookie, proof, secret)) => {
                 login.trace.decide("proof", "opened for this person, session, browser and connection", true);
+                let asked = LoginWish { force_authn: true, ..LoginWish::default() };
                 let login = Login { wish: asked, purpose: Purpose::Link { proof, secret }, ..login };
                 let reply = self.begin(login, connection, Some(live.prior())).await;
                 reply.with_cookie(proof_cookie(tenant.view.id, cookie))
