@@ -1,5 +1,7 @@
 //! Consent: who is asked, by whom the answer must come, and what is remembered.
 
+use std::sync::atomic::Ordering;
+
 use fedbridge_contract::http::{Reply, ReplyKind};
 use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::page::{ConsentPage, OwnForm, Page};
@@ -17,7 +19,8 @@ const YES: [(&str, &str); 1] = [("answer", "allow")];
 async fn world() -> World {
     let changes = vec![
         connection(2, "one", alice(), json!({})),
-        client(30, "shop", json!({ "consent": "remember" })),
+        // One that can prove who it is: others at such an address are asked about each time.
+        client(30, "shop", json!({ "consent": "remember", "public": false, "jwks_uri": "https://shop.example/jwks" })),
         client(31, "bank", json!({ "consent": "always" })),
         app(20, "wiki", json!({ "notice": "back" })),
     ];
@@ -73,6 +76,19 @@ async fn a_person_may_say_no() {
     let person = world.person_of(2, "alice").await.unwrap();
     let kept = world.foundation.store.consents(id::<TenantId>(1), person).await.unwrap();
     assert_eq!(kept, [], "a no is not remembered");
+}
+
+/// The store fails at the yes: the app hears nothing yet, and the same page takes the yes a moment later.
+#[tokio::test]
+async fn a_yes_that_could_not_be_kept_can_be_said_again() {
+    let mut world = world().await;
+    let reply = world.authorize_for("shop", "openid", "").await;
+    let form = asked(&reply).form.clone();
+    let store = world.watch_people();
+    store.silent.store(true, Ordering::Relaxed);
+    assert_eq!(status_of(&world.send(&form, &YES).await), 503);
+    store.silent.store(false, Ordering::Relaxed);
+    assert!(param(&world.send(&form, &YES).await, "code").is_some());
 }
 
 /// Core 3.1.2.4, RFC 9700 4.16: nobody else can say yes.

@@ -26,6 +26,9 @@ pub struct TransactionRecord {
     /// The session that the browser had when the login started. Its cookie is Lax and so
     /// doesn't come with a cross-site POST.
     pub session: Option<PriorSession>,
+    /// What the person is asked, where the transaction waits for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Question>,
     /// The adapter's own state, base64.
     #[serde(with = "base64_bytes")]
     pub state: Vec<u8>,
@@ -47,6 +50,14 @@ pub enum Purpose {
     Link { proof: LinkProofId, secret: [u8; 32] },
     /// No upstream is asked: the person is, in this session.
     Consent { session: SessionId },
+}
+
+/// What a transaction that waits for a person needs to go on with the answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Question {
+    /// Scopes and claims by name, which the app is to get.
+    Consent { items: Vec<String> },
 }
 
 impl Purpose {

@@ -204,6 +204,7 @@ impl Hub {
             wish: login.wish.clone(),
             browser,
             session,
+            question: None,
             state: begun.state,
             started: login.started,
             trace: login.trace_id,

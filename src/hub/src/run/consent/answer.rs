@@ -13,10 +13,10 @@ use super::{Consented, QUESTION};
 use crate::ports::Consent;
 use crate::run::Hub;
 use crate::run::answer::Found;
-use crate::run::ending::Stop;
+use crate::run::ending::{Stop, Told};
 use crate::run::finish::{Basis, Who};
 use crate::run::own::{field, own_origin};
-use crate::run::record::Purpose;
+use crate::run::record::{Purpose, Question};
 use crate::run::session::{LiveSession, correlation_cookie};
 use crate::run::snapshot::TenantSnapshot;
 use crate::run::start::Login;
@@ -28,10 +28,7 @@ impl Hub {
         let login = Login::of(Arc::clone(&tenant), now, input.peer, self.new_trace_id(), TraceLog::new());
         let mut login = Login { kind: "consent", ..login };
         match self.question(&mut login, input).await {
-            Ok((found, live)) => {
-                let removal = correlation_cookie(tenant.view.id, &found.handle, String::new());
-                self.decided(login, found, live, input).await.with_cookie(removal)
-            }
+            Ok((found, live)) => self.decided(login, found, live, input).await,
             // Not known to be of this person: the question stays as it is.
             Err(stop) => self.stop(login, stop, None, None).await,
         }
@@ -74,30 +71,37 @@ impl Hub {
 
     async fn decided(&self, mut login: Login, found: Found, live: LiveSession, input: &HttpInput) -> Reply {
         let tenant = Arc::clone(&login.tenant);
-        let items: Vec<String> = serde_json::from_slice(&found.record.state).unwrap_or_default();
+        // What was answered needs the question's cookie no more.
+        let removal = correlation_cookie(tenant.view.id, &found.handle, String::new());
+        let asked = found.record.question.map(|Question::Consent { items }| items);
         let person = Some(live.record.subject.display.clone());
         let connection = tenant.connections.get(&live.stored.connection).cloned();
         login.connection.clone_from(&connection);
-        let (Some(connection), Some(app)) = (connection, login.app.as_ref().map(|(open, _)| open.view.id)) else {
-            let stop = Stop::broken("the app or the connection is gone since the question");
+        let app = login.app.as_ref().map(|(open, _)| open.view.id);
+        let (Some(connection), Some(app), Some(items)) = (connection, app, asked) else {
+            let stop = Stop::broken("the app, the connection or what was asked is gone since the question");
             let stop = self.closed(&mut login, found.id, Vec::new(), stop).await;
-            return self.stop(login, stop, None, person).await;
+            return self.stop(login, stop, None, person).await.with_cookie(removal);
         };
         if field(input, "answer").as_deref() != Some("allow") {
             login.trace.decide("consent", "the person said no", false);
             let stop = Stop::new(RefusalKind::AccessDenied, "The person did not agree.", "consent: the person said no");
             let stop = self.closed(&mut login, found.id, Vec::new(), stop).await;
-            return self.stop(login, stop, None, person).await;
+            return self.stop(login, stop, None, person).await.with_cookie(removal);
         }
         let consent = match self.remembered(tenant.view.id, &live, app, items, login.started).await {
             Ok(consent) => consent,
-            Err(error) => return self.stop(login, error.into(), None, person).await,
+            Err(error) => {
+                // Nobody got an answer: the question stays open, and the person can say yes to it again.
+                let stop = Stop { told: Told::PersonOnly, ..Stop::from(error) };
+                return self.stop(login, stop, None, person).await;
+            }
         };
         login.trace.decide("consent", "the person agreed", true);
         login.consented = Some(Consented { transaction: found.id, consent });
         let basis = Basis::Session { stored: live.stored, as_of: live.as_of };
         let who = Who { record: live.record, once: Vec::new(), tokens: None };
-        self.finish(login, connection, who, basis).await
+        self.finish(login, connection, who, basis).await.with_cookie(removal)
     }
 
     /// What the person agreed to by now, all together.

@@ -17,7 +17,7 @@ use fedbridge_contract::trace::TraceLog;
 use super::Hub;
 use super::ending::Stop;
 use super::finish::{Finishing, SessionPlan, Whose};
-use super::record::{PriorSession, Purpose, TransactionRecord};
+use super::record::{PriorSession, Purpose, Question, TransactionRecord};
 use super::session::{TRANSACTION, correlation_cookie};
 use crate::ports::{Consent, Unit};
 
@@ -93,7 +93,8 @@ impl Hub {
             wish: last.login.wish.clone(),
             browser,
             session: Some(session),
-            state: serde_json::to_vec(&items).unwrap_or_default(),
+            question: Some(Question::Consent { items: items.clone() }),
+            state: Vec::new(),
             started: last.now,
             trace: last.login.trace_id,
             steps: TraceLog::new(),
