@@ -22,6 +22,7 @@ use super::id_token::verify_hint;
 use super::memory::{Destination, GrantMemory, Pending, ResponseMode};
 use super::params::Params;
 use super::prompt::Prompt;
+use super::redirect_uri::is_anybodys;
 use super::remote::Remote;
 use super::settings::{ClientSettings, GrantType, Pkce};
 
@@ -257,12 +258,23 @@ fn examine(
         requested_claims: asked.names,
         expected_sub,
         choose: prompt.select_account,
-        consent: if prompt.consent { ConsentWish::Always } else { settings.consent },
+        consent: consent(settings, &pending.destination.redirect_uri, prompt.consent),
         retry: Some(again.clone()),
         again,
         once: Vec::new(),
         continuation,
     })
+}
+
+/// Whether the person is asked. An app that is only remembered must be one that nobody else can pretend to be
+/// (RFC 8252 section 8.6); what the company says of its own app holds.
+fn consent(settings: &ClientSettings, redirect_uri: &str, prompted: bool) -> ConsentWish {
+    let unsure = settings.is_public() && is_anybodys(redirect_uri);
+    match settings.consent {
+        _ if prompted => ConsentWish::Always,
+        ConsentWish::Remembered if unsure => ConsentWish::Always,
+        setting => setting,
+    }
 }
 
 /// What can be said of the request without looking at values that depend on each other.

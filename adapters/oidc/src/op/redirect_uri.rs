@@ -59,6 +59,12 @@ impl RedirectUri {
     }
 }
 
+/// Whether any program on a person's device could wait at a registered address: then it says nothing about which app
+/// gets the answer (RFC 8252 section 8.6).
+pub(crate) fn is_anybodys(registered: &str) -> bool {
+    Url::parse(registered).map_or(true, |url| url.scheme() != "https")
+}
+
 impl Loopback {
     fn of(text: &str) -> Option<Self> {
         let origin = ["http://127.0.0.1", "http://[::1]"].into_iter().find(|origin| text.starts_with(origin))?;

@@ -235,6 +235,39 @@ async fn who_is_asked_for_consent_is_the_clients_setting_and_prompts_say() {
     }
 }
 
+/// RFC 8252 section 8.6: whatever runs on a device may use such an address, so a yes of before is no yes to it.
+#[tokio::test]
+async fn a_native_app_that_anybody_could_be_asks_each_time() {
+    use ConsentWish::{Always, NotNeeded, Remembered};
+    let mut world = world();
+    for (client, address, setting, wish) in [
+        ("native", "http://127.0.0.1:5000/cb", "remember", Always),
+        ("native", "http://[::1]:9/cb?a=b", "remember", Always),
+        ("native", "com.example.app:/cb", "remember", Always),
+        ("native", "com.example.app:/cb", "always", Always),
+        // The company's own word for its own app.
+        ("native", "com.example.app:/cb", "none", NotNeeded),
+        ("portal", "https://portal.example/other?x=1", "remember", Remembered),
+    ] {
+        world.change_client(client, |settings| settings["consent"] = json!(setting));
+        let mut params = world.request(client, "openid");
+        params[1].1 = address.to_owned();
+        assert_eq!(world.accepted(&params).await.consent, wish, "{address} {setting}");
+    }
+    // One that proves who it is may have a loopback address, and one of the web needs no secret.
+    world.change_client("native", |settings| {
+        settings["consent"] = json!("remember");
+        settings["redirect_uris"] = json!(["https://native.example/cb"]);
+    });
+    let mut params = world.request("native", "openid");
+    params[1].1 = "https://native.example/cb".to_owned();
+    assert_eq!(world.accepted(&params).await.consent, Remembered);
+    world.change_client("portal", |settings| settings["redirect_uris"] = json!(["http://127.0.0.1:7/cb"]));
+    let mut params = world.request("portal", "openid");
+    params[1].1 = "http://127.0.0.1:7/cb".to_owned();
+    assert_eq!(world.accepted(&params).await.consent, Remembered);
+}
+
 #[tokio::test]
 async fn a_person_is_told_where_the_answer_goes() {
     let world = world();
