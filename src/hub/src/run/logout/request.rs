@@ -1,13 +1,15 @@
 //! RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0): the person wants out, by way of an app.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fedbridge_contract::downstream::{LOGOUT_CONFIRMATION, LogoutRequest};
 use fedbridge_contract::error::StoreError;
-use fedbridge_contract::http::{HttpInput, Reply};
-use fedbridge_contract::ids::TraceId;
+use fedbridge_contract::http::{HttpInput, Reply, SameSite, SetCookie};
+use fedbridge_contract::ids::{SessionId, TenantId, TraceId};
 use fedbridge_contract::logout::{Channel, LogoutEnd};
 use fedbridge_contract::page::{ConfirmLogoutPage, Page};
+use fedbridge_contract::services::random_text;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
 
@@ -20,6 +22,9 @@ use crate::run::Hub;
 use crate::run::form_token::same;
 use crate::run::session::{LiveSession, end_session_cookie, session_cookie_name};
 use crate::run::snapshot::TenantSnapshot;
+
+/// How long a page about a session elsewhere can be answered.
+const ASKED: Duration = Duration::from_secs(600);
 
 /// What an app asks for in a person's name, and what its adapter wrote down about that.
 pub struct LogoutWish {
@@ -47,12 +52,13 @@ impl Hub {
             // may still be one of ours. An ID token is no proof of who is here, so a page asks (RP-Initiated Logout
             // 1.0 section 2); its form brings the cookie where there is one.
             return match self.hinted(&tenant, request, now).await {
+                Ok(Some(session)) if self.agreed_elsewhere(request, &tenant, session.id, input) => {
+                    self.end_for(tenant, wish, session, false).await.with_cookie(asked_cookie(id, String::new()))
+                }
                 Ok(Some(session)) => {
-                    let token = self.confirmation_of(&tenant, session.id.to_string().as_bytes());
-                    match request.confirmation.as_deref().is_some_and(|sent| same(sent, &token)) {
-                        true => self.end_for(tenant, wish, session, false).await,
-                        false => ask(&tenant, request, token),
-                    }
+                    let browser = random_text::<32>(self.services.rng.as_ref());
+                    let token = self.elsewhere_token(&tenant, session.id, &browser);
+                    ask(&tenant, request, token).with_cookie(asked_cookie(id, browser))
                 }
                 Ok(None) => {
                     let asker = asker(request, request.hint.is_some());
@@ -118,13 +124,39 @@ impl Hub {
     /// Bound to the session's cookie, so that another site can't make one up.
     fn confirmation_token(&self, tenant: &TenantSnapshot, input: &HttpInput) -> String {
         let cookie = input.cookie(&session_cookie_name(tenant.view.id)).unwrap_or_default();
-        self.confirmation_of(tenant, cookie.as_bytes())
+        self.own_token(tenant.view.id, "logout confirmation", cookie.as_bytes())
     }
 
-    /// A cookie is longer than a session's id, so neither token is the other.
-    fn confirmation_of(&self, tenant: &TenantSnapshot, what: &[u8]) -> String {
-        self.own_token(tenant.view.id, "logout confirmation", what)
+    /// Whether somebody pressed the button of a page about a session elsewhere, in the browser that got the page.
+    fn agreed_elsewhere(
+        &self,
+        request: &LogoutRequest,
+        tenant: &TenantSnapshot,
+        session: SessionId,
+        input: &HttpInput,
+    ) -> bool {
+        let browser = input.cookie(&asked_cookie_name(tenant.view.id)).filter(|cookie| !cookie.is_empty());
+        let token = browser.map(|browser| self.elsewhere_token(tenant, session, browser));
+        token.is_some_and(|token| request.confirmation.as_deref().is_some_and(|sent| same(sent, &token)))
     }
+
+    /// Whoever holds an ID token can fetch the page. Bound to the browser too, it is of no use in another one: a
+    /// stranger can't have somebody else's browser press the button.
+    fn elsewhere_token(&self, tenant: &TenantSnapshot, session: SessionId, browser: &str) -> String {
+        let what = format!("{session}\n{browser}");
+        self.own_token(tenant.view.id, "logout elsewhere", what.as_bytes())
+    }
+}
+
+/// The cookie of a browser that is asked about a session elsewhere.
+fn asked_cookie_name(tenant: TenantId) -> String {
+    format!("{tenant}-o")
+}
+
+/// An empty value takes it away.
+fn asked_cookie(tenant: TenantId, value: String) -> SetCookie {
+    let lifetime = if value.is_empty() { 0 } else { ASKED.as_secs().cast_signed() };
+    SetCookie { name: asked_cookie_name(tenant), value, max_age_seconds: Some(lifetime), same_site: SameSite::Lax }
 }
 
 fn ask(tenant: &TenantSnapshot, request: &LogoutRequest, token: String) -> Reply {
