@@ -77,7 +77,19 @@ impl Hub {
         steps.decide("session", outcome, ended == parts.len());
         let sessions = parts.into_iter().take(ended).filter(|part| part.renewable).map(|part| part.session).collect();
         let (kept, upstreams) = (Vec::new(), Vec::new());
-        Ok(Run { tenant, id, record, channel, steps, trace, sessions, kept, upstreams, answered: false })
+        Ok(Run {
+            tenant,
+            id,
+            record,
+            channel,
+            steps,
+            trace,
+            sessions,
+            kept,
+            upstreams,
+            answered: false,
+            repeated: false,
+        })
     }
 
     /// Takes everybody but the asker out of the ended sessions, to be told.

@@ -80,6 +80,8 @@ pub(super) struct Run {
     upstreams: Vec<(LogoutId, ConnectionId, Told)>,
     /// Whoever asked has an answer already.
     answered: bool,
+    /// The browser brings an answer that was heard before: it gets the same page, and nothing is written down.
+    repeated: bool,
 }
 
 impl Run {
@@ -135,6 +137,7 @@ impl Hub {
             kept: Vec::new(),
             upstreams: Vec::new(),
             answered: false,
+            repeated: false,
         };
         Ok(Some((run, stored)))
     }
@@ -146,6 +149,9 @@ impl Hub {
 
     /// Records what one request did for a logout. `not_told` names who is left out for good.
     fn record_logout(&self, run: Run, not_told: &[String]) {
+        if run.repeated {
+            return;
+        }
         let (outcome, cause) = match not_told {
             [] => (Outcome::Success, String::new()),
             names => (Outcome::Error, format!("not told: {}", names.join(", "))),

@@ -227,9 +227,15 @@ impl Hub {
         run.steps.extend(heard.trace);
         match self.notices(&mut run).await {
             Ok(notices) => {
-                // The last answer counts.
-                run.upstreams.retain(|(of, to, _)| (*of, *to) != (id.logout, connection));
-                self.upstream_told(&mut run, (id.logout, connection), told, BROWSER).await;
+                let this = (id.logout, connection);
+                let before = run.upstreams.iter().find(|(of, to, _)| (*of, *to) == this).map(|(.., told)| *told);
+                // The first answer counts. One to a request that was given up may still come.
+                if before.is_none() || (before == Some(Told::Silent) && told != Told::Silent) {
+                    run.upstreams.retain(|(of, to, _)| (*of, *to) != this);
+                    self.upstream_told(&mut run, this, told, BROWSER).await;
+                } else {
+                    run.repeated = true;
+                }
                 self.finish_logout(run, notices).await
             }
             Err(error) => away(&tenant, error),
