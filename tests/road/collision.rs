@@ -2,19 +2,22 @@
 
 use fedbridge_contract::http::ReplyKind;
 use fedbridge_contract::ids::{ConnectionId, TenantId};
-use fedbridge_contract::page::Page;
+use fedbridge_contract::page::{OwnForm, Page, SameEmailPage};
 use fedbridge_hub::ports::{Command, LoginStore as _, PeopleStore as _, TombstoneReason, Unit};
 use fedbridge_hub::spec::{ConfigChange, Create, PeopleSpec, SameEmail, SubjectType};
 use serde_json::{Value, json};
 
+use super::logout::status_of;
 use super::{BASE, World, connection_of, id, param};
 
 const ADDRESS: &str = "alice@acme.example";
+const RENAMED: &str = "alice.new@acme.example";
 
 /// What an upstream says about the address.
 fn attributes(says: &str) -> Value {
     match says {
         "verified" => json!({ "email": [ADDRESS] }),
+        "renamed" => json!({ "email": [RENAMED] }),
         "unverified" => json!({ "email": [ADDRESS], "email_verified": ["false"] }),
         "elsewhere" => json!({ "email": ["alice@elsewhere.example"], "email_verified": ["true"] }),
         _ => json!({}),
@@ -43,6 +46,10 @@ impl World {
         let ReplyKind::Redirect(answer) = &started.kind else { panic!("{started:?}") };
         match self.step(&format!("{answer}{who}")).await.kind {
             ReplyKind::Page(Page::SignedIn(_)) => "in".to_owned(),
+            ReplyKind::Page(Page::SameEmail(page)) => {
+                assert_eq!(page.before.map(|before| before.label).as_deref(), Some("Log in as before"));
+                "are they two?".to_owned()
+            }
             ReplyKind::Page(Page::Error(page)) => page.sentence,
             other => panic!("{other:?}"),
         }
@@ -79,8 +86,9 @@ async fn no_address_links_anybody() {
                     let stopped = says == "verified" && wanted != SameEmail::Separate;
                     assert_eq!((came == "in", mallory.is_some()), (!stopped, !stopped), "{row}: {came}");
                     if stopped {
-                        assert!(came.contains("has an account here already"), "{row}: {came}");
-                        assert_eq!(came.contains("log in as before"), wanted == SameEmail::Ask, "{row}: {came}");
+                        assert_eq!(came == "are they two?", wanted == SameEmail::Ask, "{row}: {came}");
+                        let refused = came.contains("has an account here already");
+                        assert_eq!(refused, wanted == SameEmail::Refuse, "{row}: {came}");
                     }
                     // Who was there before comes back to their own account.
                     assert_eq!(world.comes_by("one", "&as=alice").await, "in", "{row}");
@@ -91,6 +99,90 @@ async fn no_address_links_anybody() {
         }
     }
     assert_eq!(rows, 48);
+}
+
+/// alice is here, and bob comes by `two` with her address. Gives back the page that asks him.
+async fn bob_is_asked(more: &str) -> (World, SameEmailPage) {
+    let open = || {
+        let first = upstream(2, "one", "alice", "verified", true, PeopleSpec::default());
+        vec![first, upstream(3, "two", "bob", "verified", true, same(SameEmail::Ask))]
+    };
+    let mut world = World::new(open(), SubjectType::Public).await;
+    assert_eq!(world.comes_by("one", "").await, "in");
+    world.cookies.clear();
+    let reply = world.authorize(&format!("&connection=two{more}")).await;
+    let ReplyKind::Page(Page::SameEmail(page)) = reply.kind else { panic!("{reply:?}") };
+    assert_eq!((page.identity.as_str(), page.connection.as_str()), ("bob", "two"));
+    assert_eq!(world.person_behind(3, "bob").await, None, "nobody appears before the answer");
+    (world, page)
+}
+
+/// Two people who share an address say so once. Nobody is linked, and the app's login goes on.
+#[tokio::test]
+async fn somebody_else_with_the_same_address_gets_an_account_of_their_own() {
+    let (mut world, page) = bob_is_asked("").await;
+    let reply = world.send(&page.form, &[]).await;
+    assert!(param(&reply, "code").is_some(), "{reply:?}");
+    assert_eq!(param(&reply, "state").as_deref(), Some("s"));
+    let (alice, bob) = (world.person_behind(2, "alice").await, world.person_behind(3, "bob").await);
+    assert!(bob.is_some() && bob != alice, "{alice:?} {bob:?}");
+    assert!(world.cookies.iter().all(|(name, _)| name.ends_with("-s")), "{:?}", world.cookies);
+    assert_eq!(status_of(&world.send(&page.form, &[]).await), 400, "a question is answered once");
+    assert_eq!(world.comes_by("two", "").await, "in", "nobody is asked again");
+    assert_eq!(world.person_behind(3, "bob").await, bob);
+    assert_eq!(world.comes_by("one", "").await, "in");
+    // A third one is asked for themselves.
+    assert_eq!(world.comes_by("two", "&as=carol").await, "are they two?");
+}
+
+/// Whoever is the same logs in as before, on the page's link. The question is left alone, and makes nobody.
+#[tokio::test]
+async fn the_same_person_logs_in_as_before() {
+    let (mut world, page) = bob_is_asked("").await;
+    let before = page.before.unwrap();
+    let reply = world.visit(&before.href).await;
+    let ReplyKind::Page(Page::Account(account)) = &reply.kind else { panic!("{reply:?}") };
+    assert_eq!((account.person.as_str(), account.logins.len()), ("alice", 1));
+    assert_eq!(world.person_behind(3, "bob").await, None);
+}
+
+#[tokio::test]
+async fn only_who_was_asked_says_that_they_are_somebody_else() {
+    let (mut world, page) = bob_is_asked("").await;
+    let own = std::mem::take(&mut world.cookies);
+    assert_eq!(status_of(&world.send(&page.form, &[]).await), 400, "another browser");
+    world.cookies = own;
+    world.origin = Some("https://evil.example".into());
+    assert_eq!(status_of(&world.send(&page.form, &[]).await), 400, "another site's form");
+    world.origin = None;
+    let handle = page.form.fields[0].1.clone();
+    let forged = OwnForm { fields: vec![("question".into(), "x".repeat(60))], ..page.form.clone() };
+    assert_eq!(status_of(&world.send(&forged, &[]).await), 400);
+    for (path, what) in [("consent", "a yes to an app"), ("connections/two/fake/answer", "an upstream's answer")] {
+        let url = format!("{BASE}t/acme/{path}?handle={handle}");
+        let reply = match path {
+            "consent" => world.post(&url, format!("question={handle}&answer=allow")).await,
+            _ => world.step(&url).await,
+        };
+        assert_eq!(status_of(&reply), 400, "{what}");
+    }
+    assert_eq!(world.person_behind(3, "bob").await, None);
+    assert!(param(&world.send(&page.form, &[]).await, "code").is_some(), "none of it used the question up");
+}
+
+/// A page can't be shown, or what was asked for is over by the time of the answer.
+#[tokio::test]
+async fn an_answer_must_still_be_allowed() {
+    let (mut world, page) = bob_is_asked("").await;
+    world.clock.0.fetch_add(601_000, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(status_of(&world.send(&page.form, &[]).await), 400, "ten minutes are over");
+    let reply = world.authorize("&connection=two&prompt=none").await;
+    assert_eq!(param(&reply, "error").as_deref(), Some("login_required"));
+    let (mut world, page) = bob_is_asked("").await;
+    world.apply(&[upstream(3, "two", "bob", "verified", true, same(SameEmail::Refuse))]).await;
+    let reply = world.send(&page.form, &[]).await;
+    assert_eq!(param(&reply, "error").as_deref(), Some("access_denied"), "the connection refuses by now");
+    assert_eq!(world.person_behind(3, "bob").await, None);
 }
 
 /// A rename at the upstream changes nothing about who somebody is; a new subject with the old address is somebody new.
@@ -106,6 +198,37 @@ async fn a_person_is_their_subject_through_every_rename() {
     world.apply(&[upstream(2, "one", "s2", "verified", true, people())]).await;
     world.comes_by("one", "").await;
     assert_ne!(world.person_behind(2, "s2").await, Some(before));
+}
+
+/// An upstream that names people by address means the one that they have now (Global Token Revocation).
+#[tokio::test]
+async fn a_person_is_named_by_the_newest_verified_address() {
+    let with = |says: &str| {
+        let settings = json!({ "subject": "alice", "attributes": attributes(says), "logout": "back" });
+        connection_of(2, "one", settings, json!({}), PeopleSpec::default())
+    };
+    let mut world = World::new(vec![with("verified")], SubjectType::Public).await;
+    let ends = async |world: &mut World, address: &str| {
+        let out = format!("{BASE}t/acme/connections/one/fake/logout?email={address}&manner=everything&back=1");
+        param(&world.step(&out).await, "end").unwrap()
+    };
+    // One that does not count as verified, and none, take the last one away from nobody.
+    for (says, named) in [
+        ("absent", None),
+        ("verified", Some(ADDRESS)),
+        ("unverified", Some(ADDRESS)),
+        ("elsewhere", Some(ADDRESS)),
+        ("absent", Some(ADDRESS)),
+        ("renamed", Some(RENAMED)),
+        ("verified", Some(ADDRESS)),
+    ] {
+        world.apply(&[with(says)]).await;
+        assert_eq!(world.comes_by("one", "").await, "in");
+        for address in [ADDRESS, RENAMED, "alice@elsewhere.example"] {
+            let end = if named == Some(address) { "Complete" } else { "NoSession" };
+            assert_eq!(ends(&mut world, address).await, end, "{says} {address}");
+        }
+    }
 }
 
 /// upstream-oidc 75: the connection is pointed at another issuer.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use fedbridge_contract::error::StoreError;
-use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, LinkProofId, PersonId, SessionId, TenantId};
+use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, LinkProofId, PersonId, TenantId};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{Consent, PeopleStore, StoredIdentity, StoredProof, StoredSession, Tombstone};
 

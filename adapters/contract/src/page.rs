@@ -24,6 +24,8 @@ pub enum Page {
     Account(AccountPage),
     /// Another login is about to be connected to the account.
     ConfirmLink(ConfirmLinkPage),
+    /// Somebody new has the address of somebody who is known: are they two?
+    SameEmail(SameEmailPage),
 }
 
 /// A form that a person sends to us; the anti-forgery token is among the fields.
@@ -79,6 +81,20 @@ pub struct ConfirmLinkPage {
     /// The identity that was proved just now.
     pub identity: String,
     pub connection: String,
+    pub form: OwnForm,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SameEmailPage {
+    pub tenant: String,
+    /// The identity that came just now.
+    pub identity: String,
+    pub connection: String,
+    /// Where whoever has the address logs in.
+    pub before: Option<WayBack>,
+    /// Where the answer leads in the end, as [`ConsentPage::host`] says.
+    pub onward: Option<String>,
+    /// Its one button says: I am somebody else.
     pub form: OwnForm,
 }
 

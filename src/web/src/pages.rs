@@ -3,7 +3,7 @@
 use askama::Template;
 use fedbridge_contract::page::{
     AccountPage, ChooserPage, ConfirmLinkPage, ConfirmLogoutPage, ConsentPage, ErrorPage, LoggedOutPage,
-    LoggingOutPage, NoticedPage, OwnForm, Page, SignedInPage, WayBack,
+    LoggingOutPage, NoticedPage, OwnForm, Page, SameEmailPage, SignedInPage, WayBack,
 };
 use url::Url;
 
@@ -69,6 +69,10 @@ pub(crate) fn page(page: &Page, worn: &Worn, nonce: &str) -> Result<String, Faul
         Page::ConfirmLink(page) => {
             own_form(&page.form)?;
             finish(&ConfirmLinkView { tenant: &page.tenant, words, worn, page })
+        }
+        Page::SameEmail(page) => {
+            own_form(&page.form)?;
+            finish(&SameEmailView { tenant: &page.tenant, words, worn, before: safe(page.before.as_ref()), page })
         }
     }
 }
@@ -172,6 +176,16 @@ struct ConfirmLinkView<'a> {
     words: Words,
     worn: &'a Worn,
     page: &'a ConfirmLinkPage,
+}
+
+#[derive(Template)]
+#[template(path = "same_email.html")]
+struct SameEmailView<'a> {
+    tenant: &'a str,
+    words: Words,
+    worn: &'a Worn,
+    before: Option<&'a WayBack>,
+    page: &'a SameEmailPage,
 }
 
 #[derive(Template)]

@@ -114,6 +114,9 @@ fn from_page(page: &Page, worn: &Worn, site: &Site) -> Result<HttpResponse, Faul
         Page::Consent(page) => {
             PageNeeds::OwnForm { onward: page.host.clone().filter(|host| href::is_private_scheme(host)) }
         }
+        Page::SameEmail(page) => {
+            PageNeeds::OwnForm { onward: page.onward.clone().filter(|host| href::is_private_scheme(host)) }
+        }
         Page::LoggingOut(page) => {
             PageNeeds::Frames { nonce, sources: page.frame_origins.clone(), framed_by: page.framed_by.clone() }
         }

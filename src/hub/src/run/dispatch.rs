@@ -128,6 +128,7 @@ impl Hub {
             }
             Target::Own { tenant, page } => match page {
                 OwnPage::Consent => Box::pin(self.consent_answered(tenant, input)).await,
+                OwnPage::SomebodyElse => Box::pin(self.is_somebody_else(tenant, input)).await,
                 OwnPage::Account => Box::pin(self.account(tenant, input)).await,
                 OwnPage::Act(act) => Box::pin(self.act(tenant, act, input)).await,
             },

@@ -22,8 +22,6 @@ pub(super) struct Stop {
     /// For the trace only.
     pub cause: String,
     pub told: Told,
-    /// Where the person goes from a page of ours; `None`: to a new try, where there is one.
-    pub back: Option<Box<WayBack>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,7 +40,7 @@ impl Stop {
     }
 
     pub fn because(refusal: Refusal, cause: impl Into<String>) -> Self {
-        Self { refusal, cause: cause.into(), told: Told::App, back: None }
+        Self { refusal, cause: cause.into(), told: Told::App }
     }
 
     /// The connection or the app is not in order: the admin must mend it.
@@ -137,7 +135,7 @@ impl Hub {
                 tenant: Some(login.tenant.view.display_name.clone()),
                 sentence: stop.refusal.public.clone(),
                 trace: Some(login.trace_id),
-                way_back: stop.back.as_deref().cloned().or(again),
+                way_back: again,
             }))
             .in_language(login.locale())
         });

@@ -16,6 +16,8 @@ use super::start::Login;
 pub enum OwnPage {
     /// The answer to a question of consent.
     Consent,
+    /// Somebody says that they are not the one who has their address.
+    SomebodyElse,
     Account,
     /// What a person does on the account page.
     Act(Act),
@@ -55,6 +57,7 @@ impl OwnPage {
         let route = |path, methods| Route { path, methods, cors: false };
         match path {
             "consent" => Some((route("consent", &[Method::Post]), Self::Consent)),
+            "somebody-else" => Some((route("somebody-else", &[Method::Post]), Self::SomebodyElse)),
             "account" => Some((route("account", &[Method::Get]), Self::Account)),
             _ => {
                 let act = Act::ALL.into_iter().find(|act| act.path() == path)?;

@@ -2,7 +2,9 @@
 
 use fedbridge_contract::downstream::ConsentWish;
 use fedbridge_contract::epoch::Epoch;
-use fedbridge_contract::identity::{Attributes, AuthnFacts, OneTimeKey, Onward, UpstreamSession, UpstreamSubject};
+use fedbridge_contract::identity::{
+    Attributes, AuthnFacts, OneTimeKey, Onward, UpstreamSession, UpstreamSubject, UpstreamTokens,
+};
 use fedbridge_contract::ids::{AppId, ConnectionId, LinkProofId, PersonId, SessionId, TraceId};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
@@ -50,6 +52,8 @@ pub enum Purpose {
     Link { proof: LinkProofId, secret: [u8; 32] },
     /// No upstream is asked: the person is, in this session.
     Consent { session: SessionId },
+    /// The person is asked whether they are somebody else than the one who has their address.
+    SameEmail,
 }
 
 /// What a transaction that waits for a person needs to go on with the answer.
@@ -58,6 +62,17 @@ pub enum Purpose {
 pub enum Question {
     /// Scopes and claims by name, which the app is to get.
     Consent { items: Vec<String> },
+    /// Who came by a login that nobody has, with an address that somebody has.
+    SameEmail(Box<Newcomer>),
+}
+
+/// An identity that was verified, and is nobody's yet.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Newcomer {
+    pub identity: SessionRecord,
+    pub tokens: Option<UpstreamTokens>,
+    /// That of the login.
+    pub purpose: Purpose,
 }
 
 impl Purpose {
@@ -67,7 +82,7 @@ impl Purpose {
 
     /// Whether an upstream's answer may end such a transaction.
     pub fn waits_for_upstream(self) -> bool {
-        !matches!(self, Self::Consent { .. })
+        !matches!(self, Self::Consent { .. } | Self::SameEmail)
     }
 }
 

@@ -40,6 +40,8 @@ pub(super) struct Login {
     pub purpose: Purpose,
     /// The person was asked, and agreed.
     pub consented: Option<Consented>,
+    /// The person was asked, and is somebody else than the one who has their address.
+    pub apart: bool,
     pub connection: Option<Arc<OpenConnection>>,
     pub wish: LoginWish,
     pub started: Timestamp,
@@ -66,6 +68,7 @@ impl Login {
             then: None,
             purpose: Purpose::Login,
             consented: None,
+            apart: false,
             connection: None,
             wish: LoginWish::default(),
             started,

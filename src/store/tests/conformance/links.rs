@@ -330,7 +330,8 @@ pub async fn no_login_outruns_its_unlink(database: Database) {
         let link = Command::LinkIdentity(NewLink { connection: second, ..world.link(ada.person, &subject) });
         world.commit(vec![link]).await.unwrap();
         let late = Login { person: ada.person, ..world.plan() };
-        let hold = Command::HoldIdentity { person: ada.person, connection: second, subject_key: subject.clone(), email: None };
+        let hold =
+            Command::HoldIdentity { person: ada.person, connection: second, subject_key: subject.clone(), email: None };
         let unlink = Command::UnlinkIdentity {
             person: ada.person,
             connection: second,

@@ -8,7 +8,8 @@ use fedbridge_contract::http::{Dress, HttpInput, Method, Reply, ReplyKind, Route
 use fedbridge_contract::page::*;
 use fedbridge_web::{Dispatch, Found, Handle, Place};
 
-pub const ROUTES: [&str; 18] = [
+pub const ROUTES: [&str; 19] = [
+    "same-email",
     "error",
     "denied",
     "chooser",
@@ -125,6 +126,14 @@ fn page(route: &str) -> Option<Page> {
             account_connection: "Okta".into(),
             identity: "ada@subsidiary-with-a-long-name.acme.example".into(),
             connection: "Entra ID".into(),
+            form: form(),
+        }),
+        "same-email" => Page::SameEmail(SameEmailPage {
+            tenant: "Acme".into(),
+            identity: "ada@subsidiary-with-a-long-name.acme.example".into(),
+            connection: "Entra ID".into(),
+            before: way_back("Log in as before"),
+            onward: None,
             form: form(),
         }),
         "confirm" => Page::ConfirmLogout(ConfirmLogoutPage {

@@ -256,6 +256,13 @@ pub(super) const WORDS: &[(&str, &str)] = &[
          verbinden Sie diese Anmeldung auf der Seite Ihres Kontos.",
     ),
     ("Log in as before", "Wie bisher anmelden"),
+    ("Is this your first time here?", "Sind Sie zum ersten Mal hier?"),
+    (
+        "If you are somebody else who shares this address, you get an account of your own. You will not be asked again.",
+        "Wenn Sie jemand anderes mit derselben Adresse sind, erhalten Sie ein eigenes Konto. Sie werden nicht noch \
+         einmal gefragt.",
+    ),
+    ("I am somebody else", "Ich bin jemand anderes"),
     (
         "Somebody with your e-mail address has an account here already. Please ask your administrator.",
         "Mit Ihrer E-Mail-Adresse gibt es hier schon ein Konto. Bitte fragen Sie Ihre Administration.",

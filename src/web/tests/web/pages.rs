@@ -106,6 +106,17 @@ fn replies(words: &str) -> Vec<(&'static str, Reply)> {
             })),
         ),
         (
+            "same e-mail",
+            Reply::page(Page::SameEmail(SameEmailPage {
+                tenant: text(),
+                identity: text(),
+                connection: text(),
+                before: Some(WayBack { label: text(), href: "/t/acme/account".into() }),
+                onward: None,
+                form: form(),
+            })),
+        ),
+        (
             "confirm link",
             Reply::page(Page::ConfirmLink(ConfirmLinkPage {
                 tenant: text(),
@@ -255,6 +266,14 @@ async fn no_page_links_to_a_script() {
         connection: "Entra".into(),
         form: form(),
     };
+    let same_email = SameEmailPage {
+        tenant: "Acme".into(),
+        identity: "ada".into(),
+        connection: "Entra".into(),
+        before: None,
+        onward: None,
+        form: form(),
+    };
     let forms = ["javascript:alert(1)", "//evil.example", "mailto:a@b.example", ""];
     let mut replies: Vec<Reply> = [
         Page::Chooser(chooser),
@@ -262,6 +281,7 @@ async fn no_page_links_to_a_script() {
         Page::ConfirmLogout(confirm),
         Page::Consent(consent),
         Page::ConfirmLink(link),
+        Page::SameEmail(same_email),
     ]
     .into_iter()
     .chain(accounts.map(Page::Account))

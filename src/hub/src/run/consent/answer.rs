@@ -73,7 +73,10 @@ impl Hub {
         let tenant = Arc::clone(&login.tenant);
         // What was answered needs the question's cookie no more.
         let removal = correlation_cookie(tenant.view.id, &found.handle, String::new());
-        let asked = found.record.question.map(|Question::Consent { items }| items);
+        let asked = match found.record.question {
+            Some(Question::Consent { items }) => Some(items),
+            _ => None,
+        };
         let person = Some(live.record.subject.display.clone());
         let connection = tenant.connections.get(&live.stored.connection).cloned();
         login.connection.clone_from(&connection);

@@ -30,6 +30,7 @@ use super::trace::Ending;
 use crate::decide::ReplayInput;
 use crate::ports::{Command, GuardFailed, LinkedPerson, StoredSession, Unit, UnitError};
 
+use person::Found;
 pub(super) use person::{Whose, verified_address};
 pub(super) use unit::{SessionPlan, also_upstream, lost};
 
@@ -127,7 +128,10 @@ impl Hub {
         answer::may_go_onward(&mut last)?;
         let claims = self.claims(&mut last, replay)?;
         for _ in 0..LINK_ATTEMPTS {
-            let whose = self.person(&mut last, &claims.all).await?;
+            let whose = match self.person(&mut last, &claims.all).await? {
+                Found::Person(whose) => whose,
+                Found::Unsure(before) => return self.ask_if_somebody_else(&mut last, before).await,
+            };
             let permit = self.may_issue(&mut last, &whose.person).await?;
             let plan = self.plan(&last, &whose.person).await?;
             let (unit, reply) = match self.consent_wanted(&mut last, &whose, &claims.released).await? {

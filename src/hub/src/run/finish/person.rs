@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::{Basis, Finishing};
 use crate::ports::{LinkedPerson, NewLink, StoredSession, TombstoneReason};
 use crate::run::Hub;
-use crate::run::ending::{NOT_ALLOWED, Stop, Told};
+use crate::run::ending::{NOT_ALLOWED, Stop};
 use crate::run::start::Login;
 use crate::spec::{Create, PeopleSpec, SameEmail};
 
@@ -28,12 +28,19 @@ pub(in crate::run) struct Whose {
     pub new_email: Option<[u8; 32]>,
 }
 
+/// What is known of whose login it is.
+pub(super) enum Found {
+    Person(Whose),
+    /// Only the person can say whether they have an account already: who that is logs in here.
+    Unsure(Option<WayBack>),
+}
+
 impl Hub {
     /// The person behind the identity. `claims` are all that the mapping made.
-    pub(super) async fn person(&self, last: &mut Finishing<'_>, claims: &Claims) -> Result<Whose, Stop> {
+    pub(super) async fn person(&self, last: &mut Finishing<'_>, claims: &Claims) -> Result<Found, Stop> {
         if let Basis::Session { stored, .. } = last.basis {
             let StoredSession { person, person_disabled: disabled, person_epoch: epoch, .. } = *stored;
-            return Ok(known(LinkedPerson { person, disabled, epoch, email: None }));
+            return Ok(Found::Person(known(LinkedPerson { person, disabled, epoch, email: None })));
         }
         let (tenant, connection) = (last.login.tenant.view.id, last.connection.view.id);
         let subject = &last.who.record.subject;
@@ -44,12 +51,14 @@ impl Hub {
             last.login.trace.decide("person", "known here by this upstream subject", true);
             // Whoever is named by an address later is named by the newest one.
             let new_email = email.filter(|email| linked.email != Some(*email));
-            return Ok(Whose { new_email, ..known(linked) });
+            return Ok(Found::Person(Whose { new_email, ..known(linked) }));
         }
         self.may_come_back(last.login, connection, &subject.key).await?;
         may_appear(&last.connection.people, claims, last.login)?;
-        if let Some(email) = &email {
-            self.namesakes(last, email).await?;
+        if let Some(email) = &email
+            && let Some(unsure) = self.namesakes(last, email).await?
+        {
+            return Ok(unsure);
         }
         last.login.trace.decide("person", "seen for the first time: a new subject identifier", true);
         let person = PersonId::random(self.services.rng.as_ref());
@@ -62,7 +71,7 @@ impl Hub {
             scope: subject.scope.clone(),
         };
         let person = LinkedPerson { person, disabled: false, epoch: Epoch::default(), email };
-        Ok(Whose { link: Some(link), ..known(person) })
+        Ok(Found::Person(Whose { link: Some(link), ..known(person) }))
     }
 
     /// People never move to another issuer: the same `sub` is somebody else there (upstream-oidc 75).
@@ -99,19 +108,19 @@ impl Hub {
         Err(Stop::new(RefusalKind::AccessDenied, NOT_ALLOWED, "an administrator has blocked this subject"))
     }
 
-    /// What is done about an address that a person of the tenant has already.
-    async fn namesakes(&self, last: &mut Finishing<'_>, email: &[u8; 32]) -> Result<(), Stop> {
+    /// What is done about an address that a person of the tenant has already. `None`: the newcomer may appear.
+    async fn namesakes(&self, last: &mut Finishing<'_>, email: &[u8; 32]) -> Result<Option<Found>, Stop> {
         let tenant = Arc::clone(&last.login.tenant);
         let others = self.people.by_email(tenant.view.id, email).await?;
         if others.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let known = "somebody else here has it already";
         let trace = &mut last.login.trace;
         match last.connection.people.same_email {
             SameEmail::Separate => {
                 trace.decide("verified address", format!("{known}; they stay two people"), true);
-                Ok(())
+                Ok(None)
             }
             SameEmail::Refuse => {
                 trace.decide("verified address", known, false);
@@ -119,17 +128,17 @@ impl Hub {
                               administrator.";
                 Err(Stop::new(RefusalKind::AccessDenied, public, format!("same_email is refuse, and {known}")))
             }
+            SameEmail::Ask if last.login.apart => {
+                trace.decide("verified address", format!("{known}; the person says that they are two"), true);
+                Ok(None)
+            }
             SameEmail::Ask => {
-                trace.decide("verified address", format!("{known}; the person has to log in as before"), false);
-                let public = "Somebody with your e-mail address has an account here already. If that is you, log in \
-                              as before, and connect this login on the page of your account.";
+                trace.decide("verified address", format!("{known}; the person is asked whether they are two"), true);
                 let before = others.iter().find_map(|identity| tenant.view.connection_by_id(identity.connection));
-                let back = before.filter(|view| view.enabled).map(|view| {
+                Ok(Some(Found::Unsure(before.filter(|view| view.enabled).map(|view| {
                     let href = format!("{}/account?connection={}", tenant.view.issuer, view.slug);
-                    Box::new(WayBack { label: "Log in as before".into(), href })
-                });
-                let stop = Stop::new(RefusalKind::AccessDenied, public, format!("same_email is ask, and {known}"));
-                Err(Stop { told: Told::PersonOnly, back, ..stop })
+                    WayBack { label: "Log in as before".into(), href }
+                }))))
             }
         }
     }

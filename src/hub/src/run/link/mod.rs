@@ -6,11 +6,12 @@
 //! 3. [`confirm`]: the person sees both, and says yes in the same session and browser. The proof is used up in
 //!    the unit that makes the link.
 //!
-//! An e-mail address plays no part in it.
+//! An e-mail address plays no part in it. Where two share one, [`namesake`] asks whether they are two people.
 
 mod again;
 mod bound;
 mod confirm;
+mod namesake;
 mod start;
 
 use std::time::Duration;
