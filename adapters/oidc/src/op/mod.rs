@@ -40,7 +40,6 @@ mod revoke;
 pub mod settings;
 mod settings_authentication;
 mod settings_fields;
-mod settings_reader;
 mod token;
 mod userinfo;
 

@@ -12,11 +12,11 @@ use fedbridge_contract::grant::MAX_ACCESS_TOKEN;
 use fedbridge_contract::keys::SignatureAlgorithm;
 use fedbridge_contract::text::expected_one_of;
 use fedbridge_oidc_core::jwk::PublicJwk;
+use fedbridge_oidc_core::settings_reader::Reader;
 use serde_json::Value;
 
 use super::redirect_uri::{RedirectUri, check_web_address};
 use super::settings_authentication::read_authentication;
-use super::settings_reader::Reader;
 
 pub use super::settings_fields::FIELDS;
 

@@ -1,10 +1,10 @@
 //! The settings by which a client proves who it is.
 
+use fedbridge_oidc_core::jwk::registered_set;
+use fedbridge_oidc_core::settings_reader::Reader;
 use serde_json::Value;
 
 use super::settings::{ClientAuthentication, ClientKeys, read_web_address};
-use super::settings_reader::Reader;
-use fedbridge_oidc_core::jwk::registered_set;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Method {
