@@ -67,6 +67,10 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     );
     describe_gauge!("fedbridge_metadata_failures", "Looks at a partner's metadata that failed since the last good one");
     describe_gauge!("fedbridge_metadata_held", "1 where changed metadata of a partner waits for approval, else 0");
+    describe_gauge!(
+        "fedbridge_metadata_lapsed",
+        "1 where looks at a partner's metadata have failed for so long that it is not used, else 0"
+    );
     Ok(handle)
 }
 

@@ -107,8 +107,7 @@ impl Server {
         };
         let mut background = JoinSet::new();
         let (downstreams, clock) = (hub.downstreams.clone(), Arc::clone(&foundation.clock));
-        let documents = Arc::clone(&system) as _;
-        background.spawn(gauges::watch(documents, Arc::clone(&snapshots), Arc::clone(&foundation.clock)));
+        background.spawn(gauges::watch(Arc::clone(&keeper)));
         background.spawn(radar::watch(snapshots, Arc::clone(&system), downstreams, clock));
         foundation.epochs.watched(settings.revocation.lease, foundation.clock.steady());
         let watcher = Watcher {

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use fedbridge_contract::config::AppKind;
+use fedbridge_contract::documents::PartnerDocuments;
 use fedbridge_contract::downstream::Downstream;
+use fedbridge_contract::factory::Registry;
 use fedbridge_contract::keys::KeyRing;
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::text::counted;
@@ -16,6 +18,7 @@ use fedbridge_hub::spec::TenantConfiguration;
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::x509::X509;
 
+use super::documents::lapse::has_lapsed;
 use super::documents::unread;
 
 /// What ends sooner than this is worth a word.
@@ -75,13 +78,16 @@ impl Survey {
     }
 
     /// Documents that wait for approval, and those that can't be fetched.
-    pub fn add_documents(&mut self, tenant: &TenantConfiguration) {
+    pub fn add_documents(&mut self, tenant: &TenantConfiguration, upstreams: &Registry, now: Timestamp) {
         let slug = tenant.tenant.spec.slug.as_str();
         for document in &tenant.documents {
+            let mut outlasts = None;
             let (object, name, command) = match document.party {
                 Party::Connection(id) => {
                     let found = tenant.connections.iter().find(|connection| connection.id == id);
                     let Some(connection) = found else { continue };
+                    let documents = upstreams.find(&connection.spec.protocol).and_then(|factory| factory.documents());
+                    outlasts = documents.and_then(PartnerDocuments::outlasts);
                     ("connection", &connection.spec.slug, "connections")
                 }
                 Party::App(id) => {
@@ -103,6 +109,14 @@ impl Survey {
                     let (url, failure) = (&document.url, clip(failure.clone()));
                     let text = format!("nobody can log in, because {url} could not be read yet: {failure}");
                     findings.push(Finding::new(Level::Warning, text));
+                }
+                Some(failure) if has_lapsed(outlasts, document.last_look, document.failures, now) => {
+                    let (last, failure) = (document.last_look.rfc3339_seconds(), clip(failure.clone()));
+                    let text = format!(
+                        "nobody can log in, because the metadata was last confirmed at {last}, and every look since \
+                         then has failed: {failure}"
+                    );
+                    findings.push(problem(text));
                 }
                 Some(failure) => {
                     let times = counted(document.failures as usize, "time", "times");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fedbridge_contract::http::{Method, ReplyKind};
 use fedbridge_contract::ids::TenantId;
+use fedbridge_contract::logout::Party;
 use fedbridge_hub::ports::{LogoutStore as _, TraceStore as _};
 use fedbridge_hub::run::{TracePayload, trace_place};
 use fedbridge_hub::spec::ConfigChange;
@@ -130,6 +131,25 @@ async fn the_upstream_is_asked_when_it_is_due() {
     let payload: TracePayload = serde_json::from_slice(&plain).unwrap();
     let decision = payload.replay.unwrap().compile().unwrap().decide();
     assert_eq!(decision.identity.claims.text("email"), Some("alice@acme.example"));
+}
+
+/// No token goes to addresses that nobody could confirm for too long.
+#[tokio::test]
+async fn an_upstream_whose_metadata_has_lapsed_is_not_asked() {
+    let (mut world, calls, token) = refreshing("yes").await;
+    world.wait(Duration::from_secs(901));
+    let (tenant, party) = (id::<TenantId>(1), Party::Connection(id(2)));
+    world.wired.snapshots.replace_lapsed([((tenant, party), world.now())].into());
+    let (status, body) = world.refresh("mail", &token).await;
+    assert_eq!(status, 200, "for a while, an upstream that can't be asked holds up nobody: {body}");
+    assert_eq!(calls.bodies("/fake/token").len(), 0);
+    let all = records(&world).await;
+    let (summary, _) = all.iter().find(|(summary, _)| summary.kind == "revalidate").unwrap();
+    assert!(summary.cause.contains("last confirmed"), "{}", summary.cause);
+    world.wired.snapshots.confirmed(tenant, party);
+    world.wait(Duration::from_secs(61));
+    assert_eq!(world.refresh("mail", &next(&body)).await.0, 200);
+    assert_eq!(calls.bodies("/fake/token").len(), 1);
 }
 
 /// upstream-oidc 62.

@@ -9,6 +9,7 @@ use fedbridge_contract::http::{Reply, ReplyKind};
 use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::page::Page;
+use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::run::{Refreshed, Refresher, Snapshot, Snapshots};
 use fedbridge_hub::spec::{ConfigChange, SubjectType};
 use serde_json::{Value, json};
@@ -122,7 +123,7 @@ impl Refresher for NextLook {
 
 #[tokio::test]
 async fn an_unknown_key_is_looked_up_once_and_the_login_goes_on() {
-    let (mut world, look) = looking("key_unknown").await;
+    let (mut world, look) = looking(Some("key_unknown")).await;
 
     // Nothing new is there: the login ends with a page, and its cause is the key.
     assert!(sentence(&world.authorize("").await).contains("could not be accepted"));
@@ -133,7 +134,7 @@ async fn an_unknown_key_is_looked_up_once_and_the_login_goes_on() {
 
 #[tokio::test]
 async fn a_login_at_an_upstream_that_nobody_has_read_looks_for_it_once() {
-    let (mut world, look) = looking("unread").await;
+    let (mut world, look) = looking(Some("unread")).await;
     let reply = world.authorize("").await;
     assert_eq!(super::param(&reply, "error").as_deref(), Some("temporarily_unavailable"));
     assert_eq!(world.newest_cause().await.1, "nothing was read yet");
@@ -141,8 +142,27 @@ async fn a_login_at_an_upstream_that_nobody_has_read_looks_for_it_once() {
     goes_on(&mut world, &look).await;
 }
 
-/// A connection whose upstream lacks something that the next look may find.
-async fn looking(refuse: &str) -> (World, Arc<NextLook>) {
+#[tokio::test]
+async fn a_login_at_an_upstream_that_nobody_could_confirm_looks_for_it_once() {
+    let (mut world, look) = looking(None).await;
+    let (tenant, party) = (id(1), Party::Connection(id(2)));
+    let snapshots = Arc::clone(&world.wired.snapshots);
+    snapshots.replace_lapsed([((tenant, party), Timestamp::from_seconds(1_700_000_000))].into());
+    let reply = world.authorize("").await;
+    assert_eq!(super::param(&reply, "error").as_deref(), Some("temporarily_unavailable"));
+    let cause =
+        "the upstream's metadata was last confirmed at 2023-11-14T22:13:20Z, and every look since then has failed";
+    assert_eq!(world.newest_cause().await.1, cause);
+    assert_eq!(look.looks.load(Ordering::Relaxed), 1);
+    // A good look that found nothing new is enough.
+    snapshots.confirmed(tenant, party);
+    let reply = world.authorize("").await;
+    assert!(super::param(&reply, "code").is_some(), "{reply:?}");
+    assert_eq!(look.looks.load(Ordering::Relaxed), 1);
+}
+
+/// A connection whose upstream may lack something that the next look finds.
+async fn looking(refuse: Option<&str>) -> (World, Arc<NextLook>) {
     let script = json!({ "subject": "alice", "refuse": refuse });
     let look = Arc::new(NextLook { looks: AtomicU32::new(0), snapshots: Mutex::default() });
     let refresher = Arc::clone(&look);

@@ -92,7 +92,7 @@ pub async fn run(settings: Settings, args: Args) -> Result<ExitCode, CliError> {
                 }
             }
         }
-        survey.add_documents(tenant);
+        survey.add_documents(tenant, &builder.registry, now);
     }
     foundation.store.close().await?;
     let text = if args.json { as_json(&survey)? } else { render(&survey, now, Paint::stdout()) };

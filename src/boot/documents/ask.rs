@@ -14,9 +14,9 @@ use fedbridge_hub::run::{Refreshed, Refresher};
 
 use super::{Keeper, Seen, Trigger, unread};
 
-/// No more often than this for each partner, and for one of whom nothing was ever read.
+/// No more often than this for each partner, and for one of whom nothing is there that a login can use.
 const PAUSE: Duration = Duration::from_secs(300);
-const PAUSE_UNREAD: Duration = Duration::from_secs(10);
+const PAUSE_STOPPED: Duration = Duration::from_secs(10);
 
 /// Looks for the hub.
 pub struct LookOnDemand {
@@ -55,7 +55,7 @@ impl Refresher for LookOnDemand {
     async fn refresh(&self, tenant: TenantId, party: Party) -> Refreshed {
         let mut last = self.turn(tenant, party).lock_owned().await;
         let now = self.keeper.services.clock.now();
-        let pause = if self.keeper.waits(tenant, party) { PAUSE_UNREAD } else { PAUSE };
+        let pause = if self.keeper.stops_logins(tenant, party) { PAUSE_STOPPED } else { PAUSE };
         if limits(*last, pause, now) {
             return Refreshed::Limited;
         }
@@ -74,7 +74,8 @@ impl Refresher for LookOnDemand {
 async fn look(keeper: &Keeper, tenant: TenantId, party: Party) -> Refreshed {
     match keeper.store.document(tenant, party).await {
         Ok(Some(document)) => {
-            let trigger = if unread(&document) { Trigger::Login } else { Trigger::UnknownKey };
+            let stops = unread(&document) || keeper.stops_logins(tenant, party);
+            let trigger = if stops { Trigger::Login } else { Trigger::UnknownKey };
             let seen = keeper.look(&document, trigger).await;
             // Also where nothing was new: another node may have adopted the document a moment ago.
             if let Err(error) = keeper.follower.step().await {

@@ -132,6 +132,9 @@ impl Keeper {
             }
         };
         let (url, party) = (&document.url, document.party);
+        if !matches!(seen, Seen::Failed(_)) {
+            self.snapshots.confirmed(document.tenant, party);
+        }
         match &seen {
             Seen::Unchanged => tracing::debug!(%url, ?party, "a partner's document is as it was"),
             Seen::Adopted => tracing::info!(%url, ?party, "a partner's new document is in force"),

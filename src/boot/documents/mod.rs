@@ -5,6 +5,7 @@ mod ask;
 pub mod due;
 pub mod gauges;
 mod keep;
+pub mod lapse;
 mod read;
 mod record;
 pub mod seed;

@@ -82,7 +82,7 @@ enum By {
 }
 
 impl Reader {
-    fn documents(&self) -> Option<&dyn PartnerDocuments> {
+    pub(super) fn documents(&self) -> Option<&dyn PartnerDocuments> {
         match &self.by {
             By::Upstream(factory) => factory.documents(),
             By::Downstream(downstream) => downstream.documents(),

@@ -24,7 +24,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::bridge::offline;
-use crate::documents::LookOnDemand;
+use crate::documents::{LookOnDemand, gauges};
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 const URL: &str = "https://idp.example/metadata";
 
@@ -34,6 +36,10 @@ struct Reader;
 impl PartnerDocuments for Reader {
     fn setting(&self) -> &'static str {
         "idp_metadata"
+    }
+
+    fn outlasts(&self) -> Option<Duration> {
+        Some(DAY)
     }
 
     fn examine(
@@ -142,7 +148,8 @@ impl DocumentStore for Memory {
     }
 
     async fn standings(&self) -> Result<Vec<DocumentStanding>, StoreError> {
-        Ok(Vec::new())
+        let StoredDocument { tenant, party, last_look: confirmed, failures, .. } = self.now();
+        Ok(vec![DocumentStanding { tenant, party, confirmed, failures, held: false }])
     }
 
     async fn document(&self, _: TenantId, party: Party) -> Result<Option<StoredDocument>, StoreError> {
@@ -324,6 +331,14 @@ impl World {
         self.keeper.look(&self.store.now(), Trigger::Schedule).await
     }
 
+    /// What every node does from time to time; then, since when the document counts for nothing, if it does not.
+    async fn lapsed(&self) -> Option<Timestamp> {
+        let standings = self.store.standings().await.unwrap();
+        gauges::take_over(&self.keeper, &standings, &mut Default::default());
+        let document = self.store.now();
+        self.keeper.snapshots.lapsed(document.tenant, document.party)
+    }
+
     /// What was recorded since the last question: how it ended, its one line, and its steps.
     fn told(&self) -> Vec<(Outcome, String, Vec<Step>)> {
         let events = std::mem::take(&mut *self.traces.0.lock().unwrap());
@@ -424,6 +439,41 @@ async fn every_failure_keeps_the_last_good_one_and_backs_off() {
     world.partner.says(200, None, "first");
     assert_eq!(world.look().await, Seen::Unchanged);
     assert_eq!((world.store.now().failures, world.store.now().last_failure), (0, None));
+}
+
+#[tokio::test]
+async fn a_document_that_nobody_can_confirm_lapses_after_a_day() {
+    let world = World::new();
+    let day = i64::try_from(DAY.as_secs()).unwrap();
+    *world.clock.0.lock().unwrap() = day * 2;
+    assert_eq!(world.lapsed().await, None, "nobody has looked, so nothing has failed");
+    *world.clock.0.lock().unwrap() = day - 1;
+    assert!(matches!(world.look().await, Seen::Failed(_)));
+    assert_eq!(world.lapsed().await, None);
+    *world.clock.0.lock().unwrap() = day;
+    let confirmed = Timestamp::from_seconds(0);
+    assert_eq!(world.lapsed().await, Some(confirmed));
+    let document = world.store.now();
+    assert_eq!(document.current.xml, "first", "what comes next is still compared with it");
+    // Logins wait for it, so they may look often; and the first good look helps at once.
+    for _ in 0..2 {
+        world.asked.refresh(document.tenant, document.party).await;
+        assert!(world.keeper.snapshots.lapsed(document.tenant, document.party).is_some());
+        *world.clock.0.lock().unwrap() += 11;
+    }
+    assert_eq!(world.store.now().failures, 3);
+    world.partner.says(200, None, "first");
+    world.asked.refresh(document.tenant, document.party).await;
+    assert_eq!(world.keeper.snapshots.lapsed(document.tenant, document.party), None);
+    assert_eq!(world.lapsed().await, None);
+}
+
+#[tokio::test]
+async fn a_document_that_was_never_read_is_not_called_old() {
+    let world = World::unread();
+    world.look().await;
+    *world.clock.0.lock().unwrap() = 2 * 86_400;
+    assert_eq!(world.lapsed().await, None);
 }
 
 #[tokio::test]

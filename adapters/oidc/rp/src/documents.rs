@@ -11,15 +11,24 @@ use url::Url;
 
 use crate::factory::OidcFactory;
 use crate::metadata::{Keys, Provider};
-use crate::settings::Settings;
+use crate::settings::{GROUPS_API_TOKEN, Settings};
+
+/// For this long after it was last confirmed, the metadata is better than none, as with the keys.
+const OUTLASTS: Duration = Duration::from_secs(24 * 3600);
 
 impl PartnerDocuments for OidcFactory {
     fn setting(&self) -> &'static str {
         "discovery"
     }
 
+    /// At most half of [`outlasts`](Self::outlasts), so that a provider which is down for an hour while a look is due
+    /// stops no login.
     fn life(&self) -> (Duration, Duration) {
-        (Duration::from_secs(300), Duration::from_secs(24 * 3600))
+        (Duration::from_secs(300), OUTLASTS / 2)
+    }
+
+    fn outlasts(&self) -> Option<Duration> {
+        Some(OUTLASTS)
     }
 
     fn examine(
@@ -40,8 +49,8 @@ impl PartnerDocuments for OidcFactory {
 
 /// The settings without what needs the secrets, which are elsewhere.
 fn readable(settings: &Value) -> Result<Settings, Vec<Complaint>> {
-    let secret = BTreeMap::from([("client_secret".to_owned(), vec![b'-'; 64])]);
-    Settings::parse(settings, &secret)
+    let secrets = ["client_secret", GROUPS_API_TOKEN].map(|name| (name.to_owned(), vec![b'-'; 64]));
+    Settings::parse(settings, &BTreeMap::from(secrets))
 }
 
 /// What is different, in meaning.

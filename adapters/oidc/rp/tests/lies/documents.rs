@@ -47,6 +47,15 @@ fn endpoints_move_on_known_hosts_alone() {
     assert_eq!(examine(&settings(), removed), there("revocation_endpoint", DriftEffect::Removes));
 }
 
+/// A day of failed looks ends it, and one that fails when it is due does not.
+#[test]
+fn metadata_is_looked_at_twice_before_it_is_too_old() {
+    let factory = OidcFactory::default();
+    let (outlasts, (_, longest)) = (factory.outlasts().unwrap(), factory.life());
+    assert_eq!(outlasts.as_secs(), 24 * 3600);
+    assert!(longest * 2 <= outlasts);
+}
+
 #[test]
 fn what_protects_logins_is_not_lost_silently() {
     let plain = |document: &mut Value| document["code_challenge_methods_supported"] = json!(["plain"]);
