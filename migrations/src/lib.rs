@@ -30,6 +30,20 @@ pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
     if is_current(db).await? {
         return Ok(());
     }
+    up(db, None).await
+}
+
+/// The schema of an earlier version of the program, whose last migration was this one: for tests of upgrades. A name
+/// that is not known means all.
+///
+/// # Errors
+/// The database does not answer, or is newer than that.
+pub async fn migrate_until(db: &DatabaseConnection, last: &str) -> Result<(), DbErr> {
+    let steps = (1..).zip(names()).find(|(_, name)| name == last).map(|(steps, _)| steps);
+    up(db, steps).await
+}
+
+async fn up(db: &DatabaseConnection, steps: Option<u32>) -> Result<(), DbErr> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
@@ -39,7 +53,7 @@ pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
         let lock = format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})");
         transaction.execute_raw(Statement::from_string(DbBackend::Postgres, lock)).await?;
     }
-    Migrator::up(&transaction, None).await?;
+    Migrator::up(&transaction, steps).await?;
     if db.get_database_backend() == DbBackend::Sqlite {
         statistics::tell(&transaction).await?;
     }

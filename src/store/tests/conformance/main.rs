@@ -22,6 +22,7 @@ mod rollovers;
 mod sealing;
 mod support;
 mod traces;
+mod upgrade;
 mod upstream_tokens;
 
 /// Makes a test of each function for each database.
@@ -84,5 +85,6 @@ mod run {
     on_both!(handles: a_handle_is_taken_once, a_persistent_identifier_stays);
     on_both!(traces: traces_are_listed_and_found, traces_are_forgotten);
     on_both!(opening: many_open_a_new_database_together, an_existing_database_is_found_again);
+    on_both!(upgrade: a_filled_database_of_the_version_before_is_brought_up_to_date);
     on_both!(durability: a_kill_loses_nothing_that_was_acknowledged, closing_carries_out_what_waits);
 }
