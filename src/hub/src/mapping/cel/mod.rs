@@ -11,6 +11,7 @@
 mod check;
 mod meter;
 mod scan;
+mod tree;
 mod value;
 mod variables;
 
