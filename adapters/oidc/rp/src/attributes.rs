@@ -2,20 +2,23 @@
 //! stand under their own names with dots between, such as `realm_access.roles`.
 
 use fedbridge_contract::identity::Attributes;
+use fedbridge_contract::trace::TraceLog;
 use serde_json::{Map, Value};
 
+use crate::checks::{Checked, refuse};
 use crate::issuer::several;
 use crate::merge::is_about_the_token;
 use crate::profiles::IssuerStyle;
 use crate::settings::Settings;
 
-/// Values that are kept at most, and how deep objects are looked into.
+/// Values that a person may have at most, and how deep objects are looked into.
 const MAX_VALUES: usize = 10_000;
 const MAX_DEPTH: usize = 4;
 
-/// The attributes of merged claims.
-pub fn of(settings: &Settings, claims: &Map<String, Value>) -> Attributes {
-    let mut made = Flat { attributes: Attributes::new(), left: MAX_VALUES };
+/// The attributes of merged claims. More than anybody needs are refused: which of them were left out could decide who
+/// somebody is, and what he may do.
+pub fn of(settings: &Settings, claims: &Map<String, Value>, trace: &mut TraceLog) -> Checked<Attributes> {
+    let mut made = Flat { attributes: Attributes::new(), values: 0 };
     for (name, value) in claims.iter().filter(|(name, _)| !is_about_the_token(name)) {
         if name == "email_verified" && settings.profile.issuer == IssuerStyle::Entra {
             continue;
@@ -25,7 +28,11 @@ pub fn of(settings: &Settings, claims: &Map<String, Value>) -> Attributes {
     if settings.profile.issuer == IssuerStyle::Entra && !entra_address_can_be_believed(settings, claims) {
         made.push("email_verified", "false".to_owned());
     }
-    made.attributes
+    if made.values > MAX_VALUES {
+        let (most, came) = (format!("{MAX_VALUES} at most"), made.values.to_string());
+        return refuse(trace, "values of all claims", "a limit of fedbridge", most, came);
+    }
+    Ok(made.attributes)
 }
 
 /// Whoever administers any directory can write any address into it. It can count (where the connection owns its
@@ -44,7 +51,8 @@ fn entra_address_can_be_believed(settings: &Settings, claims: &Map<String, Value
 
 struct Flat {
     attributes: Attributes,
-    left: usize,
+    /// How many there are, kept or not.
+    values: usize,
 }
 
 impl Flat {
@@ -66,8 +74,8 @@ impl Flat {
     }
 
     fn push(&mut self, name: &str, value: String) {
-        if self.left > 0 {
-            self.left -= 1;
+        self.values += 1;
+        if self.values <= MAX_VALUES {
             self.attributes.push(name, value);
         }
     }

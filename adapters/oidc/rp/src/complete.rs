@@ -88,7 +88,7 @@ async fn check(party: &RelyingParty, answer: &Answer<'_>, trace: &mut TraceLog) 
     groups::complete(&validator, &login.claims, &mut claims, trace).await?;
     Ok(Login {
         subject,
-        attributes: attributes::of(&party.settings, &claims),
+        attributes: attributes::of(&party.settings, &claims, trace)?,
         authn: authn::facts(&provider.issuer, login.auth_time, &login.claims),
         session: session(party, provider, &login, token),
         tokens: kept(party, &login, &response),

@@ -151,7 +151,7 @@ async fn attributes_now(
     }
     let mut all = merge(claims.clone(), more);
     let complete = groups::complete(validator, &claims, &mut all, trace).await;
-    Ok(complete.is_ok().then(|| attributes::of(settings, &all)))
+    Ok(complete.and_then(|()| attributes::of(settings, &all, trace)).ok())
 }
 
 /// Asks userinfo whether the access token still stands for the person.

@@ -242,6 +242,31 @@ async fn claims_of_two_sources_are_never_mixed() {
     }
 }
 
+/// Some of a person's groups may let somebody in whom another one keeps out.
+#[tokio::test]
+async fn more_values_than_anybody_needs_are_refused_and_not_cut() {
+    let world = World::with(json!({ "userinfo": "always" }));
+    // The ID token has a `sub` and an `iss`, and these are the rest.
+    for (count, fits) in [(9_990, true), (10_001, false)] {
+        let groups: Vec<_> = (0..count).map(|number| format!("g{number}")).collect();
+        let userinfo = json!({ "groups": groups }).as_object().cloned();
+        world.op.person(Person { subject: "alice".into(), claims: serde_json::Map::new(), userinfo });
+        let (outcome, trace) = world.login(LoginWish::default()).await;
+        match outcome {
+            LoginOutcome::Authenticated(identity) => {
+                assert!(fits, "{count} values came through");
+                assert_eq!(identity.attributes.get("groups").len(), count);
+            }
+            _ => {
+                assert!(!fits, "{:?}", failed_check(&trace));
+                assert_eq!(failed_check(&trace).as_deref(), Some("values of all claims"));
+                let cause = trace.cause().unwrap();
+                assert!(cause.contains("10000 at most") && cause.contains("1000"), "{cause}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn addresses_in_a_token_are_never_called() {
     for endpoint in ["https://op.example/claims", "http://169.254.169.254/latest"] {
