@@ -7,8 +7,9 @@ mod breaker;
 mod freshness;
 pub mod hosts;
 mod lanes;
+mod names;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -27,6 +28,7 @@ pub use address::is_special_use;
 use breaker::Outcome;
 pub use lanes::Bounds;
 use lanes::{Lanes, Line};
+use names::Names;
 
 /// The egress client, in one partner's line or in none.
 pub struct Client {
@@ -47,10 +49,14 @@ impl Client {
     /// # Errors
     /// When the TLS library can't be used.
     pub fn new(allow_loopback: bool, bounds: Bounds, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        Self::with_names(allow_loopback, bounds, clock, Names::of_the_system())
+    }
+
+    fn with_names(allow_loopback: bool, bounds: Bounds, clock: Arc<dyn Clock>, names: Names) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .redirect(Policy::none())
             .no_proxy()
-            .dns_resolver(Arc::new(GuardedResolver { allow_loopback }))
+            .dns_resolver(Arc::new(GuardedResolver { allow_loopback, names }))
             .user_agent(concat!("fedbridge/", env!("CARGO_PKG_VERSION")))
             .build()?;
         let lanes = Lanes::new(bounds, clock);
@@ -190,13 +196,14 @@ async fn read(response: Response, max_body: usize) -> Result<Fetched, String> {
 /// connection uses these very addresses, so a second look-up can't change them.
 struct GuardedResolver {
     allow_loopback: bool,
+    names: Names,
 }
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let allow_loopback = self.allow_loopback;
+        let (allow_loopback, names) = (self.allow_loopback, self.names.clone());
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found = names.addresses(name.as_str()).await?;
             for address in &found {
                 refuse_special_use(address.ip(), allow_loopback)?;
             }

@@ -92,6 +92,11 @@ impl Breaker {
         opened
     }
 
+    /// Whether calls have ended, and none has been answered since.
+    pub fn rests(&self) -> bool {
+        !matches!(self.0, State::Closed { .. })
+    }
+
     /// Whether there is nothing to remember.
     pub fn is_idle(&self) -> bool {
         *self == Self::default()
@@ -126,8 +131,9 @@ mod tests {
         assert_eq!(breaker.begin(at(4)), Err(Resting(at(1))));
         breaker.begin(at(5)).unwrap();
         assert!(breaker.begin(at(5)).is_err(), "one tries");
+        assert!(breaker.rests(), "it has not answered yet");
         assert!(!breaker.ended(Outcome::Answered, at(6)));
-        assert!(breaker.is_idle());
+        assert!(breaker.is_idle() && !breaker.rests());
     }
 
     #[test]

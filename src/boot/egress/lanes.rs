@@ -224,7 +224,11 @@ impl Turn<'_> {
         self.ended = true;
         let Some(line) = self.line else { return };
         let now = self.lanes.clock.steady();
-        if line.breaker(&self.host, |breaker| breaker.ended(outcome, now)) {
+        let (rested, rests) = line.breaker(&self.host, |breaker| (breaker.rests(), breaker.ended(outcome, now)));
+        if rested && outcome == Outcome::Answered {
+            tracing::info!(host = %self.host, "a partner answers again");
+        }
+        if rests {
             metrics::counter!("fedbridge_egress_rests_total").increment(1);
             tracing::warn!(host = %self.host, "a partner does not answer; calls to it rest for a while");
         }
