@@ -25,7 +25,7 @@ check: ## the quick loop: format, lints, unit tests; no peers
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo test --locked --workspace --lib
 
-bench: ## measures logins and requests beside the floor of the same run, on SQLite and PostgreSQL
+bench: ## measures logins and requests beside the floor of the same run, and with much stored, on SQLite and PostgreSQL
 	scripts/install-deps.sh build test rust
 	cargo build --locked --release --bin fedbridge --example bench
 	$$(scripts/target-dir.sh)/release/examples/bench

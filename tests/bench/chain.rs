@@ -1,5 +1,5 @@
-//! A complete login, as a browser and an app do it together: authorize, the
-//! identity provider's signed Response at the ACS, code, token, userinfo.
+//! A complete login, as a browser and an app do it together: authorize, the answer of
+//! the company's provider, code, token, userinfo.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -17,7 +17,6 @@ use url::form_urlencoded::byte_serialize;
 
 use crate::http::{self, Connection};
 use crate::numbers::{Latencies, nanos};
-use crate::upstream::Provider;
 
 pub const TENANT: &str = "bench";
 pub const APP: &str = "app";
@@ -27,23 +26,38 @@ pub const SECRET: &str = "bench-secret-bench-secret-bench-secret";
 pub const REDIRECT_URI: &str = "https://app.example/callback";
 
 /// Where logins go.
+#[derive(Clone)]
 pub struct Company {
     /// The server's `host:port`.
     pub host: String,
+    /// The tenant's slug.
+    pub tenant: String,
 }
 
-/// What the app has at the end of a login.
+/// A provider of the company, as the browser meets it.
+pub trait Upstream {
+    /// Of its connection.
+    fn slug(&self) -> &str;
+
+    /// What the browser brings back to the server, which sent it to `location` with these cookies.
+    fn answer(&self, company: &Company, location: &str, cookies: &str, person: &Person) -> anyhow::Result<Vec<u8>>;
+}
+
+/// What the app, and the browser, have at the end of a login.
 pub struct LoggedIn {
     pub sub: String,
+    pub id_token: String,
     pub access_token: String,
     pub refresh_token: String,
+    /// The browser's session, as it sends it back.
+    pub cookies: String,
 }
 
 /// Latencies of the four requests of a login.
 #[derive(Default)]
 pub struct Steps(Mutex<[Vec<u32>; 4]>);
 
-pub const STEPS: [&str; 4] = ["authorize", "acs", "token", "userinfo"];
+pub const STEPS: [&str; 4] = ["authorize", "answer", "token", "userinfo"];
 
 impl Steps {
     pub fn latencies(self) -> [Latencies; 4] {
@@ -62,7 +76,7 @@ impl Company {
     pub fn login(
         &self,
         connection: &mut Connection,
-        provider: &Provider,
+        upstream: &impl Upstream,
         person: &Person,
         steps: &Steps,
     ) -> anyhow::Result<LoggedIn> {
@@ -70,18 +84,17 @@ impl Company {
         let mut waited = [Duration::ZERO; 4];
         connection.take_waited();
 
-        let answer = connection.call(&self.authorize(provider, &flow))?.expect(303).context("authorize")?;
+        let answer = connection.call(&self.authorize(upstream.slug(), &flow, ""))?.expect(303).context("authorize")?;
         let (location, cookies) = (answer.location()?, answer.cookies());
         waited[0] = connection.take_waited();
 
-        let request = provider.answer(&self.host, &location, &cookies, person)?;
-        let answer = connection.call(&request)?.expect(303).context("ACS")?;
-        let code = flow.code(&answer.location()?)?;
+        let request = upstream.answer(self, &location, &cookies, person)?;
+        let answer = connection.call(&request)?.expect(303).context("the provider's answer")?;
+        let (code, cookies) = (flow.code(&answer.location()?)?, answer.cookies());
         waited[1] = connection.take_waited();
 
         let answer = connection.call(&self.redeem(&flow, &code))?.expect(200).context("token")?;
-        let tokens: Value = serde_json::from_slice(answer.body).context("the token answer is not JSON")?;
-        let logged_in = flow.tokens(&tokens)?;
+        let logged_in = flow.tokens(answer.body, cookies)?;
         waited[2] = connection.take_waited();
 
         let answer = connection.call(&self.userinfo(&logged_in.access_token))?.expect(200).context("userinfo")?;
@@ -95,50 +108,57 @@ impl Company {
         Ok(logged_in)
     }
 
-    fn authorize(&self, provider: &Provider, flow: &Flow) -> Vec<u8> {
+    /// The app's request for a login by one connection. `fields` are whole header lines.
+    pub fn authorize(&self, slug: &str, flow: &Flow, fields: &str) -> Vec<u8> {
         let challenge = URL_SAFE_NO_PAD.encode(sha256(flow.verifier.as_bytes()));
         let path = format!(
-            "/t/{TENANT}/authorize?client_id={APP}&response_type=code&redirect_uri={}\
+            "/t/{}/authorize?client_id={APP}&response_type=code&redirect_uri={}\
              &scope=openid%20profile%20email%20groups%20offline_access&state={}&nonce={}\
-             &code_challenge={challenge}&code_challenge_method=S256&connection={}",
+             &code_challenge={challenge}&code_challenge_method=S256&connection={slug}",
+            self.tenant,
             encoded(REDIRECT_URI),
             flow.state,
             flow.nonce,
-            provider.variety.slug(),
         );
-        http::get(&self.host, &path, "")
+        http::get(&self.host, &path, fields)
     }
 
-    fn redeem(&self, flow: &Flow, code: &str) -> Vec<u8> {
+    pub fn redeem(&self, flow: &Flow, code: &str) -> Vec<u8> {
         let body = format!(
             "grant_type=authorization_code&code={}&redirect_uri={}&code_verifier={}",
             encoded(code),
             encoded(REDIRECT_URI),
             flow.verifier
         );
-        http::post(&self.host, &format!("/t/{TENANT}/token"), &basic(APP), &body)
+        self.post("token", APP, &body)
+    }
+
+    /// A form that a client posts.
+    pub fn post(&self, endpoint: &str, client: &str, body: &str) -> Vec<u8> {
+        http::post(&self.host, &format!("/t/{}/{endpoint}", self.tenant), &basic(client), body)
     }
 
     pub fn userinfo(&self, access_token: &str) -> Vec<u8> {
         let fields = format!("authorization: Bearer {access_token}\r\n");
-        http::get(&self.host, &format!("/t/{TENANT}/userinfo"), &fields)
+        http::get(&self.host, &format!("/t/{}/userinfo", self.tenant), &fields)
     }
 }
 
 /// What the app keeps while a login is under way.
-struct Flow {
+pub struct Flow {
     verifier: String,
     state: String,
     nonce: String,
 }
 
 impl Flow {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let rng = &OpensslRng;
         Self { verifier: random_text::<32>(rng), state: random_text::<16>(rng), nonce: random_text::<16>(rng) }
     }
 
-    fn code(&self, location: &str) -> anyhow::Result<String> {
+    /// The code that the browser was sent back with.
+    pub fn code(&self, location: &str) -> anyhow::Result<String> {
         ensure!(location.starts_with(REDIRECT_URI), "the browser was sent to {location}");
         let url = Url::parse(location)?;
         let parameter = |name| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
@@ -148,15 +168,19 @@ impl Flow {
         parameter("code").with_context(|| format!("the app got no code: {location}"))
     }
 
-    fn tokens(&self, answer: &Value) -> anyhow::Result<LoggedIn> {
+    /// What the token endpoint answered, with the session's cookies.
+    pub fn tokens(&self, answer: &[u8], cookies: String) -> anyhow::Result<LoggedIn> {
+        let answer: Value = serde_json::from_slice(answer).context("the token answer is not JSON")?;
         let text = |name: &str| {
             let text = answer[name].as_str().map(str::to_owned);
             text.with_context(|| format!("the token answer has no {name}"))
         };
-        let claims = id_token_claims(&text("id_token")?)?;
+        let id_token = text("id_token")?;
+        let claims = id_token_claims(&id_token)?;
         ensure!(claims["nonce"] == *self.nonce, "the ID token has another nonce");
         let sub = claims["sub"].as_str().context("the ID token has no sub")?.to_owned();
-        Ok(LoggedIn { sub, access_token: text("access_token")?, refresh_token: text("refresh_token")? })
+        let (access_token, refresh_token) = (text("access_token")?, text("refresh_token")?);
+        Ok(LoggedIn { sub, id_token, access_token, refresh_token, cookies })
     }
 }
 

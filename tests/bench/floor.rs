@@ -30,6 +30,7 @@ use crate::upstream::{Variety, person, person_of, person_with, sample_response};
 
 /// How long each operation is repeated.
 const BUDGET: Duration = Duration::from_millis(600);
+const COMMITS: usize = 1_000;
 
 /// What one operation takes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -119,7 +120,7 @@ pub fn measure(host: &str, commits: &CommitAt<'_>) -> anyhow::Result<Floor> {
     Ok(Floor {
         alone: crypto(1)?,
         busy: crypto(thread::available_parallelism()?.get())?,
-        commit: commit::measure(commits)?,
+        commit: commit::measure(commits, COMMITS)?,
         response: small.len(),
         response_500: with_500.len(),
         response_100k: with_100k.len(),
@@ -129,7 +130,7 @@ pub fn measure(host: &str, commits: &CommitAt<'_>) -> anyhow::Result<Floor> {
 /// What an operation takes on average, done by this many threads at once.
 fn repeat(threads: usize, operation: impl Fn() -> anyhow::Result<()> + Sync) -> anyhow::Result<Cost> {
     let costs: Vec<Cost> = thread::scope(|scope| {
-        let started: Vec<_> = (0..threads).map(|_| scope.spawn(|| repeat_alone(&operation))).collect();
+        let started: Vec<_> = (0..threads).map(|_| scope.spawn(|| repeat_alone(BUDGET, &operation))).collect();
         let ended = started.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a floor thread died"))?);
         ended.collect::<anyhow::Result<_>>()
     })?;
@@ -138,13 +139,14 @@ fn repeat(threads: usize, operation: impl Fn() -> anyhow::Result<()> + Sync) -> 
     Ok(Cost { cpu: each(cpu, threads), wall: each(wall, threads) })
 }
 
-fn repeat_alone(operation: impl Fn() -> anyhow::Result<()>) -> anyhow::Result<Cost> {
+/// What an operation takes on average, done for so long on this thread.
+pub fn repeat_alone(budget: Duration, operation: impl Fn() -> anyhow::Result<()>) -> anyhow::Result<Cost> {
     for _ in 0..5 {
         operation()?;
     }
     let (cpu, start) = (proc::thread_cpu()?, Instant::now());
     let mut count = 0;
-    while start.elapsed() < BUDGET {
+    while start.elapsed() < budget {
         operation()?;
         count += 1;
     }
@@ -161,8 +163,8 @@ fn verify(response: &[u8], key: &VerifyKey) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// As long as the signed part of a redirect.
-const QUERY: [u8; 700] = [b'q'; 700];
+/// As long as the signed part of a redirect, or of an ID token.
+pub const QUERY: [u8; 700] = [b'q'; 700];
 
 fn rsa_sign(key: &PKey<Private>) -> anyhow::Result<()> {
     let mut signer = Signer::new(MessageDigest::sha256(), key)?;
@@ -170,7 +172,7 @@ fn rsa_sign(key: &PKey<Private>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn rsa_verify(key: &PKey<Private>, signature: &[u8]) -> anyhow::Result<()> {
+pub fn rsa_verify(key: &PKey<Private>, signature: &[u8]) -> anyhow::Result<()> {
     ensure!(Verifier::new(MessageDigest::sha256(), key)?.verify_oneshot(signature, &QUERY)?, "the signature is wrong");
     Ok(())
 }
@@ -218,7 +220,7 @@ impl Sealed {
     }
 }
 
-fn es256(key: &EcKey<Private>) -> anyhow::Result<()> {
+pub fn es256(key: &EcKey<Private>) -> anyhow::Result<()> {
     let claims = [b'c'; 800];
     let signature = EcdsaSig::sign(&sha256(&claims), key)?;
     black_box((signature.r().to_vec_padded(32)?, signature.s().to_vec_padded(32)?));
@@ -226,7 +228,7 @@ fn es256(key: &EcKey<Private>) -> anyhow::Result<()> {
 }
 
 /// Client secret, code, PKCE, at_hash, c_hash, cookies, handle and one-time key.
-fn hashes() -> anyhow::Result<()> {
+pub fn hashes() -> anyhow::Result<()> {
     for length in [43, 43, 43, 48, 48, 64, 64, 100, 800] {
         black_box(sha256(&vec![b'h'; length]));
     }

@@ -20,6 +20,15 @@ pub struct Meter {
     pub server: u32,
     /// The root of the database's processes, where it has some of its own.
     pub database: Option<u32>,
+    pub precision: Precision,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// To 10 ms, with all that ended meanwhile: for loads of seconds.
+    Ticks,
+    /// To the nanosecond, of the threads and processes that are still there: for short loads.
+    Nanos,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,11 +56,17 @@ pub enum Until {
 /// Connections with their calls.
 pub struct Lines(Vec<(Connection, Call)>);
 
+type Reader = fn(u32) -> anyhow::Result<Duration>;
+
 impl Meter {
     pub fn read(&self) -> anyhow::Result<Cpu> {
+        let (of_one, of_tree): (Reader, Reader) = match self.precision {
+            Precision::Ticks => (proc::cpu, proc::tree_cpu),
+            Precision::Nanos => (proc::threads_cpu, proc::tree_threads_cpu),
+        };
         Ok(Cpu {
-            server: proc::cpu(self.server)?,
-            database: self.database.map_or(Ok(Duration::ZERO), proc::tree_cpu)?,
+            server: of_one(self.server)?,
+            database: self.database.map_or(Ok(Duration::ZERO), of_tree)?,
             load: proc::own_cpu()?,
         })
     }
@@ -66,6 +81,14 @@ impl Cpu {
         }
     }
 
+    fn and(self, other: Self) -> Self {
+        Self {
+            server: self.server + other.server,
+            database: self.database + other.database,
+            load: self.load + other.load,
+        }
+    }
+
     /// Server and database together.
     pub fn product(self) -> Duration {
         self.server + self.database
@@ -77,6 +100,13 @@ impl Cpu {
 }
 
 impl Load {
+    /// Parts of one load, which came one after the other.
+    pub fn merged(parts: Vec<Self>) -> Self {
+        let wall = parts.iter().map(|part| part.wall).sum();
+        let cpu = parts.iter().fold(Cpu::default(), |sum, part| sum.and(part.cpu));
+        Self { latencies: Latencies::merged(parts.into_iter().map(|part| part.latencies)), wall, cpu }
+    }
+
     pub fn rate(&self) -> f64 {
         self.latencies.count() as f64 / self.wall.as_secs_f64()
     }

@@ -1,6 +1,7 @@
 //! `make bench`: complete logins, single sign-on and single requests against the release
 //! binary on loopback, beside the floor of the same run: the same cryptography alone, and
-//! one durable commit. Nothing here asserts a time; a wrong answer ends the run.
+//! one durable commit. Then what a stalled provider does to others, and what a request costs
+//! with much in the store. Nothing here asserts a time; a wrong answer ends the run.
 //!
 //! The load comes from threads with one keep-alive connection each. CPU is read from
 //! /proc: the server and the database's processes, never the load's own.
@@ -10,18 +11,24 @@
 mod chain;
 mod commit;
 mod configuration;
+mod fetch;
 mod floor;
 mod http;
+mod listener;
 mod load;
 mod numbers;
+mod oidc;
+mod op;
 mod options;
 mod postgres;
 mod proc;
 mod report;
 mod requests;
 mod run;
+mod scale;
 mod server;
 mod sso;
+mod stalled;
 mod targets;
 mod upstream;
 
@@ -36,18 +43,25 @@ fn main() -> anyhow::Result<()> {
     fedbridge_saml::init().context("the XML security library")?;
     let scratch = Scratch::new()?;
     report::print_machine(&options);
-    let mut runs = Vec::new();
+    let (mut runs, mut scales) = (Vec::new(), Vec::new());
     for database in &options.databases {
         let folder = scratch.0.join(database.name());
         std::fs::create_dir_all(&folder)?;
         let run = run::run(*database, &folder, &options).with_context(|| format!("on {}", database.name()))?;
         report::print_run(&run);
         runs.push(run);
+        // Its database goes before the next one comes: they are large.
+        let folder = folder.join("scale");
+        std::fs::create_dir_all(&folder)?;
+        let scale = scale::run(*database, &folder, &options).with_context(|| format!("on {}", database.name()))?;
+        scale.iter().for_each(scale::print);
+        scales.extend(scale);
+        std::fs::remove_dir_all(&folder)?;
     }
-    let targets = targets::of(&runs, &options);
+    let targets = targets::of(&runs, &scales, &options);
     report::print_targets(&targets);
     let file = target_folder()?.join("bench.json");
-    std::fs::write(&file, serde_json::to_string_pretty(&report::json(&options, &runs, &targets))?)?;
+    std::fs::write(&file, serde_json::to_string_pretty(&report::json(&options, &runs, &scales, &targets))?)?;
     println!("\nall figures: {}", file.display());
     Ok(())
 }

@@ -13,6 +13,10 @@ impl Latencies {
         Self(nanos)
     }
 
+    pub fn merged(parts: impl IntoIterator<Item = Self>) -> Self {
+        Self::new(parts.into_iter().flat_map(|part| part.0).collect())
+    }
+
     pub fn count(&self) -> usize {
         self.0.len()
     }
@@ -48,4 +52,10 @@ pub fn each(total: Duration, count: usize) -> Duration {
 
 pub fn ratio(one: Duration, other: Duration) -> f64 {
     one.as_secs_f64() / other.as_secs_f64().max(1e-12)
+}
+
+/// The one in the middle; 0 of none.
+pub fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied().unwrap_or_default()
 }

@@ -29,6 +29,10 @@ pub struct Options {
     pub connections: usize,
     /// Time of each request load, single sign-on included (`BENCH_SECONDS`).
     pub lasting: Duration,
+    /// Stored grants of the large installation, which is compared with one of a thousand (`BENCH_GRANTS`; 0: not).
+    pub grants: usize,
+    /// Tenants of the large installation, which is compared with one of one (`BENCH_TENANTS`; 0: not).
+    pub tenants: usize,
     /// `BENCH_DATABASES`: `sqlite`, `postgres`, or both with a comma.
     pub databases: Vec<Database>,
 }
@@ -40,6 +44,8 @@ impl Options {
             flows: number("BENCH_FLOWS", 8)?,
             connections: number("BENCH_CONNECTIONS", 16)?,
             lasting: Duration::from_secs(number("BENCH_SECONDS", 4)? as u64),
+            grants: number("BENCH_GRANTS", 1_000_000)?,
+            tenants: number("BENCH_TENANTS", 10_000)?,
             databases: databases()?,
         };
         if options.logins < 200 || options.flows == 0 || options.connections == 0 || options.lasting.is_zero() {

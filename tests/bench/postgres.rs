@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, bail};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 /// It ends when it is dropped.
 pub struct Postgres {
@@ -39,6 +40,18 @@ impl Postgres {
         let pid = std::fs::read_to_string(folder.join("data/postmaster.pid"))?;
         started.root = pid.lines().next().and_then(|line| line.trim().parse().ok()).context("postmaster.pid")?;
         Ok(started)
+    }
+
+    /// Makes a database besides, and gives back its address.
+    pub fn database(&self, name: &str) -> anyhow::Result<String> {
+        let (server, _) = self.url.rsplit_once('/').context("the address has no database")?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let mut connection = PgConnection::connect(&self.url).await?;
+            connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;
+            connection.close().await
+        })?;
+        Ok(format!("{server}/{name}"))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 /// Linux counts in hundredths of a second towards user space, on every machine.
 const TICK: Duration = Duration::from_millis(10);
@@ -21,26 +21,47 @@ pub fn own_cpu() -> anyhow::Result<Duration> {
 
 /// CPU time of a process and all below it, those that ended included.
 pub fn tree_cpu(root: u32) -> anyhow::Result<Duration> {
-    let all: Vec<Stat> = fs::read_dir("/proc")?
+    Ok(TICK * tree(root)?.iter().map(|stat| stat.own + stat.ended).sum())
+}
+
+/// CPU time of the threads that a process has now. A thread that sleeps is up to date.
+pub fn threads_cpu(pid: u32) -> anyhow::Result<Duration> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task"))?;
+    // One that ends at this very moment is left out.
+    let texts = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("schedstat")).ok());
+    texts.map(|text| on_cpu(&text)).sum()
+}
+
+/// The same of a process and all that are below it now.
+pub fn tree_threads_cpu(root: u32) -> anyhow::Result<Duration> {
+    Ok(tree(root)?.iter().filter_map(|stat| threads_cpu(stat.pid).ok()).sum())
+}
+
+/// A process and all below it.
+fn tree(root: u32) -> anyhow::Result<Vec<Stat>> {
+    let all = fs::read_dir("/proc")?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter_map(|pid| Stat::read(pid).ok())
-        .collect();
-    let first = all.iter().find(|stat| stat.pid == root).context("the process is gone")?;
-    let mut ticks = first.own + first.ended;
-    let mut parents = vec![root];
-    while let Some(parent) = parents.pop() {
-        for child in all.iter().filter(|stat| stat.parent == parent) {
-            ticks += child.own + child.ended;
-            parents.push(child.pid);
-        }
+        .filter_map(|pid| Stat::read(pid).ok());
+    let (mut inside, mut others): (Vec<Stat>, Vec<Stat>) = all.partition(|stat| stat.pid == root);
+    ensure!(!inside.is_empty(), "the process is gone");
+    let mut at = 0;
+    while let Some(parent) = inside.get(at).map(|stat| stat.pid) {
+        let (children, rest) = others.into_iter().partition(|stat| stat.parent == parent);
+        inside.extend::<Vec<Stat>>(children);
+        others = rest;
+        at += 1;
     }
-    Ok(TICK * ticks)
+    Ok(inside)
 }
 
 /// CPU time of this thread. The kernel brings it up to date some hundred times a second.
 pub fn thread_cpu() -> anyhow::Result<Duration> {
     let text = fs::read_to_string("/proc/thread-self/schedstat")?;
-    let nanos = text.split(' ').next().and_then(|word| word.parse().ok()).context("schedstat has another form")?;
+    on_cpu(&text)
+}
+
+fn on_cpu(schedstat: &str) -> anyhow::Result<Duration> {
+    let nanos = schedstat.split(' ').next().and_then(|word| word.parse().ok()).context("schedstat has another form")?;
     Ok(Duration::from_nanos(nanos))
 }
 

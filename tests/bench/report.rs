@@ -8,9 +8,12 @@ use crate::chain::STEPS;
 use crate::floor::{Cost, Crypto};
 use crate::load::Load;
 use crate::numbers::{Latencies, micros, ratio};
+use crate::op::Source;
 use crate::options::Options;
 use crate::run::{Logins, Run};
+use crate::scale::{self, Scale};
 use crate::sso::Asks;
+use crate::stalled::BROWSERS;
 use crate::targets::{Target, busy_floor, floor, megabytes, milliseconds, own_cpu, sso_floor, to_floor};
 use crate::upstream::Variety;
 
@@ -34,6 +37,7 @@ pub fn print_run(run: &Run) {
     println!("\n=== {}", run.database.name());
     print_floor(run);
     print_logins(run);
+    print_oidc(run);
     print_sso(run);
     print_requests(run);
     print_rest(run);
@@ -82,13 +86,67 @@ fn print_logins(run: &Run) {
         );
     }
     for logins in &run.logins {
-        let steps = STEPS
-            .iter()
-            .zip(&logins.steps)
-            .map(|(name, step)| format!("{name} {:.2} / {:.2}", millis(step.p50()), millis(step.p99())));
-        let steps: Vec<_> = steps.collect();
-        println!("  {:<9} p50 / p99 ms of each request: {}", logins.variety.slug(), steps.join(", "));
+        println!("  {:<9} p50 / p99 ms of each request: {}", logins.variety.slug(), print_steps(&logins.steps));
     }
+}
+
+fn print_oidc(run: &Run) {
+    println!(
+        "\nby an OpenID provider    /s   CPU us  server  database   floor  ratio  own us   p50 ms   p99 ms   load us   (the provider's CPU is the load's)"
+    );
+    for (source, load, _) in &run.oidc.logins {
+        let (cpu, floor) = (load.cpu_each(), run.oidc.floor.login(*source));
+        println!(
+            "  {:<17}{:>8.1} {:>8.0} {:>7.0} {:>9.0} {:>7.0} {:>6.2} {:>7.0} {:>8.2} {:>8.2} {:>9.0}",
+            source.name(),
+            load.rate(),
+            micros(cpu.product()),
+            micros(cpu.server),
+            micros(cpu.database),
+            micros(floor),
+            ratio(cpu.product(), floor),
+            micros(cpu.product().saturating_sub(floor)),
+            millis(load.latencies.p50()),
+            millis(load.latencies.p99()),
+            micros(cpu.load),
+        );
+    }
+    for (source, _, steps) in &run.oidc.logins {
+        println!("  {:<11} p50 / p99 ms of each request: {}", source.slug(), print_steps(steps));
+    }
+    let floor = run.oidc.floor;
+    println!(
+        "  floor, in turns with the logins, CPU us: checking an RSA-2048 signature {:.1}, ES256 signature {:.1} (two), \
+         hashes {:.1}, one durable commit {:.1}, one HTTP call {:.1}",
+        micros(floor.verify.cpu),
+        micros(floor.es256.cpu),
+        micros(floor.hashes.cpu),
+        micros(floor.commit.cpu),
+        micros(floor.call.cpu),
+    );
+    let stalled = &run.stalled;
+    println!("logins of one tenant at {:.0}/s, while the provider of another one stalls", stalled.rate);
+    for (when, load) in [("before", &stalled.before), ("meanwhile", &stalled.during)] {
+        println!(
+            "  {when:<17}{:>8.1}/s, p50 {}, p99 {}, of {} logins",
+            load.rate(),
+            milliseconds(load.latencies.p50()),
+            milliseconds(load.latencies.p99()),
+            load.latencies.count(),
+        );
+    }
+    println!(
+        "  {BROWSERS} browsers called back {} times, {} of them waited at once; {} calls to the provider had no answer",
+        stalled.called_back, stalled.waiting, stalled.held
+    );
+}
+
+fn print_steps(steps: &[Latencies; 4]) -> String {
+    let steps = STEPS
+        .iter()
+        .zip(steps)
+        .map(|(name, step)| format!("{name} {:.2} / {:.2}", millis(step.p50()), millis(step.p99())));
+    steps.collect::<Vec<_>>().join(", ")
 }
 
 fn print_sso(run: &Run) {
@@ -197,7 +255,7 @@ fn millis(duration: Duration) -> f64 {
 
 // ---- JSON: times in microseconds, memory in octets ----
 
-pub fn json(options: &Options, runs: &[Run], targets: &[Target]) -> Value {
+pub fn json(options: &Options, runs: &[Run], scales: &[Scale], targets: &[Target]) -> Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "units": { "time": "microseconds", "memory": "octets" },
@@ -209,6 +267,7 @@ pub fn json(options: &Options, runs: &[Run], targets: &[Target]) -> Value {
             "cores": cores(),
         },
         "runs": runs.iter().map(run_json).collect::<Vec<_>>(),
+        "small_and_large": scales.iter().map(scale::json).collect::<Vec<_>>(),
         "targets": targets.iter().map(|target| json!({
             "database": target.database,
             "what": target.what,
@@ -230,6 +289,15 @@ fn run_json(run: &Run) -> Value {
         "database": run.database.name(),
         "floor": { "alone": crypto_json(&floor.alone), "busy": crypto_json(&floor.busy), "commit": cost_json(floor.commit) },
         "logins": run.logins.iter().map(|logins| logins_json(run, logins)).collect::<Vec<_>>(),
+        "oidc_logins": run.oidc.logins.iter().map(|(source, load, steps)| oidc_json(run, *source, load, steps)).collect::<Vec<_>>(),
+        "stalled": {
+            "rate": run.stalled.rate,
+            "before": load_json(&run.stalled.before),
+            "during": load_json(&run.stalled.during),
+            "called_back": run.stalled.called_back,
+            "waiting": run.stalled.waiting,
+            "held": run.stalled.held,
+        },
         "requests": run.requests.iter().map(|(kind, load)| (kind.name().to_owned(), load_json(load)))
             .collect::<serde_json::Map<_, _>>(),
         "half_load": half_load.collect::<serde_json::Map<_, _>>(),
@@ -249,13 +317,29 @@ fn run_json(run: &Run) -> Value {
     })
 }
 
+fn steps_json(steps: &[Latencies; 4]) -> Value {
+    let steps = STEPS.iter().zip(steps).map(|(name, step)| ((*name).to_owned(), latencies_json(step)));
+    Value::Object(steps.collect())
+}
+
+fn oidc_json(run: &Run, source: Source, load: &Load, steps: &[Latencies; 4]) -> Value {
+    let floor = run.oidc.floor.login(source);
+    json!({
+        "userinfo": source == Source::Userinfo,
+        "load": load_json(load),
+        "steps": steps_json(steps),
+        "floor_cpu": micros(floor),
+        "cpu_to_floor": ratio(load.cpu_each().product(), floor),
+        "own_cpu": micros(load.cpu_each().product().saturating_sub(floor)),
+    })
+}
+
 fn logins_json(run: &Run, logins: &Logins) -> Value {
-    let steps = STEPS.iter().zip(&logins.steps).map(|(name, step)| ((*name).to_owned(), latencies_json(step)));
     json!({
         "requests_signed": logins.variety == Variety::Signed,
         "assertions_encrypted": logins.variety == Variety::Encrypted,
         "load": load_json(&logins.load),
-        "steps": steps.collect::<serde_json::Map<_, _>>(),
+        "steps": steps_json(&logins.steps),
         "floor_cpu": micros(floor(run, logins)),
         "cpu_to_floor": to_floor(run, logins),
         "busy_floor_cpu": micros(busy_floor(run, logins)),

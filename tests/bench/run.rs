@@ -10,18 +10,21 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use fedbridge_saml::testkit::Person;
 
-use crate::chain::{Company, LoggedIn, Steps};
+use crate::chain::{Company, LoggedIn, Steps, TENANT, Upstream};
 use crate::commit::CommitAt;
 use crate::configuration::configure;
 use crate::floor::{self, Floor};
-use crate::load::{Call, Lines, Load, Meter, Until};
+use crate::load::{Call, Lines, Load, Meter, Precision, Until};
 use crate::numbers::Latencies;
+use crate::oidc::{self, OidcLogins, Plan};
+use crate::op::{Op, Source};
 use crate::options::{Database, Options};
 use crate::postgres::Postgres;
 use crate::proc::{self, Memory};
 use crate::requests::Kind;
 use crate::server::{Server, Setup};
 use crate::sso::{Asks, IdpSide};
+use crate::stalled::{self, Stalled};
 use crate::upstream::{Provider, Variety, person, person_of, person_with};
 
 /// Traces are written in the background; a moment later they are there.
@@ -29,6 +32,8 @@ const SETTLE: Duration = Duration::from_millis(1_500);
 const WARM_UP: Duration = Duration::from_millis(500);
 const WARM_UP_LOGINS: usize = 100;
 const STARTS: usize = 5;
+/// Logins beside a provider that stalls, and as many before.
+const NEIGHBOURS: usize = 2_000;
 /// Logins with each kind of large Response.
 const LARGE: usize = 50;
 /// Of the Responses of 100 KB.
@@ -38,6 +43,8 @@ pub struct Run {
     pub database: Database,
     pub floor: Floor,
     pub logins: Vec<Logins>,
+    pub oidc: OidcLogins,
+    pub stalled: Stalled,
     pub requests: Vec<(Kind, Load)>,
     /// At half of the rate that was measured, and that rate.
     pub half_load: Vec<(Kind, f64, Load)>,
@@ -103,11 +110,14 @@ pub fn run(database: Database, folder: &Path, options: &Options) -> anyhow::Resu
         Some(postgres) => postgres.url.clone(),
     };
     let setup = Setup::new(folder, &url)?;
-    configure(&setup, folder)?;
+    let (op, stalling) = (Op::start()?, Op::start()?);
+    configure(&setup, folder, &op, &stalling)?;
     let site = Site {
-        company: Arc::new(Company { host: setup.address.to_string() }),
+        company: Arc::new(Company { host: setup.address.to_string(), tenant: TENANT.to_owned() }),
         root: postgres.as_ref().map(|postgres| postgres.root),
         people: Arc::new(AtomicUsize::new(0)),
+        op,
+        stalling,
         setup,
     };
     let measured = site.measure(database, folder, &url, options);
@@ -120,6 +130,9 @@ struct Site {
     root: Option<u32>,
     /// Numbers of people: nobody logs in twice.
     people: Arc<AtomicUsize>,
+    /// The OpenID provider of the tenant that is measured, and that of its neighbour.
+    op: Op,
+    stalling: Op,
 }
 
 impl Site {
@@ -162,21 +175,22 @@ impl Site {
         }
         let sso = self.sso(&server, options)?;
         let large = self.large(&server)?;
-        let at_the_end = proc::memory(server.pid())?;
-        let meter = self.meter(&server);
         let commits = match database {
             Database::Sqlite => CommitAt::Sqlite(folder),
-            Database::Postgres => CommitAt::Postgres(url, meter),
+            Database::Postgres => CommitAt::Postgres(url, self.meter(&server)),
         };
+        let oidc = self.oidc(&server, &commits, options).context("logins by an OpenID provider")?;
+        let stalled = self.stalled(&server, &oidc, options).context("a provider that stalls")?;
+        let at_the_end = proc::memory(server.pid())?;
         let floor = floor::measure(&self.company.host, &commits)?;
         server.stop()?;
         let (starts, restarted) = self.starts()?;
         let memory = MemoryRun { idle, after_logins, logins: total, at_the_end, restarted };
-        Ok(Run { database, floor, logins, requests, half_load, sso, large, starts, memory })
+        Ok(Run { database, floor, logins, oidc, stalled, requests, half_load, sso, large, starts, memory })
     }
 
     fn meter(&self, server: &Server) -> Meter {
-        Meter { server: server.pid(), database: self.root }
+        Meter { server: server.pid(), database: self.root, precision: Precision::Ticks }
     }
 
     fn logins(
@@ -188,7 +202,7 @@ impl Site {
         sessions: &Sessions,
     ) -> anyhow::Result<Logins> {
         let steps = Arc::new(Steps::default());
-        let call = |_| self.login_call(variety, person, &steps, sessions);
+        let call = |_| self.saml_call(variety, person, &steps, sessions);
         let calls = (0..options.flows).map(call).collect::<anyhow::Result<_>>()?;
         let mut lines = Lines::open(self.setup.address, calls)?;
         let load = lines.closed(until, SETTLE, &self.meter(server)).context("login")?;
@@ -223,7 +237,7 @@ impl Site {
                 LargeKind::Octets100K | LargeKind::Encrypted100K => of_100k(number),
             };
             let variety = if kind == LargeKind::Encrypted100K { Variety::Encrypted } else { Variety::Unsigned };
-            let call = self.login_call(variety, somebody, &steps, &Sessions::default())?;
+            let call = self.saml_call(variety, somebody, &steps, &Sessions::default())?;
             let mut lines = Lines::open(self.setup.address, vec![call])?;
             let load = lines.closed(Until::Count(LARGE), SETTLE, &self.meter(server)).context(kind.name())?;
             drop(lines);
@@ -233,21 +247,54 @@ impl Site {
         Ok(large)
     }
 
-    fn login_call(
+    /// As many logins of each kind as of each variety.
+    fn oidc(&self, server: &Server, commits: &CommitAt<'_>, options: &Options) -> anyhow::Result<OidcLogins> {
+        let plan = |source: Source| {
+            let steps = Arc::new(Steps::default());
+            let calls = |steps: &Arc<Steps>| (0..options.flows).map(|_| self.op_call(source, steps)).collect();
+            Plan { source, warm_up: calls(&Arc::default()), calls: calls(&steps), steps }
+        };
+        let plans = Source::ALL.into_iter().map(plan).collect();
+        oidc::measure(self.setup.address, plans, options.logins / 3, commits, &self.meter(server))
+    }
+
+    /// At half of the rate that was measured.
+    fn stalled(&self, server: &Server, oidc: &OidcLogins, options: &Options) -> anyhow::Result<Stalled> {
+        let rate = oidc.logins.first().map_or(1.0, |(_, load, _)| load.rate() / 2.0);
+        let lasting = Duration::from_secs_f64(options.logins.min(NEIGHBOURS) as f64 / rate);
+        let steps = Arc::new(Steps::default());
+        let calls = (0..options.connections).map(|_| self.op_call(Source::IdToken, &steps)).collect();
+        stalled::measure(self.setup.address, &self.stalling, calls, rate, lasting, &self.meter(server))
+    }
+
+    fn op_call(&self, source: Source, steps: &Arc<Steps>) -> Call {
+        self.login_call(self.op.upstream(source), person, steps, &Sessions::default())
+    }
+
+    fn saml_call(
         &self,
         variety: Variety,
         person: impl Fn(usize) -> Person + Send + 'static,
         steps: &Arc<Steps>,
         sessions: &Sessions,
     ) -> anyhow::Result<Call> {
+        Ok(self.login_call(Provider::of(variety, self.setup.address)?, person, steps, sessions))
+    }
+
+    fn login_call(
+        &self,
+        upstream: impl Upstream + Send + 'static,
+        person: impl Fn(usize) -> Person + Send + 'static,
+        steps: &Arc<Steps>,
+        sessions: &Sessions,
+    ) -> Call {
         let (company, people) = (Arc::clone(&self.company), Arc::clone(&self.people));
         let (steps, sessions) = (Arc::clone(steps), sessions.clone());
-        let provider = Provider::of(variety, self.setup.address)?;
-        Ok(Box::new(move |connection| {
+        Box::new(move |connection| {
             let person = person(people.fetch_add(1, Ordering::Relaxed));
-            sessions.add(company.login(connection, &provider, &person, &steps)?);
+            sessions.add(company.login(connection, &upstream, &person, &steps)?);
             Ok(())
-        }))
+        })
     }
 
     /// Starts on the store as it is now.

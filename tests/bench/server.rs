@@ -10,6 +10,8 @@ use anyhow::{Context as _, bail, ensure};
 
 use crate::http::{self, Connection};
 
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// How to start the server: settings of one folder and one database.
 pub struct Setup {
     program: PathBuf,
@@ -34,6 +36,8 @@ impl Setup {
             ("FEDBRIDGE_HTTP_LISTEN", address.to_string()),
             ("FEDBRIDGE_MANAGEMENT_LISTEN", management.to_string()),
             ("FEDBRIDGE_DATABASE_URL", database_url.to_owned()),
+            // The provider that the bench plays is on this machine.
+            ("FEDBRIDGE_EGRESS_ALLOW_LOOPBACK", "true".to_owned()),
             ("FEDBRIDGE_MASTER_KEY_FILE", folder.join("master.key").display().to_string()),
         ];
         Ok(Self { program: program()?, settings, log: folder.join("serve.log"), address, management })
@@ -51,8 +55,18 @@ impl Setup {
         Ok(())
     }
 
+    /// The settings of the server's process.
+    pub fn environment(&self) -> impl Iterator<Item = (String, String)> {
+        self.settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone()))
+    }
+
     /// Starts the server and waits until it is ready.
     pub fn serve(&self) -> anyhow::Result<Server> {
+        self.serve_within(PATIENCE)
+    }
+
+    /// The same with another patience.
+    pub fn serve_within(&self, patience: Duration) -> anyhow::Result<Server> {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log)?;
         let start = Instant::now();
         let child = Command::new(&self.program)
@@ -67,8 +81,8 @@ impl Setup {
             if let Some(status) = server.child.try_wait()? {
                 bail!("the server ended with {status}: {}", self.log_tail());
             }
-            if start.elapsed() > Duration::from_secs(20) {
-                bail!("the server was not ready in 20 s: {}", self.log_tail());
+            if start.elapsed() > patience {
+                bail!("the server was not ready in {} s: {}", patience.as_secs(), self.log_tail());
             }
             thread::sleep(Duration::from_millis(1));
         }

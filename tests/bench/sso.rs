@@ -10,7 +10,7 @@ use fedbridge_keys::SystemClock;
 use fedbridge_saml::seam::VerifyKey;
 use fedbridge_saml::testkit::{AuthnRequestPlan, Person, ScriptedSp, Sign};
 
-use crate::chain::TENANT;
+use crate::chain::{Company, TENANT, Upstream as _};
 use crate::http;
 use crate::load::Call;
 use crate::upstream::{Provider, Variety, certificates, document};
@@ -51,7 +51,7 @@ impl Asks {
 
 /// The identity provider side as a service provider knows it.
 pub struct IdpSide {
-    host: String,
+    company: Company,
     sso: String,
     keys: Vec<VerifyKey>,
     provider: Provider,
@@ -67,7 +67,7 @@ impl IdpSide {
         let keys = certificates(&metadata)?;
         let keys = keys.iter().map(|der| VerifyKey::from_certificate_der(der)).collect::<Result<Vec<_>, _>>();
         Ok(Self {
-            host: address.to_string(),
+            company: Company { host: address.to_string(), tenant: TENANT.to_owned() },
             sso: format!("http://{address}/t/{TENANT}/saml/sso"),
             keys: keys.map_err(|refusal| anyhow::anyhow!("a key of the IdP metadata: {refusal}"))?,
             provider: Provider::of(Variety::Unsigned, address)?,
@@ -86,12 +86,12 @@ impl IdpSide {
                 Asks::Signed => plan.query(&sp, Some("bench"))?,
             };
             let cookie = session.as_ref().map(|cookies| format!("cookie: {cookies}\r\n")).unwrap_or_default();
-            let request = http::get(&side.host, &format!("/t/{TENANT}/saml/sso?{query}"), &cookie);
+            let request = http::get(&side.company.host, &format!("/t/{TENANT}/saml/sso?{query}"), &cookie);
             let answer = connection.call(&request)?;
             if session.is_none() {
                 let answer = answer.expect(303).context("SSO")?;
                 let (location, cookies) = (answer.location()?, answer.cookies());
-                let request = side.provider.answer(&side.host, &location, &cookies, &person)?;
+                let request = side.provider.answer(&side.company, &location, &cookies, &person)?;
                 let answer = connection.call(&request)?.expect(200).context("ACS")?;
                 session = Some(answer.cookies());
                 return side.read(&sp, &plan, &person, answer.body);

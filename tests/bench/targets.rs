@@ -6,6 +6,7 @@ use crate::numbers::{micros, ratio};
 use crate::options::Options;
 use crate::requests::Kind;
 use crate::run::{LargeKind, Logins, Run};
+use crate::scale::Scale;
 use crate::sso::Asks;
 
 pub struct Target {
@@ -16,8 +17,9 @@ pub struct Target {
     pub reached: bool,
 }
 
-pub fn of(runs: &[Run], options: &Options) -> Vec<Target> {
-    runs.iter().flat_map(|run| of_run(run, options)).collect()
+pub fn of(runs: &[Run], scales: &[Scale], options: &Options) -> Vec<Target> {
+    let of_runs = runs.iter().flat_map(|run| of_run(run, options));
+    of_runs.chain(scales.iter().flat_map(Scale::targets)).collect()
 }
 
 fn of_run(run: &Run, options: &Options) -> Vec<Target> {
@@ -32,6 +34,18 @@ fn of_run(run: &Run, options: &Options) -> Vec<Target> {
         let reached = own < Duration::from_millis(1);
         add(format!("login's own CPU, {name}"), "< 1000 us", format!("{:.0} us", micros(own)), reached);
     }
+    for (source, load, _) in &run.oidc.logins {
+        let (cpu, floor) = (load.cpu_each().product(), run.oidc.floor.login(*source));
+        let (to_floor, own) = (ratio(cpu, floor), cpu.saturating_sub(floor));
+        add(format!("login CPU / floor, {}", source.name()), "<= 2.00", format!("{to_floor:.2}"), to_floor <= 2.0);
+        let reached = own < Duration::from_millis(1);
+        add(format!("login's own CPU, {}", source.name()), "< 1000 us", format!("{:.0} us", micros(own)), reached);
+    }
+    let (before, during) = (run.stalled.before.latencies.p99(), run.stalled.during.latencies.p99());
+    let limit = before.mul_f64(1.2).max(before + Duration::from_millis(2));
+    let what =
+        format!("login p99 at half load while another tenant's provider stalls, before {}", milliseconds(before));
+    add(what, &format!("<= {}", milliseconds(limit)), milliseconds(during), during <= limit);
     for (asks, load) in &run.sso {
         let to_floor = ratio(load.cpu_each().product(), sso_floor(run, *asks));
         let what = format!("single sign-on CPU / floor, {}", asks.name());

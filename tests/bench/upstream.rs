@@ -1,4 +1,4 @@
-//! The identity providers of the bench: scripted, in this process. There is one for each variety of
+//! The SAML identity providers of the bench: scripted, in this process. There is one for each variety of
 //! login, with a connection of its own.
 
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use fedbridge_contract::services::Clock as _;
 use fedbridge_keys::SystemClock;
 use fedbridge_saml::testkit::{Encryption, Person, ReceivedRequest, ScriptedIdp};
 
-use crate::chain::{TENANT, encoded};
+use crate::chain::{Company, TENANT, Upstream, encoded};
 use crate::http::{self, Connection};
 
 /// How requests go out and answers come.
@@ -66,16 +66,22 @@ impl Provider {
         };
         Ok(Self { variety, idp: variety.idp(), encryption })
     }
+}
 
-    /// The POST to the ACS, after the browser was sent to `location` with these cookies.
-    pub fn answer(&self, host: &str, location: &str, cookies: &str, person: &Person) -> anyhow::Result<Vec<u8>> {
+impl Upstream for Provider {
+    fn slug(&self) -> &str {
+        self.variety.slug()
+    }
+
+    /// The POST to the ACS.
+    fn answer(&self, company: &Company, location: &str, cookies: &str, person: &Person) -> anyhow::Result<Vec<u8>> {
         let request = ReceivedRequest::from_redirect(location)?;
         let mut plan = self.idp.answer(&request, person, SystemClock.now());
         plan.encryption.clone_from(&self.encryption);
         let fields = plan.form(&self.idp, request.relay_state.as_deref())?;
         let pairs: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-        let path = format!("/t/{TENANT}/connections/{}/saml/acs", self.variety.slug());
-        Ok(http::post(host, &path, &format!("cookie: {cookies}\r\n"), &pairs.join("&")))
+        let path = format!("/t/{}/connections/{}/saml/acs", company.tenant, self.variety.slug());
+        Ok(http::post(&company.host, &path, &format!("cookie: {cookies}\r\n"), &pairs.join("&")))
     }
 }
 
