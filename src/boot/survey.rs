@@ -92,7 +92,7 @@ impl Survey {
                 }
                 Party::App(id) => {
                     let Some(app) = tenant.apps.iter().find(|app| app.id == id) else { continue };
-                    (app_word(app.spec.kind), &app.spec.name, "providers")
+                    (app_word(app.spec.kind), &app.spec.name, "service-providers")
                 }
             };
             let mut findings = Vec::new();

@@ -202,7 +202,7 @@ fn seconds(time: &Value) -> i64 {
 }
 
 /// Credentials are not sealed, so any master key opens this store.
-async fn store(desk: &Desk) -> Store {
+pub async fn store(desk: &Desk) -> Store {
     let sealer = Arc::new(AesGcmSealer::new(MasterKey::from_bytes([0; 32])).unwrap());
     let url = format!("sqlite://{}", desk.scratch.path().join("fedbridge.db").display());
     Store::open(&url, sealer, Default::default()).await.unwrap()

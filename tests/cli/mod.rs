@@ -4,6 +4,7 @@ mod admin;
 mod bridge_file;
 mod keys;
 mod openid;
+mod revoke;
 mod rollover;
 mod round_trip;
 mod settings;
@@ -77,7 +78,7 @@ fn help_names_only_what_works_and_shows_examples() {
         "demo",
         "admin",
         "connections",
-        "providers",
+        "service-providers",
         "keys",
         "migrate",
         "trace",
@@ -89,8 +90,8 @@ fn help_names_only_what_works_and_shows_examples() {
     for absent in ["ldap", "backup", "restore", "rotate-master"] {
         assert!(!help.out.contains(absent), "{absent} in {}", help.out);
     }
-    let alias = desk.plain(&["service-providers", "list", "--help"]);
-    assert!(alias.code == 0 && alias.out.contains("fedbridge providers list"), "{alias:?}");
+    let alias = desk.plain(&["providers", "list", "--help"]);
+    assert!(alias.code == 0 && alias.out.contains("fedbridge service-providers list"), "{alias:?}");
     assert_eq!(desk.plain(&["aply"]).code, 2);
     assert_eq!(desk.plain(&["plan"]).code, 2);
 }

@@ -34,7 +34,7 @@ pub struct ConnectionsArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  fedbridge providers list\n  fedbridge providers approve acme/wiki")]
+#[command(after_help = "Example:\n  fedbridge service-providers list\n  fedbridge service-providers approve acme/wiki")]
 pub struct ProvidersArgs {
     #[command(subcommand)]
     command: ProvidersCommand,
@@ -63,19 +63,19 @@ enum ConnectionsCommand {
 #[derive(Debug, clap::Subcommand)]
 enum ProvidersCommand {
     /// Show every document that is fetched from an address
-    #[command(after_help = "Example:\n  fedbridge providers list")]
+    #[command(after_help = "Example:\n  fedbridge service-providers list")]
     List,
     /// Show one document, and what is different about the one that waits
-    #[command(after_help = "Example:\n  fedbridge providers show acme/wiki")]
+    #[command(after_help = "Example:\n  fedbridge service-providers show acme/wiki")]
     Show(Which),
     /// Fetch a document now
-    #[command(after_help = "Example:\n  fedbridge providers refresh acme/wiki")]
+    #[command(after_help = "Example:\n  fedbridge service-providers refresh acme/wiki")]
     Refresh(Which),
     /// Put the document that waits in force
-    #[command(after_help = "Example:\n  fedbridge providers approve acme/wiki --diff 3f9a0b12c4d5")]
+    #[command(after_help = "Example:\n  fedbridge service-providers approve acme/wiki --diff 3f9a0b12c4d5")]
     Approve(Approve),
     /// Forget the document that waits; it waits again while it stays published
-    #[command(after_help = "Example:\n  fedbridge providers reject acme/wiki")]
+    #[command(after_help = "Example:\n  fedbridge service-providers reject acme/wiki")]
     Reject(Which),
 }
 

@@ -63,7 +63,7 @@ enum Command {
     /// Metadata of connections that is fetched from an address: look at it, approve changes
     Connections(connections::ConnectionsArgs),
     /// Metadata of service providers that is fetched from an address: look at it, approve changes
-    #[command(visible_alias = "service-providers")]
+    #[command(name = "service-providers", visible_alias = "providers")]
     Providers(connections::ProvidersArgs),
     /// Signing keys of the tenants
     Keys(keys::Args),

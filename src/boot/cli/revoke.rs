@@ -46,6 +46,13 @@ enum Command {
     /// End everything that a client was given
     #[command(after_help = "Example:\n  fedbridge revoke client portal --tenant acme")]
     Client(Which),
+    /// End what a SAML service provider has not taken yet: logins under way, and artifacts
+    #[command(
+        name = "service-provider",
+        visible_alias = "provider",
+        after_help = "Example:\n  fedbridge revoke service-provider wiki --tenant acme\n\nAn assertion that it took has become a session of its own, which ends with `revoke session` or\n`revoke user`: they tell it."
+    )]
+    Provider(Which),
     /// End everything that a person was given, offline access too, and tell the applications
     #[command(after_help = "Example:\n  fedbridge revoke user 3f0c9a54c7e14bb2a4a1c1b2d3e4f506 --tenant acme")]
     User(Which),
@@ -59,7 +66,8 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Which {
-    /// A slug; a client_id; the `sub` of a user; the `sid` of a session; the `jti` of a token
+    /// A slug; a client_id; the name of a service provider; the `sub` of a user; the `sid` of a session; the `jti` of
+    /// a token
     name: String,
     /// The tenant's slug
     #[arg(long, value_name = "SLUG")]
@@ -95,14 +103,8 @@ async fn carry_out(foundation: &Foundation, wired: &Wired, command: &Command) ->
             let epoch = kill(foundation, Killed::Connection(tenant.view.id, connection.id)).await?;
             Ok(ended(&format!("to whoever came by the connection {}", which.name), epoch))
         }
-        Command::Client(which) => {
-            let tenant = tenant(wired, &which.tenant)?;
-            let clients = tenant.view.apps.iter().filter(|app| app.kind == AppKind::OidcClient);
-            let app = tenant.view.app(AppKind::OidcClient, &which.name);
-            let app = app.ok_or_else(|| unknown("client", &which.name, clients.map(|app| app.name.as_str())))?;
-            let epoch = kill(foundation, Killed::App(tenant.view.id, app.id)).await?;
-            Ok(ended(&format!("to the client {}", which.name), epoch))
-        }
+        Command::Client(which) => kill_app(foundation, wired, which, AppKind::OidcClient).await,
+        Command::Provider(which) => kill_app(foundation, wired, which, AppKind::SamlSp).await,
         Command::User(which) => {
             let tenant = tenant(wired, &which.tenant)?;
             let person = id(&which.name, "user", "the `sub` that its tokens show").map(PersonId::from_uuid)?;
@@ -129,6 +131,34 @@ async fn carry_out(foundation: &Foundation, wired: &Wired, command: &Command) ->
             Ok(format!("the access token {} is good no more", which.name))
         }
     }
+}
+
+/// A name belongs to one app of each kind, so the command says which kind it means.
+async fn kill_app(foundation: &Foundation, wired: &Wired, which: &Which, kind: AppKind) -> Result<String, CliError> {
+    let (what, other, command) = match kind {
+        AppKind::OidcClient => ("client", AppKind::SamlSp, "service-provider"),
+        AppKind::SamlSp => ("service provider", AppKind::OidcClient, "client"),
+    };
+    let tenant = tenant(wired, &which.tenant)?;
+    let Some(app) = tenant.view.app(kind, &which.name) else {
+        let names = tenant.view.apps.iter().filter(|app| app.kind == kind).map(|app| app.name.as_str());
+        let unknown = unknown(what, &which.name, names);
+        return Err(match tenant.view.app(other, &which.name) {
+            Some(_) => {
+                unknown.advise(format!("run: fedbridge revoke {command} {} --tenant {}", which.name, which.tenant))
+            }
+            None => unknown,
+        });
+    };
+    let epoch = kill(foundation, Killed::App(tenant.view.id, app.id)).await?;
+    Ok(match kind {
+        AppKind::OidcClient => ended(&format!("to the client {}", which.name), epoch),
+        AppKind::SamlSp => format!(
+            "kill {}: what the service provider {} had not taken until now has ended; its own sessions end with \
+             `revoke session` or `revoke user`",
+            epoch.0, which.name
+        ),
+    })
 }
 
 async fn kill(foundation: &Foundation, killed: Killed) -> Result<Epoch, CliError> {
