@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used)]
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -207,14 +208,30 @@ impl Egress for TestEgress {
     }
 }
 
-/// A folder of its own for one test.
-pub fn folder(name: &str) -> PathBuf {
+/// A folder of its own for one test, which goes with it.
+pub struct Folder(PathBuf);
+
+impl Deref for Folder {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+pub fn folder(name: &str) -> Folder {
     let path = std::env::temp_dir().join(format!("fedbridge-bridge-{}-{name}", std::process::id()));
     let _ = std::fs::remove_dir_all(&path);
     std::fs::create_dir_all(&path).unwrap();
     std::fs::write(path.join("okta.xml"), "<EntityDescriptor/>").unwrap();
     std::fs::write(path.join("secret.txt"), "0123456789abcdef0123456789abcdef\n").unwrap();
-    path
+    Folder(path)
 }
 
 /// Reads a file or folder against a configuration.

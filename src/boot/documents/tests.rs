@@ -680,6 +680,22 @@ async fn a_look_goes_on_when_the_login_gives_up() {
     assert_eq!(world.store.now().current.xml, "second");
 }
 
+/// A node that is new to a provider: nobody has read anything of it, and everybody begins at once.
+#[tokio::test]
+async fn a_thousand_logins_that_wait_for_a_document_read_it_once() {
+    let world = World::unread();
+    let document = world.store.now();
+    let slow = Arc::new(tokio::sync::Barrier::new(2));
+    *world.partner.barrier.lock().unwrap() = Some(Arc::clone(&slow));
+    world.partner.says(200, None, "first");
+    let logins = (0..1000).map(|_| world.asked.refresh(document.tenant, document.party));
+    let all = async { tokio::join!(futures_util::future::join_all(logins), slow.wait()).0 };
+    let seen = tokio::time::timeout(Duration::from_secs(10), all).await.unwrap();
+    assert_eq!(world.partner.tags.lock().unwrap().len(), 1);
+    assert_eq!(seen.iter().filter(|&&seen| seen == Refreshed::Limited).count(), 999, "the others waited for it");
+    assert_eq!(world.store.now().current.xml, "first");
+}
+
 #[tokio::test]
 async fn reading_a_document_holds_up_nobody() {
     let world = World::new();

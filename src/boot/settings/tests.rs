@@ -5,10 +5,27 @@ fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-fn file(name: &str, text: &str) -> PathBuf {
+/// A file for one test, which goes with it.
+struct File(PathBuf);
+
+impl std::ops::Deref for File {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn file(name: &str, text: &str) -> File {
     let path = std::env::temp_dir().join(format!("fedbridge-settings-{}-{name}.toml", std::process::id()));
     std::fs::write(&path, text).unwrap();
-    path
+    File(path)
 }
 
 fn lines(result: Result<Settings, Complaints>) -> Vec<String> {
