@@ -89,18 +89,9 @@ impl World {
             yaml += &provider(one, &peer);
             providers.push(peer);
         }
-        setup.apply(&scratch, &(bridge_file_with(&scratch, &idp, MAPPING, clients) + &yaml));
-        let world = Self { scratch, setup, _bridge: bridge, idp, app, providers, _postgres: postgres };
-        world.wait_for_providers().await;
-        world
-    }
-
-    /// A running server takes an applied file within a moment.
-    async fn wait_for_providers(&self) {
-        for peer in &self.providers {
-            let known = async || (Browser::new().visit(&peer.url).await.status < 400).then_some(());
-            eventually(&format!("a login begins at {}", peer.url), known).await;
-        }
+        let file = bridge_file_with(&scratch, &idp, MAPPING, clients) + &yaml;
+        bridge.takes_over(|| drop(setup.apply(&scratch, &file))).await;
+        Self { scratch, setup, _bridge: bridge, idp, app, providers, _postgres: postgres }
     }
 
     /// Opens the app; where the upstream is asked, it answers that this is Alice.
