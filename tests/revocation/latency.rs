@@ -148,7 +148,7 @@ impl Rig {
     /// A login with everything that a kill could have to end. Refresh and code are asked at one of the nodes,
     /// the other surfaces at both.
     async fn held(&self, switch: Switch, run: usize) -> Held {
-        // The first node may not have heard of the last kill yet: what it gives out is dead then.
+        // The first node may not have heard of the last kill yet: what it gives out is dead then, or it says so.
         for _ in 0..100 {
             if let Some(held) = self.try_held(switch, run).await {
                 return held;
@@ -170,7 +170,7 @@ impl Rig {
         let request = ReceivedRequest::from_redirect(&location).unwrap();
         let response = self.idp.answer(&request, &alice(), now());
         let form = response.form(&self.idp, request.relay_state.as_deref()).unwrap();
-        let code = first.post_acs(&mut browser, &form).await.redirect_param("code");
+        let code = first.post_acs(&mut browser, &form).await.redirect_params().remove("code")?;
         let tokens = first.redeem(&code).await;
         if tokens.status != 200 {
             return None;

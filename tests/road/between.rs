@@ -14,6 +14,9 @@ pub trait Meddler: Send + Sync {
     /// After the store has said who a login or a session is of, before the hub hears it.
     async fn has_read(&self) {}
 
+    /// After a unit is stored, before the hub hears it.
+    async fn has_written(&self) {}
+
     /// Whether the store gives way instead of writing.
     fn loses(&self, _unit: &Unit) -> bool {
         false
@@ -64,6 +67,8 @@ impl<M: Meddler> LoginStore for Between<M> {
         if self.meddler.loses(&unit) {
             return Err(UnitError::Store(StoreError("it gave way".into())));
         }
-        self.inner.commit(tenant, unit).await
+        let done = self.inner.commit(tenant, unit).await;
+        self.meddler.has_written().await;
+        done
     }
 }

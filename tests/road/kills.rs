@@ -86,22 +86,51 @@ async fn each_switch_ends_what_hangs_on_it() {
     assert_eq!(world.foundation.system.kill(other, world.now()).await.unwrap(), None);
 }
 
-/// Kills the person between the store's answer and what the hub makes of it, and this node hears of it.
+/// When the killer comes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Behind {
+    Read,
+    Written,
+}
+
+/// Kills between the store's answer and what the hub makes of it, and this node hears of it.
 struct Killer {
     system: Arc<SystemStore>,
     epochs: Arc<Epochs>,
-    victim: Mutex<Option<PersonId>>,
+    victim: Mutex<Option<(Behind, Killed)>>,
+}
+
+impl Killer {
+    /// Stands between the hub of a world and its store.
+    fn beside(world: &mut World) -> Arc<Self> {
+        let (system, epochs) = (Arc::clone(&world.foundation.system), Arc::clone(&world.foundation.epochs));
+        let killer = Arc::new(Self { system, epochs, victim: Mutex::default() });
+        let hub = Arc::get_mut(&mut world.hub).unwrap();
+        hub.store = Arc::new(Between { inner: Arc::clone(&hub.store), meddler: Arc::clone(&killer) });
+        killer
+    }
+
+    fn wait(&self, behind: Behind, kill: Killed) {
+        *self.victim.lock().unwrap() = Some((behind, kill));
+    }
+
+    async fn comes(&self, now: Behind) {
+        let victim = self.victim.lock().unwrap().take_if(|(behind, _)| *behind == now);
+        if let Some((_, kill)) = victim {
+            self.system.kill(kill, Timestamp::from_millis(0)).await.unwrap().unwrap();
+            self.epochs.catch_up(self.system.as_ref()).await.unwrap();
+        }
+    }
 }
 
 #[async_trait]
 impl Meddler for Killer {
     async fn has_read(&self) {
-        let victim = self.victim.lock().unwrap().take();
-        if let Some(person) = victim {
-            let kill = Killed::Person(id(1), person);
-            self.system.kill(kill, Timestamp::from_millis(0)).await.unwrap().unwrap();
-            self.epochs.catch_up(self.system.as_ref()).await.unwrap();
-        }
+        self.comes(Behind::Read).await;
+    }
+
+    async fn has_written(&self) {
+        self.comes(Behind::Written).await;
     }
 }
 
@@ -110,13 +139,7 @@ impl Meddler for Killer {
 #[tokio::test]
 async fn no_login_on_its_way_outruns_a_kill() {
     let mut world = world().await;
-    let hub = Arc::get_mut(&mut world.hub).unwrap();
-    let killer = Arc::new(Killer {
-        system: Arc::clone(&world.foundation.system),
-        epochs: Arc::clone(&world.foundation.epochs),
-        victim: Mutex::default(),
-    });
-    hub.store = Arc::new(Between { inner: Arc::clone(&hub.store), meddler: Arc::clone(&killer) });
+    let killer = Killer::beside(&mut world);
     world.code().await;
     let person = world.person().await;
     for basis in ["session", "upstream"] {
@@ -124,12 +147,82 @@ async fn no_login_on_its_way_outruns_a_kill() {
             world.cookies.clear();
         }
         let newest = world.foundation.epochs.newest();
-        *killer.victim.lock().unwrap() = Some(person);
+        killer.wait(Behind::Read, Killed::Person(id(1), person));
         let late = world.code().await;
         assert_ne!(world.foundation.epochs.newest(), newest, "{basis}: nothing was killed");
         assert_eq!(world.verdict(&late).await, Err(GateRefusal::Killed), "{basis}");
         assert!(!world.served_by_session().await, "{basis}");
     }
+}
+
+/// An assertion is good by itself: nobody could end it once it has left.
+#[tokio::test]
+async fn no_assertion_outruns_a_kill() {
+    let one = connection(2, "one", alice(), json!({}));
+    let mut world = World::new(vec![one, app(20, "wiki", json!({}))], SubjectType::Public).await;
+    let killer = Killer::beside(&mut world);
+    world.log_in("wiki").await;
+    let kills = [
+        Killed::Person(id(1), world.person().await),
+        Killed::App(id(1), id(20)),
+        Killed::Connection(id(1), id(2)),
+        Killed::Tenant(id(1)),
+    ];
+    for kill in kills {
+        for (basis, behind) in [("session", Behind::Read), ("session", Behind::Written), ("upstream", Behind::Read)] {
+            if basis == "upstream" {
+                world.cookies.clear();
+            }
+            killer.wait(behind, kill);
+            let late = world.visit(&format!("{BASE}t/acme/fake/login?app=wiki")).await;
+            let ReplyKind::Page(Page::Error(page)) = &late.kind else {
+                panic!("{kill:?}, {basis}, {behind:?}: {late:?}")
+            };
+            assert_eq!(page.sentence, "Please log in again.", "{kill:?}, {basis}, {behind:?}");
+            let (outcome, cause) = world.newest_cause().await;
+            assert!(outcome == "Refused" && cause.contains("kill switch"), "{outcome}: {cause}");
+            world.log_in("wiki").await;
+        }
+    }
+}
+
+/// A login that brings what this node has not heard of yet can't be told from one that the kill has overtaken. The
+/// person logs in once more, and not for nothing.
+#[tokio::test]
+async fn who_logs_in_at_a_node_that_lags_is_asked_once_more() {
+    let mut world = world().await;
+    world.code().await;
+    let kill = Killed::Person(id(1), world.person().await);
+    world.foundation.system.kill(kill, world.now()).await.unwrap().unwrap();
+    world.cookies.clear();
+    let late = world.authorize("").await;
+    assert_eq!(param(&late, "error").as_deref(), Some("login_required"), "{late:?}");
+    assert_eq!(world.foundation.epochs.newest(), Epoch(1), "it was told of no kill, and knows of it now");
+    let code = world.code().await;
+    assert_eq!(world.verdict(&code).await, Ok(()));
+    assert!(world.served_by_session().await);
+}
+
+/// A session that another node gave out behind the kill is a good one at a node that has not heard of it.
+#[tokio::test]
+async fn a_new_session_is_good_at_a_node_that_lags() {
+    let mut world = world().await;
+    world.code().await;
+    let kill = Killed::Person(id(1), world.person().await);
+    let database = format!("sqlite://{}", world._scratch.path().join("road.db").display());
+    let mut foundation = super::foundation(&world._scratch, &database).await;
+    foundation.clock = Arc::clone(&world.clock) as _;
+    let mut other = super::scripted(&foundation).await.hub;
+    world.foundation.system.kill(kill, world.now()).await.unwrap().unwrap();
+    foundation.epochs.catch_up(foundation.system.as_ref()).await.unwrap();
+    world.cookies.clear();
+    std::mem::swap(&mut world.hub, &mut other);
+    world.code().await;
+    std::mem::swap(&mut world.hub, &mut other);
+    let before = (world.cookies.clone(), world.foundation.epochs.newest());
+    let code = world.code().await;
+    assert_eq!((world.cookies.clone(), Epoch(0)), before, "it is served by the session");
+    assert_eq!(world.verdict(&code).await, Ok(()));
 }
 
 #[tokio::test]
@@ -171,7 +264,7 @@ async fn session(world: &World) -> Vec<SessionId> {
 }
 
 /// An answer that nobody asked for is verified first and taken up one redirect later: a kill between the two
-/// ends what comes of it.
+/// ends the login.
 #[tokio::test]
 async fn no_parked_answer_outruns_a_kill() {
     let unsolicited = json!({ "app": "portal", "accept": true, "targets": [] });
@@ -185,7 +278,8 @@ async fn no_parked_answer_outruns_a_kill() {
             world.killed(Killed::Connection(super::id::<TenantId>(1), super::id::<ConnectionId>(2))).await;
         }
         let started = world.visit(&parked).await;
-        assert!(matches!(&started.kind, ReplyKind::Redirect(to) if to.contains("portal.example/start")), "{started:?}");
+        let goes_on = matches!(&started.kind, ReplyKind::Redirect(to) if to.contains("portal.example/start"));
+        assert_eq!(goes_on, !killed, "{started:?}");
         assert_eq!(world.served_by_session().await, !killed, "{id}");
     }
 }

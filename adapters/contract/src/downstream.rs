@@ -62,6 +62,12 @@ pub trait Downstream: Send + Sync {
     /// called again for the same login, when somebody else was faster.
     async fn finish(&self, finish: Finish<'_>, permit: &Permit) -> Result<Finished, Refusal>;
 
+    /// Whether an answer is good by itself once it has left, as an assertion is: the app asks nothing more about
+    /// it, so no later kill ends it.
+    fn answers_stand(&self) -> bool {
+        false
+    }
+
     /// Tells the app that the login was refused, in the protocol's own form.
     async fn refuse(&self, tenant: &Arc<Tenant>, continuation: &[u8], refusal: &Refusal, trace: TraceId) -> Reply;
 

@@ -77,6 +77,10 @@ impl Downstream for FakeDownstream {
         Vec::new()
     }
 
+    fn answers_stand(&self) -> bool {
+        true
+    }
+
     fn registered_scopes(&self, _: &App) -> Vec<String> {
         Vec::new()
     }

@@ -97,6 +97,10 @@ impl Downstream for SamlIdentityProvider {
         settings::released_claims(settings)
     }
 
+    fn answers_stand(&self) -> bool {
+        true
+    }
+
     /// SAML has no scopes: what is released goes by the names of claims.
     fn registered_scopes(&self, _app: &App) -> Vec<String> {
         Vec::new()

@@ -14,6 +14,7 @@ use crate::decide::ReplayInput;
 use crate::ports::{Unit, UnitError};
 
 pub(super) const NOT_ALLOWED: &str = "You may not log in to this application.";
+pub(super) const AGAIN: &str = "Please log in again.";
 pub(super) const NOT_SET_UP: &str = "This way to log in is not set up correctly.";
 
 /// Why a login ends without success, and who is told.
@@ -92,6 +93,8 @@ impl From<GateRefusal> for Stop {
     fn from(refusal: GateRefusal) -> Self {
         match refusal {
             GateRefusal::Unsure => Self::unavailable(refusal.to_string()),
+            // It says nothing against the next login.
+            GateRefusal::Killed => Self::new(RefusalKind::LoginRequired, AGAIN, refusal.to_string()),
             _ => Self::new(RefusalKind::AccessDenied, NOT_ALLOWED, refusal.to_string()),
         }
     }

@@ -13,7 +13,7 @@ use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{Clock, Gate, GateRefusal};
 
 use super::epochs::Epochs;
-use crate::ports::EpochStore;
+use crate::ports::{EpochStore, LinkedPerson};
 
 /// May something be issued? Checks that this node is up to date, then tenant, app, connection, kills, person,
 /// session, grant, token, in this order.
@@ -35,7 +35,12 @@ impl HubGate {
         self.epochs.catch_up(kills).await.map(drop)
     }
 
-    /// For a login that is just ending.
+    /// Whether this node has heard of a kill by now.
+    pub fn knows(&self, kill: Epoch) -> bool {
+        !self.epochs.newest().is_before(kill)
+    }
+
+    /// For a login on its way, of whomever.
     ///
     /// # Errors
     /// The refusal.
@@ -44,12 +49,33 @@ impl HubGate {
         tenant: &Tenant,
         app: Option<&App>,
         connection: &Connection,
-        person_disabled: bool,
     ) -> Result<Permit, GateRefusal> {
         self.sure().await?;
         standing(tenant, app)?;
         connection_standing(app, Some(connection))?;
-        if person_disabled { Err(GateRefusal::PersonDisabled) } else { Ok(Permit::assertion_of_the_gate()) }
+        Ok(Permit::assertion_of_the_gate())
+    }
+
+    /// For a login that is just ending. What it gives out carries `epoch`, which may be dead by now.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn ending(
+        &self,
+        tenant: &Tenant,
+        app: Option<&App>,
+        connection: &Connection,
+        epoch: Epoch,
+        person: &LinkedPerson,
+    ) -> Result<Permit, GateRefusal> {
+        let permit = self.login(tenant, app, connection).await?;
+        if self.epochs.dead(epoch, tenant.id, Some(connection.id), app.map(|app| app.id), person.epoch) {
+            Err(GateRefusal::Killed)
+        } else if person.disabled {
+            Err(GateRefusal::PersonDisabled)
+        } else {
+            Ok(permit)
+        }
     }
 
     /// Whether a session that was given out in `epoch` may still be used, by a person whose last kill was

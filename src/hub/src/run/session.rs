@@ -72,8 +72,16 @@ impl Hub {
         let Some(cookie) = input.cookie(&session_cookie_name(tenant)) else { return Ok(None) };
         let Some(id) = ticket::id_of(cookie).map(SessionId::from_uuid) else { return Ok(None) };
         let hash = self.services.tokens.mac(tenant, "session cookie", cookie.as_bytes());
-        let as_of = self.gate.epoch();
-        let Some(stored) = self.store.session(tenant, id, &hash, now).await? else { return Ok(None) };
+        let mut as_of = self.gate.epoch();
+        let mut found = self.store.session(tenant, id, &hash, now).await?;
+        if found.as_ref().is_some_and(|stored| as_of.is_before(stored.person_epoch)) {
+            // The person was killed a moment ago, and this node lags behind: what it gave out would be dead,
+            // although the session may be a new one. It is read again behind what is learned now.
+            self.gate.catch_up(self.kills.as_ref()).await?;
+            as_of = self.gate.epoch();
+            found = self.store.session(tenant, id, &hash, now).await?;
+        }
+        let Some(stored) = found else { return Ok(None) };
         let Some(record) = self.session_record(tenant, &stored) else { return Ok(None) };
         Ok(Some(LiveSession { stored, record, as_of }))
     }

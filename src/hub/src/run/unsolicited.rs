@@ -88,7 +88,7 @@ impl Hub {
         let Some(app) = tenant.view.app(*kind, name) else {
             return Err(Stop::broken(format!("the connection starts `{name}`, and there is no such app")));
         };
-        if let Err(refusal) = self.gate.login(&tenant.view, Some(app), &connection.view, false).await {
+        if let Err(refusal) = self.gate.login(&tenant.view, Some(app), &connection.view).await {
             login.trace.decide("gate", refusal.to_string(), false);
             return Err(refusal.into());
         }

@@ -13,16 +13,17 @@ mod unit;
 
 use std::sync::Arc;
 
+use fedbridge_contract::downstream::RefusalKind;
 use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::http::Reply;
 use fedbridge_contract::identity::{OneTimeKey, UpstreamTokens};
-use fedbridge_contract::ids::TransactionId;
+use fedbridge_contract::ids::{SessionId, TransactionId};
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::Outcome;
 
 use super::Hub;
-use super::ending::{Stop, Told};
+use super::ending::{AGAIN, Stop, Told};
 use super::record::{AskedOnce, PriorSession, SessionRecord};
 use super::snapshot::OpenConnection;
 use super::start::{Login, spent};
@@ -84,10 +85,12 @@ impl Hub {
         let ended = self.try_finish(last, &mut replay).await;
         let person = Some(who.record.subject.display.clone());
         match (ended, basis) {
-            (Ok(reply), _) => {
+            (Ok(Ended::Answered(reply)), _) => {
                 self.record(login, replay, Ending { outcome: Outcome::Success, cause: String::new(), person });
                 reply
             }
+            // It is stored, so there is nothing left to use up.
+            (Ok(Ended::Outrun(stop)), _) => self.stop(login, stop, replay, person).await,
             (Err(stop), Basis::Fresh { transaction: Some(transaction), .. }) if stop.told != Told::Replayer => {
                 let stop = self.closed(&mut login, transaction, who.once, stop).await;
                 self.stop(login, stop, replay, person).await
@@ -124,17 +127,21 @@ impl Hub {
         }
     }
 
-    async fn try_finish(&self, mut last: Finishing<'_>, replay: &mut Option<ReplayInput>) -> Result<Reply, Stop> {
+    async fn try_finish(&self, mut last: Finishing<'_>, replay: &mut Option<ReplayInput>) -> Result<Ended, Stop> {
         answer::may_go_onward(&mut last)?;
         let claims = self.claims(&mut last, replay)?;
         for _ in 0..LINK_ATTEMPTS {
             let whose = match self.person(&mut last, &claims.all).await? {
                 Found::Person(whose) => whose,
-                Found::Unsure(before) => return self.ask_if_somebody_else(&mut last, before).await,
+                Found::Unsure(before) => {
+                    return self.ask_if_somebody_else(&mut last, before).await.map(Ended::Answered);
+                }
             };
             let permit = self.may_issue(&mut last, &whose.person).await?;
             let plan = self.plan(&last, &whose.person).await?;
-            let (unit, reply) = match self.consent_wanted(&mut last, &whose, &claims.released).await? {
+            let wanted = self.consent_wanted(&mut last, &whose, &claims.released).await?;
+            let stands = wanted.is_none() && self.answer_stands(&last);
+            let (unit, reply) = match wanted {
                 Some(items) => self.ask_for_consent(&mut last, &whose, &plan, items)?,
                 None => {
                     let person = whose.person.person;
@@ -143,7 +150,13 @@ impl Hub {
                 }
             };
             match self.store.commit(last.login.tenant.view.id, unit).await {
-                Ok(()) => return Ok(reply),
+                Ok(()) if stands => {
+                    return Ok(match self.may_leave(&mut last, plan.session()).await {
+                        Ok(()) => Ended::Answered(reply),
+                        Err(stop) => Ended::Outrun(Stop { told: Told::PersonOnly, ..stop }),
+                    });
+                }
+                Ok(()) => return Ok(Ended::Answered(reply)),
                 Err(UnitError::Guard(GuardFailed::LinkExists | GuardFailed::LinkGone | GuardFailed::NameIdExists)) => {
                     continue;
                 }
@@ -153,13 +166,43 @@ impl Hub {
         Err(Stop::unavailable("the person's link kept changing"))
     }
 
+    /// The gate's leave for what the login gives out.
     async fn may_issue(&self, last: &mut Finishing<'_>, person: &LinkedPerson) -> Result<Permit, Stop> {
+        if !self.gate.knows(person.epoch) {
+            // This node lags behind, and this login is dead with what it was going to carry: whether it began
+            // before the kill or behind it can't be told any more. The person's next one is to live.
+            self.gate.catch_up(self.kills.as_ref()).await?;
+        }
         let login = &mut *last.login;
         let app = login.app.as_ref().map(|(open, _)| open.view.as_ref());
-        let permit = self.gate.login(&login.tenant.view, app, &last.connection.view, person.disabled).await;
+        let permit = self.gate.ending(&login.tenant.view, app, &last.connection.view, last.epoch, person).await;
         permit.map_err(|refusal| {
             login.trace.decide("gate", refusal.to_string(), false);
             refusal.into()
         })
     }
+
+    /// Whether what the app gets is out of reach once it has left.
+    fn answer_stands(&self, last: &Finishing<'_>) -> bool {
+        let app = last.login.app.as_ref();
+        app.and_then(|(open, _)| self.downstream(open.view.kind)).is_some_and(|downstream| downstream.answers_stand())
+    }
+
+    /// The gate once more, for an answer that no later kill ends: one may have come while it was made and stored.
+    /// Not before it is stored, because that may take its time; from here the answer leaves at once.
+    async fn may_leave(&self, last: &mut Finishing<'_>, session: SessionId) -> Result<(), Stop> {
+        let stored = self.logouts.session_by_id(last.login.tenant.view.id, session, last.now).await?;
+        let Some(StoredSession { person, person_disabled: disabled, person_epoch: epoch, .. }) = stored else {
+            last.login.trace.decide("session", "it was ended before the answer left", false);
+            return Err(Stop::new(RefusalKind::LoginRequired, AGAIN, "the session was ended before the answer left"));
+        };
+        self.may_issue(last, &LinkedPerson { person, disabled, epoch, email: None }).await.map(drop)
+    }
+}
+
+/// How a login ends whose unit was carried out.
+enum Ended {
+    Answered(Reply),
+    /// By a kill that came before the answer left.
+    Outrun(Stop),
 }

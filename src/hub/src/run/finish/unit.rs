@@ -8,7 +8,7 @@ use fedbridge_contract::time::Timestamp;
 use super::{Basis, Finishing, Who, Whose};
 use crate::ports::{Command, GuardFailed, LinkedPerson, NewSession, Unit, UnitError};
 use crate::run::Hub;
-use crate::run::ending::Stop;
+use crate::run::ending::{AGAIN, Stop};
 use crate::run::record::{AskedOnce, SessionRecord, UpstreamPart};
 use crate::run::revalidate::keep;
 use crate::run::session::{ABSOLUTE, IDLE, session_cookie, session_place};
@@ -225,7 +225,7 @@ pub(in crate::run) fn lost(login: &mut Login, error: UnitError) -> Stop {
             login.trace.check("answered once", "", "a login under way", "finished before", false);
             Stop::replayed("a replay: this login was finished before")
         }
-        UnitError::Guard(guard) => Stop::new(RefusalKind::LoginRequired, "Please log in again.", guard.to_string()),
+        UnitError::Guard(guard) => Stop::new(RefusalKind::LoginRequired, AGAIN, guard.to_string()),
     }
 }
 

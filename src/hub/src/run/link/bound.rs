@@ -90,7 +90,7 @@ impl Hub {
             }
             None => self.may_come_back(last.login, connection, &subject.key).await?,
         }
-        self.gate.login(&last.login.tenant.view, None, &last.connection.view, false).await?;
+        self.gate.login(&last.login.tenant.view, None, &last.connection.view).await?;
         let mut commands: Vec<_> = transaction.map(Command::FinishTransaction).into_iter().collect();
         commands.extend(last.who.once.iter().cloned().map(AskedOnce::from).map(spent));
         let subject_hash = self.subject_hash(tenant, connection, &subject.key);
