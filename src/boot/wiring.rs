@@ -96,6 +96,6 @@ fn revalidator(foundation: &Foundation, snapshots: Arc<Snapshots>, recorder: Rec
         clock: Arc::clone(&foundation.clock),
         rng: Arc::clone(&foundation.rng),
         recorder,
-        no_app: Arc::default(),
+        egress: Arc::clone(&foundation.egress),
     }
 }

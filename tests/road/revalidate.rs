@@ -6,7 +6,7 @@ use std::time::Duration;
 use fedbridge_contract::http::{Method, ReplyKind};
 use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::logout::Party;
-use fedbridge_hub::ports::{LogoutStore as _, TraceStore as _};
+use fedbridge_hub::ports::{LoginStore as _, LogoutStore as _, TraceStore as _, UpstreamTokenStore as _};
 use fedbridge_hub::run::{TracePayload, trace_place};
 use fedbridge_hub::spec::ConfigChange;
 use futures_util::future::join_all;
@@ -218,7 +218,7 @@ async fn whom_the_upstream_does_not_know_any_more_gets_nothing() {
 
 #[tokio::test]
 async fn rules_that_deny_hold_for_what_the_upstream_says_now() {
-    let (mut world, _, token) = refreshing("yes").await;
+    let (mut world, calls, token) = refreshing("yes").await;
     world.apply(&[upstream_with(json!({ "blocked": ["yes"] }), json!({ "every": 900 }))]).await;
     world.wait(Duration::from_secs(901));
     assert_eq!(world.refresh("mail", &token).await.1["error"], "invalid_grant");
@@ -226,6 +226,8 @@ async fn rules_that_deny_hold_for_what_the_upstream_says_now() {
     let all = records(&world).await;
     let (summary, _) = all.iter().find(|(summary, _)| summary.kind == "revalidate").unwrap();
     assert_eq!(summary.cause, "blocked there");
+    // The upstream knows nothing of our rules: it would renew its tokens for whoever has them.
+    assert_eq!(calls.bodies("/fake/revoke"), ["upstream-refresh-token-of-alice"]);
 }
 
 #[tokio::test]
@@ -270,4 +272,41 @@ async fn a_connection_that_is_broken_waves_nobody_through() {
     world.apply(&[upstream("yes", json!({}))]).await;
     let (status, body) = world.refresh("mail", &token).await;
     assert_eq!((status, calls.bodies("/fake/token").len()), (200, 1), "{body}");
+}
+
+/// An app whose rules can't be read keeps nobody out, so nobody is judged by it.
+#[tokio::test]
+async fn an_app_with_broken_rules_waves_nobody_through() {
+    let (mut world, calls, token) = refreshing("yes").await;
+    let whole = offline_client(30, "mail");
+    let mut broken = whole.clone();
+    let ConfigChange::PutApp(app) = &mut broken else { panic!("{broken:?}") };
+    app.spec.claims = serde_json::from_value(json!({ "tier": { "cel": "1 +" } })).unwrap();
+    world.apply(&[broken]).await;
+    world.wait(Duration::from_secs(901));
+    let (status, body) = world.refresh("mail", &token).await;
+    assert_eq!((status, calls.bodies("/fake/token").len()), (503, 0), "{body}");
+    let lines = super::records::decisions(&world, "the upstream, asked again").await;
+    assert!(lines[0].contains("rules are broken"), "{lines:?}");
+    world.apply(&[whole]).await;
+    let (status, body) = world.refresh("mail", &token).await;
+    assert_eq!((status, calls.bodies("/fake/token").len()), (200, 1), "{body}");
+}
+
+/// Where a connection asks, nobody goes on for whom nothing is kept to ask with.
+#[tokio::test]
+async fn whom_nobody_can_vouch_for_logs_in_again() {
+    let (mut world, calls, token) = refreshing("yes").await;
+    let other = world.offline("plan").await;
+    let person = world.foundation.store.linked_person(id::<TenantId>(1), id(2), "alice").await.unwrap().unwrap().person;
+    let taken = world.foundation.store.give_up_all(id::<TenantId>(1), person).await.unwrap();
+    assert_eq!(taken.len(), 1);
+    for (client, token) in [("mail", &token), ("plan", &other)] {
+        let (status, body) = world.refresh(client, token).await;
+        assert_eq!((status, &body["error"]), (400, &json!("invalid_grant")), "{client}");
+    }
+    assert_eq!(calls.bodies("/fake/token").len(), 0);
+    world.cookies.clear();
+    let token = world.offline("mail").await;
+    assert_eq!(world.refresh("mail", &token).await.0, 200);
 }

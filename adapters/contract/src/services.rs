@@ -41,9 +41,14 @@ impl Services {
     /// The way out for what concerns one partner: it waits in a line of its own, and only hosts that the
     /// tenant allows are reached.
     pub fn egress_to(&self, tenant: &Tenant, party: Party) -> Arc<dyn Egress> {
-        let lane = Lane { tenant: tenant.id, party, hosts: tenant.settings.egress_hosts.clone() };
-        self.egress.lane(lane).unwrap_or_else(|| Arc::clone(&self.egress))
+        egress_to(&self.egress, tenant, party)
     }
+}
+
+/// As [`Services::egress_to`], for whoever has the way out alone.
+pub fn egress_to(egress: &Arc<dyn Egress>, tenant: &Tenant, party: Party) -> Arc<dyn Egress> {
+    let lane = Lane { tenant: tenant.id, party, hosts: tenant.settings.egress_hosts.clone() };
+    egress.lane(lane).unwrap_or_else(|| Arc::clone(egress))
 }
 
 pub trait Clock: Send + Sync {

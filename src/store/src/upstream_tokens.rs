@@ -45,12 +45,14 @@ impl UpstreamTokenStore for Store {
         lease: Timestamp,
     ) -> Result<Turn, StoreError> {
         let key = || vec![uuid(tenant), Arg::Uuid(session.uuid()), Arg::Uuid(connection.uuid())];
-        let sql = format!(
-            "{TOKENS} WHERE tenant_id = ? AND session_id = ? AND connection_id = ? AND due_at <= ? AND expires_at > ?"
-        );
+        let sql = format!("{TOKENS} WHERE tenant_id = ? AND session_id = ? AND connection_id = ? AND expires_at > ?");
         for _ in 0..TRIES {
-            let args = [key(), vec![millis(now), millis(now)]].concat();
-            let Some(row) = self.one(&sql, args).await? else { return Ok(Turn::NotDue) };
+            let Some(row) = self.one(&sql, [key(), vec![millis(now)]].concat()).await? else {
+                return Ok(Turn::Nothing);
+            };
+            if time(&row, 3)? > now {
+                return Ok(Turn::NotDue);
+            }
             if time_or_none(&row, 6)?.is_some_and(|until| until > now) {
                 return Ok(Turn::Taken);
             }

@@ -171,7 +171,8 @@ pub trait UpstreamTokenStore: Send + Sync {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Turn {
-    /// Nothing is kept, or it is not due.
+    /// There is nothing to ask with.
+    Nothing,
     NotDue,
     /// Somebody else asks just now.
     Taken,

@@ -9,21 +9,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fedbridge_contract::config::Tenant;
-use fedbridge_contract::error::{ProtocolError, StoreError};
+use fedbridge_contract::error::StoreError;
 use fedbridge_contract::grant::Grant;
 use fedbridge_contract::identity::{Attributes, AuthnFacts, UpstreamSubject, UpstreamTokens};
 use fedbridge_contract::ids::{ConnectionId, LogoutId, PersonId, TraceId};
 use fedbridge_contract::logout::Party;
-use fedbridge_contract::services::{Clock, Grants, Revalidator, Rng, TraceEvent, Valid};
+use fedbridge_contract::services::{Clock, Egress, Grants, Revalidator, Rng, TraceEvent, Valid};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Outcome, TraceLog};
 use fedbridge_contract::upstream::{AskedAgain, StillThere, UpstreamRefresh};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::logout::{Asker, unasked_logout};
+use super::logout::{Asker, revoke_all, unasked_logout};
 use super::record::SessionRecord;
-use super::snapshot::{OpenConnection, Snapshots, TenantSnapshot};
+use super::snapshot::{OpenApp, OpenConnection, Ready, Snapshots, TenantSnapshot};
 use super::start::lapsed;
 use super::trace::Recorder;
 use crate::decide::{ClientFacts, ConnectionFacts, DecideInput, Facts, ReplayInput, RequestFacts, Verdict, decide};
@@ -57,19 +57,21 @@ pub struct HubRevalidator {
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
     pub recorder: Recorder,
-    pub no_app: Arc<AppRules>,
+    /// For giving tokens back.
+    pub egress: Arc<dyn Egress>,
 }
 
 #[async_trait]
 impl Revalidator for HubRevalidator {
     async fn revalidate(&self, tenant: &Arc<Tenant>, grant: &Grant, now: Timestamp, trace: &mut TraceLog) -> Valid {
         let Some(snapshot) = self.snapshots.current().tenant(tenant.id).cloned() else { return Valid::Yes };
-        if asks(&snapshot, grant.record.connection).is_none() && !broken(&snapshot, grant.record.connection) {
+        if matches!(Ground::of(&snapshot, grant), Ok(None)) {
             return Valid::Yes;
         }
         let valid = match self.turn(&snapshot, grant, now).await {
             Ok(Mine::No) => Valid::Yes,
             Ok(Mine::Ended) => Valid::No("the upstream does not know the person any more".to_owned()),
+            Ok(Mine::Nothing) => self.unfounded(&snapshot, grant, now).await,
             Ok(Mine::Late) => Valid::Later("another request still asks the upstream".to_owned()),
             Ok(Mine::Yes(kept, lease)) => {
                 // In a task of its own: an app that hangs up must not lose the tokens that the upstream gives.
@@ -77,6 +79,8 @@ impl Revalidator for HubRevalidator {
                 let asked = tokio::spawn(async move { own.ask(&snapshot, &grant, *kept, lease).await });
                 match asked.await {
                     Ok(Ok(valid)) => valid,
+                    // Here and below the turn is not given back: it runs out by itself, and until then nobody
+                    // runs into the same again.
                     Ok(Err(error)) => Valid::Later(error.to_string()),
                     Err(_) => Valid::Later("the upstream could not be asked".to_owned()),
                 }
@@ -98,6 +102,8 @@ enum Mine {
     Yes(Box<KeptTokens>, Timestamp),
     /// Nothing is due.
     No,
+    /// There is nothing to ask with.
+    Nothing,
     /// Somebody else asked, and the grant is over.
     Ended,
     /// Somebody else still asks.
@@ -121,6 +127,7 @@ impl HubRevalidator {
             }
             match turn {
                 Turn::NotDue => return Ok(Mine::No),
+                Turn::Nothing => return Ok(Mine::Nothing),
                 Turn::Yours(kept) => return Ok(Mine::Yes(Box::new(kept), lease)),
                 Turn::Taken => tokio::time::sleep(LOOK).await,
             }
@@ -138,83 +145,104 @@ impl HubRevalidator {
         lease: Timestamp,
     ) -> Result<Valid, StoreError> {
         let (id, session, now) = (tenant.view.id, grant.record.session, self.clock.now());
-        let connection = kept.connection;
-        let Some((open, side, interval)) = asks(tenant, connection) else {
-            self.tokens.keep(id, session, lease, &kept).await?;
-            return Ok(match broken(tenant, connection) {
-                true => Valid::Later("the connection can't be used, so nobody can ask its upstream".to_owned()),
-                false => Valid::Yes,
-            });
+        let ground = match Ground::of(tenant, grant) {
+            Ok(Some(ground)) => ground,
+            other => {
+                // The turn goes back as it was taken: the next one finds out whether it is mended.
+                self.tokens.keep(id, session, lease, &kept).await?;
+                return Ok(other.err().map_or(Valid::Yes, Valid::Later));
+            }
         };
         let Some(memory) = Memory::of(&kept.tokens) else {
+            // The turn is not given back: nobody else could read it either.
             return Ok(Valid::Later("what was kept of the upstream's tokens can't be read".to_owned()));
         };
         let own = adapters_own(kept.tokens.clone());
         let asked =
             AskedAgain { tenant: &tenant.view, subject: &memory.subject, authn: &memory.authn, tokens: &own, now };
-        let mut event = self.event(tenant, grant, open, &memory);
-        let said = match self.snapshots.lapsed(id, Party::Connection(connection)) {
+        let mut event = self.event(tenant, grant, ground.open, &memory);
+        if let Some(last) = self.snapshots.lapsed(id, Party::Connection(kept.connection)) {
             // Nobody knows whether its addresses are the upstream's yet, so no token goes there.
-            Some(last) => {
-                let sentence = "Your organization's login service could not be asked. Please try again later.";
-                Ok(StillThere::Unknown(ProtocolError::new("temporarily_unavailable", sentence, lapsed(last))))
-            }
-            None => tokio::time::timeout(CALL, side.ask(asked, &mut event.steps)).await,
-        };
+            return self.silent(grant, (kept, lease), event, ground.side, lapsed(last), &memory).await;
+        }
+        let said = tokio::time::timeout(CALL, ground.side.ask(asked, &mut event.steps)).await;
         let now = self.clock.now();
-        match said {
+        let cause = match said {
             Ok(StillThere::Yes { attributes, tokens }) => {
                 let memory = Memory { answered: now, ..memory };
-                let (replay, denied) = match attributes {
-                    Some(attributes) => self.decided(tenant, grant, open, &memory, attributes, &mut event.steps),
-                    None => (None, None),
-                };
-                let tokens = memory.around(tokens);
-                let kept = KeptTokens { tokens, due: now + interval, expires: now + KEPT, ..kept };
-                self.tokens.keep(id, session, lease, &kept).await?;
-                match denied {
-                    None => {
-                        self.record(event, Outcome::Success, String::new(), replay);
-                        Ok(Valid::Yes)
-                    }
-                    Some(why) => self.ended(grant, event, why, replay).await,
-                }
+                let answered = Answered { memory, attributes, tokens };
+                return self.welcome(tenant, grant, &ground, (kept, lease), event, answered).await;
             }
             Ok(StillThere::No(error)) => {
-                let over = self.ended(grant, event, error.cause, None).await;
+                self.ended(grant, &mut event).await?;
+                self.record(event, Outcome::Refused, error.cause.clone(), None);
                 // Further grants of this session, offline ones, ask for themselves.
                 self.tokens.keep(id, session, lease, &KeptTokens { due: now, ..kept }).await?;
-                over
+                return Ok(Valid::No(error.cause));
             }
-            Ok(StillThere::Unknown(error)) => {
-                self.silent(grant, (kept, lease), event, side, error.cause, &memory).await
-            }
-            Err(_) => {
-                let cause = format!("no answer within {} s", CALL.as_secs());
-                self.silent(grant, (kept, lease), event, side, cause, &memory).await
-            }
+            Ok(StillThere::Unknown(error)) => error.cause,
+            Err(_) => format!("no answer within {} s", CALL.as_secs()),
+        };
+        self.silent(grant, (kept, lease), event, ground.side, cause, &memory).await
+    }
+
+    /// The upstream knows the person. Where it says more, the rules have the last word.
+    async fn welcome(
+        &self,
+        tenant: &TenantSnapshot,
+        grant: &Grant,
+        ground: &Ground<'_>,
+        (kept, lease): (KeptTokens, Timestamp),
+        mut event: TraceEvent,
+        answered: Answered,
+    ) -> Result<Valid, StoreError> {
+        let Answered { memory, attributes, tokens } = answered;
+        let now = memory.answered;
+        let (replay, denied) = match attributes {
+            Some(attributes) => self.decided(grant, ground, &memory, attributes, &mut event.steps),
+            None => (None, None),
+        };
+        let tokens = memory.around(tokens);
+        let kept = KeptTokens { tokens, due: now + ground.interval, expires: now + KEPT, ..kept };
+        self.tokens.keep(tenant.view.id, grant.record.session, lease, &kept).await?;
+        let Some(why) = denied else {
+            self.record(event, Outcome::Success, String::new(), replay);
+            return Ok(Valid::Yes);
+        };
+        let given_up = self.ended(grant, &mut event).await?;
+        // The upstream holds them for good, and would renew them for whoever has them.
+        for revoked in revoke_all(&self.egress, tenant, given_up, now).await {
+            let outcome = format!("{}: {}", revoked.connection, revoked.outcome);
+            event.steps.decide("the upstream's tokens", outcome, revoked.done);
+        }
+        self.record(event, Outcome::Refused, why.clone(), replay);
+        Ok(Valid::No(why))
+    }
+
+    /// The connection asks, and there is nothing to ask with: the login is from before it did, or what was kept
+    /// was taken back. Nobody can vouch for the person, and that stays so until the next login, so this grant ends.
+    async fn unfounded(&self, tenant: &TenantSnapshot, grant: &Grant, now: Timestamp) -> Valid {
+        match self.grants.revoke(tenant.view.id, grant.id, now).await {
+            Ok(()) => Valid::No("nothing is kept that the upstream could be asked with".to_owned()),
+            Err(error) => Valid::Later(error.to_string()),
         }
     }
 
     /// The rules, with what the upstream says now. Gives back why the person may not go on.
     fn decided(
         &self,
-        tenant: &TenantSnapshot,
         grant: &Grant,
-        open: &OpenConnection,
+        ground: &Ground<'_>,
         memory: &Memory,
         attributes: Attributes,
         steps: &mut TraceLog,
     ) -> (Option<ReplayInput>, Option<String>) {
-        let Ok(ready) = &open.state else { return (None, None) };
-        let record = &grant.record;
-        let app = tenant.apps.get(&record.app);
-        let rules = app.and_then(|app| app.rules.as_ref().ok()).unwrap_or(&self.no_app);
+        let (record, view) = (&grant.record, &ground.open.view);
         let facts = Facts {
             attributes,
             subject: memory.subject.clone(),
-            connection: ConnectionFacts { slug: open.view.slug.clone(), domains: open.view.domains.clone() },
-            client: app.map(|app| ClientFacts { name: app.view.name.clone(), scopes: record.scope.clone() }),
+            connection: ConnectionFacts { slug: view.slug.clone(), domains: view.domains.clone() },
+            client: Some(ClientFacts { name: ground.app.view.name.clone(), scopes: record.scope.clone() }),
             user: None,
             request: RequestFacts {
                 ip: memory.ip.clone(),
@@ -224,7 +252,7 @@ impl HubRevalidator {
                 claims: Vec::new(),
             },
         };
-        let input = DecideInput { facts: &facts, mapping: &ready.mapping, app: rules };
+        let input = DecideInput { facts: &facts, mapping: &ground.ready.mapping, app: ground.rules };
         let decision = decide(&input);
         let replay = ReplayInput::of(&input);
         steps.extend(decision.trace);
@@ -235,14 +263,9 @@ impl HubRevalidator {
         (Some(replay), denied)
     }
 
-    /// The session ends with what was given out in it, and its apps are told by the outbox.
-    async fn ended(
-        &self,
-        grant: &Grant,
-        event: TraceEvent,
-        why: String,
-        replay: Option<ReplayInput>,
-    ) -> Result<Valid, StoreError> {
+    /// The session ends with what was given out in it, and its apps are told by the outbox. Gives back the tokens
+    /// of upstreams that nobody needs any more.
+    async fn ended(&self, grant: &Grant, event: &mut TraceEvent) -> Result<Vec<KeptTokens>, StoreError> {
         let (tenant, session, now) = (event.tenant, grant.record.session, self.clock.now());
         let logout = LogoutId::at(now, self.rng.as_ref());
         let asker = (Asker::Withdrawn, event.id, event.person.clone());
@@ -256,9 +279,7 @@ impl HubRevalidator {
         // Offline access outlives a session, but not this.
         self.grants.revoke(tenant, grant.id, now).await?;
         // Gone, unless further offline access of this session is to ask for itself.
-        self.tokens.give_up(tenant, session, now).await?;
-        self.record(event, Outcome::Refused, why.clone(), replay);
-        Ok(Valid::No(why))
+        self.tokens.give_up(tenant, session, now).await
     }
 
     /// Nobody could say. For a while that changes nothing, unless the connection wants it otherwise.
@@ -310,16 +331,41 @@ impl HubRevalidator {
     }
 }
 
-/// What a connection asks its upstream with, and how often; `None` where it does not.
-fn asks(tenant: &TenantSnapshot, id: ConnectionId) -> Option<(&OpenConnection, &dyn UpstreamRefresh, Duration)> {
-    let open = tenant.connections.get(&id)?;
-    let side = open.state.as_ref().ok()?.adapter.refresh.as_deref()?;
-    Some((open, side, side.interval()?))
+/// What an upstream is asked with, and what its answer is judged by.
+struct Ground<'a> {
+    open: &'a OpenConnection,
+    ready: &'a Ready,
+    side: &'a dyn UpstreamRefresh,
+    interval: Duration,
+    app: &'a OpenApp,
+    rules: &'a AppRules,
 }
 
-/// Whether a connection can't say if it asks: what was to be asked by now waits then, and is not waved through.
-fn broken(tenant: &TenantSnapshot, id: ConnectionId) -> bool {
-    tenant.connections.get(&id).is_some_and(|open| open.state.is_err())
+impl<'a> Ground<'a> {
+    /// `None`: the connection does not ask.
+    ///
+    /// # Errors
+    /// Why nobody can be asked or judged now. What is due waits then: it is not waved through, because nobody has
+    /// said yes, and it does not end, because nobody has said no, and an administrator mends it.
+    fn of(tenant: &'a TenantSnapshot, grant: &Grant) -> Result<Option<Self>, String> {
+        let Some(open) = tenant.connections.get(&grant.record.connection) else { return Ok(None) };
+        let Ok(ready) = &open.state else {
+            return Err("the connection can't be used, so nobody can ask its upstream".to_owned());
+        };
+        let Some(side) = ready.adapter.refresh.as_deref() else { return Ok(None) };
+        let Some(interval) = side.interval() else { return Ok(None) };
+        let app = tenant.apps.get(&grant.record.app).ok_or("the app is gone")?;
+        // Before the upstream is asked: its answer could not be used.
+        let rules = app.whole_rules()?;
+        Ok(Some(Self { open, ready, side, interval, app, rules }))
+    }
+}
+
+/// What an upstream that knows the person has said.
+struct Answered {
+    memory: Memory,
+    attributes: Option<Attributes>,
+    tokens: UpstreamTokens,
 }
 
 /// What stands beside the adapter's own memory: a session's record may be gone when offline access is not.
@@ -346,7 +392,8 @@ impl Memory {
     }
 }
 
-/// What is kept of the tokens that came with a login. A connection that never asks keeps them for the logout.
+/// What is kept of the tokens that came with a login. A connection that does not ask keeps them for the logout;
+/// should it ask one day, they are due at once.
 pub(super) fn keep(
     side: &dyn UpstreamRefresh,
     (person, connection): (PersonId, ConnectionId),
@@ -362,7 +409,7 @@ pub(super) fn keep(
         answered: now,
         adapter: Value::Null,
     };
-    let due = now + side.interval().unwrap_or(KEPT);
+    let due = now + side.interval().unwrap_or_default();
     KeptTokens { person, connection, tokens: memory.around(tokens), due, expires: now + KEPT }
 }
 

@@ -95,6 +95,20 @@ pub struct OpenApp {
     pub rules: Result<AppRules, Vec<Complaint>>,
 }
 
+impl OpenApp {
+    /// The app's own rules, which decide beside those of the connection. Without them nobody is judged: none at
+    /// all would let people in whom they keep out.
+    ///
+    /// # Errors
+    /// Why there are none, for the trace.
+    pub fn whole_rules(&self) -> Result<&AppRules, String> {
+        self.rules.as_ref().map_err(|complaints| {
+            let all: Vec<_> = complaints.iter().map(ToString::to_string).collect();
+            format!("the app's own claim rules are broken: {}", all.join("; "))
+        })
+    }
+}
+
 impl OpenConnection {
     /// Whether people may connect a login of it to an account that they have.
     pub fn may_be_connected(&self) -> bool {

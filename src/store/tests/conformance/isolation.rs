@@ -168,7 +168,7 @@ pub async fn nothing_of_a_person_is_seen_by_another_tenant(database: Database) {
     store.note_upstream(them, full.logout, ours.connection, Told::Done, at(1)).await.unwrap();
     assert_eq!(store.logout(us, full.logout).await.unwrap().unwrap().upstreams, []);
     let turn = store.take_turn(them, session, ours.connection, at(200), at(300)).await.unwrap();
-    assert_eq!(turn, Turn::NotDue);
+    assert_eq!(turn, Turn::Nothing);
     let mine = store.take_turn(us, session, ours.connection, at(200), at(300)).await.unwrap();
     let Turn::Yours(kept) = mine else { panic!("{mine:?}") };
     assert!(!store.keep(them, session, at(300), &kept).await.unwrap());

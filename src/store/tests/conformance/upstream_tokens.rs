@@ -19,7 +19,7 @@ pub async fn tokens_are_asked_with_in_turns(database: Database) {
     let second = world.another_connection("second").await;
     let login = world.login("ada", &["openid"]).await;
     let turn = async |connection, now, lease| turn(&store, &world, &login, connection, now, lease).await;
-    assert_eq!(turn(world.connection, 100, 110).await, Turn::NotDue, "nothing is kept");
+    assert_eq!(turn(world.connection, 100, 110).await, Turn::Nothing);
     let (first, other) =
         (kept_tokens(login.person, world.connection, "r-0", 100), kept_tokens(login.person, second, "s-0", 400));
     world.commit(vec![keep(&login, &first), keep(&login, &other)]).await.unwrap();
@@ -39,7 +39,7 @@ pub async fn tokens_are_asked_with_in_turns(database: Database) {
     assert!(!store.keep(world.tenant, login.session, at(210), &first).await.unwrap());
     assert!(store.keep(world.tenant, login.session, at(220), &renewed).await.unwrap());
     assert_eq!(turn(second, 400, 410).await, Turn::Yours(other));
-    assert_eq!(turn(world.connection, 5000, 5010).await, Turn::NotDue, "what has expired is not asked with");
+    assert_eq!(turn(world.connection, 5000, 5010).await, Turn::Nothing, "what has expired is not asked with");
 }
 
 pub async fn one_of_many_takes_the_turn(database: Database) {

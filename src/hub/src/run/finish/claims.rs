@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use fedbridge_contract::claims::Claims;
 use fedbridge_contract::downstream::RefusalKind;
-use fedbridge_contract::error::Complaint;
 
 use super::Finishing;
 use crate::decide::{
@@ -31,11 +30,8 @@ impl Hub {
         let ready =
             last.connection.state.as_ref().map_err(|_| Stop::broken("the connection's configuration is broken"))?;
         let app = last.login.app.as_ref().map(|(open, _)| Arc::clone(open));
-        let rules = match app.as_deref().map(|open| open.rules.as_ref()) {
-            Some(Ok(rules)) => rules,
-            Some(Err(complaints)) => {
-                return Err(Stop::broken(format!("the app's own claim rules are broken: {}", all(complaints))));
-            }
+        let rules = match &app {
+            Some(open) => open.whole_rules().map_err(Stop::broken)?,
             None => &self.no_app,
         };
         let registered = app.as_deref().and_then(|open| {
@@ -79,8 +75,4 @@ fn facts(last: &Finishing<'_>, registered_scopes: Vec<String>) -> Facts {
             claims: asked.map(|(_, asked)| asked.requested_claims.clone()).unwrap_or_default(),
         },
     }
-}
-
-fn all(complaints: &[Complaint]) -> String {
-    complaints.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -49,6 +49,7 @@ pub(super) use frames::LogoutStep;
 pub(super) use peer::Heard;
 pub(super) use record::Asker;
 pub(super) use request::LogoutWish;
+pub(super) use revoke::revoke_all;
 
 /// What a call to a party's server may take.
 const CALL: EgressLimits = EgressLimits { max_body: 64 * 1024, timeout: Duration::from_secs(3) };

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use fedbridge_contract::ids::SessionId;
 use fedbridge_contract::logout::Party;
+use fedbridge_contract::services::{Egress, egress_to};
+use fedbridge_contract::time::Timestamp;
 use futures_util::future::join_all;
 
 use super::CALL;
@@ -40,22 +42,36 @@ impl Hub {
         tenant: &Arc<TenantSnapshot>,
         kept: Vec<KeptTokens>,
     ) -> Vec<Revoked> {
-        let all = join_all(kept.into_iter().map(|kept| self.revoke(tenant, kept))).await;
-        all.into_iter().flatten().collect()
+        revoke_all(&self.services.egress, tenant, kept, self.services.clock.now()).await
     }
+}
 
-    /// `None`: the upstream has no address for it.
-    async fn revoke(&self, tenant: &Arc<TenantSnapshot>, kept: KeptTokens) -> Option<Revoked> {
-        let open = tenant.connections.get(&kept.connection)?;
-        let side = open.state.as_ref().ok()?.adapter.refresh.as_deref()?;
-        let post = side.revocation(&tenant.view, &adapters_own(kept.tokens), self.services.clock.now())?;
-        let egress = self.services.egress_to(&tenant.view, Party::Connection(kept.connection));
-        let (outcome, done) = match egress.post(&post, CALL).await {
-            // RFC 7009, section 2.2: 200 also where the token is not known.
-            Ok(answer) if answer.status == 200 => ("revoked there".to_owned(), true),
-            Ok(answer) => (format!("not revoked there: status {}", answer.status), false),
-            Err(error) => (format!("not revoked there: {}", error.cause), false),
-        };
-        Some(Revoked { connection: open.view.display_name.clone(), outcome, done })
-    }
+/// Tells the upstreams, all at once. Those that have no address for it are left out.
+pub(in crate::run) async fn revoke_all(
+    egress: &Arc<dyn Egress>,
+    tenant: &TenantSnapshot,
+    kept: Vec<KeptTokens>,
+    now: Timestamp,
+) -> Vec<Revoked> {
+    let all = join_all(kept.into_iter().map(|kept| revoke(egress, tenant, kept, now))).await;
+    all.into_iter().flatten().collect()
+}
+
+async fn revoke(
+    egress: &Arc<dyn Egress>,
+    tenant: &TenantSnapshot,
+    kept: KeptTokens,
+    now: Timestamp,
+) -> Option<Revoked> {
+    let open = tenant.connections.get(&kept.connection)?;
+    let side = open.state.as_ref().ok()?.adapter.refresh.as_deref()?;
+    let post = side.revocation(&tenant.view, &adapters_own(kept.tokens), now)?;
+    let egress = egress_to(egress, &tenant.view, Party::Connection(kept.connection));
+    let (outcome, done) = match egress.post(&post, CALL).await {
+        // RFC 7009, section 2.2: 200 also where the token is not known.
+        Ok(answer) if answer.status == 200 => ("revoked there".to_owned(), true),
+        Ok(answer) => (format!("not revoked there: status {}", answer.status), false),
+        Err(error) => (format!("not revoked there: {}", error.cause), false),
+    };
+    Some(Revoked { connection: open.view.display_name.clone(), outcome, done })
 }
