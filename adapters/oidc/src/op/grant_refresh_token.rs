@@ -24,21 +24,8 @@ pub(crate) async fn handle(
     if !client.settings.may_use(GrantType::RefreshToken) {
         return Err(OAuthError::grant_type_not_registered("refresh_token"));
     }
-    let presented = params.get("refresh_token");
-    let presented = presented.ok_or_else(|| OAuthError::invalid_request("refresh_token is missing."))?;
-    let refuse = |cause: &str| OAuthError::invalid_grant(BAD_TOKEN, cause);
-    let tenant = exchange.tenant;
-    let services = exchange.services;
-    let secrets = services.tokens.as_ref();
-    let token = refresh_token::verify(tenant.id, secrets, presented)
-        .ok_or_else(|| refuse("it is no refresh token of this tenant"))?;
-    let grant = services.grants.find(tenant.id, token.grant, None, exchange.now).await?;
-    let grant = grant.ok_or_else(|| refuse("its grant is gone"))?;
-    note(exchange, &grant);
-    if grant.record.app != client.app.id {
-        exchange.trace.decide("refresh token's client", "it was given to another client", false);
-        return Err(refuse("it was given to another client"));
-    }
+    let (tenant, services) = (exchange.tenant, exchange.services);
+    let (grant, presented) = presented(exchange, client, params).await?;
     let gate = services.gate.grant(tenant, &client.app, &grant).await;
     let permit = gate.map_err(|refusal| OAuthError::gate(refusal, |cause| refuse(&cause)))?;
     check_lifetimes(exchange, &grant)?;
@@ -47,36 +34,14 @@ pub(crate) async fn handle(
         return Err(refuse("the client is not registered any more for the scope offline_access"));
     }
     let scope = narrowed(ceiling, params.words("scope").map_err(OAuthError::invalid_scope)?)?;
-    if is_current(&grant, token.generation, client, exchange) {
+    if is_current(&grant, presented, client, exchange) {
         ask_upstream(exchange, &grant).await?;
     }
 
     // Signed before the rotation, for the same reason as with a code.
     let tokens = mint_for_grant(exchange, client, &grant, &scope, None, &permit)?;
-    let settings = client.settings.refresh_token;
-    let rotation = Rotation {
-        grant: grant.id,
-        presented: token.generation,
-        rotate: true,
-        grace: settings.grace,
-        idle: settings.idle,
-        now: exchange.now,
-    };
-    let generation = match services.grants.rotate(tenant.id, rotation).await? {
-        Rotated::To { generation } => generation,
-        Rotated::Again { generation } => {
-            exchange.trace.decide("rotation", "the same successor again, within the grace", true);
-            generation
-        }
-        Rotated::Reused => {
-            services.counters.refresh_reused();
-            let cause = "the token was rotated before and its grace is over: the family is revoked";
-            exchange.trace.decide("rotation (RFC 9700 4.14.2)", cause, false);
-            return Err(refuse(cause));
-        }
-        Rotated::Gone => return Err(refuse("the refresh family ended meanwhile")),
-    };
-    let refresh = refresh_token::mint(tenant.id, secrets, grant.id, generation, &permit);
+    let generation = rotated(exchange, client, &grant, presented).await?;
+    let refresh = refresh_token::mint(tenant.id, services.tokens.as_ref(), grant.id, generation, &permit);
     services.counters.token_issued("refresh_token");
     let response = TokenResponse {
         access_token: &tokens.access.token,
@@ -87,6 +52,63 @@ pub(crate) async fn handle(
         scope: &scope.join(" "),
     };
     Ok(response.reply())
+}
+
+fn refuse(cause: &str) -> OAuthError {
+    OAuthError::invalid_grant(BAD_TOKEN, cause)
+}
+
+/// The grant of the token that came, and which generation of its family it is.
+async fn presented(
+    exchange: &mut Exchange<'_>,
+    client: &AuthenticatedClient,
+    params: &Params,
+) -> Result<(Grant, i64), OAuthError> {
+    let presented = params.get("refresh_token");
+    let presented = presented.ok_or_else(|| OAuthError::invalid_request("refresh_token is missing."))?;
+    let (tenant, services) = (exchange.tenant, exchange.services);
+    let token = refresh_token::verify(tenant.id, services.tokens.as_ref(), presented)
+        .ok_or_else(|| refuse("it is no refresh token of this tenant"))?;
+    let grant = services.grants.find(tenant.id, token.grant, None, exchange.now).await?;
+    let grant = grant.ok_or_else(|| refuse("its grant is gone"))?;
+    note(exchange, &grant);
+    if grant.record.app != client.app.id {
+        exchange.trace.decide("refresh token's client", "it was given to another client", false);
+        return Err(refuse("it was given to another client"));
+    }
+    Ok((grant, token.generation))
+}
+
+/// Moves the family on, and gives back the generation of the token that leaves.
+async fn rotated(
+    exchange: &mut Exchange<'_>,
+    client: &AuthenticatedClient,
+    grant: &Grant,
+    presented: i64,
+) -> Result<i64, OAuthError> {
+    let (services, settings) = (exchange.services, client.settings.refresh_token);
+    let rotation = Rotation {
+        grant: grant.id,
+        presented,
+        rotate: true,
+        grace: settings.grace,
+        idle: settings.idle,
+        now: exchange.now,
+    };
+    match services.grants.rotate(exchange.tenant.id, rotation).await? {
+        Rotated::To { generation } => Ok(generation),
+        Rotated::Again { generation } => {
+            exchange.trace.decide("rotation", "the same successor again, within the grace", true);
+            Ok(generation)
+        }
+        Rotated::Reused => {
+            services.counters.refresh_reused();
+            let cause = "the token was rotated before and its grace is over: the family is revoked";
+            exchange.trace.decide("rotation (RFC 9700 4.14.2)", cause, false);
+            Err(refuse(cause))
+        }
+        Rotated::Gone => Err(refuse("the refresh family ended meanwhile")),
+    }
 }
 
 fn check_lifetimes(exchange: &mut Exchange<'_>, grant: &Grant) -> Result<(), OAuthError> {

@@ -183,20 +183,30 @@ impl Hub {
             }
             connection = renewed;
         }
-        let reply = match outcome {
+        let basis = Basis::Fresh { transaction: Some(id), prior: record.session };
+        self.verified(login, connection, outcome, (id, basis, as_of)).await.with_cookie(removal)
+    }
+
+    /// The login goes on with what came of the answer.
+    async fn verified(
+        &self,
+        mut login: Login,
+        connection: Arc<OpenConnection>,
+        outcome: LoginOutcome,
+        (id, basis, as_of): (TransactionId, Basis, Epoch),
+    ) -> Reply {
+        match outcome {
             LoginOutcome::Authenticated(identity) => {
-                if identity.proof.covers(tenant.view.id, connection.view.id, id) {
-                    let basis = Basis::Fresh { transaction: Some(id), prior: record.session };
-                    match record.purpose {
-                        Purpose::Link { proof, secret } => {
-                            self.identity_to_link(login, connection, who(*identity, as_of), basis, (proof, secret))
-                                .await
-                        }
-                        _ => self.finish(login, connection, who(*identity, as_of), basis).await,
-                    }
-                } else {
+                if !identity.proof.covers(login.tenant.view.id, connection.view.id, id) {
                     login.trace.decide("proof", "the identity was not verified in this transaction", false);
-                    self.give_up(login, id, Stop::not_accepted("proof of another transaction")).await
+                    return self.give_up(login, id, Stop::not_accepted("proof of another transaction")).await;
+                }
+                let who = who(*identity, as_of);
+                match login.purpose {
+                    Purpose::Link { proof, secret } => {
+                        self.identity_to_link(login, connection, who, basis, (proof, secret)).await
+                    }
+                    _ => self.finish(login, connection, who, basis).await,
                 }
             }
             LoginOutcome::UpstreamRefused(refusal) => {
@@ -207,8 +217,7 @@ impl Hub {
                 let cause = login.trace.cause().unwrap_or(error.cause);
                 self.give_up(login, id, Stop::not_accepted(cause)).await
             }
-        };
-        reply.with_cookie(removal)
+        }
     }
 
     /// Verifies an answer that no request of ours asked for, and says who it is about.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use fedbridge_contract::claims::Claims;
-use fedbridge_contract::downstream::{Finish, Finished, IssuedIdentity, RefusalKind};
+use fedbridge_contract::downstream::{Downstream, Finish, Finished, IssuedIdentity, RefusalKind};
 use fedbridge_contract::http::Reply;
 use fedbridge_contract::identity::{AuthnFacts, Onward};
-use fedbridge_contract::ids::PersonId;
+use fedbridge_contract::ids::{PersonId, TenantId};
 use fedbridge_contract::page::{Page, SignedInPage};
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::trace::TraceLog;
@@ -16,7 +16,8 @@ use super::unit::{SessionPlan, session_limit};
 use crate::decide::pairwise_sub;
 use crate::run::Hub;
 use crate::run::ending::{NOT_ALLOWED, Stop};
-use crate::run::record::Purpose;
+use crate::run::record::{Asked, Purpose};
+use crate::run::snapshot::OpenApp;
 use crate::spec::SubjectType;
 
 impl Hub {
@@ -31,32 +32,14 @@ impl Hub {
         let limit = session_limit(last);
         let (login, authn) = (&mut *last.login, &last.who.record.authn);
         let Some((app, asked)) = &login.app else {
-            let reply = match &login.then {
-                Some(then) => Reply::redirect(self.initiated(login, then)?),
-                None if login.purpose == Purpose::Account => {
-                    Reply::redirect(format!("{}/account", login.tenant.view.issuer))
-                }
-                None => signed_in(last),
-            };
+            let reply = self.own_reply(last)?;
             return Ok(Finished { reply, grant: None, participant: None, name_id: None, steps: TraceLog::new() });
         };
         let Some(downstream) = self.downstream(app.view.kind) else {
             return Err(Stop::broken("no downstream adapter for this app"));
         };
-        let sub = match app.subject_type {
-            SubjectType::Public => person.to_string(),
-            SubjectType::Pairwise => {
-                let mac = |input: &[u8]| self.services.tokens.mac(login.tenant.view.id, "pairwise sub", input);
-                pairwise_sub(mac, &downstream.sector(&app.view), person)
-            }
-        };
-        if let Some(expected) = &asked.expected_sub
-            && *expected != sub
-        {
-            login.trace.check("the person of id_token_hint", "OpenID Connect Core 3.1.2.1", expected, sub, false);
-            let public = "Somebody else is logged in.";
-            return Err(Stop::new(RefusalKind::LoginRequired, public, "id_token_hint names another person"));
-        }
+        let sub = self.sub(login.tenant.view.id, app, downstream.as_ref(), person);
+        is_the_one(&mut login.trace, asked, &sub)?;
         let identity = IssuedIdentity {
             person,
             sub,
@@ -92,6 +75,37 @@ impl Hub {
             }
         }
     }
+
+    /// Where no app asked.
+    fn own_reply(&self, last: &Finishing<'_>) -> Result<Reply, Stop> {
+        let login = &*last.login;
+        Ok(match &login.then {
+            Some(then) => Reply::redirect(self.initiated(login, then)?),
+            None if login.purpose == Purpose::Account => {
+                Reply::redirect(format!("{}/account", login.tenant.view.issuer))
+            }
+            None => signed_in(last),
+        })
+    }
+
+    /// What the app knows the person by (OpenID Connect Core 8).
+    fn sub(&self, tenant: TenantId, app: &OpenApp, downstream: &dyn Downstream, person: PersonId) -> String {
+        match app.subject_type {
+            SubjectType::Public => person.to_string(),
+            SubjectType::Pairwise => {
+                let mac = |input: &[u8]| self.services.tokens.mac(tenant, "pairwise sub", input);
+                pairwise_sub(mac, &downstream.sector(&app.view), person)
+            }
+        }
+    }
+}
+
+/// Where the app says whom it expects.
+fn is_the_one(trace: &mut TraceLog, asked: &Asked, sub: &str) -> Result<(), Stop> {
+    let Some(expected) = asked.expected_sub.as_ref().filter(|expected| *expected != sub) else { return Ok(()) };
+    trace.check("the person of id_token_hint", "OpenID Connect Core 3.1.2.1", expected, sub, false);
+    let public = "Somebody else is logged in.";
+    Err(Stop::new(RefusalKind::LoginRequired, public, "id_token_hint names another person"))
 }
 
 /// A ProxyRestriction stops what would go on to this app (SAML core 2.5.1.6).
