@@ -69,13 +69,14 @@ impl Foundation {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let egress = egress::Client::new(settings.egress_allow_loopback, settings.egress_bounds, Arc::clone(&clock))?;
         let epochs = Arc::new(Epochs::default());
-        let store = Store::open(settings.database_url.as_str(), Arc::clone(&sealer), options).await?;
+        let store = Arc::new(Store::open(settings.database_url.as_str(), Arc::clone(&sealer), options).await?);
+        let gate = HubGate::new(Arc::clone(&epochs), Arc::clone(&clock), Arc::clone(&store) as _);
         Ok(Self {
             system: Arc::new(store.system()),
-            store: Arc::new(store),
+            store,
             keys: Arc::new(OpensslKeyOpener::new(Arc::clone(&sealer))),
             sealer,
-            gate: Arc::new(HubGate::new(Arc::clone(&epochs), Arc::clone(&clock))),
+            gate: Arc::new(gate),
             epochs,
             clock,
             rng: Arc::new(rng),

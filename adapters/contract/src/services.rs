@@ -13,7 +13,7 @@ use crate::config::{App, Tenant};
 use crate::epoch::Epoch;
 use crate::error::StoreError;
 use crate::grant::{Grant, Redeemed, Rotated};
-use crate::ids::{ConnectionId, GrantId, PersonId, TenantId};
+use crate::ids::{ConnectionId, GrantId, PersonId, SessionId, TenantId};
 use crate::logout::Party;
 use crate::proof::Permit;
 use crate::time::Timestamp;
@@ -349,20 +349,28 @@ pub trait Gate: Send + Sync {
     /// For a token of an app acting for itself, which carries the epoch that it was given out in.
     async fn app_token(&self, tenant: &Tenant, app: &App, epoch: Epoch) -> Result<Permit, GateRefusal>;
 
-    /// For an answer to a login that waits here to be fetched. It carries the epoch that it was made in, and
-    /// the connection that the login came from. A gate that knows no kills of connections looks at the app alone.
-    async fn waiting(
-        &self,
-        tenant: &Tenant,
-        app: &App,
-        _connection: Option<ConnectionId>,
-        epoch: Epoch,
-    ) -> Result<Permit, GateRefusal> {
-        self.app_token(tenant, app, epoch).await
+    /// For an answer to a login that waits here to be fetched. A gate that knows no kills of connections and
+    /// people looks at the app alone.
+    async fn waiting(&self, tenant: &Tenant, app: &App, answer: &WaitingAnswer) -> Result<Permit, GateRefusal> {
+        self.app_token(tenant, app, answer.epoch).await
     }
 
     /// What is given out now carries this.
     fn epoch(&self) -> Epoch;
+}
+
+/// What an answer that waits hangs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingAnswer {
+    /// It was made in this epoch.
+    #[serde(default)]
+    pub epoch: Epoch,
+    /// Where the person came from; `None` where the answer is about nobody.
+    #[serde(default)]
+    pub connection: Option<ConnectionId>,
+    /// The person's session.
+    #[serde(default)]
+    pub session: Option<SessionId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

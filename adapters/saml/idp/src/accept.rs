@@ -235,7 +235,7 @@ async fn refused(exchange: Exchange<'_>, asked: &Asked, settings: Arc<SpSettings
         acs::for_posts(&settings.sp).filter(|_| asked.by == AcsBinding::Artifact).map(|acs| asked.at_address(acs));
     let asked = posted.as_ref().unwrap_or(asked);
     let answering =
-        Answering { services: exchange.services, tenant: exchange.tenant, connection: None, trace: exchange.trace_id };
+        Answering { services: exchange.services, tenant: exchange.tenant, login: None, trace: exchange.trace_id };
     let reply = answer::status(&answering, asked, settings, status, exchange.now).await;
     match reply {
         Ok(reply) => {

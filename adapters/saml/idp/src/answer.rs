@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fedbridge_contract::config::Tenant;
 use fedbridge_contract::downstream::{Finish, Finished, IssuedIdentity, Refusal, RefusalKind};
 use fedbridge_contract::http::Reply;
-use fedbridge_contract::ids::{ConnectionId, TraceId};
+use fedbridge_contract::ids::{ConnectionId, SessionId, TraceId};
 use fedbridge_contract::logout::Participant;
 use fedbridge_contract::page::{ErrorPage, Page};
 use fedbridge_contract::proof::Permit;
@@ -78,8 +78,8 @@ pub(crate) async fn finish(services: &Services, finish: &Finish<'_>, _permit: &P
     let unsigned = |cause: String| {
         ours("The answer to the app could not be signed here. Please tell an administrator.").because(cause)
     };
-    let connection = Some(identity.connection.id);
-    let answering = Answering { services, tenant: finish.tenant, connection, trace: identity.trace };
+    let login = Some((identity.connection.id, identity.session));
+    let answering = Answering { services, tenant: finish.tenant, login, trace: identity.trace };
     let reply = made(&answering, &asked, settings, frame, content).await.map_err(unsigned)?;
     Ok(Finished { reply, grant: None, participant, name_id: new_name, steps })
 }
@@ -136,7 +136,7 @@ pub(crate) async fn refuse(
     });
     if let Some((asked, settings)) = known {
         let public = format!("{} (trace {trace})", refusal.public);
-        let answering = Answering { services, tenant, connection: None, trace };
+        let answering = Answering { services, tenant, login: None, trace };
         let told = status(&answering, &asked, settings, Status::of(refusal.kind, &public), now).await;
         if let Ok(reply) = told {
             return reply;
@@ -176,8 +176,8 @@ pub(crate) async fn status(
 pub(crate) struct Answering<'a> {
     pub(crate) services: &'a Services,
     pub(crate) tenant: &'a Arc<Tenant>,
-    /// Where the person came from; `None` where the answer is about nobody.
-    pub(crate) connection: Option<ConnectionId>,
+    /// Where the person came from, and the session; `None` where the answer is about nobody.
+    pub(crate) login: Option<(ConnectionId, SessionId)>,
     pub(crate) trace: TraceId,
 }
 

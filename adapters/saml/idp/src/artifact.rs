@@ -4,11 +4,10 @@
 use std::time::Duration;
 
 use fedbridge_contract::config::{App, Tenant};
-use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::{Reply, ReplyKind};
-use fedbridge_contract::ids::{AppId, ConnectionId, TraceId};
-use fedbridge_contract::services::{GateRefusal, Services};
+use fedbridge_contract::ids::{AppId, TraceId};
+use fedbridge_contract::services::{GateRefusal, Services, WaitingAnswer};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::Challenge;
 use fedbridge_saml_core::binding::artifact::{self, Artifact};
@@ -39,12 +38,8 @@ struct Note {
     ends: Timestamp,
     /// The login that it answers.
     trace: TraceId,
-    /// Where the person came from.
-    #[serde(default)]
-    connection: Option<ConnectionId>,
-    /// The newest kill that was known when it was made.
-    #[serde(default)]
-    epoch: Epoch,
+    #[serde(flatten)]
+    answer: WaitingAnswer,
 }
 
 /// Lets a response wait, and sends the browser to the app with an artifact for it.
@@ -60,14 +55,16 @@ pub(crate) async fn send(
     response: &[u8],
     now: Timestamp,
 ) -> Result<Reply, String> {
-    let Answering { services, tenant, connection, trace } = *answering;
+    let Answering { services, tenant, login, trace } = *answering;
     let target = Url::parse(&asked.acs).map_err(|error| error.to_string())?;
     let mut handle = [0; 20];
     services.rng.fill(&mut handle);
     let source_id = Artifact::source_of(&entity_id(tenant));
     let artifact = Artifact { endpoint_index: ENDPOINT_INDEX, source_id, handle };
     let (text, ends) = (artifact.text(), now + LIFETIME);
-    let note = Note { app: asked.app, ends, trace, connection, epoch: services.gate.epoch() };
+    let (connection, session) = login.unzip();
+    let answer = WaitingAnswer { epoch: services.gate.epoch(), connection, session };
+    let note = Note { app: asked.app, ends, trace, answer };
     let note = serde_json::to_vec(&note).map_err(|error| error.to_string())?;
     let stored = async {
         services.handles.put(tenant.id, NOTE, &text, &note, now + NOTED).await?;
@@ -113,7 +110,7 @@ pub(crate) async fn redeem(
     if note.app != app.id {
         return nothing("one for another app");
     }
-    match services.gate.waiting(tenant, app, note.connection, note.epoch).await {
+    match services.gate.waiting(tenant, app, &note.answer).await {
         Ok(_) => {}
         Err(refusal @ GateRefusal::Unsure) => return Err(StoreError(refusal.to_string())),
         Err(refusal) => return Ok(Worth::Nothing { why: refusal.to_string(), login: Some(note.trace) }),

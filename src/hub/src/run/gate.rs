@@ -8,23 +8,24 @@ use fedbridge_contract::config::{App, Connection, Tenant};
 use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::grant::Grant;
-use fedbridge_contract::ids::{ConnectionId, TenantId};
+use fedbridge_contract::ids::{ConnectionId, SessionId, TenantId};
 use fedbridge_contract::proof::Permit;
-use fedbridge_contract::services::{Clock, Gate, GateRefusal};
+use fedbridge_contract::services::{Clock, Gate, GateRefusal, WaitingAnswer};
 
 use super::epochs::Epochs;
-use crate::ports::{EpochStore, LinkedPerson};
+use crate::ports::{EpochStore, LinkedPerson, LogoutStore};
 
 /// May something be issued? Checks that this node is up to date, then tenant, app, connection, kills, person,
 /// session, grant, token, in this order.
 pub struct HubGate {
     epochs: Arc<Epochs>,
     clock: Arc<dyn Clock>,
+    sessions: Arc<dyn LogoutStore>,
 }
 
 impl HubGate {
-    pub fn new(epochs: Arc<Epochs>, clock: Arc<dyn Clock>) -> Self {
-        Self { epochs, clock }
+    pub fn new(epochs: Arc<Epochs>, clock: Arc<dyn Clock>, sessions: Arc<dyn LogoutStore>) -> Self {
+        Self { epochs, clock, sessions }
     }
 
     /// Learns of kills now; whoever has killed somebody calls it.
@@ -97,6 +98,19 @@ impl HubGate {
         }
     }
 
+    /// Whether the person of a session was killed or disabled since `epoch`. Only the rows know that.
+    async fn person_lives(&self, tenant: TenantId, session: SessionId, epoch: Epoch) -> Result<(), GateRefusal> {
+        let found = self.sessions.session_by_id(tenant, session, self.clock.now()).await;
+        let Some(stored) = found.map_err(|_| GateRefusal::Unsure)? else { return Err(GateRefusal::SessionEnded) };
+        if epoch.is_before(stored.person_epoch) {
+            Err(GateRefusal::Killed)
+        } else if stored.person_disabled {
+            Err(GateRefusal::PersonDisabled)
+        } else {
+            Ok(())
+        }
+    }
+
     /// Waits where this node is not up to date. How many wait is bounded as all requests are, by the connections
     /// that the server takes; one whose client gives up stops waiting.
     async fn sure(&self) -> Result<(), GateRefusal> {
@@ -143,20 +157,20 @@ impl Gate for HubGate {
         }
     }
 
-    async fn waiting(
-        &self,
-        tenant: &Tenant,
-        app: &App,
-        connection: Option<ConnectionId>,
-        epoch: Epoch,
-    ) -> Result<Permit, GateRefusal> {
+    async fn waiting(&self, tenant: &Tenant, app: &App, answer: &WaitingAnswer) -> Result<Permit, GateRefusal> {
+        let WaitingAnswer { epoch, connection, session } = *answer;
         let permit = self.app_token(tenant, app, epoch).await?;
-        let Some(id) = connection else { return Ok(permit) };
-        connection_standing(Some(app), tenant.connection_by_id(id).map(AsRef::as_ref))?;
-        match self.epochs.dead(epoch, tenant.id, Some(id), None, Epoch::default()) {
-            true => Err(GateRefusal::Killed),
-            false => Ok(permit),
+        if let Some(id) = connection {
+            connection_standing(Some(app), tenant.connection_by_id(id).map(AsRef::as_ref))?;
+            if self.epochs.dead(epoch, tenant.id, Some(id), None, Epoch::default()) {
+                return Err(GateRefusal::Killed);
+            }
         }
+        // While nothing at all was killed since, no person was, and no row has to be read for that.
+        if let Some(session) = session.filter(|_| epoch.is_before(self.epochs.newest())) {
+            self.person_lives(tenant.id, session, epoch).await?;
+        }
+        Ok(permit)
     }
 
     fn epoch(&self) -> Epoch {

@@ -24,7 +24,7 @@ use fedbridge_contract::logout::Party;
 use fedbridge_contract::page::Page;
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{
-    Counters, Gate, GateRefusal, Handles, NameIds, Services, Sighting, Sightings, TraceEvent, TraceSink,
+    Counters, Gate, GateRefusal, Handles, NameIds, Services, Sighting, Sightings, TraceEvent, TraceSink, WaitingAnswer,
 };
 pub use fedbridge_contract::testkit::Distinct;
 use fedbridge_contract::testkit::{Hands, Keyed, bare_services};
@@ -626,14 +626,9 @@ impl Gate for Doubles {
         panic!("the identity provider has no tokens")
     }
 
-    async fn waiting(
-        &self,
-        tenant: &Tenant,
-        app: &App,
-        _: Option<ConnectionId>,
-        epoch: Epoch,
-    ) -> Result<Permit, GateRefusal> {
-        assert_eq!(epoch, self.epoch(), "what waits carries the epoch that it was made in");
+    async fn waiting(&self, tenant: &Tenant, app: &App, answer: &WaitingAnswer) -> Result<Permit, GateRefusal> {
+        assert_eq!(answer.epoch, self.epoch(), "what waits carries the epoch that it was made in");
+        assert_eq!(answer.connection.is_some(), answer.session.is_some());
         self.app(tenant, app).await
     }
 
