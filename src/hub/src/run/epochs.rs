@@ -395,7 +395,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_wait_ends_one_lease_behind_the_lease() {
-        let (lease, begun) = (MILLI * 60, std::time::Instant::now());
+        let (lease, begun) = (MILLI * 60, tokio::time::Instant::now());
         let (epochs, clock) = silent_for(MILLI * 80, lease);
         assert!(!epochs.sure_soon(&clock).await);
         assert!(begun.elapsed() >= MILLI * 40, "{:?}", begun.elapsed());
