@@ -86,15 +86,15 @@ enum Way {
 /// begun before it.
 fn dead(object: Object, way: Way) -> BTreeSet<Thing> {
     let of_person = [&ISSUED[..], &[Session, SamlSession, Account, Parked, LinkProof, Question]].concat();
-    // An answer that its app is about to fetch hangs on tenant, connection and app. It is as good as out: whose
-    // it is was looked at when it was made, a minute ago at most.
+    // An answer that its app is about to fetch hangs on tenant, connection and app, and on kills of its person.
+    // Whether the person is disabled was looked at when it was made, a minute ago at most.
     let dead = match (object, way) {
         (Object::Tenant, Way::Disabled) => ALL.to_vec(),
         (Object::Tenant, Way::Killed) => [&of_person[..], &[OwnToken, Artifact]].concat(),
         (Object::Connection, Way::Disabled) => [&of_person[..], &[Callback, Artifact]].concat(),
         (Object::Connection, Way::Killed) => [&of_person[..], &[Artifact]].concat(),
         (Object::Person, Way::Disabled) => [&of_person[..], &[Callback]].concat(),
-        (Object::Person, Way::Killed) => of_person,
+        (Object::Person, Way::Killed) => [&of_person[..], &[Artifact]].concat(),
         (Object::LinkedConnection, _) => vec![LinkProof],
         // A session is no client's. A login goes on to whoever asked for it.
         (Object::Client, Way::Disabled) => [&ISSUED[..], &[OwnToken, Session, Callback, Parked, Question]].concat(),
