@@ -42,7 +42,7 @@ async fn logins(world: &World, full: &Full, round: u32) {
         subject_key: "ada".into(),
         email,
     };
-    world.commit(vec![held(Some(hash("a new address")))]).await.unwrap();
+    world.commit(vec![held(Some(Full::EMAIL))]).await.unwrap();
     let again = world.plan();
     let commands = vec![
         Command::FinishTransaction(id),
