@@ -416,16 +416,27 @@ impl World {
         panic!("the logout at {party:?} took {fastest:?}");
     }
 
+    /// Where the person reads who was told.
+    async fn logs_out_at_the_bridge(&mut self, dead: Party) -> Answer {
+        let mut browser = self.log_in_everywhere().await;
+        let tokens = browser.get(&self.portal.at("/tokens")).await.json();
+        let id_token = tokens["id_token"].as_str().unwrap();
+        self.dies(dead);
+        let answer = browser.visit(&format!("{}/logout?id_token_hint={id_token}", self.at)).await;
+        if self.lives(Party::OidcUpstream) { browser.walk(answer, &self.op.url, None).await } else { answer }
+    }
+
     async fn is_named(&self, dead: Party, page: &Answer, before: &[String]) {
         match dead {
             Party::Portal => self.says_that_it_was_not_told("portal", before).await,
             Party::Mail => self.says_that_it_was_not_told("mail", before).await,
             Party::Shop => self.says_that_it_was_not_told("shop", before).await,
             Party::SamlUpstream => self.says_that_it_was_not_told("work", before).await,
-            // Only a browser can be sent to it, and does not come back: nobody learns what came of it.
+            // Only a browser can tell it, and would not come back: it is not sent there.
             Party::OidcUpstream => {
-                assert!(page.location.as_ref().is_some_and(|to| to.starts_with(&self.op.url)), "{page:?}");
-                self.records(before, &["the browser carries our request to club"]).await;
+                assert!(!page.location.as_ref().is_some_and(|to| to.starts_with(&self.op.url)), "{page:?}");
+                self.records(before, &["the browser is not sent to club", "silent"]).await;
+                self.says_that_it_was_not_told("club", before).await;
             }
         }
     }
@@ -516,24 +527,26 @@ async fn a_dead_upstream_keeps_no_app_from_being_told() {
     }
 }
 
+fn names(page: &Answer, heading: &str) -> Vec<String> {
+    let list = page.shown().split(heading).nth(1).and_then(|rest| rest.split("</ul>").next()).unwrap_or_default();
+    let items = list.split("<li>").skip(1).map(|item| item.split("</li>").next().unwrap_or_default());
+    items.map(str::to_owned).collect()
+}
+
 /// The same for the person, where no app has a page to come back to.
 #[tokio::test]
 async fn a_dead_app_is_named_on_the_page() {
     let mut world = World::start(Database::Postgres, Told::BackChannel, Saml::Browser).await;
-    let mut browser = world.log_in_everywhere().await;
-    let tokens = browser.get(&world.portal.at("/tokens")).await.json();
-    let id_token = tokens["id_token"].as_str().unwrap();
-    world.dies(Party::Mail);
-
-    let answer = browser.visit(&format!("{}/logout?id_token_hint={id_token}", world.at)).await;
-    let page = browser.walk(answer, &world.op.url, None).await;
-    let names = |page: &Answer, heading: &str| -> Vec<String> {
-        let list = page.shown().split(heading).nth(1).and_then(|rest| rest.split("</ul>").next()).unwrap_or_default();
-        let items = list.split("<li>").skip(1).map(|item| item.split("</li>").next().unwrap_or_default());
-        items.map(str::to_owned).collect()
-    };
+    let page = world.logs_out_at_the_bridge(Party::Mail).await;
     // The client that the ID token is of asks, and needs not be told.
     if names(&page, "could not be told") != ["mail"] || names(&page, "know that you") != ["club", "shop", "work"] {
         world.fail("the page does not name the dead app, and that alone", &page).await;
+    }
+    world.comes_to_life(Party::Mail);
+
+    // The upstream to which the browser would go first is gone: it goes to the other one, and the person is told.
+    let page = world.logs_out_at_the_bridge(Party::OidcUpstream).await;
+    if names(&page, "could not be told") != ["club"] || names(&page, "know that you") != ["mail", "shop", "work"] {
+        world.fail("the page does not name the dead upstream, and that alone", &page).await;
     }
 }

@@ -27,7 +27,7 @@ use url::{Host, Url};
 pub use address::is_special_use;
 use breaker::Outcome;
 pub use lanes::Bounds;
-use lanes::{Lanes, Line};
+use lanes::{Lanes, Line, NotCalled};
 use names::Names;
 
 /// The egress client, in one partner's line or in none.
@@ -138,21 +138,29 @@ impl Client {
         limits: EgressLimits,
         build: impl FnOnce(&reqwest::Client, Url) -> RequestBuilder + Send,
     ) -> Result<Fetched, EgressError> {
-        let fail = |cause: String| EgressError { url: without_query(url), cause };
+        let fail = |cause: String| EgressError { url: without_query(url), cause, silent: false };
+        let silent = |cause: String| EgressError { silent: true, ..fail(cause) };
         let parsed = self.permitted(url).map_err(fail)?;
         let host = parsed.origin().ascii_serialization();
         let request = build(&self.shared.http, parsed);
         // Waiting counts: whoever asked has no more time than this for all of it.
         let deadline = Instant::now() + limits.timeout;
         let turn = self.shared.lanes.turn(self.line.as_deref(), &host, deadline).await;
-        let turn = turn.map_err(|cause| fail(cause.to_string()))?;
-        let late = || fail(format!("no complete answer within {} s", limits.timeout.as_secs()));
+        let turn = turn.map_err(|cause| match cause {
+            NotCalled::Resting(_) => silent(cause.to_string()),
+            NotCalled::Busy | NotCalled::TenantBusy | NotCalled::AllBusy => fail(cause.to_string()),
+        })?;
+        let late = || silent(format!("no complete answer within {} s", limits.timeout.as_secs()));
         let response = match timeout_at(deadline, request.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
                 // A request that can't be written says nothing about the partner.
-                turn.ended(if error.is_builder() { Outcome::GivenUp } else { Outcome::Silent });
-                return Err(fail(describe(&error)));
+                if error.is_builder() {
+                    turn.ended(Outcome::GivenUp);
+                    return Err(fail(describe(&error)));
+                }
+                turn.ended(Outcome::Silent);
+                return Err(silent(describe(&error)));
             }
             Err(_) => {
                 turn.ended(Outcome::Silent);

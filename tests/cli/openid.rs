@@ -117,6 +117,8 @@ async fn a_connection_without_a_secret_has_keys_that_rotate_by_command() {
     assert_eq!(keys(&desk), first, "the tenant's rotation leaves them alone");
     let rotated = desk.plain(&["keys", "rotate", "--connection", "acme/op"]);
     assert_eq!((rotated.code, rotated.out.lines().count()), (0, 3), "{rotated:?}");
+    let wait = "wait until the provider has read our key set again before you rotate once more";
+    assert!(rotated.err.contains(wait) && rotated.err.contains("published less than an hour ago"), "{rotated:?}");
     let second = keys(&desk);
     assert_eq!(with(&second, "active"), with(&first, "next"), "the key that was published ahead");
     assert_eq!(with(&second, "retiring"), with(&first, "active"));
@@ -124,7 +126,10 @@ async fn a_connection_without_a_secret_has_keys_that_rotate_by_command() {
     for lines in [1, 2] {
         let made = desk.plain(&decryption);
         assert!(
-            made.code == 0 && made.out.contains("oidc-decryption") && made.out.lines().count() == lines,
+            made.code == 0
+                && made.err.is_empty()
+                && made.out.contains("oidc-decryption")
+                && made.out.lines().count() == lines,
             "{made:?}"
         );
     }

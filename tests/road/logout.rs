@@ -17,16 +17,32 @@ use super::between::{Between, Meddler};
 use super::{BASE, TestClock, World, app, connection, id, param};
 use crate::support::in_time;
 
-/// Calls that were made. Hosts that begin with `dead` never answer, `flaky` ones answer the second time.
+/// Calls that were made, fetches apart. Hosts that begin with `dead` never answer, `flaky` ones answer the second time.
 #[derive(Default)]
 pub struct Calls {
     made: Mutex<Vec<EgressPost>>,
     flaky: AtomicU32,
     upstream_is_dead: AtomicBool,
     clock: Mutex<Option<Arc<TestClock>>>,
+    fetched: Mutex<Vec<String>>,
 }
 
 impl Calls {
+    /// Hosts that were asked for a document, in their order.
+    pub fn fetched(&self) -> Vec<String> {
+        let fetched = self.fetched.lock().unwrap();
+        fetched.iter().map(|url| url.split('/').nth(2).unwrap().to_owned()).collect()
+    }
+
+    /// Nobody answers for as long as the caller waits.
+    async fn silence(&self, url: &str, limits: EgressLimits) -> EgressError {
+        tokio::time::sleep(limits.timeout).await;
+        if let Some(clock) = self.clock.lock().unwrap().as_ref() {
+            clock.0.fetch_add(i64::try_from(limits.timeout.as_millis()).unwrap(), Ordering::Relaxed);
+        }
+        EgressError { url: url.to_owned(), cause: "no answer in time".into(), silent: true }
+    }
+
     pub fn hosts(&self) -> Vec<String> {
         let made = self.made.lock().unwrap();
         let mut hosts: Vec<_> = made.iter().map(|post| post.url.split('/').nth(2).unwrap().to_owned()).collect();
@@ -43,8 +59,12 @@ impl Calls {
 
 #[async_trait]
 impl Egress for Calls {
-    async fn get(&self, url: &str, _: EgressLimits) -> Result<Fetched, EgressError> {
-        Err(EgressError { url: url.to_owned(), cause: "nothing is fetched here".into() })
+    async fn get(&self, url: &str, limits: EgressLimits) -> Result<Fetched, EgressError> {
+        self.fetched.lock().unwrap().push(url.to_owned());
+        if url.contains("//dead") {
+            return Err(self.silence(url, limits).await);
+        }
+        Ok(Fetched { status: 404, content_type: None, etag: None, max_age: None, body: Default::default() })
     }
 
     async fn get_if_changed(&self, url: &str, _: &str, limits: EgressLimits) -> Result<Fetched, EgressError> {
@@ -58,11 +78,7 @@ impl Egress for Calls {
         }
         let dead_upstream = self.upstream_is_dead.load(Ordering::Relaxed) && request.url.contains("/connections/");
         if dead_upstream || request.url.contains("//dead") {
-            tokio::time::sleep(limits.timeout).await;
-            if let Some(clock) = self.clock.lock().unwrap().as_ref() {
-                clock.0.fetch_add(i64::try_from(limits.timeout.as_millis()).unwrap(), Ordering::Relaxed);
-            }
-            return Err(EgressError { url: request.url.clone(), cause: "no answer in time".into() });
+            return Err(self.silence(&request.url, limits).await);
         }
         let status = match request.url.contains("//flaky") && self.flaky.fetch_add(1, Ordering::Relaxed) == 0 {
             true => 503,

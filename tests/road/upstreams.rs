@@ -62,7 +62,11 @@ impl World {
 
 /// alice in one session by both upstreams, in these apps; gives back her `sub`.
 async fn joined(logouts: [&str; 2], apps: &[(&str, Value)]) -> (World, Arc<Calls>, String) {
-    let (mut world, calls) = world(vec![upstream(logouts[0]), second(logouts[1])], apps).await;
+    joined_by(vec![upstream(logouts[0]), second(logouts[1])], apps).await
+}
+
+async fn joined_by(upstreams: Vec<ConfigChange>, apps: &[(&str, Value)]) -> (World, Arc<Calls>, String) {
+    let (mut world, calls) = world(upstreams, apps).await;
     let sub = world.log_in_by(apps[0].0, "one").await;
     world.connect(3, "alice@two").await;
     let before = world.cookies.clone();
@@ -135,6 +139,69 @@ async fn the_person_reads_who_was_told_and_who_was_not() {
     let reply = world.visit(&next).await;
     let ReplyKind::Page(Page::LoggedOut(out)) = &reply.kind else { panic!("{reply:?}") };
     assert_eq!((out.told.join(", "), out.not_told.join(", ")), ("one, two, wiki".into(), "dead-pay".into()));
+}
+
+/// An upstream that only a browser can tell, with the address at which our server looks whether it lives.
+fn looked_at(number: u8, life: &str) -> ConfigChange {
+    let (slug, subject) = if number == 2 { ("one", "alice") } else { ("two", "alice@two") };
+    let settings = json!({ "subject": subject, "logout": "front", "life": life, "session": format!("s{number}") });
+    connection(number, slug, settings, json!({}))
+}
+
+const ALIVE: &str = "http://alive.example/";
+const DEAD: &str = "http://dead.example/";
+
+/// The first of them that the browser would go to never lets it come back.
+#[tokio::test]
+async fn an_upstream_that_is_dead_keeps_no_other_one_and_no_person_from_being_told() {
+    for (lives, told, not_told) in [
+        // Whoever was logged in with last is told first.
+        ([ALIVE, DEAD], "one, wiki", "two"),
+        ([DEAD, ALIVE], "two, wiki", "one"),
+        ([DEAD, DEAD], "wiki", "one, two"),
+        ([ALIVE, ALIVE], "one, two, wiki", ""),
+    ] {
+        let logs_out = async || {
+            let upstreams = vec![looked_at(2, lives[0]), looked_at(3, lives[1])];
+            let (mut world, calls, _) = joined_by(upstreams, &[("wiki", by("back")), ("plan", json!({}))]).await;
+            let reply = world.step(&format!("{BASE}t/acme/logout")).await;
+            let ReplyKind::Page(Page::ConfirmLogout(confirm)) = &reply.kind else { panic!("{reply:?}") };
+            let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&confirm.fields).finish();
+            let started = Instant::now();
+            let reply = world.post(&format!("{BASE}t/acme/logout"), form).await;
+            let reply = match &reply.kind {
+                ReplyKind::Redirect(next) => world.visit(&next.clone()).await,
+                _ => reply,
+            };
+            let took = started.elapsed();
+            ((world, calls, reply), took)
+        };
+        // Both are waited for at once, for two seconds.
+        let (world, calls, reply) = in_time(Duration::from_millis(3500), logs_out).await;
+        let ReplyKind::Page(Page::LoggedOut(out)) = &reply.kind else { panic!("{reply:?}") };
+        assert_eq!((out.told.join(", "), out.not_told.join(", ")), (told.into(), not_told.into()), "{lives:?}");
+        let lines = super::records::decisions(&world, "upstream").await;
+        for (name, life) in ["one", "two"].into_iter().zip(lives) {
+            let silent = format!("the browser is not sent to {name}, which is silent: {life}: no answer in time");
+            assert_eq!(lines.contains(&silent), life == DEAD, "{lines:?}");
+            let sent = format!("the browser carries our request to {name}");
+            assert_eq!(lines.contains(&sent), life == ALIVE, "{lines:?}");
+        }
+        let cause = if not_told.is_empty() { String::new() } else { format!("not told: {not_told}") };
+        assert_eq!(world.newest_cause().await.1, cause);
+        assert!(calls.fetched().len() >= 2, "each is asked anew");
+    }
+}
+
+/// Nobody is asked whom no browser will go to: an upstream that asks itself, and a server's logout.
+#[tokio::test]
+async fn only_upstreams_that_the_browser_will_go_to_are_looked_at() {
+    for (back, asked) in [("", vec!["two.example"]), ("&back=1", vec![])] {
+        let upstreams = vec![looked_at(2, "http://one.example/"), looked_at(3, "http://two.example/")];
+        let (mut world, calls, _) = joined_by(upstreams, &[("wiki", by("back")), ("plan", by("back"))]).await;
+        world.visit(&format!("{BASE}t/acme/connections/one/fake/logout?logout=alice{back}")).await;
+        assert_eq!(calls.fetched(), asked, "{back}");
+    }
 }
 
 #[tokio::test]

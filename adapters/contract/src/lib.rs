@@ -25,6 +25,7 @@ pub mod loopback;
 pub mod page;
 pub mod proof;
 pub mod services;
+pub mod silence;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 pub mod text;

@@ -238,6 +238,13 @@ pub trait UpstreamLogout: Send + Sync {
     /// Makes the request that ends the upstream's session.
     async fn notice(&self, start: LogoutStart<'_>, trace: &mut TraceLog) -> Result<Notice, ProtocolError>;
 
+    /// Why a browser that is sent there with a [`Notice::Front`] would not come back: the upstream's server gives
+    /// no sign of life. `None`: it answers, no browser is sent there, or nobody can say. Takes
+    /// [`SILENCE`](crate::silence::SILENCE) at most.
+    async fn silence(&self, _start: LogoutStart<'_>) -> Option<String> {
+        None
+    }
+
     /// Reads the answer to a [`Notice::Back`].
     async fn told(&self, start: LogoutStart<'_>, answer: &Fetched) -> Told;
 

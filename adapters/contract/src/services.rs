@@ -87,7 +87,7 @@ pub trait Egress: Send + Sync {
 
     /// As `get`, with headers of our own, such as `authorization`.
     async fn get_with(&self, request: &EgressGet, _limits: EgressLimits) -> Result<Fetched, EgressError> {
-        Err(EgressError { url: request.url.clone(), cause: "this client sends no headers".to_owned() })
+        Err(EgressError { url: request.url.clone(), cause: "this client sends no headers".to_owned(), silent: false })
     }
 
     /// The same client in one partner's line. `None`: there is but one line.
@@ -260,6 +260,9 @@ pub struct Fetched {
 pub struct EgressError {
     pub url: String,
     pub cause: String,
+    /// The other side gives no sign of life: no connection, no answer in time, or not of late. False: it was not
+    /// asked, or what it answered can't be used.
+    pub silent: bool,
 }
 
 /// Grants in the store. Each call is one durable unit or one statement.

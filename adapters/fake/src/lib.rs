@@ -14,6 +14,7 @@
 //! tokens: null        # or: { every: 900, says: yes }; says: no, silent; the upstream is asked again with them
 //! refuse: null        # or: login_required, denied, broken, key_unknown
 //! logout: null        # or: front, back
+//! life: null          # or an address that is asked whether the upstream lives, before a browser goes there
 //! unsolicited: null   # or: { app: portal, accept: false, targets: [...] }
 //! ```
 //!
@@ -45,6 +46,7 @@ use fedbridge_contract::upstream::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use url::Url;
 
 use logout::{FakeChannel, FakeLogout};
 use refresh::{FakeRefresh, FakeTokens};
@@ -62,6 +64,7 @@ const FIELDS: &[Field] = &[
     Field::new("tokens", "every and says"),
     Field::new("refuse", "login_required, denied, broken, key_unknown or unread"),
     Field::new("logout", "front or back"),
+    Field::new("life", "the address that says whether the upstream lives"),
     Field::new("unsolicited", "app, accept and targets"),
 ];
 
@@ -83,7 +86,8 @@ impl AdapterFactory for FakeFactory {
         let login = FakeLogin::open(&input.address, input.settings).map_err(|complaint| vec![complaint])?;
         let logout: Option<Box<dyn UpstreamLogout>> = match login.script.logout {
             Some(channel) => {
-                Some(Box::new(FakeLogout { address: input.address.clone(), connection: input.connection, channel }))
+                let (address, connection, life) = (input.address.clone(), input.connection, login.script.life.clone());
+                Some(Box::new(FakeLogout { address, connection, channel, life, services: input.services.clone() }))
             }
             None => None,
         };
@@ -124,6 +128,7 @@ struct Script {
     tokens: Option<FakeTokens>,
     refuse: Option<Refuse>,
     logout: Option<FakeChannel>,
+    life: Option<Url>,
     unsolicited: Option<Unsolicited>,
 }
 

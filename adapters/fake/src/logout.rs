@@ -10,13 +10,15 @@ use fedbridge_contract::error::ProtocolError;
 use fedbridge_contract::http::{HttpInput, Method, Reply, Route};
 use fedbridge_contract::ids::ConnectionId;
 use fedbridge_contract::logout::{
-    Channel, LogoutEnd, LogoutMessage, LogoutSelector, LogoutStart, Manner, Named, Notice, PeerLogout, ReceivedLogout,
-    Told, UpstreamLogout,
+    Channel, LogoutEnd, LogoutMessage, LogoutSelector, LogoutStart, Manner, Named, Notice, Party, PeerLogout,
+    ReceivedLogout, Told, UpstreamLogout,
 };
-use fedbridge_contract::services::{EgressPost, Fetched};
+use fedbridge_contract::services::{EgressPost, Fetched, Services};
+use fedbridge_contract::silence::silence;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::Challenge;
 use serde::Deserialize;
+use url::Url;
 
 use crate::downstream::once;
 use crate::param;
@@ -32,6 +34,9 @@ pub struct FakeLogout {
     pub address: String,
     pub connection: ConnectionId,
     pub channel: FakeChannel,
+    /// Where to look whether it lives, before a browser goes there.
+    pub life: Option<Url>,
+    pub services: Services,
 }
 
 #[async_trait]
@@ -55,6 +60,12 @@ impl UpstreamLogout for FakeLogout {
                 body: start.id.to_string(),
             }),
         })
+    }
+
+    async fn silence(&self, start: LogoutStart<'_>) -> Option<String> {
+        let life = self.life.as_ref()?;
+        let egress = self.services.egress_to(start.tenant, Party::Connection(self.connection));
+        silence(egress.as_ref(), life, &[life]).await
     }
 
     async fn told(&self, _: LogoutStart<'_>, answer: &Fetched) -> Told {

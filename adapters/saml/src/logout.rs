@@ -14,6 +14,7 @@ use fedbridge_contract::logout::{
 };
 use fedbridge_contract::page::{ErrorPage, LoggedOutPage, Page};
 use fedbridge_contract::services::Fetched;
+use fedbridge_contract::silence::silence;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_saml_core::binding::soap;
@@ -49,10 +50,7 @@ impl UpstreamLogout for SharedProvider {
 
     async fn notice(&self, start: LogoutStart<'_>, trace: &mut TraceLog) -> Result<Notice, ProtocolError> {
         let sp = Arc::clone(&self.0);
-        let kept = start.session.logout_state.as_deref().and_then(|state| serde_json::from_str::<Kept>(state).ok());
-        // Past validUntil nothing of the provider may be used any more (SAML metadata 4.3.1).
-        let usable = sp.settings.logout && !sp.idp.expired(start.now);
-        let (Some(kept), Some(endpoint), true) = (kept, preferred(&sp.idp.slo).cloned(), usable) else {
+        let Some((kept, endpoint)) = destination(&sp, &start) else {
             let why = "the provider is not told: it has no logout service, the connection says so, or the session has no name";
             trace.decide("Logout at the identity provider", why, true);
             return Ok(Notice::Nothing);
@@ -84,6 +82,18 @@ impl UpstreamLogout for SharedProvider {
         };
         trace.sent(now, "LogoutRequest", facts);
         Ok(notice)
+    }
+
+    /// By its metadata, where it publishes that itself.
+    async fn silence(&self, start: LogoutStart<'_>) -> Option<String> {
+        let sp = &self.0;
+        let (_, endpoint) = destination(sp, &start)?;
+        if endpoint.binding == LogoutBinding::Soap {
+            return None;
+        }
+        let egress = sp.services.egress_to(start.tenant, Party::Connection(sp.connection));
+        let documents: Vec<_> = sp.settings.metadata_url.iter().collect();
+        silence(egress.as_ref(), &endpoint.location, &documents).await
     }
 
     async fn told(&self, start: LogoutStart<'_>, answer: &Fetched) -> Told {
@@ -140,6 +150,14 @@ impl UpstreamLogout for SharedProvider {
             _ => logged_out(tenant),
         }
     }
+}
+
+/// Whose end the provider is told of, and where. `None`: it is not told.
+fn destination(sp: &ServiceProvider, start: &LogoutStart<'_>) -> Option<(Kept, LogoutEndpoint)> {
+    let kept = serde_json::from_str(start.session.logout_state.as_deref()?).ok()?;
+    // Past validUntil nothing of the provider may be used any more (SAML metadata 4.3.1).
+    let usable = sp.settings.logout && !sp.idp.expired(start.now);
+    preferred(&sp.idp.slo).filter(|_| usable).cloned().map(|endpoint| (kept, endpoint))
 }
 
 /// SOAP needs no browser and nobody's cookies; a redirect needs no script.

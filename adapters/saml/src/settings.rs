@@ -15,6 +15,7 @@ use fedbridge_contract::upstream::UnsolicitedPolicy;
 use fedbridge_saml_core::metadata::{RequestBinding, TrustedKey};
 use fedbridge_saml_core::reader::Reader;
 use serde_json::{Map, Value};
+use url::Url;
 
 pub use fields::FIELDS;
 
@@ -27,6 +28,8 @@ pub const MAX_SKEW: Duration = Duration::from_secs(300);
 pub struct Settings {
     /// The IdP's metadata document.
     pub metadata_xml: String,
+    /// Where it is fetched from, unless somebody gave it by hand.
+    pub metadata_url: Option<Url>,
     /// Which entity of an aggregate is meant.
     pub entity_id: Option<String>,
     pub sp_entity_id: Option<String>,
@@ -143,9 +146,10 @@ impl Settings {
         let names: Vec<_> = FIELDS.iter().map(|field| field.name).collect();
         reader.only_keys(object, "", &names);
 
-        let metadata_xml = choices::metadata(&mut reader, object);
+        let (metadata_xml, metadata_url) = choices::metadata(&mut reader, object);
         let settings = Self {
             metadata_xml,
+            metadata_url,
             entity_id: reader.text(object, "", "entity_id"),
             sp_entity_id: choices::sp_entity_id(&mut reader, object),
             subject_from: choices::subject(&mut reader, object),

@@ -193,7 +193,7 @@ impl Egress for TestEgress {
         let status = match url {
             "https://idp.example/metadata" => 200,
             "https://idp.example/gone" => 404,
-            _ => return Err(EgressError { url: url.to_owned(), cause: "no such host".to_owned() }),
+            _ => return Err(EgressError { url: url.to_owned(), cause: "no such host".to_owned(), silent: true }),
         };
         let body = Bytes::from_static(b"<EntityDescriptor entityID='fetched'/>");
         Ok(Fetched { status, content_type: None, etag: None, max_age: None, body })
@@ -204,7 +204,7 @@ impl Egress for TestEgress {
     }
 
     async fn post(&self, request: &EgressPost, _: EgressLimits) -> Result<Fetched, EgressError> {
-        Err(EgressError { url: request.url.clone(), cause: "a plan sends nothing".to_owned() })
+        Err(EgressError { url: request.url.clone(), cause: "a plan sends nothing".to_owned(), silent: false })
     }
 }
 

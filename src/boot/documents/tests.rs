@@ -108,7 +108,7 @@ impl Partner {
 
     fn answer(&self, tag: Option<&str>) -> Result<Fetched, EgressError> {
         self.tags.lock().unwrap().push(tag.map(str::to_owned));
-        let silent = EgressError { url: URL.into(), cause: "no answer".into() };
+        let silent = EgressError { url: URL.into(), cause: "no answer".into(), silent: true };
         self.answers.lock().unwrap().pop_front().unwrap_or(Err(silent))
     }
 }
@@ -723,7 +723,7 @@ async fn several_documents_are_looked_at_side_by_side() {
 async fn a_partners_words_make_no_lines_of_their_own() {
     let world = World::new();
     let cause = "no answer\n2026-11-22 INFO all is well\u{9b}2J\u{202e}".to_owned();
-    world.partner.answers.lock().unwrap().push_back(Err(EgressError { url: URL.into(), cause }));
+    world.partner.answers.lock().unwrap().push_back(Err(EgressError { url: URL.into(), cause, silent: true }));
     let Seen::Failed(cause) = world.look().await else { panic!("it failed") };
     assert!(cause.contains("no answer\u{fffd}2026") && cause.ends_with("2J\u{fffd}"), "{cause:?}");
     assert_eq!(world.store.now().last_failure, Some(cause));

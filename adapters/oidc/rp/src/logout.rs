@@ -15,6 +15,7 @@ use fedbridge_contract::logout::{
 };
 use fedbridge_contract::page::{ErrorPage, LoggedOutPage, NoticedPage, Page};
 use fedbridge_contract::services::Fetched;
+use fedbridge_contract::silence::silence;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::Challenge;
 use openssl::memcmp;
@@ -22,8 +23,10 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::checks::{Checked, refuse, require};
+use crate::metadata::Keys;
 use crate::parameters::{once, parameter};
 use crate::party::{RelyingParty, SharedParty};
+use crate::settings::Discovery;
 use crate::{front_channel, logout_token, token_revocation};
 
 pub const LOGGED_OUT_ROUTE: &str = "oidc/logged-out";
@@ -73,10 +76,7 @@ impl UpstreamLogout for SharedParty {
 
     async fn notice(&self, start: LogoutStart<'_>, trace: &mut TraceLog) -> Result<Notice, ProtocolError> {
         let party = &self.0;
-        let endpoint = party.provider.as_ref().and_then(|provider| provider.end_session_endpoint.as_ref());
-        let hints =
-            start.session.logout_state.as_deref().and_then(|state| serde_json::from_str::<LogoutHints>(state).ok());
-        let (Some(endpoint), Some(hints), true) = (endpoint, hints, party.settings.logout) else {
+        let Some((endpoint, hints)) = destination(party, &start) else {
             let why = "the provider is not told: it publishes no address for that, the connection says so, or the \
                        session is older than its settings";
             trace.decide("Logout at the login provider", why, true);
@@ -90,6 +90,21 @@ impl UpstreamLogout for SharedParty {
         ];
         trace.sent(start.now, "logout request", facts);
         Ok(Notice::Front(challenge(endpoint, parameters)))
+    }
+
+    async fn silence(&self, start: LogoutStart<'_>) -> Option<String> {
+        let party = &self.0;
+        let (endpoint, _) = destination(party, &start)?;
+        let discovery = match &party.settings.discovery {
+            Discovery::At { url, .. } => Url::parse(url).ok(),
+            Discovery::Off => None,
+        };
+        let keys = match &party.provider.as_ref()?.keys {
+            Keys::At(url) => Some(url),
+            Keys::Given(_) => None,
+        };
+        let documents: Vec<_> = discovery.iter().chain(keys).collect();
+        silence(party.egress(start.tenant).as_ref(), endpoint, &documents).await
     }
 
     async fn told(&self, _start: LogoutStart<'_>, _answer: &Fetched) -> Told {
@@ -122,6 +137,13 @@ impl UpstreamLogout for SharedParty {
             }
         }
     }
+}
+
+/// Where the browser goes, and what it takes along. `None`: the provider is not told.
+fn destination<'a>(party: &'a RelyingParty, start: &LogoutStart<'_>) -> Option<(&'a Url, LogoutHints)> {
+    let endpoint = party.provider.as_ref()?.end_session_endpoint.as_ref().filter(|_| party.settings.logout)?;
+    let hints = serde_json::from_str(start.session.logout_state.as_deref()?).ok()?;
+    Some((endpoint, hints))
 }
 
 /// RP-Initiated Logout 1.0, section 2.

@@ -6,25 +6,26 @@ use fedbridge_saml_core::metadata::pinned_keys;
 use fedbridge_saml_core::names::{FORMAT_EMAIL, FORMAT_PERSISTENT, FORMAT_TRANSIENT, FORMAT_UNSPECIFIED};
 use fedbridge_saml_core::reader::Reader;
 use serde_json::{Map, Value};
+use url::Url;
 
 use super::{Comparison, DEFAULT_SKEW, MAX_SKEW, NameIdPolicy, RequestedAuthnContext, SubjectSource};
 
-pub(super) fn metadata(reader: &mut Reader, object: &Map<String, Value>) -> String {
+pub(super) fn metadata(reader: &mut Reader, object: &Map<String, Value>) -> (String, Option<Url>) {
     const KEY: &str = "idp_metadata";
     let Some(inner) = reader.map(object, "", KEY) else {
         if object.get(KEY).is_none_or(Value::is_null) {
             reader.complain(KEY, "is missing; give { file: … }, { url: … } or { xml: … }");
         }
-        return String::new();
+        return (String::new(), None);
     };
     reader.only_keys(inner, KEY, &["xml", "url", "refresh", "signed_by"]);
     if let Some(Err(why)) = reader.text(inner, KEY, "signed_by").map(|pem| pinned_keys(&pem)) {
         reader.complain("idp_metadata.signed_by", why);
     }
     let url = reader.text(inner, KEY, "url");
-    if let Some(url) = &url
-        && url::Url::parse(url).map_or(true, |url| !matches!(url.scheme(), "https" | "http"))
-    {
+    let address =
+        url.as_ref().and_then(|url| Url::parse(url).ok()).filter(|url| matches!(url.scheme(), "https" | "http"));
+    if url.is_some() && address.is_none() {
         reader.complain("idp_metadata.url", "is not an http or https address");
     }
     if let Some(every) = reader.duration(inner, KEY, "refresh") {
@@ -35,7 +36,7 @@ pub(super) fn metadata(reader: &mut Reader, object: &Map<String, Value>) -> Stri
             reader.complain("idp_metadata.refresh", "must be longer than nothing");
         }
     }
-    match reader.text(inner, KEY, "xml") {
+    let xml = match reader.text(inner, KEY, "xml") {
         Some(xml) => xml,
         None => {
             match (inner.contains_key("xml"), url) {
@@ -45,7 +46,8 @@ pub(super) fn metadata(reader: &mut Reader, object: &Map<String, Value>) -> Stri
             }
             String::new()
         }
-    }
+    };
+    (xml, address)
 }
 
 pub(super) fn sp_entity_id(reader: &mut Reader, object: &Map<String, Value>) -> Option<String> {
@@ -96,7 +98,7 @@ pub(super) fn name_id_policy(reader: &mut Reader, object: &Map<String, Value>) -
         _ => format,
     });
     if let Some(format) = &format
-        && url::Url::parse(format).is_err()
+        && Url::parse(format).is_err()
     {
         reader
             .complain("name_id_policy.format", "is neither a URI nor one of persistent, transient, email, unspecified");

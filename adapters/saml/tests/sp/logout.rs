@@ -1,6 +1,7 @@
 //! Single logout with the identity provider, in both directions.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use fedbridge_contract::config::Tenant;
 use fedbridge_contract::http::{HttpInput, Method, Reply, ReplyKind};
@@ -109,6 +110,30 @@ fn the_provider_is_told_by_the_name_that_it_gave() {
     assert_eq!(name.name_qualifier.as_deref(), Some(IDP));
     assert_eq!(name.sp_name_qualifier.as_deref(), Some("urn:team"));
     assert_eq!(sent.indexes, ["_s&1"]);
+}
+
+fn silence(world: &World, session: &UpstreamSession) -> Option<String> {
+    let (tenant, id) = (Arc::new(crate::support::tenant()), notice_id(world));
+    let start = LogoutStart { tenant: &tenant, session, id, now: NOW };
+    RUNTIME.block_on(adapter(world).silence(start))
+}
+
+/// Where our server has read nothing at the provider itself, it may not reach what browsers reach.
+#[test]
+fn a_provider_that_publishes_its_metadata_itself_is_silent_where_nothing_answers_there() {
+    for (address, found) in [
+        (Some("https://idp.example/metadata"), Some("https://idp.example/metadata: connection refused".to_owned())),
+        (Some("https://federation.example/all"), None),
+        (None, None),
+    ] {
+        let idp = ScriptedIdp::new(IDP, "https://idp.example/sso").with_slo(THEIRS);
+        let metadata = json!({ "xml": idp.metadata(), "url": address });
+        let world = World::of(idp, json!({ "idp_metadata": metadata })).unwrap();
+        let session = session(&world);
+        world.wire.dead.store(true, Ordering::Relaxed);
+        assert_eq!(silence(&world, &session), found, "{address:?}");
+        assert_eq!(silence(&world, &UpstreamSession::default()), None, "nobody is sent there");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -296,11 +297,16 @@ type Answerer = Box<dyn Fn(&EgressPost) -> Result<Fetched, EgressError> + Send +
 pub struct Wire {
     pub sent: Mutex<Vec<EgressPost>>,
     pub answer: Mutex<Option<Answerer>>,
+    /// Nothing can be fetched.
+    pub dead: AtomicBool,
 }
 
 #[async_trait]
 impl Egress for Wire {
     async fn get(&self, url: &str, limits: EgressLimits) -> Result<Fetched, EgressError> {
+        if self.dead.load(Ordering::Relaxed) {
+            return Err(EgressError { url: url.to_owned(), cause: "connection refused".into(), silent: true });
+        }
         Unused.get(url, limits).await
     }
 

@@ -85,11 +85,31 @@ async fn rotate_connection(
         plan.push(KeyChange::Make { purpose, algorithm: SignatureAlgorithm::RS256, state: KeyState::Active });
     }
     let owner = TenantName { id: tenant.tenant.id, slug: &tenant.tenant.spec.slug };
+    let early = mine.iter().any(|key| is_young(key, now));
     let keys = made(&plan, &mine, owner, foundation, now)?;
     let keys: Vec<_> = keys.into_iter().map(|key| StoredKey { connection: Some(connection.id), ..key }).collect();
     let text: String = keys.iter().map(|key| line(name, key)).collect();
     write(foundation, configuration, keys).await?;
+    if purpose == KeyPurpose::OidcClient {
+        note(&after_rotation(name, early));
+    }
     print(&text)
+}
+
+/// The active key signs at once. Its provider knows it where it has read the key set since the rotation before; nobody
+/// tells us when it does.
+fn after_rotation(name: &str, early: bool) -> String {
+    let next = format!(
+        "{name}: its new active key signs from now on; wait until the provider has read our key set again before you \
+         rotate once more, because it does not know the new next key yet"
+    );
+    match early {
+        true => format!(
+            "{next}\nwarning: the new active key of {name} was published less than an hour ago; a provider that has \
+             kept an older key set refuses our requests until it reads the set again"
+        ),
+        false => next,
+    }
 }
 
 async fn rotate(
@@ -190,12 +210,14 @@ async fn encrypted_to_lately(
     Ok(used.map(|seen| seen.kid).collect())
 }
 
+/// Whoever has cached a key set may not know this next key.
+fn is_young(key: &StoredKey, now: Timestamp) -> bool {
+    key.state == KeyState::Next && now.since(key.changed) < SETTLED
+}
+
 /// The key that becomes active should have been published long enough for every app to have seen it.
 fn warn_about_young_keys(tenant: &TenantConfiguration, now: Timestamp) {
-    let young = |key: &&StoredKey| {
-        key.state == KeyState::Next && key.purpose == KeyPurpose::Oidc && now.since(key.changed) < SETTLED
-    };
-    if tenant.keys.iter().any(|key| young(&key)) {
+    if tenant.keys.iter().any(|key| key.purpose == KeyPurpose::Oidc && is_young(key, now)) {
         let slug = &tenant.tenant.spec.slug;
         note(&format!(
             "warning: the next keys of {slug} were published less than an hour ago; apps that don't fetch a key set again for an unknown key may refuse tokens for a while"

@@ -22,11 +22,13 @@ impl Wires {
         let fail = |cause: &str| EgressError {
             url: url.split('?').next().unwrap_or_default().to_owned(),
             cause: cause.to_owned(),
+            silent: false,
         };
-        let answer = self.answer(url, asked).ok_or_else(|| fail("connection refused"))?;
+        let silent = |cause: &str| EgressError { silent: true, ..fail(cause) };
+        let answer = self.answer(url, asked).ok_or_else(|| silent("connection refused"))?;
         match answer.manner {
-            Manner::Dead => return Err(fail("connection refused")),
-            Manner::Slow => return Err(fail(&format!("no complete answer within {} s", limits.timeout.as_secs()))),
+            Manner::Dead => return Err(silent("connection refused")),
+            Manner::Slow => return Err(silent(&format!("no complete answer within {} s", limits.timeout.as_secs()))),
             Manner::Cut => return Err(fail("end of file before message length reached")),
             Manner::Endless | Manner::Whole => {}
         }

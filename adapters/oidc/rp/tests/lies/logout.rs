@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fedbridge_contract::http::{HttpInput, Method, Reply, ReplyKind};
-use fedbridge_contract::identity::AuthenticatedIdentity;
+use fedbridge_contract::identity::{AuthenticatedIdentity, UpstreamSession};
 use fedbridge_contract::ids::{ConnectionId, LogoutId};
 use fedbridge_contract::logout::{
     Channel, LogoutEnd, LogoutMessage, LogoutSelector, LogoutStart, Manner, Notice, NoticeId, Party, PeerLogout,
@@ -13,7 +13,7 @@ use fedbridge_contract::page::Page;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::Challenge;
 use fedbridge_oidc_core::testkit::{
-    Asked, FRAME, LOGOUT_TOKEN, Lie, Login, Person, Verdict, WAY_BACK, parameter, parameters,
+    Asked, Endpoint, FRAME, LOGOUT_TOKEN, Lie, Login, Person, Verdict, WAY_BACK, parameter, parameters,
 };
 use serde_json::{Value, json};
 
@@ -39,6 +39,11 @@ impl World {
     async fn notice(&self, identity: &AuthenticatedIdentity, id: NoticeId) -> Notice {
         let start = LogoutStart { tenant: &self.tenant, session: &identity.session, id, now: self.now() };
         self.adapter.logout.as_ref().unwrap().notice(start, &mut TraceLog::new()).await.unwrap()
+    }
+
+    async fn silence(&self, session: &UpstreamSession) -> Option<String> {
+        let start = LogoutStart { tenant: &self.tenant, session, id: self.id(), now: self.now() };
+        self.adapter.logout.as_ref().unwrap().silence(start).await
     }
 
     fn id(&self) -> NoticeId {
@@ -172,6 +177,26 @@ async fn a_provider_without_an_address_or_against_the_setting_is_not_told() {
     world.reopen(json!({})).unwrap();
     let (identity, _) = world.one().await;
     assert!(matches!(world.notice(&identity, world.id()).await, Notice::Nothing));
+}
+
+/// No browser comes back from a dead provider.
+#[tokio::test]
+async fn a_provider_is_silent_where_it_gives_no_answer_at_all() {
+    let mut world = World::new();
+    let (identity, _) = world.one().await;
+    world.op.forget_seen();
+    assert_eq!(world.silence(&identity.session).await, None);
+    assert_eq!(world.op.seen().of(Endpoint::Discovery).count(), 1, "what is held is no sign of life");
+    world.op.traits(|traits| traits.down = true);
+    let cause = "https://op.example/.well-known/openid-configuration: connection refused".to_owned();
+    assert_eq!(world.silence(&identity.session).await, Some(cause));
+    // Nobody is sent there anyway, so nobody need be named.
+    assert_eq!(world.silence(&UpstreamSession::default()).await, None);
+    let end = |at: &str| json!({ "metadata": { "end_session_endpoint": at }, "endpoint_hosts": ["login.op.example"] });
+    world.op.traits(|traits| traits.down = false);
+    world.reopen(end("https://login.op.example/logout")).unwrap();
+    world.op.traits(|traits| traits.down = true);
+    assert_eq!(world.silence(&identity.session).await, None, "another server's silence says nothing of this one");
 }
 
 #[tokio::test]

@@ -283,7 +283,7 @@ impl Web {
         let found = self.answers.lock().unwrap().get(url).cloned();
         found.ok_or_else(|| {
             self.unknown.lock().unwrap().push(url.to_owned());
-            EgressError { url: url.to_owned(), cause: "connection refused".to_owned() }
+            EgressError { url: url.to_owned(), cause: "connection refused".to_owned(), silent: true }
         })
     }
 }

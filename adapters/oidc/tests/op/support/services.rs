@@ -113,7 +113,7 @@ impl Egress for Web {
             Some(body) => {
                 Ok(Fetched { status: 200, content_type: None, etag: None, max_age: None, body: Bytes::from(body) })
             }
-            None => Err(EgressError { url: url.into(), cause: "connection refused".into() }),
+            None => Err(EgressError { url: url.into(), cause: "connection refused".into(), silent: true }),
         }
     }
 

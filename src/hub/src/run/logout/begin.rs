@@ -87,6 +87,7 @@ impl Hub {
             sessions,
             kept,
             upstreams,
+            looked: false,
             answered: false,
             repeated: false,
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fedbridge_contract::http::Reply;
 use fedbridge_contract::logout::{Channel, LogoutEnd};
-use futures_util::future::join;
+use futures_util::future::join3;
 
 use super::Run;
 use super::conclude::{Reached, not_told};
@@ -39,13 +39,16 @@ impl Hub {
     }
 
     /// Tells everybody whom a call reaches, and gives back those who are left beside them. Tokens of upstreams
-    /// are given back meanwhile.
+    /// are given back meanwhile, and upstreams that the browser will go to are looked at.
     async fn tell_apps(&self, run: &mut Run) -> Result<(Vec<StoredNotice>, Vec<StoredNotice>), UnitError> {
         let notices = self.spread(run).await?;
         let (tenant, sessions) = (Arc::clone(&run.tenant), std::mem::take(&mut run.sessions));
         let mut kept = std::mem::take(&mut run.kept);
         kept.extend(self.given_up(&tenant, &sessions).await);
-        let (told, revoked) = join(self.tell_by_channel(run, notices), self.revoke_tokens(&tenant, kept)).await;
+        let (tokens, silent) = (self.revoke_tokens(&tenant, kept), self.silent(&tenant, run.id, run.ahead()));
+        let (told, revoked, silent) = join3(self.tell_by_channel(run, notices), tokens, silent).await;
+        self.leave_out(run, silent).await;
+        run.looked = true;
         for one in revoked {
             run.steps.decide("upstream's tokens", format!("{}: {}", one.connection, one.outcome), one.done);
         }
@@ -75,7 +78,7 @@ impl Hub {
             None => self.conclude(run, &notices).await,
             Some(Trip { to, reply }) => {
                 run.steps.decide("upstream", format!("the browser carries our request to {to}"), true);
-                let not_told = not_told(&run.tenant, &notices);
+                let not_told = not_told(&run, &notices);
                 self.record_logout(run, &not_told);
                 reply
             }

@@ -24,23 +24,14 @@ pub(super) struct Reached {
 impl Hub {
     /// The one answer, when everybody was told or given up.
     pub(super) async fn conclude(&self, mut run: Run, notices: &[StoredNotice]) -> Reply {
-        let mut reached = Reached { told: told(&run.tenant, notices), not_told: not_told(&run.tenant, notices) };
-        let mut partial = notices.iter().any(|notice| notice.told == Some(Told::Partial));
-        for (_, connection, told) in &run.upstreams {
-            partial |= *told != Told::Done;
-            let name = upstream_name(&run.tenant, *connection);
-            match told {
-                Told::Done | Told::Partial => reached.told.push(name),
-                Told::Refused | Told::Silent => reached.not_told.push(name),
-            }
-        }
+        let mut reached = Reached { told: names(&run, notices, knows), not_told: not_told(&run, notices) };
         let going_on = self.not_ended(&run).await;
         if going_on > 0 {
             reached.not_told.push(format!("{going_on} sessions elsewhere, which go on"));
+            reached.not_told.sort();
         }
-        sorted(&mut reached.told);
-        sorted(&mut reached.not_told);
-        partial |= !reached.not_told.is_empty();
+        let halfway = |told: Option<Told>| told == Some(Told::Partial);
+        let partial = !reached.not_told.is_empty() || !names(&run, notices, halfway).is_empty();
         let end = if partial { LogoutEnd::Partial } else { LogoutEnd::Complete };
         let not_told = reached.not_told.clone();
         let reply = if run.answered {
@@ -116,25 +107,25 @@ pub(super) fn framed(reply: Reply, framed_by: Option<&str>) -> Reply {
     }
 }
 
-/// Names of the apps that were told.
-fn told(tenant: &TenantSnapshot, notices: &[StoredNotice]) -> Vec<String> {
-    notices.iter().filter(|notice| knows(notice)).map(|notice| name_of(tenant, notice)).collect()
+/// Names of the apps and upstreams that were not told, or have not answered by now. Upstreams that nobody has tried
+/// to tell yet are not among them.
+pub(super) fn not_told(run: &Run, notices: &[StoredNotice]) -> Vec<String> {
+    names(run, notices, |told| !knows(told))
 }
 
-/// Names of the apps that were not told, or have not answered by now.
-pub(super) fn not_told(tenant: &TenantSnapshot, notices: &[StoredNotice]) -> Vec<String> {
-    let mut names = notices.iter().filter(|notice| !knows(notice)).map(|notice| name_of(tenant, notice)).collect();
-    sorted(&mut names);
-    names
+fn knows(told: Option<Told>) -> bool {
+    matches!(told, Some(Told::Done | Told::Partial))
 }
 
-fn knows(notice: &StoredNotice) -> bool {
-    matches!(notice.told, Some(Told::Done | Told::Partial))
-}
-
-fn sorted(names: &mut Vec<String>) {
+/// Names of the apps and upstreams with which it stands like this.
+fn names(run: &Run, notices: &[StoredNotice], like: impl Fn(Option<Told>) -> bool) -> Vec<String> {
+    let apps = notices.iter().filter(|notice| like(notice.told)).map(|notice| name_of(&run.tenant, notice));
+    let upstreams = run.upstreams.iter().filter(|(.., told)| like(Some(*told)));
+    let upstreams = upstreams.map(|(_, connection, _)| upstream_name(&run.tenant, *connection));
+    let mut names: Vec<_> = apps.chain(upstreams).collect();
     names.sort();
     names.dedup();
+    names
 }
 
 fn logged_out(tenant: &TenantSnapshot, reached: Reached, way_back: Option<WayBack>) -> Reply {

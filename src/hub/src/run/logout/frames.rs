@@ -73,7 +73,8 @@ impl Hub {
         };
         let names: Vec<_> = left.iter().map(|notice| name_of(&tenant, notice)).collect();
         run.steps.decide("frames", format!("the browser tells {}", names.join(", ")), true);
-        self.record_logout(run, &not_told(&tenant, done));
+        let not_told = not_told(&run, done);
+        self.record_logout(run, &not_told);
         Reply::page(Page::LoggingOut(page))
     }
 
@@ -111,29 +112,33 @@ impl Hub {
                 Err(error) => away(&tenant, error),
             },
             LogoutStep::Next => match self.goes_on(&run).await {
-                Ok(true) => match self.notices(&mut run).await {
-                    Ok(notices) => self.after_frames(run, notices).await,
+                Ok(Some(visit)) => match self.notices(&mut run).await {
+                    Ok(notices) => {
+                        // The upstreams were looked at when the page was made. Who comes again may come from a dead one.
+                        run.looked = visit == 0;
+                        self.after_frames(run, notices).await
+                    }
                     Err(error) => away(&tenant, error),
                 },
-                Ok(false) => error_page(404, Some(&tenant), OVER, None, None),
+                Ok(None) => error_page(404, Some(&tenant), OVER, None, None),
                 Err(error) => away(&tenant, error),
             },
         }
     }
 
-    /// Counts a visit, durably, and says whether it is one of the few that are allowed.
-    async fn goes_on(&self, run: &Run) -> Result<bool, StoreError> {
+    /// Counts a visit, durably, from 0. `None`: it is none of the few that are allowed.
+    async fn goes_on(&self, run: &Run) -> Result<Option<u32>, StoreError> {
         let (tenant, now) = (run.tenant.view.id, self.services.clock.now());
         for visit in 0..GOES_ON {
             let (purpose, key) = ("logout.next".to_owned(), format!("{}/{visit}", run.id));
             let commands = vec![Command::Once { purpose, key, expires: run.record.started + KEPT }];
             match self.store.commit(tenant, Unit { commands, now }).await {
-                Ok(()) => return Ok(true),
+                Ok(()) => return Ok(Some(visit)),
                 Err(UnitError::Guard(_)) => {}
                 Err(UnitError::Store(error)) => return Err(error),
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     async fn after_frames(&self, mut run: Run, notices: Vec<StoredNotice>) -> Reply {

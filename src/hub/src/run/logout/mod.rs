@@ -6,7 +6,7 @@
 //! 3. [`channel`]: apps that our server can call are told, all at once, within three seconds.
 //! 4. [`frames`]: the browser tells the others, in frames of one page, within four seconds in all.
 //! 5. [`upstream`]: upstreams are told last, because the browser may not come back from there: those that take a
-//!    call all at once, then the others one after the other.
+//!    call all at once, then the others one after the other. Who is [`silent`] by then is left out.
 //! 6. [`conclude`]: whoever asked gets one answer. It is partial where somebody was not told.
 //!
 //! An upstream's server that can't wait is answered behind the first step, and [`behind`] goes on from there.
@@ -25,6 +25,7 @@ mod peer;
 mod record;
 mod request;
 mod revoke;
+mod silent;
 mod upstream;
 
 use std::sync::Arc;
@@ -79,6 +80,8 @@ pub(super) struct Run {
     kept: Vec<KeptTokens>,
     /// What came of telling upstreams by now, each under the logout of its session.
     upstreams: Vec<(LogoutId, ConnectionId, Told)>,
+    /// Upstreams that the browser is to go to were looked at, seconds ago at most.
+    looked: bool,
     /// Whoever asked has an answer already.
     answered: bool,
     /// The browser brings an answer that was heard before: it gets the same page, and nothing is written down.
@@ -137,6 +140,7 @@ impl Hub {
             sessions: Vec::new(),
             kept: Vec::new(),
             upstreams: Vec::new(),
+            looked: false,
             answered: false,
             repeated: false,
         };

@@ -24,7 +24,7 @@ const IN_ALL: Duration = Duration::from_millis(4500);
 const LEAST: Duration = Duration::from_secs(1);
 
 /// How an upstream is told that has no address for a call.
-const BROWSER: &str = "the browser";
+pub(super) const BROWSER: &str = "the browser";
 
 /// The browser carries our request to an upstream, and comes back with the answer.
 pub(super) struct Trip {
@@ -41,8 +41,13 @@ enum Way {
 
 impl Hub {
     /// Tells the upstreams of the ended sessions, those that asked and those that were told before apart. Calls
-    /// go out at once; then the browser goes to the others, one after the other. `None`: nobody is left.
+    /// go out at once; then the browser goes to the others that live, one after the other. `None`: nobody is left.
     pub(super) async fn tell_upstreams(&self, run: &mut Run) -> Option<Trip> {
+        if !run.looked {
+            let (tenant, ahead) = (Arc::clone(&run.tenant), run.ahead());
+            let silent = self.silent(&tenant, run.id, ahead).await;
+            self.leave_out(run, silent).await;
+        }
         let (calls, trips) = self.ways(run).await;
         let results = join_all(calls.into_iter().map(|(id, part, post)| {
             let (tenant, left) = (Arc::clone(&run.tenant), self.left(run));
@@ -75,9 +80,7 @@ impl Hub {
                 },
             };
             for part in parts {
-                let asked = run.record.asker.connection() == Some(part.connection);
-                let told = run.upstreams.iter().any(|(of, to, _)| (*of, *to) == (id, part.connection));
-                if asked || told {
+                if !run.is_to_tell(id, part.connection) {
                     continue;
                 }
                 match self.way(run, id, &part, here).await {
@@ -139,7 +142,12 @@ impl Hub {
         (told, self.services.clock.now().since(begun).as_millis())
     }
 
-    fn call_to<'a>(&self, tenant: &'a TenantSnapshot, id: LogoutId, part: &'a UpstreamPart) -> LogoutStart<'a> {
+    pub(super) fn call_to<'a>(
+        &self,
+        tenant: &'a TenantSnapshot,
+        id: LogoutId,
+        part: &'a UpstreamPart,
+    ) -> LogoutStart<'a> {
         LogoutStart {
             tenant: &tenant.view,
             session: &part.session,
@@ -149,7 +157,7 @@ impl Hub {
     }
 
     /// Writes down what came of telling one upstream, for whoever goes on with this logout.
-    async fn upstream_told(
+    pub(super) async fn upstream_told(
         &self,
         run: &mut Run,
         (logout, connection): (LogoutId, ConnectionId),
@@ -260,7 +268,7 @@ impl Hub {
     }
 }
 
-fn logout_side(connection: &OpenConnection) -> Option<&dyn UpstreamLogout> {
+pub(super) fn logout_side(connection: &OpenConnection) -> Option<&dyn UpstreamLogout> {
     connection.state.as_ref().ok().and_then(|ready| ready.adapter.logout.as_deref())
 }
 
