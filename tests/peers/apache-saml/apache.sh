@@ -7,6 +7,7 @@ apache_saml() {
   need apache2 curl setsid setpriv
   need_path "$modules/$1" "$2"
   peer_setup
+  apache_is_gone
   # Apache wants to serve as somebody else than root.
   become www-data
   saml_key sp
@@ -16,6 +17,16 @@ apache_saml() {
   for name in ${SP_ATTRIBUTES:=mail displayName groups}; do
     [[ "$name" =~ ^[A-Za-z0-9_-]+$ ]] || { echo "SP_ATTRIBUTES: $name is no plain name" >&2; exit 2; }
   done
+}
+
+# One that was here before may still be going: it holds the port, and the new one refuses to run beside it.
+apache_is_gone() {
+  local look before
+  for ((look = 0; look < 100; look++)); do
+    before=$(cat "$PEER_DIR/httpd.pid" 2>/dev/null) && kill -0 "$before" 2>/dev/null || break
+    sleep 0.1
+  done
+  rm -f "$PEER_DIR/httpd.pid"
 }
 
 # session_lua FIELDS: the handler with the words that this module uses for what it knows.
