@@ -28,6 +28,10 @@ pub struct Calls {
 }
 
 impl Calls {
+    pub fn upstreams_die(&self) {
+        self.upstream_is_dead.store(true, Ordering::Relaxed);
+    }
+
     /// Hosts that were asked for a document, in their order.
     pub fn fetched(&self) -> Vec<String> {
         let fetched = self.fetched.lock().unwrap();
@@ -61,7 +65,7 @@ impl Calls {
 impl Egress for Calls {
     async fn get(&self, url: &str, limits: EgressLimits) -> Result<Fetched, EgressError> {
         self.fetched.lock().unwrap().push(url.to_owned());
-        if url.contains("//dead") {
+        if self.upstream_is_dead.load(Ordering::Relaxed) || url.contains("//dead") {
             return Err(self.silence(url, limits).await);
         }
         Ok(Fetched { status: 404, content_type: None, etag: None, max_age: None, body: Default::default() })

@@ -128,13 +128,18 @@ async fn an_upstreams_logout_tells_the_other_one_and_not_itself() {
     }
 }
 
-#[tokio::test]
-async fn the_person_reads_who_was_told_and_who_was_not() {
-    let (mut world, _, _) = joined(["front", "front"], &[("wiki", by("back")), ("dead-pay", by("back"))]).await;
+/// The person presses the button of our own page.
+async fn asks_to_log_out(world: &mut World) -> Reply {
     let reply = world.step(&format!("{BASE}t/acme/logout")).await;
     let ReplyKind::Page(Page::ConfirmLogout(confirm)) = &reply.kind else { panic!("{reply:?}") };
     let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&confirm.fields).finish();
-    let reply = world.post(&format!("{BASE}t/acme/logout"), form).await;
+    world.post(&format!("{BASE}t/acme/logout"), form).await
+}
+
+#[tokio::test]
+async fn the_person_reads_who_was_told_and_who_was_not() {
+    let (mut world, _, _) = joined(["front", "front"], &[("wiki", by("back")), ("dead-pay", by("back"))]).await;
+    let reply = asks_to_log_out(&mut world).await;
     let next = goes_to(&reply).to_owned();
     let reply = world.visit(&next).await;
     let ReplyKind::Page(Page::LoggedOut(out)) = &reply.kind else { panic!("{reply:?}") };
@@ -164,11 +169,8 @@ async fn an_upstream_that_is_dead_keeps_no_other_one_and_no_person_from_being_to
         let logs_out = async || {
             let upstreams = vec![looked_at(2, lives[0]), looked_at(3, lives[1])];
             let (mut world, calls, _) = joined_by(upstreams, &[("wiki", by("back")), ("plan", json!({}))]).await;
-            let reply = world.step(&format!("{BASE}t/acme/logout")).await;
-            let ReplyKind::Page(Page::ConfirmLogout(confirm)) = &reply.kind else { panic!("{reply:?}") };
-            let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&confirm.fields).finish();
             let started = Instant::now();
-            let reply = world.post(&format!("{BASE}t/acme/logout"), form).await;
+            let reply = asks_to_log_out(&mut world).await;
             let reply = match &reply.kind {
                 ReplyKind::Redirect(next) => world.visit(&next.clone()).await,
                 _ => reply,
@@ -191,6 +193,23 @@ async fn an_upstream_that_is_dead_keeps_no_other_one_and_no_person_from_being_to
         assert_eq!(world.newest_cause().await.1, cause);
         assert!(calls.fetched().len() >= 2, "each is asked anew");
     }
+}
+
+/// An upstream that dies while the browser tells apps: the person goes back from where nobody answers.
+#[tokio::test]
+async fn whoever_comes_back_from_a_dead_upstream_is_not_sent_there_again() {
+    let (mut world, calls) = world(vec![looked_at(2, ALIVE)], &[("plan", by("front"))]).await;
+    world.log_in("plan").await;
+    let reply = asks_to_log_out(&mut world).await;
+    let ReplyKind::Page(Page::LoggingOut(frames)) = &reply.kind else { panic!("{reply:?}") };
+    calls.upstreams_die();
+    // It was looked at when the page was made, and the person has waited for the frames already.
+    assert!(goes_to(&world.step(&frames.next).await).contains("/connections/one/"));
+    assert_eq!(calls.fetched(), ["alive.example"]);
+    let reply = world.step(&frames.next).await;
+    let ReplyKind::Page(Page::LoggedOut(out)) = &reply.kind else { panic!("{reply:?}") };
+    assert_eq!((out.told.len(), out.not_told.join(", ")), (0, "one, plan".into()));
+    assert_eq!(calls.fetched().len(), 2);
 }
 
 /// Nobody is asked whom no browser will go to: an upstream that asks itself, and a server's logout.

@@ -103,7 +103,8 @@ async fn loopback_by_setting_only_and_capped() {
     let open = client(true);
     let fetched = open.get(&at("/"), LIMITS).await.unwrap();
     assert_eq!((fetched.status, &fetched.body[..], fetched.etag.as_deref()), (200, &b"ok"[..], Some("\"1\"")));
-    assert!(open.get(&at("/redirect"), LIMITS).await.unwrap_err().cause.contains("redirects are not followed"));
+    let moved = open.get(&at("/redirect"), LIMITS).await.unwrap_err();
+    assert!(moved.cause.contains("redirects are not followed") && !moved.silent, "{moved}");
     assert!(open.get(&at("/big"), LIMITS).await.unwrap_err().cause.contains("longer than 100"));
     assert!(open.get(&at("/slow"), LIMITS).await.unwrap_err().cause.contains("within 2 s"));
     assert_eq!(open.get_if_changed(&at("/"), "\"1\"", LIMITS).await.unwrap().status, 304);
@@ -236,6 +237,7 @@ async fn one_tenant_does_not_use_up_all_calls() {
     assert_eq!(came.load(Ordering::SeqCst), 4, "half of all calls");
     let short = EgressLimits { timeout: Duration::from_millis(100), ..LONG };
     let refused = line_of(&client, 1, 99, None).get(&good, short).await.unwrap_err();
+    assert!(!refused.silent, "nobody has asked it");
     assert!(refused.cause.contains("too many calls of this tenant"), "{refused}");
     line_of(&client, 2, 1, None).get(&good, LONG).await.unwrap();
     calls.shutdown().await;
@@ -248,7 +250,11 @@ async fn a_partner_that_does_not_answer_rests() {
     let client = Client::new(true, BOUNDS, Arc::clone(&clock) as _).unwrap();
     let (stalled, came) = stalled().await;
     let short = EgressLimits { timeout: Duration::from_millis(30), ..LONG };
-    let ask = async |number| line(&client, number, None).get(&stalled, short).await.unwrap_err().cause;
+    let ask = async |number| {
+        let error = line(&client, number, None).get(&stalled, short).await.unwrap_err();
+        assert!(error.silent, "{error}");
+        error.cause
+    };
     for _ in 0..5 {
         assert!(ask(1).await.contains("no complete answer"));
     }
