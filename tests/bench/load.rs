@@ -54,7 +54,10 @@ pub enum Until {
 }
 
 /// Connections with their calls.
-pub struct Lines(Vec<(Connection, Call)>);
+pub struct Lines {
+    address: SocketAddr,
+    calls: Vec<Call>,
+}
 
 type Reader = fn(u32) -> anyhow::Result<Duration>;
 
@@ -117,9 +120,8 @@ impl Load {
 }
 
 impl Lines {
-    pub fn open(address: SocketAddr, calls: Vec<Call>) -> anyhow::Result<Self> {
-        let lines = calls.into_iter().map(|call| Ok((Connection::open(address)?, call)));
-        lines.collect::<anyhow::Result<Vec<_>>>().map(Self)
+    pub fn new(address: SocketAddr, calls: Vec<Call>) -> Self {
+        Self { address, calls }
     }
 
     /// Every connection asks as soon as it was answered. After the load, what the server does
@@ -141,7 +143,7 @@ impl Lines {
     /// Requests at a rate, whether the ones before are answered or not, each at its own moment with
     /// some jitter. Where a connection was still busy at that moment, the wait for it counts.
     pub fn paced(&mut self, rate: f64, lasting: Duration, meter: &Meter) -> anyhow::Result<Load> {
-        let between = self.0.len() as f64 / rate;
+        let between = self.calls.len() as f64 / rate;
         self.run(Duration::ZERO, meter, |line, start| {
             let mut seed = line as u64 + 1;
             let mut turn = 0_u32;
@@ -167,13 +169,14 @@ impl Lines {
         S: FnMut() -> Option<Instant> + Send,
     {
         let failed = AtomicBool::new(false);
+        // For each run anew: the server hangs up on whoever says nothing while other lines have their turn.
+        let opened = self.calls.iter().map(|_| Connection::open(self.address));
+        let connections = opened.collect::<anyhow::Result<Vec<_>>>()?;
         let before = meter.read()?;
         let start = Instant::now();
         let lines: anyhow::Result<Vec<Vec<u32>>> = thread::scope(|scope| {
-            let threads: Vec<_> = self
-                .0
-                .iter_mut()
-                .enumerate()
+            let lines = connections.into_iter().zip(&mut self.calls).enumerate();
+            let threads: Vec<_> = lines
                 .map(|(at, (connection, call))| {
                     let next = schedule(at, start);
                     let failed = &failed;
@@ -190,7 +193,7 @@ impl Lines {
 }
 
 fn line(
-    connection: &mut Connection,
+    mut connection: Connection,
     call: &mut Call,
     mut next: impl FnMut() -> Option<Instant>,
     failed: &AtomicBool,
@@ -206,7 +209,7 @@ fn line(
             thread::sleep(due - now);
         }
         connection.take_waited();
-        if let Err(error) = call(connection) {
+        if let Err(error) = call(&mut connection) {
             failed.store(true, Ordering::Relaxed);
             return Err(error);
         }

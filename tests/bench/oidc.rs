@@ -90,8 +90,8 @@ pub fn measure(
     let floor = Parts::new()?;
     let mut kinds = Vec::new();
     for plan in plans {
-        Lines::open(address, plan.warm_up)?.closed(Until::Count(WARM_UP), SETTLE, meter)?;
-        kinds.push((plan.source, Lines::open(address, plan.calls)?, plan.steps, Vec::new()));
+        Lines::new(address, plan.warm_up).closed(Until::Count(WARM_UP), SETTLE, meter)?;
+        kinds.push((plan.source, Lines::new(address, plan.calls), plan.steps, Vec::new()));
     }
     let mut floors = Vec::new();
     for _ in 0..ROUNDS {

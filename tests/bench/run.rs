@@ -159,7 +159,7 @@ impl Site {
         let mut half_load = Vec::new();
         for kind in Kind::ALL {
             let calls = kind.calls(&self.company, &people, options.connections);
-            let mut lines = Lines::open(self.setup.address, calls)?;
+            let mut lines = Lines::new(self.setup.address, calls);
             let meter = self.meter(&server);
             let load = (|| {
                 lines.closed(Until::Time(WARM_UP), Duration::ZERO, &meter)?;
@@ -204,7 +204,7 @@ impl Site {
         let steps = Arc::new(Steps::default());
         let call = |_| self.saml_call(variety, person, &steps, sessions);
         let calls = (0..options.flows).map(call).collect::<anyhow::Result<_>>()?;
-        let mut lines = Lines::open(self.setup.address, calls)?;
+        let mut lines = Lines::new(self.setup.address, calls);
         let load = lines.closed(until, SETTLE, &self.meter(server)).context("login")?;
         drop(lines);
         Ok(Logins { variety, load, steps: unshared(steps)? })
@@ -216,7 +216,7 @@ impl Site {
         let load = |asks: Asks| {
             let somebody = || person(self.people.fetch_add(1, Ordering::Relaxed));
             let calls = (0..options.flows).map(|_| side.call(asks, somebody())).collect();
-            let mut lines = Lines::open(self.setup.address, calls)?;
+            let mut lines = Lines::new(self.setup.address, calls);
             let meter = self.meter(server);
             lines.closed(Until::Time(WARM_UP), SETTLE, &meter)?;
             anyhow::Ok((asks, lines.closed(Until::Time(options.lasting), SETTLE, &meter)?))
@@ -238,7 +238,7 @@ impl Site {
             };
             let variety = if kind == LargeKind::Encrypted100K { Variety::Encrypted } else { Variety::Unsigned };
             let call = self.saml_call(variety, somebody, &steps, &Sessions::default())?;
-            let mut lines = Lines::open(self.setup.address, vec![call])?;
+            let mut lines = Lines::new(self.setup.address, vec![call]);
             let load = lines.closed(Until::Count(LARGE), SETTLE, &self.meter(server)).context(kind.name())?;
             drop(lines);
             let [_, acs, _, _] = unshared(steps)?;

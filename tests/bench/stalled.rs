@@ -45,7 +45,7 @@ pub fn measure(
     lasting: Duration,
     meter: &Meter,
 ) -> anyhow::Result<Stalled> {
-    let mut lines = Lines::open(address, calls)?;
+    let mut lines = Lines::new(address, calls);
     lines.paced(rate, Duration::from_secs(1), meter)?;
     let before = lines.paced(rate, lasting, meter)?;
     let crowd = Crowd {

@@ -131,7 +131,7 @@ impl Site {
         let running = self.running.as_ref().context("the server does not run")?;
         let meter = Meter { server: running.server.pid(), database: self.root, precision: Precision::Nanos };
         let calls = (0..CONNECTIONS).map(|_| endpoint.call(&running.stage)).collect();
-        let mut lines = Lines::open(self.setup.address, calls)?;
+        let mut lines = Lines::new(self.setup.address, calls);
         let settle = if endpoint.is_recorded() { SETTLE } else { Duration::ZERO };
         let load = lines.closed(Until::Count(endpoint.count()), settle, &meter);
         let load = load.with_context(|| format!("the server's last words: {}", self.setup.log_tail()))?;
