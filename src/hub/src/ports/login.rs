@@ -94,8 +94,9 @@ pub enum Command {
     KeepNameId(NewNameId),
     /// The same for a person who is there.
     LinkIdentity(NewLink),
-    /// Guard: the identity is this person's. It stays so until the unit is stored: an unlink comes before, and
-    /// this fails, or behind it, and finds the session that the unit makes.
+    /// Guard: the identity is this person's, and no administrator has blocked the subject. It stays this person's
+    /// until the unit is stored: an unlink comes before, and this fails, or behind it, and finds the session that
+    /// the unit makes.
     HoldIdentity {
         person: PersonId,
         connection: ConnectionId,
@@ -220,7 +221,7 @@ pub enum GuardFailed {
     SeenBefore { purpose: String },
     #[error("this subject was linked by another login just now, or is blocked")]
     LinkExists,
-    #[error("this login was disconnected from its person just now")]
+    #[error("this login was disconnected from its person just now, or is blocked")]
     LinkGone,
     #[error("this person was given a name by another login just now")]
     NameIdExists,

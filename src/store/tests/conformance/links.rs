@@ -9,6 +9,7 @@ use fedbridge_hub::ports::{
     Unit, UnitError,
 };
 use fedbridge_keys::OpensslRng;
+use sea_orm::ConnectionTrait as _;
 
 use crate::contention::{MANY, race, two};
 use crate::support::{Database, Full, Login, World, at, hash, new_proof};
@@ -353,6 +354,50 @@ pub async fn no_login_outruns_its_unlink(database: Database) {
             Err(other) => panic!("{other:?}"),
         }
     }
+}
+
+/// A link that was made while the door closed lets nobody in.
+pub async fn a_blocked_subject_that_is_linked_still_is_refused(database: Database) {
+    let store = database.open().await;
+    let world = World::new(&store, "acme").await;
+    let second = world.another_connection("second").await;
+    let (ada, bob) = (world.login("ada", &[]).await, world.login("bob", &[]).await);
+    let link = NewLink { connection: second, ..world.link(ada.person, "ada") };
+    world.commit(vec![Command::LinkIdentity(link)]).await.unwrap();
+    let hold = |person, connection, subject: &str, email| Command::HoldIdentity {
+        person,
+        connection,
+        subject_key: subject.into(),
+        email,
+    };
+    let ours = |email| hold(ada.person, world.connection, "ada", email);
+    let leave = async |reason: &str| {
+        let db = database.raw().await;
+        db.execute_unprepared("DELETE FROM tombstones").await.unwrap();
+        // What no unlink leaves: the identity stays.
+        let sql = format!(
+            "INSERT INTO tombstones (tenant_id, connection_id, subject_hash, person_id, reason, at) \
+             SELECT tenant_id, connection_id, subject_hash, person_id, '{reason}', 1 FROM identities \
+             WHERE subject_key = 'ada' AND connection_id = (SELECT id FROM connections WHERE slug = 'idp')"
+        );
+        db.execute_unprepared(&sql).await.unwrap();
+        db.close().await.unwrap();
+    };
+    for reason in ["unlinked", "deleted"] {
+        leave(reason).await;
+        world.commit(vec![ours(None)]).await.unwrap();
+        world.commit(vec![ours(Some(hash("address")))]).await.unwrap();
+    }
+    leave("blocked").await;
+    assert_eq!(database.count("tombstones").await, 1);
+    for email in [None, Some(hash("another"))] {
+        assert_eq!(refused(&world, ours(email)).await, GuardFailed::LinkGone);
+    }
+    let linked = store.linked_person(world.tenant, world.connection, "ada").await.unwrap().unwrap();
+    assert_eq!(linked.email, Some(hash("address")), "who is refused changes nothing");
+    // It is this subject of this connection alone.
+    world.commit(vec![hold(ada.person, second, "ada", None)]).await.unwrap();
+    world.commit(vec![hold(bob.person, world.connection, "bob", None)]).await.unwrap();
 }
 
 async fn refused(world: &World, command: Command) -> GuardFailed {

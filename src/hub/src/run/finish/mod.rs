@@ -157,13 +157,12 @@ impl Hub {
                     });
                 }
                 Ok(()) => return Ok(Ended::Answered(reply)),
-                Err(UnitError::Guard(GuardFailed::LinkExists | GuardFailed::LinkGone | GuardFailed::NameIdExists)) => {
-                    continue;
-                }
+                Err(UnitError::Guard(GuardFailed::LinkGone)) => self.door_is_open(&mut last).await?,
+                Err(UnitError::Guard(GuardFailed::LinkExists | GuardFailed::NameIdExists)) => {}
                 Err(error) => return Err(lost(last.login, error)),
             }
         }
-        Err(Stop::unavailable("the person's link kept changing"))
+        Err(Stop::unavailable("the person's link or consent kept changing"))
     }
 
     /// The gate's leave for what the login gives out.

@@ -13,7 +13,7 @@ use fedbridge_contract::page::WayBack;
 use serde_json::Value;
 
 use super::{Basis, Finishing};
-use crate::ports::{LinkedPerson, NewLink, StoredSession, TombstoneReason};
+use crate::ports::{LinkedPerson, NewLink, StoredSession, Tombstone, TombstoneReason};
 use crate::run::Hub;
 use crate::run::ending::{NOT_ALLOWED, Stop};
 use crate::run::start::Login;
@@ -96,16 +96,18 @@ impl Hub {
         let Some(before) = self.people.tombstone(login.tenant.view.id, connection, subject_key).await? else {
             return Ok(());
         };
-        let at = before.at.rfc3339_seconds();
-        let (outcome, allowed) = match before.reason {
-            TombstoneReason::Blocked => (format!("blocked by an administrator at {at}"), false),
-            TombstoneReason::Unlinked => (format!("was disconnected from its account at {at}"), true),
-            TombstoneReason::Deleted => (format!("its account was deleted at {at}, and does not come back"), true),
-        };
-        if login.trace.decide("this subject", outcome, allowed) {
-            return Ok(());
+        comes_back(login, &before)
+    }
+
+    /// Where a known subject was refused by the store: a link that was made while an administrator closed the door
+    /// is there still, and counts for nothing.
+    pub(super) async fn door_is_open(&self, last: &mut Finishing<'_>) -> Result<(), Stop> {
+        let (tenant, connection) = (last.login.tenant.view.id, last.connection.view.id);
+        let left = self.people.tombstone(tenant, connection, &last.who.record.subject.key).await?;
+        match left {
+            Some(left) if left.reason == TombstoneReason::Blocked => comes_back(last.login, &left),
+            _ => Ok(()),
         }
-        Err(Stop::new(RefusalKind::AccessDenied, NOT_ALLOWED, "an administrator has blocked this subject"))
     }
 
     /// What is done about an address that a person of the tenant has already. `None`: the newcomer may appear.
@@ -152,6 +154,20 @@ impl Hub {
 
 fn known(person: LinkedPerson) -> Whose {
     Whose { person, link: None, new_email: None }
+}
+
+/// What a tombstone says of a subject that is here again.
+fn comes_back(login: &mut Login, before: &Tombstone) -> Result<(), Stop> {
+    let at = before.at.rfc3339_seconds();
+    let (outcome, allowed) = match before.reason {
+        TombstoneReason::Blocked => (format!("blocked by an administrator at {at}"), false),
+        TombstoneReason::Unlinked => (format!("was disconnected from its account at {at}"), true),
+        TombstoneReason::Deleted => (format!("its account was deleted at {at}, and does not come back"), true),
+    };
+    if login.trace.decide("this subject", outcome, allowed) {
+        return Ok(());
+    }
+    Err(Stop::new(RefusalKind::AccessDenied, NOT_ALLOWED, "an administrator has blocked this subject"))
 }
 
 /// The address of somebody, where it counts as verified at this connection.
