@@ -2,6 +2,7 @@
 
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{AppId, PersonId, TenantId};
+use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::Consent;
 
 use crate::config::words::{from_json, json};
@@ -30,6 +31,14 @@ pub fn forget_consent(tenant: TenantId, person: PersonId, app: AppId) -> Change 
     Change::new(
         "DELETE FROM consents WHERE tenant_id = ? AND person_id = ? AND app_id = ?",
         vec![uuid(tenant), Arg::Uuid(person.uuid()), Arg::Uuid(app.uuid())],
+    )
+}
+
+/// Writes the row as it is, which holds it: who deletes it waits, and sees afterwards what was stored with this.
+pub fn hold_consent(tenant: TenantId, person: PersonId, app: AppId, at: Timestamp) -> Change {
+    Change::new(
+        "UPDATE consents SET at = at WHERE tenant_id = ? AND person_id = ? AND app_id = ? AND at = ?",
+        vec![uuid(tenant), Arg::Uuid(person.uuid()), Arg::Uuid(app.uuid()), millis(at)],
     )
 }
 

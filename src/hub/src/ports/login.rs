@@ -135,6 +135,14 @@ pub enum Command {
         person: PersonId,
         app: AppId,
     },
+    /// For what is given on the strength of a consent that was kept before. Guard: it is as it was then, by its time.
+    /// It stays so until the unit is stored: who forgets it comes before, and this fails, or behind it, and finds
+    /// the grant that the unit makes.
+    HoldConsent {
+        person: PersonId,
+        app: AppId,
+        at: Timestamp,
+    },
     KeepUpstreamTokens {
         session: SessionId,
         kept: Box<KeptTokens>,
@@ -230,6 +238,8 @@ pub enum GuardFailed {
     ProofGone,
     #[error("it is the person's last way in, or gone already")]
     LastLink,
+    #[error("what the person has allowed this app was changed just now")]
+    ConsentChanged,
     #[error("the session has ended")]
     SessionEnded,
 }

@@ -13,7 +13,7 @@ use fedbridge_contract::ids::{GrantId, TenantId, TransactionId};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{Command, GuardFailed, NewLink, NewTransaction, Sealer, Unit, UnitError};
 
-use crate::consents::{forget_consent, keep_consent};
+use crate::consents::{forget_consent, hold_consent, keep_consent};
 use crate::upstream_tokens::keep_tokens;
 use crate::work::{Arg, Change, digest};
 use links::{create_person, hold_identity, keep_name_id, leave_tombstone, link_person, note_scope, unlink};
@@ -101,6 +101,9 @@ pub fn plan(tenant: TenantId, unit: Unit, sealer: &dyn Sealer) -> Result<Plan, U
             }
             Command::KeepConsent { person, consent } => plan.free(keep_consent(tenant, person, &consent)?),
             Command::ForgetConsent { person, app } => plan.free(forget_consent(tenant, person, app)),
+            Command::HoldConsent { person, app, at } => {
+                plan.guarded(hold_consent(tenant, person, app, at), GuardFailed::ConsentChanged);
+            }
             Command::KeepUpstreamTokens { session, kept } => {
                 plan.free(keep_tokens(tenant, session, &kept, sealer)?);
             }

@@ -144,6 +144,7 @@ pub async fn nothing_of_a_person_is_seen_by_another_tenant(database: Database) {
             },
             GuardFailed::LinkGone,
         ),
+        (Command::HoldConsent { person, app: ours.app, at: at(0) }, GuardFailed::ConsentChanged),
         (Command::UseLinkProof { proof: full.proof, person, session, subject }, GuardFailed::ProofGone),
         (Command::BindLinkProof { proof: full.proof, subject, sealed: vec![] }, GuardFailed::ProofGone),
     ];

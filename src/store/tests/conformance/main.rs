@@ -66,7 +66,8 @@ mod run {
         a_proof_is_bound_once_and_used_once, a_proof_dies_with_what_it_hangs_on, one_of_many_uses_of_a_proof_wins,
         one_of_many_proofs_of_one_subject_wins, two_unlinks_leave_one_login,
         no_login_outruns_its_unlink, a_blocked_subject_that_is_linked_still_is_refused, scopes_are_noted_once);
-    on_both!(people: sessions_and_grants_of_a_person, consents_are_kept_and_forgotten, an_address_is_found_by_its_hash);
+    on_both!(people: sessions_and_grants_of_a_person, consents_are_kept_and_forgotten, a_consent_is_held_as_it_was_read,
+        no_login_outruns_a_forgotten_consent, an_address_is_found_by_its_hash);
     on_both!(upstream_tokens: tokens_are_asked_with_in_turns, one_of_many_takes_the_turn, a_new_login_ends_the_turn,
         tokens_outlive_their_session_for_offline_access, a_killed_person_gives_up_all,
         tokens_that_nobody_needs_are_swept, each_token_is_given_up_to_one_caller);

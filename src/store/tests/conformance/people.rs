@@ -2,10 +2,12 @@
 
 use fedbridge_contract::ids::AppId;
 use fedbridge_contract::services::{Grants as _, RefreshLifetimes};
-use fedbridge_hub::ports::{Command, Consent, NewLink, NewSession, PeopleStore};
-
+use fedbridge_hub::ports::{
+    Command, Consent, GuardFailed, LoginStore as _, NewLink, NewSession, PeopleStore, Unit, UnitError,
+};
 use fedbridge_keys::OpensslRng;
 
+use crate::contention::two;
 use crate::support::{Database, Login, World, at, hash, seconds};
 
 pub async fn sessions_and_grants_of_a_person(database: Database) {
@@ -101,6 +103,72 @@ pub async fn consents_are_kept_and_forgotten(database: Database) {
     let first = Command::KeepConsent { person: plan.person, consent: consent(&["openid"], 3) };
     world.commit(vec![created, first]).await.unwrap();
     assert_eq!(store.consents(world.tenant, plan.person).await.unwrap().len(), 1);
+}
+
+pub async fn a_consent_is_held_as_it_was_read(database: Database) {
+    let store = database.open().await;
+    let world = World::new(&store, "acme").await;
+    let (ada, bob) = (world.login("ada", &[]).await, world.login("bob", &[]).await);
+    let consent = |when| Consent { app: world.app, items: vec!["openid".into()], at: at(when) };
+    let keep = async |when| {
+        world.commit(vec![Command::KeepConsent { person: ada.person, consent: consent(when) }]).await.unwrap();
+    };
+    // Beside a grant, which is there only if the consent held.
+    let hold = async |person, app, when| {
+        let login = Login { person, ..world.plan() };
+        let held = Command::HoldConsent { person, app, at: at(when) };
+        let done = world.commit(vec![held, Command::InsertGrant(world.grant(&login, &["openid"]))]).await;
+        let granted = store.find(world.tenant, login.grant, None, at(5)).await.unwrap().is_some();
+        assert_eq!(granted, done.is_ok(), "whole or not at all");
+        match done {
+            Ok(()) => true,
+            Err(UnitError::Guard(GuardFailed::ConsentChanged)) => false,
+            Err(other) => panic!("{other:?}"),
+        }
+    };
+    assert!(!hold(ada.person, world.app, 1).await, "nothing was allowed");
+    keep(1).await;
+    assert!(hold(ada.person, world.app, 1).await);
+    assert!(hold(ada.person, world.app, 1).await, "it stays as it is");
+    assert_eq!(store.consent(world.tenant, ada.person, world.app).await.unwrap(), Some(consent(1)));
+    assert!(!hold(bob.person, world.app, 1).await, "it is somebody else's");
+    assert!(!hold(ada.person, another_app(), 1).await, "it is for another app");
+    // Forgotten and given again is another one.
+    world.commit(vec![Command::ForgetConsent { person: ada.person, app: world.app }]).await.unwrap();
+    assert!(!hold(ada.person, world.app, 1).await);
+    keep(2).await;
+    assert!(!hold(ada.person, world.app, 1).await);
+    assert!(hold(ada.person, world.app, 2).await);
+}
+
+/// A person takes back what an app may have, and then what it got, while it gets something on another node: no
+/// grant is left.
+pub async fn no_login_outruns_a_forgotten_consent(database: Database) {
+    let (world, stores) = two(&database).await;
+    let ada = world.login("ada", &[]).await;
+    let (person, app) = (ada.person, world.app);
+    let unit = |commands| Unit { commands, now: at(1) };
+    for round in 0..20 {
+        let consent = Consent { app, items: vec!["openid".into()], at: at(round) };
+        world.commit(vec![Command::KeepConsent { person, consent }]).await.unwrap();
+        let late = Login { person, ..world.plan() };
+        let logs_in = async {
+            let hold = Command::HoldConsent { person, app, at: at(round) };
+            let commands = vec![hold, Command::InsertGrant(world.grant(&late, &["openid"]))];
+            stores[0].commit(world.tenant, unit(commands)).await
+        };
+        let forgets = async {
+            stores[1].commit(world.tenant, unit(vec![Command::ForgetConsent { person, app }])).await.unwrap();
+            stores[1].revoke_app(world.tenant, person, app, at(1)).await.unwrap();
+        };
+        let (logged_in, ()) = futures_util::future::join(logs_in, forgets).await;
+        let found = stores[0].find(world.tenant, late.grant, None, at(1)).await.unwrap();
+        match logged_in {
+            Ok(()) => assert!(found.unwrap().standing.revoked, "round {round}"),
+            Err(UnitError::Guard(GuardFailed::ConsentChanged)) => assert!(found.is_none(), "round {round}"),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
 }
 
 pub async fn an_address_is_found_by_its_hash(database: Database) {

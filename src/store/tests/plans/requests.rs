@@ -103,6 +103,9 @@ async fn people(world: &World, full: &Full) {
     assert!(!PeopleStore::grants(store, tenant, person, at(1)).await.unwrap().is_empty());
     assert!(store.consent(tenant, person, world.app).await.unwrap().is_some());
     assert_eq!(store.consents(tenant, person).await.unwrap().len(), 1);
+    let hold = Command::HoldConsent { person, app: world.app, at: at(0) };
+    let again = world.plan();
+    world.commit(vec![hold, Command::InsertGrant(world.grant(&again, &["openid"]))]).await.unwrap();
     let used = Command::UseLinkProof { proof: full.proof, person, session: full.login.session, subject: Full::SUBJECT };
     world.commit(vec![used, Command::ForgetConsent { person, app: world.app }]).await.unwrap();
     assert!(store.set_person_disabled(tenant, person, false).await.unwrap());

@@ -32,18 +32,26 @@ pub(super) struct Consented {
 /// The field of the page's form that names the question.
 const QUESTION: &str = "question";
 
+/// Whether a person is asked.
+pub(super) enum Wanted {
+    /// About these.
+    Ask(Vec<String>),
+    /// Not about anything: where an earlier yes is why, by this one.
+    Nothing { relied: Option<Consent> },
+}
+
 impl Hub {
-    /// What the person has to be asked about; `None`: nothing.
+    /// What the person has to be asked about.
     pub(super) async fn consent_wanted(
         &self,
         last: &mut Finishing<'_>,
         whose: &Whose,
         released: &Claims,
-    ) -> Result<Option<Vec<String>>, Stop> {
+    ) -> Result<Wanted, Stop> {
         let tenant = last.login.tenant.view.id;
-        let Some((app, asked)) = &last.login.app else { return Ok(None) };
+        let Some((app, asked)) = &last.login.app else { return Ok(Wanted::Nothing { relied: None }) };
         if asked.consent == ConsentWish::NotNeeded || last.login.consented.is_some() {
-            return Ok(None);
+            return Ok(Wanted::Nothing { relied: None });
         }
         let items = match app.view.kind {
             AppKind::SamlSp => released.iter().map(|(name, _)| name.clone()).collect(),
@@ -54,14 +62,14 @@ impl Hub {
             if let Some(before) = before.filter(|before| items.iter().all(|item| before.items.contains(item))) {
                 let outcome = format!("given at {}", before.at.rfc3339_seconds());
                 last.login.trace.decide("consent", outcome, true);
-                return Ok(None);
+                return Ok(Wanted::Nothing { relied: Some(before) });
             }
         }
         if last.login.wish.passive {
             let cause = "prompt=none, and the person has not agreed to what the app asks for";
             return Err(Stop::new(RefusalKind::ConsentRequired, "The person has not agreed yet.", cause));
         }
-        Ok(Some(items))
+        Ok(Wanted::Ask(items))
     }
 
     /// Stores the login as far as it goes, and asks. What the app's request uses up waits for the answer.

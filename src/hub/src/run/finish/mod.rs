@@ -23,6 +23,7 @@ use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::Outcome;
 
 use super::Hub;
+use super::consent::Wanted;
 use super::ending::{AGAIN, Stop, Told};
 use super::record::{AskedOnce, PriorSession, SessionRecord};
 use super::snapshot::OpenConnection;
@@ -140,13 +141,13 @@ impl Hub {
             let permit = self.may_issue(&mut last, &whose.person).await?;
             let plan = self.plan(&last, &whose.person).await?;
             let wanted = self.consent_wanted(&mut last, &whose, &claims.released).await?;
-            let stands = wanted.is_none() && self.answer_stands(&last);
+            let stands = matches!(wanted, Wanted::Nothing { .. }) && self.answer_stands(&last);
             let (unit, reply) = match wanted {
-                Some(items) => self.ask_for_consent(&mut last, &whose, &plan, items)?,
-                None => {
+                Wanted::Ask(items) => self.ask_for_consent(&mut last, &whose, &plan, items)?,
+                Wanted::Nothing { relied } => {
                     let person = whose.person.person;
                     let finished = self.answer_app(&mut last, &claims.released, person, &plan, &permit).await?;
-                    self.unit(&last, &whose, &plan, finished)?
+                    self.unit(&last, &whose, &plan, finished, relied)?
                 }
             };
             match self.store.commit(last.login.tenant.view.id, unit).await {
@@ -158,7 +159,9 @@ impl Hub {
                 }
                 Ok(()) => return Ok(Ended::Answered(reply)),
                 Err(UnitError::Guard(GuardFailed::LinkGone)) => self.door_is_open(&mut last).await?,
-                Err(UnitError::Guard(GuardFailed::LinkExists | GuardFailed::NameIdExists)) => {}
+                Err(UnitError::Guard(
+                    GuardFailed::LinkExists | GuardFailed::NameIdExists | GuardFailed::ConsentChanged,
+                )) => {}
                 Err(error) => return Err(lost(last.login, error)),
             }
         }

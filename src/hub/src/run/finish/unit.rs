@@ -6,7 +6,7 @@ use fedbridge_contract::ids::{PersonId, SessionId, TenantId};
 use fedbridge_contract::time::Timestamp;
 
 use super::{Basis, Finishing, Who, Whose};
-use crate::ports::{Command, GuardFailed, LinkedPerson, NewSession, Unit, UnitError};
+use crate::ports::{Command, Consent, GuardFailed, LinkedPerson, NewSession, Unit, UnitError};
 use crate::run::Hub;
 use crate::run::ending::{AGAIN, Stop};
 use crate::run::record::{AskedOnce, SessionRecord, UpstreamPart};
@@ -59,13 +59,14 @@ impl Hub {
         Ok(SessionPlan::Renew { id: prior.id, also, earlier })
     }
 
-    /// The unit, and the reply that may leave once it is stored.
+    /// The unit, and the reply that may leave once it is stored. `relied`: the earlier yes that spared a question.
     pub(super) fn unit(
         &self,
         last: &Finishing<'_>,
         whose: &Whose,
         plan: &SessionPlan,
         finished: Finished,
+        relied: Option<Consent>,
     ) -> Result<(Unit, Reply), Stop> {
         let Finished { mut reply, grant, participant, name_id, .. } = finished;
         let session = plan.session();
@@ -81,6 +82,11 @@ impl Hub {
             let (person, consent) = (whose.person.person, consented.consent.clone());
             commands.push(Command::KeepConsent { person, consent });
         }
+        // The person may take it back at this very moment.
+        commands.extend(relied.map(|Consent { app, at, .. }| {
+            let person = whose.person.person;
+            Command::HoldConsent { person, app, at }
+        }));
         if let Some(participant) = participant {
             commands.push(Command::Join { session, expires: session_limit(last), participant });
         }
