@@ -138,6 +138,45 @@ async fn logins_are_connected_and_disconnected_by_somebody_who_logged_in_just_no
     }
 }
 
+/// What an upstream does not say is no fresh authentication: it may have let the browser through without asking anybody.
+#[tokio::test]
+async fn an_authentication_of_unknown_age_is_not_fresh() {
+    for act in ["connect", "unlink"] {
+        let mut world = at_home().await;
+        world.connect(3, "alice@two").await;
+        let undated = json!({ "subject": "alice", "undated": true });
+        world.apply(&[connection(2, "one", undated, json!({}))]).await;
+        world.cookies.clear();
+        world.visit(&format!("{BASE}t/acme/fake/login?app=wiki&connection=one")).await;
+        // Each time anew: coming back proves as little.
+        for _ in 0..2 {
+            let form = world.form_for(act).await;
+            let reply = world.send(&form, &[]).await;
+            let login = goes_to(&reply).to_owned();
+            assert!(login.contains("/connections/one/fake/answer"), "{act}: {login}");
+            account_of(&world.visit(&login).await);
+            let lines = super::records::decisions(&world, "fresh").await;
+            assert!(lines.iter().any(|line| line.contains("of unknown age: they log in again first")), "{lines:?}");
+        }
+        assert_eq!(world.logins().await, ["alice", "alice@two"]);
+    }
+}
+
+/// OpenID Connect Core 3.1.2.1: the same holds for an app that asks for `max_age`.
+#[tokio::test]
+async fn a_session_of_unknown_age_satisfies_no_max_age() {
+    for (undated, served) in [(false, true), (true, false)] {
+        let settings = json!({ "subject": "alice", "undated": undated });
+        let mut world = World::new(vec![connection(2, "one", settings, json!({}))], SubjectType::Public).await;
+        assert!(param(&world.authorize("").await, "code").is_some());
+        let before = world.cookies.clone();
+        assert!(param(&world.authorize("").await, "code").is_some());
+        assert_eq!(world.cookies, before, "without max_age the session will do");
+        assert!(param(&world.authorize("&max_age=600").await, "code").is_some());
+        assert_eq!(world.cookies == before, served, "undated: {undated}");
+    }
+}
+
 /// Whoever comes back as somebody else has proved nothing about this account.
 #[tokio::test]
 async fn another_person_who_logs_in_in_between_is_at_home_in_their_own_account() {

@@ -104,6 +104,10 @@ impl std::fmt::Debug for UpstreamTokens {
 pub struct AuthnFacts {
     /// When the person last authenticated: AuthnInstant, `auth_time`, or the bind.
     pub auth_time: Timestamp,
+    /// Whether the upstream itself said when. Otherwise `auth_time` is when its token was made, which is always
+    /// just now, and shows nothing about how fresh the authentication is.
+    #[serde(default)]
+    pub auth_time_said: bool,
     /// Authentication context class (SAML) or `acr` (OIDC), if the upstream names one.
     pub acr: Option<String>,
     /// Methods of RFC 8176, as far as the upstream's word can be put into them.

@@ -10,6 +10,7 @@
 //! subject: alice
 //! attributes: { mail: [alice@acme.example] }
 //! scope: null         # or who gives subjects out, as an OpenID provider's issuer
+//! undated: false      # or true: it does not say when somebody authenticated
 //! session: null       # or the upstream's name for its session
 //! tokens: null        # or: { every: 900, says: yes }; says: no, silent; the upstream is asked again with them
 //! refuse: null        # or: login_required, denied, broken, key_unknown
@@ -60,6 +61,7 @@ const FIELDS: &[Field] = &[
     Field::new("subject", "who logs in").required(),
     Field::new("attributes", "names with lists of values"),
     Field::new("scope", "who gives subjects out"),
+    Field::new("undated", "whether it keeps silent about when somebody authenticated"),
     Field::new("session", "the upstream's name for its session"),
     Field::new("tokens", "every and says"),
     Field::new("refuse", "login_required, denied, broken, key_unknown or unread"),
@@ -124,6 +126,8 @@ struct Script {
     #[serde(default)]
     attributes: BTreeMap<String, Vec<String>>,
     scope: Option<String>,
+    #[serde(default)]
+    undated: bool,
     session: Option<String>,
     tokens: Option<FakeTokens>,
     refuse: Option<Refuse>,
@@ -259,6 +263,7 @@ impl FakeLogin {
             attributes: self.attributes(),
             authn: AuthnFacts {
                 auth_time: now,
+                auth_time_said: !self.script.undated,
                 acr: None,
                 amr: vec!["user".into()],
                 authority: None,

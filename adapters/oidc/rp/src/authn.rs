@@ -1,18 +1,21 @@
 //! How and when the person authenticated, in the provider's words.
 
 use fedbridge_contract::identity::AuthnFacts;
-use fedbridge_contract::time::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use crate::id_token::LoginToken;
 
 /// Methods that are kept at most, and the length of one.
 const MAX_METHODS: usize = 32;
 const MAX_LENGTH: usize = 64;
 
 /// Reads `acr`, `amr` and `idp` of an ID token. Nothing is made up where they are absent.
-pub fn facts(issuer: &str, auth_time: Timestamp, id_token: &Map<String, Value>) -> AuthnFacts {
+pub fn facts(issuer: &str, login: &LoginToken) -> AuthnFacts {
+    let id_token = &login.claims;
     let text = |name: &str| id_token.get(name).and_then(Value::as_str).map(str::to_owned);
     AuthnFacts {
-        auth_time,
+        auth_time: login.auth_time,
+        auth_time_said: login.auth_time_said,
         acr: text("acr").filter(|acr| !acr.is_empty()),
         amr: methods(id_token.get("amr")),
         authority: Some(issuer.to_owned()),

@@ -89,7 +89,7 @@ async fn check(party: &RelyingParty, answer: &Answer<'_>, trace: &mut TraceLog) 
     Ok(Login {
         subject,
         attributes: attributes::of(&party.settings, &claims, trace)?,
-        authn: authn::facts(&provider.issuer, login.auth_time, &login.claims),
+        authn: authn::facts(&provider.issuer, &login),
         session: session(party, provider, &login, token),
         tokens: kept(party, &login, &response),
     })

@@ -40,6 +40,8 @@ pub struct LoginToken {
     pub subject: String,
     /// When the person authenticated, as the provider says, else when the token was issued.
     pub auth_time: Timestamp,
+    /// Whether the provider says so.
+    pub auth_time_said: bool,
     pub to_repeat: PreviousToken,
 }
 
@@ -101,7 +103,8 @@ impl VerifiedIdToken {
         }
         // A clock that is ahead within the tolerance authenticates nobody in the future.
         let auth_time = Timestamp::from_seconds(self.auth_time.unwrap_or(self.issued)).min(validator.now);
-        Ok(LoginToken { claims: self.claims, subject: self.subject, auth_time, to_repeat })
+        let auth_time_said = self.auth_time.is_some();
+        Ok(LoginToken { claims: self.claims, subject: self.subject, auth_time, auth_time_said, to_repeat })
     }
 
     /// Checks what ties a renewed token to the one before: the same issuer, subject and authentication, and not
@@ -140,7 +143,8 @@ impl VerifiedIdToken {
         let by_prompt = asked.authenticated_after.map(Timestamp::seconds);
         let earliest = by_age.max(by_prompt).unwrap_or_default().saturating_sub(skew).max(0);
         let instant = |seconds: i64| Timestamp::from_seconds(seconds).rfc3339();
-        let actual = self.auth_time.map_or_else(|| "none".to_owned(), instant);
+        let unsaid = || "none: a provider that is asked for max_age must say it (3.1.2.1)".to_owned();
+        let actual = self.auth_time.map_or_else(unsaid, instant);
         let fits = self.auth_time.is_some_and(|at| at >= earliest);
         let expected = format!("not before {}", instant(earliest));
         require(trace, "auth_time", "OpenID Connect Core 3.1.3.7, 13", expected, actual, fits)

@@ -56,6 +56,7 @@ pub(super) fn check(
     as_the_app_asked(statement.class, demands.contexts, trace)?;
     let facts = AuthnFacts {
         auth_time: at,
+        auth_time_said: true,
         acr: statement.class.map(str::to_owned),
         amr: methods(statement.class, attributes),
         authority: None, // The caller knows who was asked.

@@ -252,7 +252,7 @@ impl Hub {
 
     /// The connection, where its upstream's metadata may still be used. Of one that nobody could look at for too long
     /// nobody knows whether its addresses are the upstream's yet; one more look may help.
-    async fn confirmed(
+    pub(super) async fn confirmed(
         &self,
         login: &mut Login,
         connection: &Arc<OpenConnection>,
@@ -318,12 +318,15 @@ pub(super) fn spent(once: AskedOnce) -> Command {
 /// Whether a session answers this request without asking the upstream again.
 fn usable(login: &mut Login, live: &LiveSession, hints: &ConnectionHints) -> Option<Arc<OpenConnection>> {
     let connection = login.tenant.connections.get(&live.stored.connection).cloned();
-    let age = login.started.since(live.record.authn.auth_time).as_secs();
+    let authn = &live.record.authn;
+    let age = login.started.since(authn.auth_time).as_secs();
     let app = login.app.as_ref().map(|(open, _)| Arc::clone(open));
     let no = if login.wish.force_authn {
         Some("a fresh authentication is asked for".to_owned())
     } else if login.wish.max_age.is_some_and(|limit| age > limit) {
         Some(format!("its authentication is {age} s old, and max_age is {}", login.wish.max_age.unwrap_or_default()))
+    } else if login.wish.max_age.is_some() && !authn.auth_time_said {
+        Some("its authentication is of unknown age, and max_age is asked for".to_owned())
     } else if live.stored.person_disabled {
         Some("its person is disabled".to_owned())
     } else if connection.as_ref().is_none_or(|open| !open.view.enabled) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fedbridge_contract::upstream::{LoginOutcome, LoginWish};
-use fedbridge_oidc_core::testkit::Person;
+use fedbridge_oidc_core::testkit::{LIES, Person};
 use serde_json::{Value, json};
 
 use crate::world::{NOW, World, failed_check};
@@ -55,6 +55,28 @@ async fn an_authentication_is_as_fresh_as_was_asked() {
     for wish in [aged, forced] {
         let failed = fails_at(&silent, wish, &[("auth_time", json!(now - 3600))]).await;
         assert_eq!(failed.as_deref(), Some("auth_time"));
+    }
+}
+
+/// The time of a token is no word about when the person authenticated.
+#[tokio::test]
+async fn a_provider_says_when_or_it_does_not() {
+    let world = World::new();
+    assert!(world.enter().await.authn.auth_time_said);
+    let unsaid = |name: &str| LIES.iter().copied().flatten().find(|lie| lie.name == name).unwrap();
+    world.op.tell(unsaid("auth_time absent where nobody asked"));
+    let authn = world.enter().await.authn;
+    assert_eq!((authn.auth_time, authn.auth_time_said), (NOW, false));
+    // Whoever asks for a fresh authentication gets nobody in, and is told why.
+    world.op.tell(unsaid("auth_time absent though asked for"));
+    for wish in [
+        LoginWish { force_authn: true, ..LoginWish::default() },
+        LoginWish { max_age: Some(300), ..LoginWish::default() },
+    ] {
+        let (outcome, trace) = world.login(wish).await;
+        assert!(matches!(outcome, LoginOutcome::Rejected(_)), "{outcome:?}");
+        let cause = trace.cause().unwrap();
+        assert!(cause.ends_with("got none: a provider that is asked for max_age must say it (3.1.2.1)"), "{cause}");
     }
 }
 
