@@ -102,7 +102,9 @@ impl Hub {
         };
         login.trace.decide("consent", "the person agreed", true);
         login.consented = Some(Consented { transaction: found.id, consent });
-        let basis = Basis::Session { stored: live.stored, as_of: live.as_of };
+        // The login began with the question: a kill of the app since then ends it, although the session lives on.
+        let as_of = found.record.session.map_or(live.as_of, |asked| asked.epoch.min(live.as_of));
+        let basis = Basis::Session { stored: live.stored, as_of };
         let who = Who { record: live.record, once: Vec::new(), tokens: None };
         self.finish(login, connection, who, basis).await.with_cookie(removal)
     }
