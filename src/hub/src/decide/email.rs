@@ -38,7 +38,7 @@ pub(super) fn was_lowered(claims: &Claims, domains: &[String]) -> bool {
 
 /// Whether the address is plainly `local@domain` with one of these domains.
 /// Quoted local parts, comments and address literals never are.
-fn owns(domains: &[String], email: &str) -> bool {
+pub(crate) fn owns(domains: &[String], email: &str) -> bool {
     let Some((local, domain)) = email.split_once('@') else { return false };
     let odd = |c: char| c == '@' || c == '"' || c == '<' || c == '>' || c.is_whitespace() || c.is_control();
     !local.is_empty()

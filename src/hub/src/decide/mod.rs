@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::mapping::{AppRules, Mapping};
 
+pub(crate) use email::owns;
 pub use facts::{ClientFacts, ConnectionFacts, Facts, RequestFacts};
 pub use map::{MapOutcome, map};
 pub use pairwise::pairwise_sub;

@@ -132,7 +132,7 @@ fn page(route: &str) -> Option<Page> {
             tenant: "Acme".into(),
             identity: "ada@subsidiary-with-a-long-name.acme.example".into(),
             connection: "Entra ID".into(),
-            before: way_back("Log in as before"),
+            before: way_back("Log in with Acme Keycloak, as before"),
             onward: None,
             form: form(),
         }),

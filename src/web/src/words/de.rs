@@ -255,7 +255,7 @@ pub(super) const WORDS: &[(&str, &str)] = &[
         "Mit Ihrer E-Mail-Adresse gibt es hier schon ein Konto. Wenn es Ihres ist, melden Sie sich wie bisher an, und \
          verbinden Sie diese Anmeldung auf der Seite Ihres Kontos.",
     ),
-    ("Log in as before", "Wie bisher anmelden"),
+    ("Log in with {connection}, as before", "Wie bisher mit {connection} anmelden"),
     ("Is this your first time here?", "Sind Sie zum ersten Mal hier?"),
     (
         "If you are somebody else who shares this address, you get an account of your own. You will not be asked again.",

@@ -13,6 +13,7 @@ use fedbridge_contract::page::WayBack;
 use serde_json::Value;
 
 use super::{Basis, Finishing};
+use crate::decide::owns;
 use crate::ports::{LinkedPerson, NewLink, StoredSession, Tombstone, TombstoneReason};
 use crate::run::Hub;
 use crate::run::ending::{NOT_ALLOWED, Stop};
@@ -55,8 +56,8 @@ impl Hub {
         }
         self.may_come_back(last.login, connection, &subject.key).await?;
         may_appear(&last.connection.people, claims, last.login)?;
-        if let Some(email) = &email
-            && let Some(unsure) = self.namesakes(last, email).await?
+        if let (Some(email), Some(address)) = (&email, verified_address(claims))
+            && let Some(unsure) = self.namesakes(last, address, email).await?
         {
             return Ok(unsure);
         }
@@ -111,7 +112,12 @@ impl Hub {
     }
 
     /// What is done about an address that a person of the tenant has already. `None`: the newcomer may appear.
-    async fn namesakes(&self, last: &mut Finishing<'_>, email: &[u8; 32]) -> Result<Option<Found>, Stop> {
+    async fn namesakes(
+        &self,
+        last: &mut Finishing<'_>,
+        address: &str,
+        email: &[u8; 32],
+    ) -> Result<Option<Found>, Stop> {
         let tenant = Arc::clone(&last.login.tenant);
         let others = self.people.by_email(tenant.view.id, email).await?;
         if others.is_empty() {
@@ -136,10 +142,13 @@ impl Hub {
             }
             SameEmail::Ask => {
                 trace.decide("verified address", format!("{known}; the person is asked whether they are two"), true);
-                let before = others.iter().find_map(|identity| tenant.view.connection_by_id(identity.connection));
-                Ok(Some(Found::Unsure(before.filter(|view| view.enabled).map(|view| {
+                // Whoever has no say about the address may have named it: nobody is led to them.
+                let mut before = others.iter().filter_map(|other| tenant.view.connection_by_id(other.connection));
+                let before = before.find(|view| view.enabled && owns(&view.domains, address));
+                Ok(Some(Found::Unsure(before.map(|view| {
+                    let connection = &view.display_name;
                     let href = format!("{}/account?connection={}", tenant.view.issuer, view.slug);
-                    WayBack { label: "Log in as before".into(), href }
+                    WayBack { label: format!("Log in with {connection}, as before"), href }
                 }))))
             }
         }
