@@ -2,10 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
+use fedbridge_contract::epoch::Killed;
 use fedbridge_contract::http::{Reply, ReplyKind};
-use fedbridge_contract::ids::TenantId;
+use fedbridge_contract::ids::{AppId, TenantId};
 use fedbridge_contract::page::{ConsentPage, OwnForm, Page};
-use fedbridge_hub::ports::{PeopleStore as _, TraceStore as _};
+use fedbridge_hub::ports::{EpochStore as _, PeopleStore as _, TraceStore as _};
 use fedbridge_hub::run::{TracePayload, trace_place};
 use fedbridge_hub::spec::SubjectType;
 use serde_json::json;
@@ -88,6 +89,26 @@ async fn a_yes_that_could_not_be_kept_can_be_said_again() {
     store.silent.store(true, Ordering::Relaxed);
     assert_eq!(status_of(&world.send(&form, &YES).await), 503);
     store.silent.store(false, Ordering::Relaxed);
+    assert!(param(&world.send(&form, &YES).await, "code").is_some());
+}
+
+/// What waits at the page was begun before the kill, like a code that waits at the app.
+#[tokio::test]
+async fn a_question_dies_with_its_app() {
+    let mut world = world().await;
+    let (shop, bank) = (id::<AppId>(30), id::<AppId>(31));
+    for (killed, lives) in [(bank, true), (shop, false)] {
+        let reply = world.authorize_for("shop", "openid", "&prompt=consent").await;
+        let form = asked(&reply).form.clone();
+        let kill = Killed::App(id::<TenantId>(1), killed);
+        world.foundation.system.kill(kill, world.now()).await.unwrap().unwrap();
+        world.foundation.epochs.catch_up(world.foundation.system.as_ref()).await.unwrap();
+        let reply = world.send(&form, &YES).await;
+        assert_eq!(param(&reply, "code").is_some(), lives, "{reply:?}");
+    }
+    // The session lives on, and a question that is asked now is another one.
+    let reply = world.authorize_for("shop", "openid", "&prompt=consent").await;
+    let form = asked(&reply).form.clone();
     assert!(param(&world.send(&form, &YES).await, "code").is_some());
 }
 
