@@ -123,7 +123,9 @@ pub trait Revalidator: Send + Sync {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Valid {
-    Yes,
+    /// `waited`: the upstream was asked meanwhile, by this caller or another. What was found out before must be
+    /// looked at again.
+    Yes { waited: bool },
     /// The grant and its session are ended already. The sentence is for the trace.
     No(String),
     /// Nobody could say, and the connection's policy is to wait: try again later.
@@ -225,7 +227,7 @@ impl NameIds for Closed {
 #[async_trait]
 impl Revalidator for Closed {
     async fn revalidate(&self, _: &Arc<Tenant>, _: &Grant, _: Timestamp, _: &mut TraceLog) -> Valid {
-        Valid::Yes
+        Valid::Yes { waited: false }
     }
 }
 

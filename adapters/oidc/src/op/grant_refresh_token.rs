@@ -2,6 +2,8 @@
 
 use fedbridge_contract::grant::{Grant, Rotated};
 use fedbridge_contract::http::Reply;
+use fedbridge_contract::ids::GrantId;
+use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{Rotation, Valid};
 
 use super::client_auth::AuthenticatedClient;
@@ -26,16 +28,16 @@ pub(crate) async fn handle(
     }
     let (tenant, services) = (exchange.tenant, exchange.services);
     let (grant, presented) = presented(exchange, client, params).await?;
-    let gate = services.gate.grant(tenant, &client.app, &grant).await;
-    let permit = gate.map_err(|refusal| OAuthError::gate(refusal, |cause| refuse(&cause)))?;
+    let mut permit = permitted(exchange, client, &grant).await?;
     check_lifetimes(exchange, &grant)?;
     let ceiling = remaining_scope(client, &grant)?;
     if !may_refresh(&client.settings, &ceiling) {
         return Err(refuse("the client is not registered any more for the scope offline_access"));
     }
     let scope = narrowed(ceiling, params.words("scope").map_err(OAuthError::invalid_scope)?)?;
-    if is_current(&grant, presented, client, exchange) {
-        ask_upstream(exchange, &grant).await?;
+    if is_current(&grant, presented, client, exchange) && ask_upstream(exchange, &grant).await? {
+        // A kill or a logout may have come meanwhile, so the permit from before is worth nothing.
+        permit = permitted(exchange, client, &found(exchange, grant.id).await?).await?;
     }
 
     // Signed before the rotation, for the same reason as with a code.
@@ -69,14 +71,23 @@ async fn presented(
     let (tenant, services) = (exchange.tenant, exchange.services);
     let token = refresh_token::verify(tenant.id, services.tokens.as_ref(), presented)
         .ok_or_else(|| refuse("it is no refresh token of this tenant"))?;
-    let grant = services.grants.find(tenant.id, token.grant, None, exchange.now).await?;
-    let grant = grant.ok_or_else(|| refuse("its grant is gone"))?;
+    let grant = found(exchange, token.grant).await?;
     note(exchange, &grant);
     if grant.record.app != client.app.id {
         exchange.trace.decide("refresh token's client", "it was given to another client", false);
         return Err(refuse("it was given to another client"));
     }
     Ok((grant, token.generation))
+}
+
+async fn found(exchange: &Exchange<'_>, grant: GrantId) -> Result<Grant, OAuthError> {
+    let found = exchange.services.grants.find(exchange.tenant.id, grant, None, exchange.now).await?;
+    found.ok_or_else(|| refuse("its grant is gone"))
+}
+
+async fn permitted(exchange: &Exchange<'_>, client: &AuthenticatedClient, grant: &Grant) -> Result<Permit, OAuthError> {
+    let gate = exchange.services.gate.grant(exchange.tenant, &client.app, grant).await;
+    gate.map_err(|refusal| OAuthError::gate(refusal, |cause| refuse(&cause)))
 }
 
 /// Moves the family on, and gives back the generation of the token that leaves.
@@ -136,11 +147,11 @@ fn is_current(grant: &Grant, presented: i64, client: &AuthenticatedClient, excha
     })
 }
 
-/// Where the connection wants it, the person must still be welcome at the upstream.
-async fn ask_upstream(exchange: &mut Exchange<'_>, grant: &Grant) -> Result<(), OAuthError> {
+/// Where the connection wants it, the person must still be welcome at the upstream. Gives back whether that took time.
+async fn ask_upstream(exchange: &mut Exchange<'_>, grant: &Grant) -> Result<bool, OAuthError> {
     let (revalidator, tenant) = (&exchange.services.revalidator, exchange.tenant);
     match revalidator.revalidate(tenant, grant, exchange.now, exchange.trace).await {
-        Valid::Yes => Ok(()),
+        Valid::Yes { waited } => Ok(waited),
         Valid::No(cause) => Err(OAuthError::invalid_grant(BAD_TOKEN, cause)),
         Valid::Later(cause) => Err(OAuthError::unavailable(cause)),
     }

@@ -1,5 +1,6 @@
 //! A refresh asks the upstream first, where its connection wants that.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use fedbridge_contract::services::Valid;
@@ -71,4 +72,26 @@ async fn only_a_good_token_asks() {
     assert_eq!(world.counts.reused.load(Ordering::Relaxed), 1);
     assert!(world.grant(id).standing.revoked);
     assert_eq!(world.upstream.asked.lock().unwrap().len(), 2);
+}
+
+/// What was allowed before the upstream was asked may be dead when it has answered.
+#[tokio::test]
+async fn a_kill_while_the_upstream_is_asked_leaves_nothing() {
+    let world = world();
+    let (first, id) = world.tokens("portal", "openid offline_access").await;
+    let gate = Arc::clone(&world.gate);
+    let kill = move || gate.kills.store(5, Ordering::Relaxed);
+    *world.upstream.meanwhile.lock().unwrap() = Some(Box::new(kill));
+    let refused = refresh(&world, &first.text("refresh_token")).await;
+    assert_eq!((refused.status, refused.error()), (400, "invalid_grant"), "{:?}", refused.json);
+    assert_eq!(world.grant(id).refresh.unwrap().generation, 1);
+
+    // The same with what only the grant's row knows.
+    let world = crate::support::world();
+    let (first, id) = world.tokens("portal", "openid offline_access").await;
+    let (grants, tenant) = (Arc::clone(&world.grants), world.acme.id);
+    let end = move || grants.change(tenant, id, |grant| grant.standing.session_ended = true);
+    *world.upstream.meanwhile.lock().unwrap() = Some(Box::new(end));
+    assert_eq!(refresh(&world, &first.text("refresh_token")).await.error(), "invalid_grant");
+    assert_eq!(world.grant(id).refresh.unwrap().generation, 1);
 }

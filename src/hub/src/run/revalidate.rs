@@ -64,12 +64,14 @@ pub struct HubRevalidator {
 #[async_trait]
 impl Revalidator for HubRevalidator {
     async fn revalidate(&self, tenant: &Arc<Tenant>, grant: &Grant, now: Timestamp, trace: &mut TraceLog) -> Valid {
-        let Some(snapshot) = self.snapshots.current().tenant(tenant.id).cloned() else { return Valid::Yes };
+        let Some(snapshot) = self.snapshots.current().tenant(tenant.id).cloned() else {
+            return Valid::Yes { waited: false };
+        };
         if matches!(Ground::of(&snapshot, grant), Ok(None)) {
-            return Valid::Yes;
+            return Valid::Yes { waited: false };
         }
         let valid = match self.turn(&snapshot, grant, now).await {
-            Ok(Mine::No) => Valid::Yes,
+            Ok(Mine::No { waited }) => Valid::Yes { waited },
             Ok(Mine::Ended) => Valid::No("the upstream does not know the person any more".to_owned()),
             Ok(Mine::Nothing) => self.unfounded(&snapshot, grant, now).await,
             Ok(Mine::Late) => Valid::Later("another request still asks the upstream".to_owned()),
@@ -88,7 +90,7 @@ impl Revalidator for HubRevalidator {
             Err(error) => Valid::Later(error.to_string()),
         };
         let (outcome, allowed) = match &valid {
-            Valid::Yes => ("still welcome there, as far as is known".to_owned(), true),
+            Valid::Yes { .. } => ("still welcome there, as far as is known".to_owned(), true),
             Valid::No(why) | Valid::Later(why) => (why.clone(), false),
         };
         trace.decide("the upstream, asked again", outcome, allowed);
@@ -100,8 +102,8 @@ impl Revalidator for HubRevalidator {
 enum Mine {
     /// Until the given time.
     Yes(Box<KeptTokens>, Timestamp),
-    /// Nothing is due.
-    No,
+    /// Nothing is due; `waited` says whether somebody else was just asking.
+    No { waited: bool },
     /// There is nothing to ask with.
     Nothing,
     /// Somebody else asked, and the grant is over.
@@ -126,7 +128,7 @@ impl HubRevalidator {
                 }
             }
             match turn {
-                Turn::NotDue => return Ok(Mine::No),
+                Turn::NotDue => return Ok(Mine::No { waited: look > 0 }),
                 Turn::Nothing => return Ok(Mine::Nothing),
                 Turn::Yours(kept) => return Ok(Mine::Yes(Box::new(kept), lease)),
                 Turn::Taken => tokio::time::sleep(LOOK).await,
@@ -150,7 +152,7 @@ impl HubRevalidator {
             other => {
                 // The turn goes back as it was taken: the next one finds out whether it is mended.
                 self.tokens.keep(id, session, lease, &kept).await?;
-                return Ok(other.err().map_or(Valid::Yes, Valid::Later));
+                return Ok(other.err().map_or(Valid::Yes { waited: true }, Valid::Later));
             }
         };
         let Some(memory) = Memory::of(&kept.tokens) else {
@@ -207,7 +209,7 @@ impl HubRevalidator {
         self.tokens.keep(tenant.view.id, grant.record.session, lease, &kept).await?;
         let Some(why) = denied else {
             self.record(event, Outcome::Success, String::new(), replay);
-            return Ok(Valid::Yes);
+            return Ok(Valid::Yes { waited: true });
         };
         let given_up = self.ended(grant, &mut event).await?;
         // The upstream holds them for good, and would renew them for whoever has them.
@@ -304,7 +306,7 @@ impl HubRevalidator {
         };
         event.steps.decide("the upstream is silent", outcome, patient);
         self.record(event, Outcome::Error, why.clone(), None);
-        Ok(if patient { Valid::Yes } else { Valid::Later(why) })
+        Ok(if patient { Valid::Yes { waited: true } } else { Valid::Later(why) })
     }
 
     fn event(&self, tenant: &TenantSnapshot, grant: &Grant, open: &OpenConnection, memory: &Memory) -> TraceEvent {

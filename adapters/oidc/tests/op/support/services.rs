@@ -352,15 +352,20 @@ impl Grants for MemoryGrants {
 pub struct Upstream {
     pub answers: Mutex<Vec<Valid>>,
     pub asked: Mutex<Vec<GrantId>>,
+    /// What happens while it is asked, once.
+    pub meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 #[async_trait]
 impl Revalidator for Upstream {
     async fn revalidate(&self, _: &Arc<Tenant>, grant: &Grant, _: Timestamp, trace: &mut TraceLog) -> Valid {
         self.asked.lock().unwrap().push(grant.id);
+        if let Some(happens) = self.meanwhile.lock().unwrap().take() {
+            happens();
+        }
         let mut answers = self.answers.lock().unwrap();
-        let answer = if answers.is_empty() { Valid::Yes } else { answers.remove(0) };
-        trace.decide("upstream", format!("{answer:?}"), answer == Valid::Yes);
+        let answer = if answers.is_empty() { Valid::Yes { waited: true } } else { answers.remove(0) };
+        trace.decide("upstream", format!("{answer:?}"), matches!(answer, Valid::Yes { .. }));
         answer
     }
 }
