@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{ConnectionId, SessionId, TenantId, TransactionId};
 use fedbridge_contract::time::Timestamp;
-use fedbridge_hub::ports::{LinkedPerson, LoginStore, StoredSession, Unit, UnitError};
+use fedbridge_hub::ports::{GuardFailed, LinkedPerson, LoginStore, StoredSession, Unit, UnitError};
 
 /// What somebody does between the hub and its store.
 #[async_trait]
@@ -20,6 +20,11 @@ pub trait Meddler: Send + Sync {
     /// Whether the store gives way instead of writing.
     fn loses(&self, _unit: &Unit) -> bool {
         false
+    }
+
+    /// The guard that fails, whatever the store holds.
+    fn refuses(&self, _unit: &Unit) -> Option<GuardFailed> {
+        None
     }
 }
 
@@ -66,6 +71,9 @@ impl<M: Meddler> LoginStore for Between<M> {
     async fn commit(&self, tenant: TenantId, unit: Unit) -> Result<(), UnitError> {
         if self.meddler.loses(&unit) {
             return Err(UnitError::Store(StoreError("it gave way".into())));
+        }
+        if let Some(guard) = self.meddler.refuses(&unit) {
+            return Err(UnitError::Guard(guard));
         }
         let done = self.inner.commit(tenant, unit).await;
         self.meddler.has_written().await;

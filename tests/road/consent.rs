@@ -79,6 +79,27 @@ async fn a_person_may_say_no() {
     assert_eq!(kept, [], "a no is not remembered");
 }
 
+/// The person takes the yes back between the moment that a login reads it and the one that it stores its grant.
+#[tokio::test]
+async fn no_login_on_its_way_outruns_a_consent_that_is_taken_back() {
+    let mut world = world().await;
+    let wiki = format!("{BASE}t/acme/fake/login?app=wiki&consent=remember");
+    for login in ["shop", "wiki"] {
+        let asks = async |world: &mut World| match login {
+            "shop" => world.authorize_for("shop", "openid", "").await,
+            _ => world.visit(&wiki).await,
+        };
+        let reply = asks(&mut world).await;
+        let form = asked(&reply).form.clone();
+        world.send(&form, &YES).await;
+        assert!(matches!(asks(&mut world).await.kind, ReplyKind::Redirect(_)), "{login} is remembered");
+        let people = world.watch_people();
+        people.forgets.store(true, Ordering::Relaxed);
+        asked(&asks(&mut world).await);
+        assert!(!people.forgets.load(Ordering::Relaxed), "{login}: nothing was taken back");
+    }
+}
+
 /// The store fails at the yes: the app hears nothing yet, and the same page takes the yes a moment later.
 #[tokio::test]
 async fn a_yes_that_could_not_be_kept_can_be_said_again() {

@@ -1,5 +1,6 @@
 //! Connecting one more login to a person: both are proved, in one session and browser, once.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use fedbridge_contract::http::{Method, Reply, ReplyKind};
 use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::page::{AccountPage, ConfirmLinkPage, OwnForm, Page};
 use fedbridge_contract::time::Timestamp;
-use fedbridge_hub::ports::{Command, LoginStore, NewLink, TombstoneReason, Unit};
+use fedbridge_hub::ports::{Command, GuardFailed, LoginStore, NewLink, TombstoneReason, Unit};
 use fedbridge_hub::spec::{ConfigChange, PeopleSpec};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -383,4 +384,34 @@ async fn no_login_on_its_way_outruns_an_unlink() {
     assert_ne!(new, Some(person));
     assert_ne!(param(&reply, "sub"), Some(person.to_string()), "a session of the person it was disconnected from");
     assert_eq!(world.logins().await, ["alice@two"]);
+}
+
+/// The store holds nobody's login.
+struct Closed;
+
+impl Meddler for Closed {
+    fn refuses(&self, unit: &Unit) -> Option<GuardFailed> {
+        let holds = unit.commands.iter().any(|command| matches!(command, Command::HoldIdentity { .. }));
+        holds.then_some(GuardFailed::LinkGone)
+    }
+}
+
+/// A link that was made while an administrator closed the door: who comes by it hears that it is closed.
+#[tokio::test]
+async fn a_link_that_outran_its_block_opens_nothing() {
+    let mut world = at_home().await;
+    let person = world.person_of(2, "alice").await;
+    let people = world.watch_people();
+    let hub = Arc::get_mut(&mut world.hub).unwrap();
+    hub.store = Arc::new(Between { inner: Arc::clone(&hub.store), meddler: Arc::new(Closed) });
+    for (blocked, expected) in
+        [(false, "the person's link or consent kept changing"), (true, "an administrator has blocked this subject")]
+    {
+        people.blocked.store(blocked, Ordering::Relaxed);
+        world.cookies.clear();
+        world.visit(&format!("{BASE}t/acme/fake/login?app=wiki&connection=one")).await;
+        assert_eq!(world.newest_cause().await.1, expected);
+        assert!(!world.has_session());
+    }
+    assert_eq!(world.person_of(2, "alice").await, person, "the link is there still");
 }

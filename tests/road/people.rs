@@ -7,16 +7,24 @@ use async_trait::async_trait;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, LinkProofId, PersonId, TenantId};
 use fedbridge_contract::time::Timestamp;
-use fedbridge_hub::ports::{Consent, PeopleStore, StoredIdentity, StoredProof, StoredSession, Tombstone};
+use fedbridge_hub::ports::{
+    Command, Consent, LoginStore, PeopleStore, StoredIdentity, StoredProof, StoredSession, Tombstone, TombstoneReason,
+    Unit,
+};
 
 use super::World;
 
 pub struct Watched {
     inner: Arc<dyn PeopleStore>,
+    store: Arc<dyn LoginStore>,
     /// Consents can't be read.
     pub silent: AtomicBool,
     /// An app was revoked while the person's consent for it still stood.
     pub agreed_at_revocation: AtomicBool,
+    /// After the next consent is read, before the hub hears it, the person forgets it.
+    pub forgets: AtomicBool,
+    /// An administrator has blocked everybody, although they are linked still.
+    pub blocked: AtomicBool,
 }
 
 impl World {
@@ -24,7 +32,14 @@ impl World {
     pub fn watch_people(&mut self) -> Arc<Watched> {
         let hub = Arc::get_mut(&mut self.hub).unwrap();
         let inner = Arc::clone(&hub.people);
-        let watched = Arc::new(Watched { inner, silent: false.into(), agreed_at_revocation: false.into() });
+        let watched = Arc::new(Watched {
+            inner,
+            store: Arc::clone(&hub.store),
+            silent: false.into(),
+            agreed_at_revocation: false.into(),
+            forgets: false.into(),
+            blocked: false.into(),
+        });
         hub.people = Arc::clone(&watched) as _;
         watched
     }
@@ -55,6 +70,10 @@ impl PeopleStore for Watched {
         connection: ConnectionId,
         subject_key: &str,
     ) -> Result<Option<Tombstone>, StoreError> {
+        if self.blocked.load(Ordering::Relaxed) {
+            let person = PersonId::from_uuid(connection.uuid());
+            return Ok(Some(Tombstone { person, reason: TombstoneReason::Blocked, at: Timestamp::from_millis(0) }));
+        }
         self.inner.tombstone(tenant, connection, subject_key).await
     }
 
@@ -98,7 +117,12 @@ impl PeopleStore for Watched {
         if self.silent.load(Ordering::Relaxed) {
             return Err(StoreError("it does not answer".into()));
         }
-        self.inner.consent(tenant, person, app).await
+        let found = self.inner.consent(tenant, person, app).await;
+        if self.forgets.swap(false, Ordering::Relaxed) {
+            let unit = Unit { commands: vec![Command::ForgetConsent { person, app }], now: Timestamp::from_millis(0) };
+            self.store.commit(tenant, unit).await.map_err(|error| StoreError(error.to_string()))?;
+        }
+        found
     }
 
     async fn consents(&self, tenant: TenantId, person: PersonId) -> Result<Vec<Consent>, StoreError> {
