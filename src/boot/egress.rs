@@ -9,11 +9,15 @@ pub mod hosts;
 mod lanes;
 mod names;
 
+use std::error::Error;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::loopback::is_loopback;
 use fedbridge_contract::services::{Clock, Egress, EgressError, EgressGet, EgressLimits, EgressPost, Fetched, Lane};
 use futures_util::StreamExt;
@@ -28,12 +32,24 @@ pub use address::is_special_use;
 use breaker::Outcome;
 pub use lanes::Bounds;
 use lanes::{Lanes, Line, NotCalled};
-use names::Names;
+use names::{Names, Unresolved};
+
+/// Who has had so long and gave no answer counts as silent for its breaker: half of what a call at a login has. A
+/// shorter call tells its caller the same, but ends nobody else's calls.
+const FAIR: Duration = Duration::from_millis(2500);
+
+tokio::task_local! {
+    /// Whose call a name is looked up for: the resolver is given no more than the name. It is entered in the task that
+    /// makes the call.
+    static ASKER: Option<TenantId>;
+}
 
 /// The egress client, in one partner's line or in none.
 pub struct Client {
     shared: Arc<Shared>,
     line: Option<Arc<Line>>,
+    /// Whose line it is.
+    asker: Option<TenantId>,
     /// The hosts that the tenant allows; `None`: all public ones.
     hosts: Option<Arc<[String]>>,
 }
@@ -43,16 +59,23 @@ struct Shared {
     /// Also permits plain http, to loopback alone.
     allow_loopback: bool,
     lanes: Lanes,
+    fair: Duration,
 }
 
 impl Client {
     /// # Errors
     /// When the TLS library can't be used.
     pub fn new(allow_loopback: bool, bounds: Bounds, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
-        Self::with_names(allow_loopback, bounds, clock, Names::of_the_system())
+        Self::with_names(allow_loopback, bounds, clock, Names::of_the_system(), FAIR)
     }
 
-    fn with_names(allow_loopback: bool, bounds: Bounds, clock: Arc<dyn Clock>, names: Names) -> anyhow::Result<Self> {
+    fn with_names(
+        allow_loopback: bool,
+        bounds: Bounds,
+        clock: Arc<dyn Clock>,
+        names: Names,
+        fair: Duration,
+    ) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .redirect(Policy::none())
             .no_proxy()
@@ -60,7 +83,8 @@ impl Client {
             .user_agent(concat!("fedbridge/", env!("CARGO_PKG_VERSION")))
             .build()?;
         let lanes = Lanes::new(bounds, clock);
-        Ok(Self { shared: Arc::new(Shared { http, allow_loopback, lanes }), line: None, hosts: None })
+        let shared = Arc::new(Shared { http, allow_loopback, lanes, fair });
+        Ok(Self { shared, line: None, asker: None, hosts: None })
     }
 
     /// Everything that can be said before a name is resolved.
@@ -123,7 +147,8 @@ impl Egress for Client {
 
     fn lane(&self, lane: Lane) -> Option<Arc<dyn Egress>> {
         let line = self.shared.lanes.line(lane.tenant, lane.party);
-        Some(Arc::new(Self { shared: Arc::clone(&self.shared), line: Some(line), hosts: lane.hosts }))
+        let (shared, asker) = (Arc::clone(&self.shared), Some(lane.tenant));
+        Some(Arc::new(Self { shared, line: Some(line), asker, hosts: lane.hosts }))
     }
 }
 
@@ -150,12 +175,16 @@ impl Client {
             NotCalled::Resting(_) => silent(cause.to_string()),
             NotCalled::Busy | NotCalled::TenantBusy | NotCalled::AllBusy => fail(cause.to_string()),
         })?;
+        let unheard = match deadline.saturating_duration_since(Instant::now()) >= self.shared.fair {
+            true => Outcome::Silent,
+            false => Outcome::GivenUp,
+        };
         let late = || silent(format!("no complete answer within {} s", limits.timeout.as_secs()));
-        let response = match timeout_at(deadline, request.send()).await {
+        let response = match timeout_at(deadline, ASKER.scope(self.asker, request.send())).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
-                // A request that can't be written says nothing about the partner.
-                if error.is_builder() {
+                // A request that can't be written or that we keep back says nothing about the partner.
+                if error.is_builder() || is_ours(&error) {
                     turn.ended(Outcome::GivenUp);
                     return Err(fail(describe(&error)));
                 }
@@ -163,7 +192,7 @@ impl Client {
                 return Err(silent(describe(&error)));
             }
             Err(_) => {
-                turn.ended(Outcome::Silent);
+                turn.ended(unheard);
                 return Err(late());
             }
         };
@@ -173,7 +202,7 @@ impl Client {
                 result.map_err(fail)
             }
             Err(_) => {
-                turn.ended(Outcome::Silent);
+                turn.ended(unheard);
                 Err(late())
             }
         }
@@ -210,14 +239,39 @@ struct GuardedResolver {
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let (allow_loopback, names) = (self.allow_loopback, self.names.clone());
+        // Now: the future may be polled anywhere.
+        let asker = ASKER.try_with(|asker| *asker).ok().flatten();
         Box::pin(async move {
-            let found = names.addresses(name.as_str()).await?;
+            let found = names.addresses(name.as_str(), asker).await.map_err(boxed)?;
             for address in &found {
-                refuse_special_use(address.ip(), allow_loopback)?;
+                refuse_special_use(address.ip(), allow_loopback).map_err(Ours)?;
             }
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
+}
+
+/// Why we make no connection, where that is not the partner's silence.
+#[derive(Debug)]
+struct Ours(String);
+
+impl fmt::Display for Ours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Ours {}
+
+fn boxed(cause: Unresolved) -> Box<dyn Error + Send + Sync> {
+    match cause {
+        Unresolved::TooMany(sentence) => Box::new(Ours(sentence.to_owned())),
+        Unresolved::Failed(words) => words.into(),
+    }
+}
+
+fn is_ours(error: &reqwest::Error) -> bool {
+    std::iter::successors(error.source(), |&inner| inner.source()).any(|inner| inner.is::<Ours>())
 }
 
 fn refuse_special_use(ip: IpAddr, allow_loopback: bool) -> Result<(), String> {
@@ -239,7 +293,7 @@ fn without_query(url: &str) -> String {
 
 /// The innermost cause, which is the one that helps; the outer ones repeat the address.
 fn describe(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
+    let mut cause: &dyn Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }

@@ -1,29 +1,52 @@
 //! Looking names up. The system's resolver takes a thread until it has an answer, which may be long after whoever
-//! asked has gone: so a name has one thread at most, and all names together have a bound.
+//! asked has gone: so a name has one thread at most, all names together have a bound, and one tenant's have a lower one.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use fedbridge_contract::ids::TenantId;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 
 /// Threads that may wait for a resolver: few enough to leave most of the runtime's blocking threads (512) to others.
 pub const MOST: usize = 128;
 
+/// What one tenant may have of them: whoever answers for its partners' names may be slow on purpose.
+pub const PER_TENANT: usize = MOST / 4;
+
 /// What a system's resolver does. It may take as long as it likes.
 pub type LookUp = dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
-type Answer = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, String>>>;
+type Answer = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, Unresolved>>>;
+
+/// Why there are no addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unresolved {
+    /// Nobody has asked: the tenant's names, or all together, take too many threads. Says nothing about this name.
+    TooMany(&'static str),
+    /// The resolver's own words.
+    Failed(String),
+}
+
+impl fmt::Display for Unresolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooMany(sentence) => sentence,
+            Self::Failed(cause) => cause,
+        })
+    }
+}
 
 #[derive(Clone)]
 pub struct Names(Arc<Inner>);
 
 struct Inner {
     look_up: Box<LookUp>,
-    /// Each name has a thread.
-    under_way: Mutex<HashMap<String, Answer>>,
+    /// Each name has a thread, which counts for whoever asked first.
+    under_way: Mutex<HashMap<String, (Option<TenantId>, Answer)>>,
 }
 
 impl Names {
@@ -36,34 +59,42 @@ impl Names {
         Self(Arc::new(Inner { look_up, under_way: Mutex::default() }))
     }
 
-    /// The addresses of a name. Whoever comes while it is looked up waits for the same answer.
+    /// The addresses of a name, for a tenant or for none. Whoever comes while it is looked up waits for the same answer.
     ///
     /// # Errors
-    /// The resolver's own words, or that too many names are looked up.
-    pub async fn addresses(&self, name: &str) -> Result<Vec<SocketAddr>, String> {
-        let answer = self.0.ask(name)?;
+    /// [`Unresolved`].
+    pub async fn addresses(&self, name: &str, asker: Option<TenantId>) -> Result<Vec<SocketAddr>, Unresolved> {
+        let answer = self.0.ask(name, asker)?;
         answer.await
     }
 }
 
 impl Inner {
-    fn ask(self: &Arc<Self>, name: &str) -> Result<Answer, String> {
+    fn ask(self: &Arc<Self>, name: &str, asker: Option<TenantId>) -> Result<Answer, Unresolved> {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(answer) = under_way.get(name) {
+        if let Some((_, answer)) = under_way.get(name) {
             return Ok(answer.clone());
         }
+        if under_way.values().filter(|(first, _)| *first == asker).count() >= PER_TENANT {
+            return Err(Unresolved::TooMany(
+                "too many names of this tenant are being looked up: whoever answers for them may be slow",
+            ));
+        }
         if under_way.len() >= MOST {
-            return Err("too many names are being looked up: the resolver of this machine may not answer".into());
+            return Err(Unresolved::TooMany(
+                "too many names are being looked up: the resolver of this machine may not answer",
+            ));
         }
         let (inner, asked) = (Arc::clone(self), name.to_owned());
         // It runs to its end even where nobody waits any more, and only then is its place free.
         let thread = tokio::task::spawn_blocking(move || {
             let _place = Place(&inner, &asked);
-            (inner.look_up)(&asked).map_err(|error| error.to_string())
+            (inner.look_up)(&asked).map_err(|error| Unresolved::Failed(error.to_string()))
         });
-        let answer = async move { thread.await.unwrap_or_else(|_| Err("the name could not be looked up".into())) };
+        let failed = || Unresolved::Failed("the name could not be looked up".to_owned());
+        let answer = async move { thread.await.unwrap_or_else(|_| Err(failed())) };
         let answer = answer.boxed().shared();
-        under_way.insert(name.to_owned(), answer.clone());
+        under_way.insert(name.to_owned(), (asker, answer.clone()));
         Ok(answer)
     }
 }
@@ -92,7 +123,7 @@ mod tests {
     use tokio::time::{Instant, timeout};
     use uuid::Uuid;
 
-    use super::super::{Bounds, Client};
+    use super::super::{Bounds, Client, FAIR};
     use super::*;
 
     struct Still;
@@ -148,7 +179,7 @@ mod tests {
         let silent = Arc::new(Silent::default());
         let _end = LetGo(Arc::clone(&silent));
         let bounds = Bounds { per_partner: 2, whole: 8 };
-        let client = Client::with_names(true, bounds, Arc::new(Still), silent.names()).unwrap();
+        let client = Client::with_names(true, bounds, Arc::new(Still), silent.names(), FAIR).unwrap();
         let call = async |number, name: &str| {
             let party = Party::Connection(ConnectionId::from_uuid(Uuid::from_u128(number)));
             let lane = client.lane(Lane { tenant: TenantId::from_uuid(Uuid::nil()), party, hosts: None }).unwrap();
@@ -167,6 +198,36 @@ mod tests {
         assert!(refused.contains("refused"), "{refused}");
     }
 
+    fn tenant(number: usize) -> Option<TenantId> {
+        Some(TenantId::from_uuid(Uuid::from_u128(number as u128)))
+    }
+
+    /// Threats 42 and 64: the names of one tenant stall, and neither another tenant nor a good partner pays for it.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_stalled_names_of_a_tenant_are_no_other_ones_trouble() {
+        let silent = Arc::new(Silent::default());
+        let _end = LetGo(Arc::clone(&silent));
+        let bounds = Bounds { per_partner: 2, whole: 4 * MOST };
+        let client = Client::with_names(true, bounds, Arc::new(Still), silent.names(), Duration::ZERO).unwrap();
+        let call = async |asker: usize, number: usize, name: String| {
+            let party = Party::Connection(ConnectionId::from_uuid(Uuid::from_u128(number as u128)));
+            let lane = client.lane(Lane { tenant: tenant(asker).unwrap(), party, hosts: None }).unwrap();
+            let limits = EgressLimits { max_body: 100, timeout: Duration::from_millis(500) };
+            lane.get(&format!("https://{name}/"), limits).await.unwrap_err()
+        };
+        let stalled = (0..MOST).map(|number| call(1, number, format!("{number}.test")));
+        let refused = futures_util::future::join_all(stalled).await;
+        assert_eq!(silent.asked.load(Ordering::SeqCst), PER_TENANT);
+        assert_eq!(refused.iter().filter(|error| error.silent).count(), PER_TENANT, "nobody has asked the others");
+        for _ in 0..8 {
+            let refused = call(1, MOST, "good.test".to_owned()).await;
+            assert!(refused.cause.contains("too many names of this tenant") && !refused.silent, "{refused}");
+        }
+        // Nothing listens there, and so much is found out.
+        let refused = call(2, MOST, "good.test".to_owned()).await;
+        assert!(refused.cause.contains("refused"), "{refused}");
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn however_many_names_stall_threads_are_left() {
         let silent = Arc::new(Silent::default());
@@ -175,19 +236,19 @@ mod tests {
         let mut calls = JoinSet::new();
         for number in 0..MOST {
             let names = names.clone();
-            calls.spawn(async move { names.addresses(&format!("{number}.test")).await });
+            calls.spawn(async move { names.addresses(&format!("{number}.test"), tenant(number / PER_TENANT)).await });
         }
         silent.until_asked(MOST).await;
         // Whoever gives up leaves the thread behind, and it counts.
         calls.shutdown().await;
         let begun = Instant::now();
-        assert!(names.addresses("one-more.test").await.unwrap_err().contains("too many names"));
+        assert!(matches!(names.addresses("one-more.test", tenant(9)).await, Err(Unresolved::TooMany(_))));
         assert!(begun.elapsed() < Duration::from_millis(500), "it is told at once");
         let other = tokio::task::spawn_blocking(|| 7);
         assert_eq!(timeout(Duration::from_secs(2), other).await.unwrap().unwrap(), 7);
         drop(LetGo(Arc::clone(&silent)));
         timeout(Duration::from_secs(5), async {
-            while names.addresses("good.test").await.is_err() {
+            while names.addresses("good.test", None).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         })
@@ -199,8 +260,9 @@ mod tests {
     async fn a_resolver_that_panics_gives_its_place_back() {
         let names = Names::by(Box::new(|name| if name == "bad.test" { panic!("oh") } else { Ok(Vec::new()) }));
         for _ in 0..MOST + 1 {
-            assert_eq!(names.addresses("bad.test").await.unwrap_err(), "the name could not be looked up");
+            let failed = names.addresses("bad.test", None).await.unwrap_err();
+            assert_eq!(failed.to_string(), "the name could not be looked up");
         }
-        assert_eq!(names.addresses("good.test").await, Ok(Vec::new()));
+        assert_eq!(names.addresses("good.test", None).await, Ok(Vec::new()));
     }
 }

@@ -247,7 +247,8 @@ async fn one_tenant_does_not_use_up_all_calls() {
 #[tokio::test]
 async fn a_partner_that_does_not_answer_rests() {
     let clock = Arc::new(Still::default());
-    let client = Client::new(true, BOUNDS, Arc::clone(&clock) as _).unwrap();
+    let names = Names::of_the_system();
+    let client = Client::with_names(true, BOUNDS, Arc::clone(&clock) as _, names, Duration::ZERO).unwrap();
     let (stalled, came) = stalled().await;
     let short = EgressLimits { timeout: Duration::from_millis(30), ..LONG };
     let ask = async |number| {
@@ -267,6 +268,30 @@ async fn a_partner_that_does_not_answer_rests() {
     *clock.0.lock().unwrap() = 5;
     assert!(ask(1).await.contains("no complete answer"), "one tries");
     assert_eq!(ask(1).await, "it did not answer the last calls; the next one is tried in 10 s");
+}
+
+/// A call that is much shorter than others tells its caller, and stops nobody's logins.
+#[tokio::test]
+async fn a_short_look_ends_no_other_calls() {
+    let client = client(true);
+    let (stalled, came) = stalled().await;
+    let short = EgressLimits { timeout: Duration::from_millis(30), ..LONG };
+    for _ in 0..8 {
+        let error = line(&client, 1, None).get(&stalled, short).await.unwrap_err();
+        assert!(error.silent && error.cause.contains("no complete answer"), "{error}");
+    }
+    assert_eq!(came.load(Ordering::SeqCst), 8);
+}
+
+/// What we refuse on our side is no silence of the partner.
+#[tokio::test]
+async fn a_name_at_a_special_use_address_leaves_the_breaker_closed() {
+    let names = Names::by(Box::new(|_| Ok(vec![std::net::SocketAddr::from(([10, 0, 0, 1], 0))])));
+    let client = Client::with_names(false, BOUNDS, Arc::new(Still::default()), names, FAIR).unwrap();
+    for _ in 0..8 {
+        let error = line(&client, 1, None).get("https://inside.test/", LONG).await.unwrap_err();
+        assert!(!error.silent && error.cause.contains("special-use"), "{error}");
+    }
 }
 
 #[tokio::test]
