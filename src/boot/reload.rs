@@ -112,7 +112,7 @@ fn narrow(snapshot: &mut Snapshot, on: &Switches, before: Option<&Arc<TenantSnap
         %cause,
         "the tenant can't be opened; of its new configuration, only what is switched off is in force"
     );
-    snapshot.put(Arc::new(before.narrowed(on)));
+    snapshot.keep(Arc::new(before.narrowed(on)));
 }
 
 #[cfg(test)]

@@ -287,3 +287,24 @@ async fn rows_that_cannot_be_read_switch_off_what_they_do_not_name() {
     assert_eq!(world.on(10), vec!["tenant", "entra", "portal"]);
     assert_eq!(world.on(20), vec!["tenant", "okta", "entra", "wiki"]);
 }
+
+/// One tenant gave up its slug and can't be opened, and another one has the slug now.
+#[tokio::test]
+async fn a_tenant_that_stays_as_it_was_takes_no_slug_from_the_one_that_has_it_now() {
+    for broken_last in [true, false] {
+        let world = World::new().await;
+        let (mut gave, mut took) = (configuration(10), configuration(20));
+        let slug = std::mem::replace(&mut gave.tenant.spec.slug, "elsewhere".into());
+        gave.connections[0].spec.settings = json!({});
+        took.tenant.spec.slug.clone_from(&slug);
+        let mut changed = vec![gave, took];
+        if broken_last {
+            changed.reverse();
+        }
+        world.change(changed, Vec::new()).await;
+        let snapshot = world.follower.snapshots.current();
+        assert_eq!(snapshot.named(&slug).unwrap().view.id.uuid(), id(20), "broken last: {broken_last}");
+        assert!(snapshot.tenant(TenantId::from_uuid(id(10))).is_some(), "what began in it can end");
+        assert_eq!(snapshot.tenants().count(), 2);
+    }
+}

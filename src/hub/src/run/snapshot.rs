@@ -50,6 +50,16 @@ impl Snapshot {
         self.by_slug.insert(tenant.view.slug.clone(), tenant);
     }
 
+    /// Adds a tenant as it was before: its slug may be another tenant's by now, and stays that one's, whichever of
+    /// the two is added first.
+    pub fn keep(&mut self, before: Arc<TenantSnapshot>) {
+        self.by_id.insert(before.view.id, Arc::clone(&before));
+        let named = self.by_slug.entry(before.view.slug.clone()).or_insert_with(|| Arc::clone(&before));
+        if named.view.id == before.view.id {
+            *named = before;
+        }
+    }
+
     /// The tenant of a slug.
     pub fn named(&self, slug: &str) -> Option<&Arc<TenantSnapshot>> {
         self.by_slug.get(slug)
