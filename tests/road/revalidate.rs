@@ -1,17 +1,22 @@
 //! Upstreams are asked again at a refresh, once for all who refresh.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use fedbridge::registry::downstreams;
 use fedbridge_contract::http::{Method, ReplyKind};
 use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::logout::Party;
-use fedbridge_hub::ports::{LoginStore as _, LogoutStore as _, TraceStore as _, UpstreamTokenStore as _};
-use fedbridge_hub::run::{TracePayload, trace_place};
-use fedbridge_hub::spec::ConfigChange;
+use fedbridge_hub::ports::{
+    Command, LoginStore as _, LogoutStore as _, TraceStore as _, Unit, UpstreamTokenStore as _,
+};
+use fedbridge_hub::run::{Hub, HubRevalidator, TracePayload, trace_place};
+use fedbridge_hub::spec::{ConfigChange, SubjectType};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use super::between::{Between, Meddler};
 use super::logout::{Calls, by, world};
 use super::records::records;
 use super::{BASE, REDIRECT, World, client, connection, id, param};
@@ -309,4 +314,134 @@ async fn whom_nobody_can_vouch_for_logs_in_again() {
     world.cookies.clear();
     let token = world.offline("mail").await;
     assert_eq!(world.refresh("mail", &token).await.0, 200);
+}
+
+/// Where it is armed, the store gives way once to whoever ends a session.
+#[derive(Default)]
+struct GivesWay(AtomicBool);
+
+impl Meddler for GivesWay {
+    fn loses(&self, unit: &Unit) -> bool {
+        unit.commands.iter().any(|command| matches!(command, Command::EndSession(_)))
+            && self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// The store that refreshes write to has somebody in between.
+fn meddled(hub: &mut Hub, meddler: Arc<GivesWay>) {
+    let revalidator = HubRevalidator {
+        snapshots: Arc::clone(&hub.snapshots),
+        store: Arc::new(Between { inner: Arc::clone(&hub.store), meddler }),
+        tokens: Arc::clone(&hub.upstream_tokens),
+        grants: Arc::clone(&hub.services.grants),
+        sealer: Arc::clone(&hub.sealer),
+        clock: Arc::clone(&hub.services.clock),
+        rng: Arc::clone(&hub.services.rng),
+        recorder: hub.recorder.clone(),
+        egress: Arc::clone(&hub.services.egress),
+    };
+    hub.services.revalidator = Arc::new(revalidator);
+    hub.downstreams = downstreams(&hub.services);
+}
+
+#[tokio::test]
+async fn a_denial_that_could_not_be_kept_comes_again() {
+    let gives_way = Arc::new(GivesWay::default());
+    let (calls, own) = (Arc::new(Calls::default()), Arc::clone(&gives_way));
+    let changes = vec![upstream("yes", json!({})), offline_client(30, "mail")];
+    let change = move |hub: &mut Hub| meddled(hub, own);
+    let mut world = World::with(changes, SubjectType::Public, change, Some(Arc::clone(&calls) as _)).await;
+    let token = world.offline("mail").await;
+    world.apply(&[upstream_with(json!({ "blocked": ["yes"] }), json!({ "every": 900 }))]).await;
+    world.wait(Duration::from_secs(901));
+    gives_way.0.store(true, Ordering::Relaxed);
+    assert_eq!(world.refresh("mail", &token).await.0, 503);
+    assert!(!gives_way.0.load(Ordering::Relaxed), "the store was to give way");
+    assert_eq!(world.sessions().await, 1);
+    assert_eq!(world.refresh("mail", &token).await.1["error"], "invalid_grant");
+    assert_eq!((world.sessions().await, calls.bodies("/fake/token").len()), (0, 2), "the upstream was asked again");
+}
+
+#[tokio::test]
+async fn a_denial_makes_further_offline_access_ask_for_itself() {
+    let (mut world, calls, token) = refreshing("yes").await;
+    let other = world.offline("plan").await;
+    world.apply(&[upstream_with(json!({ "blocked": ["yes"] }), json!({ "every": 900 }))]).await;
+    world.wait(Duration::from_secs(901));
+    assert_eq!(world.refresh("mail", &token).await.1["error"], "invalid_grant");
+    assert_eq!(calls.bodies("/fake/revoke").len(), 0, "somebody is left to ask with it");
+    assert_eq!(world.refresh("plan", &other).await.1["error"], "invalid_grant");
+    assert_eq!((calls.bodies("/fake/token").len(), calls.bodies("/fake/revoke").len()), (2, 1));
+}
+
+/// The turn to ask is the session's, and the rules are each app's own.
+#[tokio::test]
+async fn an_app_that_asks_often_keeps_no_other_apps_rules_from_running() {
+    let strict = |number, name| {
+        let mut change = offline_client(number, name);
+        let ConfigChange::PutApp(app) = &mut change else { panic!("{change:?}") };
+        app.spec.groups = vec!["staff".into()];
+        change
+    };
+    let every = || json!({ "every": 900 });
+    let says = |group: &str| json!({ "email": ["alice@acme.example"], "groups": [group] });
+    let changes = vec![upstream_with(says("staff"), every()), offline_client(30, "mail"), strict(31, "plan")];
+    let (mut world, calls) = world(changes, &[]).await;
+    let mut mild = world.offline("mail").await;
+    let token = world.offline("plan").await;
+    let (status, body) = world.refresh("plan", &token).await;
+    assert_eq!(status, 200, "what was said at the login lets them in: {body}");
+    let token = next(&body);
+
+    world.apply(&[upstream_with(says("guests"), every())]).await;
+    world.wait(Duration::from_secs(901));
+    for _ in 0..2 {
+        let (status, body) = world.refresh("mail", &mild).await;
+        assert_eq!((status, calls.bodies("/fake/token").len()), (200, 1), "{body}");
+        mild = next(&body);
+    }
+    let (status, body) = world.refresh("plan", &token).await;
+    assert_eq!((status, &body["error"]), (400, &json!("invalid_grant")));
+    assert_eq!(calls.bodies("/fake/token").len(), 1, "what the upstream said is known");
+    let all = records(&world).await;
+    let denied = all.iter().find(|(summary, _)| summary.kind == "revalidate" && !summary.cause.is_empty()).unwrap();
+    assert_eq!(denied.0.app.as_deref(), Some("plan"));
+    let (status, body) = world.refresh("mail", &mild).await;
+    assert_eq!(status, 200, "offline access of an app that takes them goes on: {body}");
+}
+
+/// What an upstream gives out while its row is taken away is nobody's.
+#[tokio::test]
+async fn tokens_that_come_behind_a_kill_go_back() {
+    let (mut world, calls, token) = refreshing("yes").await;
+    world.apply(&[upstream("yes", json!({ "rotates": true }))]).await;
+    let (status, body) = world.refresh("mail", &token).await;
+    assert_eq!(status, 200, "{body}");
+    world.wait(Duration::from_secs(901));
+    let store = Arc::clone(&world.foundation.store);
+    let person = store.linked_person(id::<TenantId>(1), id(2), "alice").await.unwrap().unwrap().person;
+    let (target, input) = world.prepared(Method::Post, TOKEN, refresh_form("mail", &next(&body)));
+    let killed = async {
+        eventually("the upstream is asked", async || calls.bodies("/fake/token").pop()).await;
+        store.give_up_all(id::<TenantId>(1), person).await.unwrap().len()
+    };
+    let (taken, _) = tokio::join!(killed, world.hub.handle(target, input));
+    assert_eq!(taken, 1);
+    assert_eq!(calls.bodies("/fake/revoke"), ["next-upstream-refresh-token-of-alice"]);
+}
+
+#[tokio::test]
+async fn no_token_is_given_back_to_an_address_that_nobody_could_confirm() {
+    let (mut world, calls, token) = refreshing("yes").await;
+    let keeps_out = json!({ "deny_when": [{ "cel": "size(attr['email']) > 0", "reason": "nobody comes in" }] });
+    let settings = json!({
+        "subject": "alice", "attributes": { "email": ["alice@acme.example"] }, "tokens": { "every": 900 },
+    });
+    world.apply(&[connection(2, "one", settings, keeps_out)]).await;
+    let party = Party::Connection(id(2));
+    world.wired.snapshots.replace_lapsed([((id::<TenantId>(1), party), world.now())].into());
+    assert_eq!(world.refresh("mail", &token).await.1["error"], "invalid_grant");
+    assert_eq!(calls.bodies("/fake/revoke").len(), 0);
+    let lines = super::records::decisions(&world, "the upstream's tokens").await;
+    assert_eq!(lines, ["one: not revoked there: its metadata has lapsed"]);
 }

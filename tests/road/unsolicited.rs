@@ -14,7 +14,8 @@ use fedbridge_hub::run::{Refreshed, Refresher, Snapshot, Snapshots};
 use fedbridge_hub::spec::{ConfigChange, SubjectType};
 use serde_json::{Value, json};
 
-use super::{BASE, World, app, connection, id};
+use super::{BASE, REDIRECT, World, app, connection, id};
+use crate::support::scripted::CHALLENGE;
 
 fn upstream(subject: &str, unsolicited: Value) -> ConfigChange {
     connection(2, "one", json!({ "subject": subject, "unsolicited": unsolicited }), json!({}))
@@ -159,6 +160,29 @@ async fn a_login_at_an_upstream_that_nobody_could_confirm_looks_for_it_once() {
     let reply = world.authorize("").await;
     assert!(super::param(&reply, "code").is_some(), "{reply:?}");
     assert_eq!(look.looks.load(Ordering::Relaxed), 1);
+}
+
+/// The answer may make us send a code and our credentials to an address of the metadata.
+#[tokio::test]
+async fn a_login_that_began_before_the_metadata_lapsed_ends_there() {
+    let (mut world, look) = looking(None).await;
+    let (tenant, party) = (id(1), Party::Connection(id(2)));
+    let snapshots = Arc::clone(&world.wired.snapshots);
+    let url = format!(
+        "{BASE}t/acme/authorize?client_id=app&response_type=code&redirect_uri={REDIRECT}&scope=openid&state=s\
+         &code_challenge={CHALLENGE}&code_challenge_method=S256"
+    );
+    let away = world.step(&url).await;
+    snapshots.replace_lapsed([((tenant, party), Timestamp::from_seconds(1_700_000_000))].into());
+    let reply = world.visit(goes_to(&away)).await;
+    assert_eq!(super::param(&reply, "error").as_deref(), Some("temporarily_unavailable"), "{reply:?}");
+    assert!(world.newest_cause().await.1.contains("last confirmed"), "{:?}", world.newest_cause().await);
+    assert_eq!(look.looks.load(Ordering::Relaxed), 1, "one more look may help");
+    // A good look came in time.
+    snapshots.confirmed(tenant, party);
+    let away = world.step(&url).await;
+    let reply = world.visit(goes_to(&away)).await;
+    assert!(super::param(&reply, "code").is_some(), "{reply:?}");
 }
 
 /// A connection whose upstream may lack something that the next look finds.

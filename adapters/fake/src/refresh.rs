@@ -24,6 +24,9 @@ pub struct FakeTokens {
     /// Nobody goes on while it is silent.
     #[serde(default)]
     strict: bool,
+    /// Each answer brings another refresh token.
+    #[serde(default)]
+    rotates: bool,
 }
 
 #[derive(Deserialize, Clone, Copy, Default)]
@@ -63,7 +66,11 @@ impl UpstreamRefresh for FakeRefresh {
             (Says::Silent, _) | (_, Err(_)) => StillThere::Unknown(error("the upstream says nothing")),
             (Says::Yes, Ok(_)) if !own => StillThere::Unknown(error("these are not the tokens that it gave")),
             (Says::Yes, Ok(_)) => {
-                StillThere::Yes { attributes: Some(self.attributes.clone()), tokens: asked.tokens.clone() }
+                let mut tokens = asked.tokens.clone();
+                if self.script.rotates {
+                    tokens.refresh_token = tokens.refresh_token.map(|token| format!("next-{token}"));
+                }
+                StillThere::Yes { attributes: Some(self.attributes.clone()), tokens }
             }
         }
     }

@@ -51,7 +51,7 @@ impl UpstreamTokenStore for Store {
                 return Ok(Turn::Nothing);
             };
             if time(&row, 3)? > now {
-                return Ok(Turn::NotDue);
+                return self.kept(tenant, &row).map(Turn::NotDue);
             }
             if time_or_none(&row, 6)?.is_some_and(|until| until > now) {
                 return Ok(Turn::Taken);

@@ -173,7 +173,8 @@ pub trait UpstreamTokenStore: Send + Sync {
 pub enum Turn {
     /// There is nothing to ask with.
     Nothing,
-    NotDue,
+    /// With what is kept: it says what the upstream said last.
+    NotDue(KeptTokens),
     /// Somebody else asks just now.
     Taken,
     Yours(KeptTokens),

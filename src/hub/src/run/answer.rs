@@ -65,7 +65,7 @@ impl Hub {
             return self.unsolicited(login, adapter, policy, target.as_deref(), Arc::clone(&connection), input).await;
         }
         match self.correlate(&mut login, correlation, &connection, input).await {
-            Ok(found) => self.complete(login, adapter, Arc::clone(&connection), input, found).await,
+            Ok(found) => self.complete(login, &connection, input, found).await,
             // Not known to be of this browser: an event of its own, and the login may still end well.
             Err(stop) => self.stop(login, stop, None, None).await,
         }
@@ -148,8 +148,7 @@ impl Hub {
     async fn complete(
         &self,
         mut login: Login,
-        adapter: &dyn UpstreamLogin,
-        mut connection: Arc<OpenConnection>,
+        connection: &Arc<OpenConnection>,
         input: &HttpInput,
         found: Found,
     ) -> Reply {
@@ -160,7 +159,17 @@ impl Hub {
             login.trace.decide("app", "it was deleted while the person logged in", false);
             return self.give_up(login, id, Stop::not_accepted("the app is gone")).await.with_cookie(removal);
         }
-        let minter = || Minter::for_transaction(tenant.view.id, connection.view.id, id);
+        // The adapter may send a code and the client's credentials to addresses from the metadata.
+        let mut connection = match self.confirmed(&mut login, connection).await {
+            Ok(connection) => connection,
+            Err(stop) => return self.give_up(login, id, stop).await.with_cookie(removal),
+        };
+        let Some(adapter) = login_side(&connection) else {
+            let stop = Stop::broken("the connection can't be used");
+            return self.give_up(login, id, stop).await.with_cookie(removal);
+        };
+        let of = connection.view.id;
+        let minter = || Minter::for_transaction(tenant.view.id, of, id);
         let fetched = OnceLock::new();
         // Before anything is verified, so that a kill meanwhile ends what comes of it.
         let as_of = self.gate.epoch();

@@ -2,7 +2,10 @@
 //! (upstream-oidc 62 and 64).
 //!
 //! Of several refreshes of one session one asks, on all nodes together; the others wait for what comes of it.
-//! Attributes that come with the answer pass the rules again. What a grant holds stays as it was at the login.
+//! Attributes that come with the answer pass the rules again, those of each app that refreshes. What a grant holds
+//! stays as it was at the login.
+
+mod memory;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,18 +14,18 @@ use async_trait::async_trait;
 use fedbridge_contract::config::Tenant;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::grant::Grant;
-use fedbridge_contract::identity::{Attributes, AuthnFacts, UpstreamSubject, UpstreamTokens};
-use fedbridge_contract::ids::{ConnectionId, LogoutId, PersonId, TraceId};
+use fedbridge_contract::identity::{Attributes, UpstreamTokens};
+use fedbridge_contract::ids::{LogoutId, TraceId};
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::services::{Clock, Egress, Grants, Revalidator, Rng, TraceEvent, Valid};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Outcome, TraceLog};
 use fedbridge_contract::upstream::{AskedAgain, StillThere, UpstreamRefresh};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+
+use memory::{KEPT, Memory};
+pub(super) use memory::{adapters_own, keep};
 
 use super::logout::{Asker, revoke_all, unasked_logout};
-use super::record::SessionRecord;
 use super::snapshot::{OpenApp, OpenConnection, Ready, Snapshots, TenantSnapshot};
 use super::start::lapsed;
 use super::trace::Recorder;
@@ -42,9 +45,6 @@ const LOOKS: u32 = 100;
 
 /// When an upstream that did not answer is asked again.
 const AGAIN: Duration = Duration::from_secs(60);
-
-/// How long tokens are kept behind the last answer: longer than any refresh family rests.
-const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
 
 /// Re-validation over the snapshot in force.
 #[derive(Clone)]
@@ -71,7 +71,10 @@ impl Revalidator for HubRevalidator {
             return Valid::Yes { waited: false };
         }
         let valid = match self.turn(&snapshot, grant, now).await {
-            Ok(Mine::No { waited }) => Valid::Yes { waited },
+            Ok(Mine::No { kept, waited }) => {
+                let judged = self.by_the_last_answer(&snapshot, grant, &kept, waited).await;
+                judged.unwrap_or_else(|error| Valid::Later(error.to_string()))
+            }
             Ok(Mine::Ended) => Valid::No("the upstream does not know the person any more".to_owned()),
             Ok(Mine::Nothing) => self.unfounded(&snapshot, grant, now).await,
             Ok(Mine::Late) => Valid::Later("another request still asks the upstream".to_owned()),
@@ -103,7 +106,7 @@ enum Mine {
     /// Until the given time.
     Yes(Box<KeptTokens>, Timestamp),
     /// Nothing is due; `waited` says whether somebody else was just asking.
-    No { waited: bool },
+    No { kept: Box<KeptTokens>, waited: bool },
     /// There is nothing to ask with.
     Nothing,
     /// Somebody else asked, and the grant is over.
@@ -128,7 +131,7 @@ impl HubRevalidator {
                 }
             }
             match turn {
-                Turn::NotDue => return Ok(Mine::No { waited: look > 0 }),
+                Turn::NotDue(kept) => return Ok(Mine::No { kept: Box::new(kept), waited: look > 0 }),
                 Turn::Nothing => return Ok(Mine::Nothing),
                 Turn::Yours(kept) => return Ok(Mine::Yes(Box::new(kept), lease)),
                 Turn::Taken => tokio::time::sleep(LOOK).await,
@@ -165,7 +168,7 @@ impl HubRevalidator {
         let mut event = self.event(tenant, grant, ground.open, &memory);
         if let Some(last) = self.snapshots.lapsed(id, Party::Connection(kept.connection)) {
             // Nobody knows whether its addresses are the upstream's yet, so no token goes there.
-            return self.silent(grant, (kept, lease), event, ground.side, lapsed(last), &memory).await;
+            return self.silent((tenant, grant), (kept, lease), event, ground.side, lapsed(last), &memory).await;
         }
         let said = tokio::time::timeout(CALL, ground.side.ask(asked, &mut event.steps)).await;
         let now = self.clock.now();
@@ -185,7 +188,7 @@ impl HubRevalidator {
             Ok(StillThere::Unknown(error)) => error.cause,
             Err(_) => format!("no answer within {} s", CALL.as_secs()),
         };
-        self.silent(grant, (kept, lease), event, ground.side, cause, &memory).await
+        self.silent((tenant, grant), (kept, lease), event, ground.side, cause, &memory).await
     }
 
     /// The upstream knows the person. Where it says more, the rules have the last word.
@@ -200,25 +203,73 @@ impl HubRevalidator {
     ) -> Result<Valid, StoreError> {
         let Answered { memory, attributes, tokens } = answered;
         let now = memory.answered;
-        let (replay, denied) = match attributes {
-            Some(attributes) => self.decided(grant, ground, &memory, attributes, &mut event.steps),
+        let latest = attributes.or_else(|| memory.latest.clone());
+        let (replay, denied) = match &latest {
+            Some(latest) => self.decided(grant, ground, &memory, latest.clone(), &mut event.steps),
             None => (None, None),
         };
+        let memory = Memory { latest, ..memory };
         let tokens = memory.around(tokens);
-        let kept = KeptTokens { tokens, due: now + ground.interval, expires: now + KEPT, ..kept };
-        self.tokens.keep(tenant.view.id, grant.record.session, lease, &kept).await?;
-        let Some(why) = denied else {
-            self.record(event, Outcome::Success, String::new(), replay);
-            return Ok(Valid::Yes { waited: true });
+        // A denial may be lost on the way, and further grants of this session, offline ones, ask for themselves.
+        let due = if denied.is_some() { now } else { now + ground.interval };
+        let rotated = tokens.refresh_token != kept.tokens.refresh_token;
+        let kept = KeptTokens { tokens, due, expires: now + KEPT, ..kept };
+        let is_kept = self.tokens.keep(tenant.view.id, grant.record.session, lease, &kept).await?;
+        if rotated && !is_kept {
+            // Whoever took the row away meanwhile gave back what stood in it. Nobody but us knows of these.
+            self.give_back(tenant, vec![kept], &mut event).await;
+        }
+        match denied {
+            None => {
+                self.record(event, Outcome::Success, String::new(), replay);
+                Ok(Valid::Yes { waited: true })
+            }
+            Some(why) => self.denied(tenant, grant, event, why, replay).await,
+        }
+    }
+
+    /// The upstream was asked a short time ago, maybe for another app. What it said then passes the rules of this
+    /// one too: else an app with milder rules that asks often would keep them from ever being looked at.
+    async fn by_the_last_answer(
+        &self,
+        tenant: &TenantSnapshot,
+        grant: &Grant,
+        kept: &KeptTokens,
+        waited: bool,
+    ) -> Result<Valid, StoreError> {
+        let yes = Valid::Yes { waited };
+        let (Ok(Some(ground)), Some(memory)) = (Ground::of(tenant, grant), Memory::of(&kept.tokens)) else {
+            return Ok(yes);
         };
+        let Some(latest) = memory.latest.clone() else { return Ok(yes) };
+        let mut event = self.event(tenant, grant, ground.open, &memory);
+        match self.decided(grant, &ground, &memory, latest, &mut event.steps) {
+            (_, None) => Ok(yes),
+            (replay, Some(why)) => self.denied(tenant, grant, event, why, replay).await,
+        }
+    }
+
+    /// The rules keep the person out.
+    async fn denied(
+        &self,
+        tenant: &TenantSnapshot,
+        grant: &Grant,
+        mut event: TraceEvent,
+        why: String,
+        replay: Option<ReplayInput>,
+    ) -> Result<Valid, StoreError> {
         let given_up = self.ended(grant, &mut event).await?;
         // The upstream holds them for good, and would renew them for whoever has them.
-        for revoked in revoke_all(&self.egress, tenant, given_up, now).await {
+        self.give_back(tenant, given_up, &mut event).await;
+        self.record(event, Outcome::Refused, why.clone(), replay);
+        Ok(Valid::No(why))
+    }
+
+    async fn give_back(&self, tenant: &TenantSnapshot, tokens: Vec<KeptTokens>, event: &mut TraceEvent) {
+        for revoked in revoke_all(&self.egress, &self.snapshots, tenant, tokens, self.clock.now()).await {
             let outcome = format!("{}: {}", revoked.connection, revoked.outcome);
             event.steps.decide("the upstream's tokens", outcome, revoked.done);
         }
-        self.record(event, Outcome::Refused, why.clone(), replay);
-        Ok(Valid::No(why))
     }
 
     /// The connection asks, and there is nothing to ask with: the login is from before it did, or what was kept
@@ -287,7 +338,7 @@ impl HubRevalidator {
     /// Nobody could say. For a while that changes nothing, unless the connection wants it otherwise.
     async fn silent(
         &self,
-        grant: &Grant,
+        (tenant, grant): (&TenantSnapshot, &Grant),
         (kept, lease): (KeptTokens, Timestamp),
         mut event: TraceEvent,
         side: &dyn UpstreamRefresh,
@@ -306,7 +357,7 @@ impl HubRevalidator {
         };
         event.steps.decide("the upstream is silent", outcome, patient);
         self.record(event, Outcome::Error, why.clone(), None);
-        Ok(if patient { Valid::Yes { waited: true } } else { Valid::Later(why) })
+        if patient { self.by_the_last_answer(tenant, grant, &kept, true).await } else { Ok(Valid::Later(why)) }
     }
 
     fn event(&self, tenant: &TenantSnapshot, grant: &Grant, open: &OpenConnection, memory: &Memory) -> TraceEvent {
@@ -368,55 +419,4 @@ struct Answered {
     memory: Memory,
     attributes: Option<Attributes>,
     tokens: UpstreamTokens,
-}
-
-/// What stands beside the adapter's own memory: a session's record may be gone when offline access is not.
-#[derive(Serialize, Deserialize)]
-struct Memory {
-    subject: UpstreamSubject,
-    authn: AuthnFacts,
-    /// The browser's address at the login, for rules that look at it.
-    ip: Option<String>,
-    /// When the upstream last said something.
-    answered: Timestamp,
-    adapter: Value,
-}
-
-impl Memory {
-    fn of(tokens: &UpstreamTokens) -> Option<Self> {
-        serde_json::from_value(tokens.memory.clone()).ok()
-    }
-
-    fn around(self, tokens: UpstreamTokens) -> UpstreamTokens {
-        let memory = Self { adapter: tokens.memory, ..self };
-        // A type that holds nothing but what JSON has.
-        UpstreamTokens { memory: serde_json::to_value(memory).unwrap_or_default(), ..tokens }
-    }
-}
-
-/// What is kept of the tokens that came with a login. A connection that does not ask keeps them for the logout;
-/// should it ask one day, they are due at once.
-pub(super) fn keep(
-    side: &dyn UpstreamRefresh,
-    (person, connection): (PersonId, ConnectionId),
-    record: &SessionRecord,
-    ip: Option<String>,
-    tokens: UpstreamTokens,
-    now: Timestamp,
-) -> KeptTokens {
-    let memory = Memory {
-        subject: record.subject.clone(),
-        authn: record.authn.clone(),
-        ip,
-        answered: now,
-        adapter: Value::Null,
-    };
-    let due = now + side.interval().unwrap_or_default();
-    KeptTokens { person, connection, tokens: memory.around(tokens), due, expires: now + KEPT }
-}
-
-/// The tokens as their adapter gave them.
-pub(super) fn adapters_own(tokens: UpstreamTokens) -> UpstreamTokens {
-    let memory = Memory::of(&tokens).map(|memory| memory.adapter);
-    UpstreamTokens { memory: memory.unwrap_or_default(), ..tokens }
 }

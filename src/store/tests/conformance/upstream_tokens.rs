@@ -23,16 +23,16 @@ pub async fn tokens_are_asked_with_in_turns(database: Database) {
     let (first, other) =
         (kept_tokens(login.person, world.connection, "r-0", 100), kept_tokens(login.person, second, "s-0", 400));
     world.commit(vec![keep(&login, &first), keep(&login, &other)]).await.unwrap();
-    assert_eq!(turn(world.connection, 99, 110).await, Turn::NotDue);
+    assert_eq!(turn(world.connection, 99, 110).await, Turn::NotDue(first.clone()));
     assert_eq!(turn(world.connection, 100, 110).await, Turn::Yours(first.clone()));
     assert_eq!(turn(world.connection, 109, 119).await, Turn::Taken);
-    assert_eq!(turn(second, 109, 119).await, Turn::NotDue, "each upstream has its own");
+    assert_eq!(turn(second, 109, 119).await, Turn::NotDue(other.clone()), "each upstream has its own");
 
     let renewed = kept_tokens(login.person, world.connection, "r-1", 200);
     assert!(!store.keep(world.tenant, login.session, at(111), &renewed).await.unwrap(), "not this turn");
     assert!(store.keep(world.tenant, login.session, at(110), &renewed).await.unwrap());
     assert!(!store.keep(world.tenant, login.session, at(110), &first).await.unwrap(), "a turn ends once");
-    assert_eq!(turn(world.connection, 199, 210).await, Turn::NotDue);
+    assert_eq!(turn(world.connection, 199, 210).await, Turn::NotDue(renewed.clone()));
     assert_eq!(turn(world.connection, 200, 210).await, Turn::Yours(renewed.clone()));
     // Its node dies: the next one takes the turn, and what the first one says later counts no more.
     assert_eq!(turn(world.connection, 210, 220).await, Turn::Yours(renewed.clone()));
