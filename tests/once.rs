@@ -116,7 +116,7 @@ async fn begins_at(op: &ScriptedOp, node: &App, browser: &mut Browser) -> String
     eventually("a login begins at the provider", begins).await
 }
 
-/// upstream-oidc 62. The upstream takes each of its refresh tokens once.
+/// The upstream takes each of its refresh tokens once.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_20_refreshes_that_are_due_one_asks_the_upstream() {
     let (op, _running) = ScriptedOp::listen(Arc::new(SystemClock)).await.unwrap();

@@ -469,7 +469,7 @@ async fn refusals_of_one_address_shrink_to_a_count() {
     assert!(kept.iter().any(|trace| trace.cause.contains("more ended so")), "nothing says how many were left out");
 }
 
-/// The same e-mail from two connections is two people (threats 10).
+/// The same e-mail from two connections is two people.
 #[tokio::test]
 async fn an_email_address_links_nobody() {
     let connections = vec![connection(2, "one", alice(), json!({})), connection(3, "two", alice(), json!({}))];

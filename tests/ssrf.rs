@@ -1,4 +1,4 @@
-//! Requests that a partner would like us to make (threats 34). Every address that the bridge fetches from is a trap in
+//! Requests that a partner would like us to make. Every address that the bridge fetches from is a trap in
 //! turn: one that sends us on to an inner server, one that never ends, one that trickles. And with the switch for
 //! tests off, every way to write an address of this machine is refused before a connection is made.
 

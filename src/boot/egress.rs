@@ -1,4 +1,4 @@
-//! The one way out of the process (threats 34, 64): https only, special-use
+//! The one way out of the process: https only, special-use
 //! addresses refused after resolution, the resolved address pinned, no
 //! redirects, size and time capped, a line for each partner.
 

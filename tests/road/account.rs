@@ -107,7 +107,7 @@ async fn the_consent_ends_before_what_it_gave() {
     assert!(account_of(&world.visit(ACCOUNT).await).apps.is_empty());
 }
 
-/// threats 16 and 28: who finds a browser that is logged in must not take the account over, or lock its person out.
+/// Who finds a browser that is logged in must not take the account over, or lock its person out.
 #[tokio::test]
 async fn logins_are_connected_and_disconnected_by_somebody_who_logged_in_just_now() {
     for act in ["connect", "unlink"] {

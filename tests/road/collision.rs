@@ -1,4 +1,4 @@
-//! Who a login is of: addresses link nobody, issuers don't move, and not everybody may come in (threats 10).
+//! Who a login is of: addresses link nobody, issuers don't move, and not everybody may come in.
 
 use fedbridge_contract::http::ReplyKind;
 use fedbridge_contract::ids::{ConnectionId, TenantId};
@@ -272,7 +272,7 @@ async fn a_person_is_named_by_the_newest_verified_address() {
     }
 }
 
-/// upstream-oidc 75: the connection is pointed at another issuer.
+/// The connection is pointed at another issuer.
 #[tokio::test]
 async fn nobody_moves_to_another_issuer() {
     let at = |issuer: &str, subject: &str| {
@@ -294,7 +294,6 @@ async fn nobody_moves_to_another_issuer() {
     assert_eq!(world.comes_by("one", "").await, "in", "the old one is in force again");
 }
 
-/// upstream-oidc 74.
 #[tokio::test]
 async fn only_whom_the_connection_lists_appears_by_logging_in() {
     let with = |people: PeopleSpec, says: &str, groups: Value| {

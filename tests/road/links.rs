@@ -88,7 +88,7 @@ async fn a_login_that_was_proved_opens_the_same_account_from_then_on() {
     assert_eq!(goes_to(&reply), ACCOUNT);
     assert_eq!(world.person_of(3, "alice@two").await, Some(person));
     assert_eq!(world.logins().await, ["alice", "alice@two"]);
-    // What was in the browser before is worth nothing (threats 19).
+    // What was in the browser before is worth nothing.
     let own = world.cookies.clone();
     assert_ne!(before, world.cookie_of("-s"));
     assert_eq!(world.cookie_of("-l"), None, "the proof is over");
@@ -126,7 +126,7 @@ async fn whoever_says_no_is_asked_again() {
     assert_eq!(world.logins().await, ["alice", "alice@two"]);
 }
 
-/// threats 16: the proof is of one person, session, browser, connection and exact subject, and counts once.
+/// The proof is of one person, session, browser, connection and exact subject, and counts once.
 #[tokio::test]
 async fn a_stolen_proof_connects_nothing() {
     let mut world = at_home().await;

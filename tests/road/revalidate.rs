@@ -157,7 +157,6 @@ async fn an_upstream_whose_metadata_has_lapsed_is_not_asked() {
     assert_eq!(calls.bodies("/fake/token").len(), 1);
 }
 
-/// upstream-oidc 62.
 #[tokio::test]
 async fn of_twenty_refreshes_at_once_one_asks() {
     let (world, calls, token) = refreshing("yes").await;
@@ -193,7 +192,7 @@ async fn an_app_that_hangs_up_loses_nothing() {
     assert_eq!((status, calls.bodies("/fake/token").len()), (200, 1), "{body}");
 }
 
-/// upstream-oidc 64: switched off there, off here.
+/// Switched off there, off here.
 #[tokio::test]
 async fn whom_the_upstream_does_not_know_any_more_gets_nothing() {
     let (mut world, calls, token) = refreshing("yes").await;

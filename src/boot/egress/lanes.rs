@@ -1,4 +1,4 @@
-//! A line for each partner of each tenant (threats 64): a partner that stalls fills its own, and no call of another
+//! A line for each partner of each tenant: a partner that stalls fills its own, and no call of another
 //! one waits behind it.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Cookies on the wire (interface, section 3; RFC 6265bis).
+//! Cookies on the wire (RFC 6265bis).
 
 use actix_web::http::header::{COOKIE, HeaderMap, HeaderValue};
 use fedbridge_contract::http::{SameSite, SetCookie};

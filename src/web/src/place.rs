@@ -1,4 +1,4 @@
-//! The grammar of paths (interface, section 6). It stands here and nowhere else.
+//! The grammar of paths. It stands here and nowhere else.
 
 /// A place below the base URL. Names are as the path has them: whether they exist is the
 /// [`Dispatch`](crate::Dispatch) port's to say.

@@ -16,7 +16,7 @@ pub enum Choice {
     Refuse(&'static str),
 }
 
-/// Chooses by `connection=`, then by domain, then by there being one (interface, section 6).
+/// Chooses by `connection=`, then by domain, then by there being one.
 ///
 /// Only connections count that can log a person in, are enabled, and that the app may use.
 pub fn choose(

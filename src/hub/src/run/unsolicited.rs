@@ -1,7 +1,7 @@
 //! Logins that begin at the upstream (SAML profiles 4.1.5), where a connection allows them.
 //!
 //! Such an answer has no request of ours, so nothing ties it to this browser: whoever gets
-//! somebody to send it logs them in as somebody else (threats 18). So by default it is thrown
+//! somebody to send it logs them in as somebody else. So by default it is thrown
 //! away unread and a login of our own starts. Where the admin wants it accepted, it starts a
 //! session only in a browser in which nobody else is logged in.
 

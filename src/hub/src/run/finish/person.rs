@@ -1,7 +1,7 @@
 //! Who a login is of: somebody who is known, somebody new, or nobody who may come in.
 //!
 //! The link is (connection, upstream subject). An e-mail address is data: it is a reason to ask or to refuse,
-//! and never links anybody (threats 10).
+//! and never links anybody.
 
 use std::sync::Arc;
 
@@ -75,7 +75,7 @@ impl Hub {
         Ok(Found::Person(Whose { link: Some(link), ..known(person) }))
     }
 
-    /// People never move to another issuer: the same `sub` is somebody else there (upstream-oidc 75).
+    /// People never move to another issuer: the same `sub` is somebody else there.
     pub(in crate::run) async fn same_scope(&self, last: &mut Finishing<'_>) -> Result<(), Stop> {
         let Some(scope) = &last.who.record.subject.scope else { return Ok(()) };
         let known = self.people.scopes(last.login.tenant.view.id, last.connection.view.id).await?;
@@ -184,7 +184,7 @@ pub(in crate::run) fn verified_address(claims: &Claims) -> Option<&str> {
     claims.text("email").filter(|_| claims.get("email_verified") == Some(&Value::Bool(true)))
 }
 
-/// Whether the connection lets people in whom it has never seen (upstream-oidc 74).
+/// Whether the connection lets people in whom it has never seen.
 fn may_appear(people: &PeopleSpec, claims: &Claims, login: &mut Login) -> Result<(), Stop> {
     let (outcome, allowed) = match people.create {
         Create::Everybody => return Ok(()),

@@ -1,5 +1,5 @@
 //! Whoever opens an account to one more login, or closes it to one, has logged in just now: a browser that was left
-//! alone must not be enough to take the account over (threats 16).
+//! alone must not be enough to take the account over.
 
 use fedbridge_contract::downstream::RefusalKind;
 use fedbridge_contract::http::Reply;

@@ -131,7 +131,7 @@ impl Hub {
     }
 
     /// The session under a new cookie: what was in the browser before the link is worth nothing behind it
-    /// (threats 19).
+    ///.
     fn renewed(&self, login: &Login, live: &LiveSession, record: &SessionRecord) -> Result<(String, NewSession), Stop> {
         let (tenant, stored) = (login.tenant.view.id, &live.stored);
         let (cookie, cookie_hash) = self.new_session_cookie(tenant, stored.id);

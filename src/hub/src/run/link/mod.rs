@@ -1,4 +1,4 @@
-//! Connecting one more upstream identity to a person (threats 10 and 16).
+//! Connecting one more upstream identity to a person.
 //!
 //! 1. [`start`]: the person asks for it, who has logged in just now, or does so [`again`]. A proof is opened for this person, session,
 //!    browser and connection, and the upstream is asked to authenticate anew.

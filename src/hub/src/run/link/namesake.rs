@@ -1,6 +1,6 @@
 //! Somebody comes by a login that nobody has, with an address that somebody has, and the connection says `ask`.
 //! They are the one who has it, who logs in as before and connects this login; or somebody else, who gets an
-//! account of their own. Nobody is linked here (threats 10).
+//! account of their own. Nobody is linked here.
 
 use std::sync::Arc;
 
