@@ -23,8 +23,7 @@ pub enum BadBaseUrl {
 
 impl Site {
     /// # Errors
-    /// When the URL is more than an origin, or plain http on a host that is not loopback
-    ///.
+    /// When the URL is more than an origin, or plain http on a host that is not loopback.
     pub fn new(base_url: &Url, rng: Arc<dyn Rng>) -> Result<Self, BadBaseUrl> {
         let https = match base_url.scheme() {
             "https" => true,

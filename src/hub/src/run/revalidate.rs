@@ -1,5 +1,4 @@
-//! Asks upstreams again, at a downstream refresh: somebody who was switched off there gets nothing more here
-//!.
+//! Asks upstreams again, at a downstream refresh: somebody who was switched off there gets nothing more here.
 //!
 //! Of several refreshes of one session one asks, on all nodes together; the others wait for what comes of it.
 //! Attributes that come with the answer pass the rules again, those of each app that refreshes. What a grant holds

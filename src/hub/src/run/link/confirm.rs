@@ -130,8 +130,7 @@ impl Hub {
             .ok_or_else(|| Stop::new(RefusalKind::AccessDenied, OVER, format!("link proof: {actual}")))
     }
 
-    /// The session under a new cookie: what was in the browser before the link is worth nothing behind it
-    ///.
+    /// The session under a new cookie: what was in the browser before the link is worth nothing behind it.
     fn renewed(&self, login: &Login, live: &LiveSession, record: &SessionRecord) -> Result<(String, NewSession), Stop> {
         let (tenant, stored) = (login.tenant.view.id, &live.stored);
         let (cookie, cookie_hash) = self.new_session_cookie(tenant, stored.id);
