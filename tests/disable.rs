@@ -96,9 +96,10 @@ fn dead(object: Object, way: Way) -> BTreeSet<Thing> {
         (Object::Person, Way::Disabled) => [&of_person[..], &[Callback]].concat(),
         (Object::Person, Way::Killed) => [&of_person[..], &[Artifact]].concat(),
         (Object::LinkedConnection, _) => vec![LinkProof],
-        // A session is no client's. A login goes on to whoever asked for it.
+        // A session is no client's. A login goes on to whoever asked for it; a question about what the client gets is
+        // its own.
         (Object::Client, Way::Disabled) => [&ISSUED[..], &[OwnToken, Session, Callback, Parked, Question]].concat(),
-        (Object::Client, Way::Killed) => [&ISSUED[..], &[OwnToken]].concat(),
+        (Object::Client, Way::Killed) => [&ISSUED[..], &[OwnToken, Question]].concat(),
         (Object::ServiceProvider, Way::Disabled) => vec![SamlSession, Artifact],
         // Assertions that are out can't be taken back.
         (Object::ServiceProvider, Way::Killed) => vec![Artifact],
