@@ -266,7 +266,7 @@ async fn an_answer_counts_once_in_its_own_browser_at_its_own_connection() {
     let callback = company.to_callback(&mut browser, "plain", "").await;
     let state = param_of(&callback, "state");
     let cases = [
-        ("no state", callback.replace(&format!("state={state}"), "stat=x"), "unsolicited answer"),
+        ("no state", callback.replace(&format!("state={state}"), "stat=x"), "state is missing"),
         ("an unknown state", callback.replace(&state, &state.to_lowercase()), "no login under way has this handle"),
         ("two states", format!("{callback}&state={state}"), "each parameter once"),
         (

@@ -167,6 +167,11 @@ async fn own_pages(world: &World) -> Vec<Row> {
     let form = Form::leading_to(&question.body, &question.url, "consent").unwrap().set("answer", "allow");
     let consent = Sent { form: Some(form.fields), cookies: asked.cookies(at), ..Sent::default() };
 
+    let mut newcomer = Browser::new();
+    let page = world.to_same_email(&mut newcomer).await;
+    let form = Form::leading_to(&page.body, &page.url, "somebody-else").expect("Alice has this address");
+    let somebody_else = Sent { form: Some(form.fields), cookies: newcomer.cookies(at), ..Sent::default() };
+
     let mut linking = world.saml_login(&world.own, "erin").await.browser;
     let page = world.to_connect(&mut linking, "erins-other-login").await;
     let form = Form::leading_to(&page.body, &page.url, "account/confirm").unwrap().set("answer", "allow");
@@ -199,6 +204,7 @@ async fn own_pages(world: &World) -> Vec<Row> {
         same(Tenant("account/confirm"), "a link proof", Good::Begins(Alive::TwoLogins(looking)), confirm),
         same(Tenant("account/unlink"), "a form", Good::Ends(Alive::TwoLogins(linked)), unlink),
         same(Tenant("consent"), "a question", Good::Answer(has_code), consent),
+        same(Tenant("somebody-else"), "a question", Good::Answer(has_code), somebody_else),
     ]
 }
 

@@ -123,11 +123,14 @@ impl World {
             format!(
                 "  - slug: {slug}
     display_name: The Company
+    domains: [{slug}.example]
     enabled: true # tenant {slug}
     connections:
       - slug: saml
         protocol: saml
         enabled: true # connection {slug}
+        domains: [{slug}.example]
+        people: {{ same_email: ask }}
         idp_metadata: {{ file: {} }}
         allow_idp_initiated: {{ client: app, mode: accept }}
       - slug: oidc
@@ -264,6 +267,15 @@ impl World {
         let callback = browser.get(&to_op).await.location.unwrap();
         self.op.person(OidcPerson::new("alice"));
         browser.get(&callback).await
+    }
+
+    /// The page that asks a newcomer, who has Alice's address, whether they are somebody else.
+    pub async fn to_same_email(&self, browser: &mut Browser) -> Answer {
+        let request = self.to_idp(&self.own, browser).await;
+        let namesake = Person::new("another-alice").with("mail", &["alice@acme.example"]);
+        let answer = self.idp.answer(&request, &namesake, now());
+        let form = answer.form(&self.idp, request.relay_state.as_deref()).unwrap();
+        browser.post(&format!("{}/connections/saml/saml/acs", self.own.at), &form).await
     }
 
     pub async fn oidc_login(&self) -> Login {
