@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::http::Dress;
 use crate::ids::{AppId, ConnectionId, TenantId};
 use crate::keys::KeyRing;
+pub use crate::ldap_directory::LdapDirectory;
 
 /// A tenant at one moment. A change makes a new snapshot.
 pub struct Tenant {
@@ -112,6 +113,23 @@ pub struct TenantSettings {
     pub locales: Vec<Locale>,
     /// Hosts that may be fetched from for this tenant; `None`: all public ones.
     pub egress_hosts: Option<Arc<[String]>>,
+    /// What the LDAP server shows; `None`: nothing.
+    pub ldap: Option<Arc<LdapDirectory>>,
+    /// For logins by password.
+    pub second_factor: SecondFactorPolicy,
+}
+
+/// Whether a password alone is enough at connections where passwords are typed on our page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecondFactorPolicy {
+    /// It is, and nobody is offered more.
+    #[default]
+    Off,
+    /// Who has a second factor is asked for it.
+    Offered,
+    /// Who has none sets one up at the next login.
+    Required,
 }
 
 /// How a tenant's pages look. Checked when it is saved.
@@ -168,6 +186,8 @@ pub struct Connection {
 pub enum AppKind {
     OidcClient,
     SamlSp,
+    /// What an old app binds as.
+    LdapApp,
 }
 
 /// A downstream app.

@@ -42,12 +42,14 @@ pub struct Field {
     pub secret: bool,
     /// A document of the other side: `{ file }`, `{ url }` or `{ xml }`, given to the adapter with its text.
     pub document: bool,
+    /// A PEM file beside the bridge file, by its path, or the PEM text itself. The adapter gets the text.
+    pub file: bool,
 }
 
 impl Field {
     /// A field that may be left out.
     pub const fn new(name: &'static str, help: &'static str) -> Self {
-        Self { name, help, required: false, secret: false, document: false }
+        Self { name, help, required: false, secret: false, document: false, file: false }
     }
 
     pub const fn required(self) -> Self {
@@ -60,6 +62,10 @@ impl Field {
 
     pub const fn document(self) -> Self {
         Self { document: true, ..self }
+    }
+
+    pub const fn file(self) -> Self {
+        Self { file: true, ..self }
     }
 }
 

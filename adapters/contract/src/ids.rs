@@ -97,6 +97,18 @@ id!(
     PersonId
 );
 id!(
+    /// A group of a tenant's directory.
+    GroupId
+);
+id!(
+    /// A second factor of one person.
+    FactorId
+);
+id!(
+    /// A password of one person for one app.
+    AppPasswordId
+);
+id!(
     /// A login session of one browser at one tenant.
     SessionId
 );

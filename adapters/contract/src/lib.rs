@@ -10,8 +10,10 @@
 pub mod checks;
 pub mod claims;
 pub mod config;
+pub mod directory;
 pub mod documents;
 pub mod downstream;
+pub mod egress;
 pub mod epoch;
 pub mod error;
 pub mod factory;
@@ -20,10 +22,15 @@ pub mod http;
 pub mod identity;
 pub mod ids;
 pub mod keys;
+pub mod ldap_directory;
+pub mod listener;
 pub mod logout;
 pub mod loopback;
 pub mod page;
+pub mod password;
 pub mod proof;
+pub mod reader;
+pub mod runtime;
 pub mod services;
 pub mod silence;
 #[cfg(feature = "testkit")]

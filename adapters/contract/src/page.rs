@@ -1,6 +1,7 @@
 //! Pages that a person can be shown. The web layer renders them from templates.
 
 use crate::ids::TraceId;
+use crate::password::NameIs;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Page {
@@ -21,11 +22,21 @@ pub enum Page {
     /// What an app asks for, and two buttons (OpenID Connect Core 3.1.2.4).
     Consent(ConsentPage),
     /// What is a person's own: sessions, apps, logins.
-    Account(AccountPage),
+    Account(Box<AccountPage>),
     /// Another login is about to be connected to the account.
     ConfirmLink(ConfirmLinkPage),
     /// Somebody new has the address of somebody who is known: are they two?
     SameEmail(SameEmailPage),
+    /// A name and a password are typed here.
+    Password(Box<PasswordPage>),
+    /// The password is right, and must be another one from now on.
+    NewPassword(NewPasswordPage),
+    /// The password is right, and a second factor is asked for.
+    SecondFactor(SecondFactorPage),
+    /// A second factor is set up.
+    Enrol(Box<EnrolPage>),
+    /// A secret that is shown once.
+    Shown(ShownPage),
 }
 
 /// A form that a person sends to us; the anti-forgery token is among the fields.
@@ -57,6 +68,14 @@ pub struct AccountPage {
     pub logins: Vec<AccountRow>,
     /// Connections that could be connected, each with its form.
     pub connect: Vec<AccountRow>,
+    /// Second factors.
+    pub factors: Vec<AccountRow>,
+    /// Sets another one up; `None` where there is no use for one.
+    pub enrol: Option<OwnForm>,
+    /// Passwords for single apps.
+    pub app_passwords: Vec<AccountRow>,
+    /// Apps that the person can have one for, each with its form.
+    pub app_password_for: Vec<AccountRow>,
     pub logout: String,
 }
 
@@ -96,6 +115,79 @@ pub struct SameEmailPage {
     pub onward: Option<String>,
     /// Its one button says: I am somebody else.
     pub form: OwnForm,
+}
+
+/// The fields `name` and `password` are typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordPage {
+    pub tenant: String,
+    /// The app's name, where an app asked.
+    pub app: Option<String>,
+    pub connection: String,
+    pub name_is: NameIs,
+    /// What stands in the field already.
+    pub name: String,
+    /// What was wrong with the last try.
+    pub complaint: Option<String>,
+    /// Where the answer leads in the end, as [`ConsentPage::host`] says.
+    pub onward: Option<String>,
+    pub form: OwnForm,
+    /// The choice of another connection.
+    pub other: Option<WayBack>,
+}
+
+/// The fields `password` (the one that was good until now), `new_password` and `again` are typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPasswordPage {
+    pub tenant: String,
+    pub person: String,
+    pub complaint: Option<String>,
+    pub onward: Option<String>,
+    pub form: OwnForm,
+}
+
+/// The field `code` is typed, or the page's script fills the field `passkey` in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecondFactorPage {
+    pub tenant: String,
+    pub person: String,
+    /// Codes of an authenticator app (RFC 6238).
+    pub totp: bool,
+    /// Codes from a sheet.
+    pub recovery: bool,
+    /// The options of `navigator.credentials.get`, as JSON (WebAuthn 3 section 5.5).
+    pub passkey: Option<String>,
+    pub complaint: Option<String>,
+    pub onward: Option<String>,
+    pub form: OwnForm,
+}
+
+/// The field `code` is typed, or the page's script fills the field `passkey` in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrolPage {
+    pub tenant: String,
+    pub person: String,
+    /// The secret for an authenticator app, in base32.
+    pub secret: String,
+    /// The same as an `otpauth:` address.
+    pub uri: String,
+    /// The options of `navigator.credentials.create`, as JSON (WebAuthn 3 section 5.4).
+    pub passkey: Option<String>,
+    /// Codes for a day without the device, each good once.
+    pub codes: Vec<String>,
+    pub complaint: Option<String>,
+    pub onward: Option<String>,
+    pub form: OwnForm,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownPage {
+    pub tenant: String,
+    /// What it is for.
+    pub app: String,
+    pub secret: String,
+    /// Where to go on: a same-site address.
+    pub next: String,
 }
 
 /// One plain sentence, the trace, and a way back. Causes stay inside.

@@ -6,15 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{App, Tenant};
+pub use crate::egress::{
+    DialTarget, Dialed, Dialer, Egress, EgressError, EgressGet, EgressLimits, EgressPost, Fetched, Lane, egress_to,
+};
 use crate::epoch::Epoch;
 use crate::error::StoreError;
 use crate::grant::{Grant, Redeemed, Rotated};
-use crate::ids::{ConnectionId, GrantId, PersonId, SessionId, TenantId};
+use crate::ids::{AppId, ConnectionId, GrantId, PersonId, SessionId, TenantId};
 use crate::logout::Party;
+use crate::password::Lockout;
 use crate::proof::Permit;
 use crate::time::Timestamp;
 use crate::trace::{Outcome, TraceLog};
@@ -25,6 +28,7 @@ pub struct Services {
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
     pub egress: Arc<dyn Egress>,
+    pub dialer: Arc<dyn Dialer>,
     pub grants: Arc<dyn Grants>,
     pub gate: Arc<dyn Gate>,
     pub tokens: Arc<dyn TokenSecrets>,
@@ -43,12 +47,12 @@ impl Services {
     pub fn egress_to(&self, tenant: &Tenant, party: Party) -> Arc<dyn Egress> {
         egress_to(&self.egress, tenant, party)
     }
-}
 
-/// As [`Services::egress_to`], for whoever has the way out alone.
-pub fn egress_to(egress: &Arc<dyn Egress>, tenant: &Tenant, party: Party) -> Arc<dyn Egress> {
-    let lane = Lane { tenant: tenant.id, party, hosts: tenant.settings.egress_hosts.clone() };
-    egress.lane(lane).unwrap_or_else(|| Arc::clone(egress))
+    /// For a connection of a tenant that may reach these hosts alone; `None`: all.
+    pub fn narrowed(&self, hosts: Option<&[String]>) -> Self {
+        let narrowed = hosts.and_then(|hosts| self.dialer.narrowed(hosts.into()));
+        Self { dialer: narrowed.unwrap_or_else(|| Arc::clone(&self.dialer)), ..self.clone() }
+    }
 }
 
 pub trait Clock: Send + Sync {
@@ -73,46 +77,6 @@ pub fn random_text<const N: usize>(rng: &dyn Rng) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The one way out: https only, special-use addresses refused, the resolved
-/// address pinned, no redirects, size and time capped.
-#[async_trait]
-pub trait Egress: Send + Sync {
-    async fn get(&self, url: &str, limits: EgressLimits) -> Result<Fetched, EgressError>;
-
-    /// As `get`; where the other side still has `etag`, it answers status 304 without a body.
-    async fn get_if_changed(&self, url: &str, etag: &str, limits: EgressLimits) -> Result<Fetched, EgressError>;
-
-    /// Sends a body under the same rules.
-    async fn post(&self, request: &EgressPost, limits: EgressLimits) -> Result<Fetched, EgressError>;
-
-    /// As `get`, with headers of our own, such as `authorization`.
-    async fn get_with(&self, request: &EgressGet, _limits: EgressLimits) -> Result<Fetched, EgressError> {
-        Err(EgressError { url: request.url.clone(), cause: "this client sends no headers".to_owned(), silent: false })
-    }
-
-    /// The same client in one partner's line. `None`: there is but one line.
-    fn lane(&self, _lane: Lane) -> Option<Arc<dyn Egress>> {
-        None
-    }
-}
-
-/// Whose line a call waits in, so that a partner that stalls holds up nobody else.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Lane {
-    pub tenant: TenantId,
-    pub party: Party,
-    /// The hosts that the tenant allows; `None`: all public ones.
-    pub hosts: Option<Arc<[String]>>,
-}
-
-/// A fetch with headers of our own.
-#[derive(Clone, PartialEq, Eq)]
-pub struct EgressGet {
-    pub url: String,
-    /// Names in lower case. Values may be secret.
-    pub headers: Vec<(String, String)>,
-}
-
 /// Asks the upstream behind a grant again, at a downstream refresh.
 #[async_trait]
 pub trait Revalidator: Send + Sync {
@@ -130,16 +94,6 @@ pub enum Valid {
     No(String),
     /// Nobody could say, and the connection's policy is to wait: try again later.
     Later(String),
-}
-
-/// A body to be sent to another server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EgressPost {
-    pub url: String,
-    pub content_type: String,
-    /// Names in lower case.
-    pub headers: Vec<(String, String)>,
-    pub body: String,
 }
 
 /// Short-lived values behind a handle that a peer or a browser brings back: parked requests,
@@ -239,34 +193,6 @@ fn closed() -> StoreError {
     StoreError("no logins run here".to_owned())
 }
 
-#[derive(Debug, Clone, Copy)]
-pub struct EgressLimits {
-    /// Octets of the body, after which the fetch fails.
-    pub max_body: usize,
-    pub timeout: std::time::Duration,
-}
-
-#[derive(Debug, Clone)]
-pub struct Fetched {
-    pub status: u16,
-    pub content_type: Option<String>,
-    pub etag: Option<String>,
-    /// `Cache-Control: max-age` less `Age`; zero for `no-store` and `no-cache` (RFC 9111 section 5.2).
-    pub max_age: Option<Duration>,
-    pub body: Bytes,
-}
-
-/// Why a fetch failed, with no echo of what came.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{url}: {cause}")]
-pub struct EgressError {
-    pub url: String,
-    pub cause: String,
-    /// The other side gives no sign of life: no connection, no answer in time, or not of late. False: it was not
-    /// asked, or what it answered can't be used.
-    pub silent: bool,
-}
-
 /// Grants in the store. Each call is one durable unit or one statement.
 #[async_trait]
 pub trait Grants: Send + Sync {
@@ -360,8 +286,30 @@ pub trait Gate: Send + Sync {
         self.app_token(tenant, app, answer.epoch).await
     }
 
+    /// For a password that is right, of somebody who binds over LDAP. A gate that knows no kills of
+    /// connections and people lets nobody in.
+    async fn bind(&self, _bound: &Bound<'_>) -> Result<Permit, GateRefusal> {
+        Err(GateRefusal::AppDisabled)
+    }
+
     /// What is given out now carries this.
     fn epoch(&self) -> Epoch;
+}
+
+/// What a bind hangs on.
+#[derive(Clone, Copy)]
+pub struct Bound<'a> {
+    pub tenant: &'a Tenant,
+    /// The app by way of which it came; `None` where a person's own client binds.
+    pub app: Option<&'a App>,
+    /// Which connection said that the password is right; `None` for a password of our own.
+    pub connection: Option<ConnectionId>,
+    /// As the store had it.
+    pub person_disabled: bool,
+    /// The last kill of the person.
+    pub person: Epoch,
+    /// What the node knew when it began to look at the bind. A remembered yes carries that of the first time.
+    pub given_out: Epoch,
 }
 
 /// What an answer that waits hangs on.
@@ -435,6 +383,51 @@ pub trait Throttle: Send + Sync {
     /// Counts a failed authentication with a secret. `Some` says that this address or this account
     /// has failed too often, and how long to wait.
     fn failed(&self, tenant: TenantId, account: &str, peer: IpAddr, now: Timestamp) -> Option<Duration>;
+
+    /// Whether a password may be tried at all, asked before an upstream is: an upstream counts wrong ones itself,
+    /// and would lock the account. It counts as wrong at once, so that many at the same time are not all let through.
+    ///
+    /// # Errors
+    /// It may not; how long to wait.
+    fn admits(&self, _guess: &Guess<'_>, _now: Timestamp) -> Result<Box<dyn Admission>, Duration> {
+        Ok(Box::new(Uncounted))
+    }
+}
+
+/// A try that was let through. One of which nothing more is said goes on counting as wrong on this node.
+pub trait Admission: Send {
+    /// It was a wrong password, which other nodes are to hear of.
+    fn guessed(self: Box<Self>);
+
+    /// It was no guess: the password was right, or nobody could say.
+    fn withdrawn(self: Box<Self>, right: bool);
+}
+
+/// Where tries are not counted.
+struct Uncounted;
+
+impl Admission for Uncounted {
+    fn guessed(self: Box<Self>) {}
+
+    fn withdrawn(self: Box<Self>, _right: bool) {}
+}
+
+/// Somebody types a password of an account.
+#[derive(Debug, Clone, Copy)]
+pub struct Guess<'a> {
+    pub tenant: TenantId,
+    /// Where it is checked; `None`: here.
+    pub connection: Option<ConnectionId>,
+    /// As it was typed, folded: two spellings of one account have one count.
+    pub account: &'a str,
+    pub peer: IpAddr,
+    /// The app by way of which it came, where the app has said who it is: its address is that of many people.
+    pub through: Option<AppId>,
+    /// A browser, or an app's address, that has logged this account in before: it has a count of its own, so
+    /// that nobody else's guesses keep the person out.
+    pub known_device: Option<[u8; 32]>,
+    /// What the upstream does about wrong passwords, where that is known.
+    pub lockout: Option<Lockout>,
 }
 
 /// Counts for the metrics page.
@@ -445,4 +438,8 @@ pub trait Counters: Send + Sync {
     fn refused(&self, endpoint: &'static str, code: &'static str);
     /// A refresh token came back after its grace.
     fn refresh_reused(&self);
+    /// An operation of the LDAP server, with its result code (RFC 4511 appendix A).
+    fn ldap_operation(&self, _operation: &'static str, _result: u32, _took: Duration) {}
+    /// A directory was asked: `bind`, `search`, `connect`.
+    fn directory_asked(&self, _connection: ConnectionId, _what: &'static str, _took: Duration) {}
 }

@@ -2,7 +2,9 @@
 
 #![allow(clippy::panic)] // A failed expectation is a failed test.
 
+mod directory;
 mod doubles;
+mod pipe;
 mod unused;
 
 use crate::config::Tenant;
@@ -13,7 +15,9 @@ use crate::time::Timestamp;
 use crate::trace::{Step, TraceLog};
 use crate::upstream::{Answer, Begun, Challenge, Correlation, LoginOutcome, LoginWish, Start, UpstreamLogin};
 
+pub use directory::{NoKills, ShutDesk, local_client};
 pub use doubles::{Counting, Distinct, Hands, Keyed, Quiet, bare_services};
+pub use pipe::accepted;
 pub use unused::{OpenGate, Unused};
 
 /// An ordinary handle: a ticket, below the 80 octets that RelayState may have (SAML bindings 3.4.3).

@@ -60,6 +60,15 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     })
 }
 
+/// A duration as [`duration`] reads it, in the largest unit that fits. What is below a millisecond is left out.
+pub fn written_duration(time: Duration) -> String {
+    let millis = time.as_millis();
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let fitting = units.into_iter().find(|(unit, _)| millis > 0 && millis.is_multiple_of(*unit));
+    let (unit, letter) = fitting.unwrap_or((1, "ms"));
+    format!("{}{letter}", millis / unit)
+}
+
 /// The complaint about a key that nobody reads. `elsewhere` are keys that are read beside it: good for a
 /// suggestion.
 pub fn unknown_key(key: &str, known: &[&str], elsewhere: &[&str]) -> String {
@@ -148,6 +157,14 @@ fn edits_within(a: &[char], b: &[char], limit: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_written_as_they_are_read() {
+        for text in ["0ms", "1ms", "1500ms", "40s", "90m", "30d", "36h"] {
+            assert_eq!(duration(text).map(written_duration).as_deref(), Ok(text));
+        }
+        assert_eq!(written_duration(Duration::from_secs(3_600)), "1h");
+    }
 
     #[test]
     fn finds_what_was_meant() {

@@ -1,18 +1,20 @@
 //! The upstream side: how an adapter logs a person in.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{AppKind, Tenant};
+use crate::directory::{DirectorySource, PassThrough};
 use crate::error::ProtocolError;
 use crate::http::{HttpInput, Reply, Route};
 use crate::identity::{Attributes, AuthenticatedIdentity, AuthnFacts, UpstreamSubject, UpstreamTokens};
 use crate::ids::TransactionId;
 use crate::keys::KeyPurpose;
 use crate::logout::UpstreamLogout;
+use crate::password::PasswordCheck;
 use crate::proof::Minter;
 use crate::services::EgressPost;
 use crate::time::Timestamp;
@@ -26,6 +28,11 @@ pub struct Adapter {
     pub refresh: Option<Box<dyn UpstreamRefresh>>,
     pub metadata: Option<Box<dyn PublishedMetadata>>,
     pub check: Option<Box<dyn SelfCheck>>,
+    /// People type their password on our page, or send it by LDAP.
+    pub password: Option<Box<dyn PasswordCheck>>,
+    /// Its people can be read without their being here.
+    pub directory: Option<Box<dyn DirectorySource>>,
+    pub pass_through: Option<Arc<dyn PassThrough>>,
 }
 
 /// Login by way of the browser.

@@ -27,6 +27,7 @@ pub fn bare_services(clock: Arc<dyn Clock>) -> Services {
         handles: Arc::new(Closed),
         name_ids: Arc::new(Closed),
         sightings: Arc::new(Closed),
+        dialer: Arc::new(Closed),
         revalidator: Arc::new(Closed),
     }
 }
