@@ -13,6 +13,7 @@ mod m0004_federation;
 mod m0005_rollovers;
 mod m0006_kills;
 mod m0007_chaining;
+mod m0008_directory;
 mod statistics;
 
 use sea_orm_migration::prelude::*;
@@ -103,6 +104,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_rollovers::Migration),
             Box::new(m0006_kills::Migration),
             Box::new(m0007_chaining::Migration),
+            Box::new(m0008_directory::Migration),
         ]
     }
 }

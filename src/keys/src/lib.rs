@@ -4,6 +4,7 @@
 //! Everything here goes through openssl. No private key leaves this crate
 //! unsealed: others see the traits of [`fedbridge_contract::keys`].
 
+mod argon2;
 mod certificate;
 mod decrypter;
 mod generate;
@@ -18,7 +19,10 @@ mod sealer;
 mod signer;
 mod system;
 mod tokens;
+mod totp;
+mod webauthn;
 
+pub use argon2::Argon2Hasher;
 pub use decrypter::OpensslDecrypter;
 pub use generate::{GenerateError, TenantName, client_keys, generate_key, initial_keys};
 pub use jwk::{PublicJwk, UnusableJwk};
@@ -29,3 +33,4 @@ pub use sealer::AesGcmSealer;
 pub use signer::OpensslSigner;
 pub use system::{OpensslRng, SystemClock};
 pub use tokens::HmacTokenSecrets;
+pub use webauthn::OpensslFactors;

@@ -6,6 +6,7 @@ use fedbridge_contract::ids::ConnectionId;
 use fedbridge_contract::keys::{DecryptionKey, KeyPurpose, KeyRing, KeyState, OidcDecryptionKey, SigningKey};
 use fedbridge_hub::ports::{KeyOpener, Sealer};
 use fedbridge_hub::spec::StoredKey;
+use openssl::sha::sha256;
 
 use crate::decrypter::OpensslDecrypter;
 use crate::signer::OpensslSigner;
@@ -31,6 +32,10 @@ impl OpensslKeyOpener {
 }
 
 impl KeyOpener for OpensslKeyOpener {
+    fn digest(&self, octets: &[u8]) -> [u8; 32] {
+        sha256(octets)
+    }
+
     fn ring(&self, keys: &[StoredKey]) -> Result<Arc<KeyRing>, String> {
         let mut ring = KeyRing::default();
         for key in keys.iter().filter(|key| key.state != KeyState::Retired) {

@@ -16,7 +16,7 @@ use crate::open::Backend;
 use crate::postgres::{self, NOTIFY};
 use crate::row::{Row, get, uuid as read_uuid};
 use crate::system::SystemStore;
-use crate::unit::{forget_proofs, millis, uuid};
+use crate::unit::{forget_proofs, millis, touch_profiles, uuid};
 use crate::work::{Arg, Change, WorkError};
 
 const VERSIONS: &str = "SELECT c.version, k.version FROM installation c JOIN installation k ON k.id = 2 WHERE c.id = 1";
@@ -44,11 +44,32 @@ impl EpochStore for SystemStore {
     }
 
     async fn kill(&self, killed: Killed, now: Timestamp) -> Result<Option<Epoch>, StoreError> {
+        self.kill_with(killed, Vec::new(), now).await
+    }
+
+    async fn signals(&self) -> Result<Option<Box<dyn Signals>>, StoreError> {
+        match &self.0.inner.backend {
+            Backend::Sqlite { .. } => Ok(None),
+            Backend::Postgres { ear } => Ok(Some(Box::new(ear.listen().await?))),
+        }
+    }
+}
+
+impl SystemStore {
+    /// As [`EpochStore::kill`], with what happens in the same transaction. `None` also where a guard of that fails.
+    pub(crate) async fn kill_with(
+        &self,
+        killed: Killed,
+        also: Vec<Change>,
+        now: Timestamp,
+    ) -> Result<Option<Epoch>, StoreError> {
         let next = Change::new("UPDATE installation SET version = version + 1 WHERE id = 2", Vec::new());
         let mut changes = vec![next, mark(killed, now)];
+        changes.extend(also);
         if let Killed::Person(tenant, person) = killed {
             changes.push(revoke_all(tenant, person, now));
             changes.push(forget_proofs(tenant, person));
+            changes.push(touch_profiles(tenant, person, now));
         }
         let done = match &self.0.inner.backend {
             Backend::Sqlite { .. } => self.0.work(changes).await,
@@ -64,15 +85,6 @@ impl EpochStore for SystemStore {
         }
     }
 
-    async fn signals(&self) -> Result<Option<Box<dyn Signals>>, StoreError> {
-        match &self.0.inner.backend {
-            Backend::Sqlite { .. } => Ok(None),
-            Backend::Postgres { ear } => Ok(Some(Box::new(ear.listen().await?))),
-        }
-    }
-}
-
-impl SystemStore {
     /// The number of a kill that was made just now, or of a newer one of the same object.
     async fn last_kill(&self, killed: Killed) -> Result<Epoch, StoreError> {
         let (sql, object) = match killed {

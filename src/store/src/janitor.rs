@@ -29,6 +29,9 @@ const KEEP_NOTICE: Duration = Duration::from_secs(60 * 60);
 /// What is needed until some time is kept for this long behind it: clocks of nodes differ.
 const LATE: Duration = Duration::from_secs(60 * 60);
 
+/// Wrong passwords count for so long, at the most, and some time.
+const KEEP_FAILURES: Duration = Duration::from_secs(2 * 60 * 60);
+
 /// How many expired rows the janitor deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -44,9 +47,25 @@ pub struct Swept {
     pub link_proofs: u64,
     pub session_upstreams: u64,
     pub upstream_tokens: u64,
+    pub failures: u64,
+    pub known_devices: u64,
     pub traces: u64,
     /// A table was not walked to its end: expired rows may be left, and the next call should come soon.
     pub more: bool,
+}
+
+impl Swept {
+    /// Of all tables together.
+    pub fn deleted(self) -> u64 {
+        let Self { transactions, one_time_keys, sessions, grants, revoked_tokens, participants, logouts, .. } = self;
+        let Self { logout_notices, handles, link_proofs, session_upstreams, upstream_tokens, .. } = self;
+        let Self { failures, known_devices, traces, .. } = self;
+        [transactions, one_time_keys, sessions, grants, revoked_tokens, participants, logouts]
+            .into_iter()
+            .chain([logout_notices, handles, link_proofs, session_upstreams, upstream_tokens])
+            .chain([failures, known_devices, traces])
+            .sum()
+    }
 }
 
 /// Where the walk through each table has got to.
@@ -84,6 +103,7 @@ impl SystemStore {
         let (id, hash) = (Arg::Uuid(Uuid::nil()), Arg::Octets(Vec::new()));
         let by_id = |name, expiry| table(name, &[("id", id.clone())], expiry);
         let by_hash = |name, column| table(name, &[(column, hash.clone())], "expires_at");
+        let in_window = [("key_hash", hash.clone()), ("window_at", Arg::Int(i64::MIN))];
         let in_session = [("session_id", id.clone()), ("app_id", id.clone())];
         let of_upstream = [("session_id", id.clone()), ("connection_id", id.clone())];
         let of_logout = [("logout_id", id.clone()), ("app_id", id.clone()), ("session_id", id.clone())];
@@ -104,6 +124,8 @@ impl SystemStore {
                 now,
                 &mut swept.upstream_tokens,
             ),
+            (table("failures", &in_window, "changed_at"), now - KEEP_FAILURES, &mut swept.failures),
+            (by_hash("known_devices", "key_hash"), now, &mut swept.known_devices),
             (by_id("traces", "at"), traces_before, &mut swept.traces),
         ] {
             let (deleted, ended) = self.walk(&table, before).await?;
@@ -141,6 +163,7 @@ impl SystemStore {
         let rows = self.0.all(&sql, from.clone()).await?;
         let value = |row, (at, (_, first)): (usize, &(&str, Arg))| match first {
             Arg::Uuid(_) => read_uuid(row, at).map(Arg::Uuid),
+            Arg::Int(_) => get(row, at).map(Arg::Int),
             _ => get(row, at).map(Arg::Octets),
         };
         rows.first().map(|row| table.key.iter().enumerate().map(|column| value(row, column)).collect()).transpose()

@@ -10,6 +10,7 @@
 //! [`SystemStore`], named so that its users can be found.
 
 mod admins;
+mod app_passwords;
 mod config;
 mod consents;
 mod documents;
@@ -17,19 +18,26 @@ mod ear;
 mod entity;
 mod epochs;
 mod error;
+mod factors;
+mod failures;
 mod grants;
 mod handles;
 mod janitor;
+mod known_devices;
 mod login;
 mod logouts;
 mod open;
 mod people;
 mod people_list;
+mod posix;
 mod postgres;
+mod profiles;
 mod rollovers;
 mod row;
+mod shapes;
 mod sqlite;
 mod stats;
+mod sync_states;
 mod system;
 mod traces;
 mod unit;

@@ -5,13 +5,13 @@ use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{ConnectionId, PersonId, SessionId, TenantId, TransactionId};
 use fedbridge_contract::time::Timestamp;
-use fedbridge_hub::ports::{LinkedPerson, LoginStore, StoredSession, Unit, UnitError};
+use fedbridge_hub::ports::{GuardFailed, LinkedPerson, LoginStore, StoredSession, Unit, UnitError};
 
 use crate::error::damaged;
 use crate::open::Store;
 use crate::row::{Row, get, time, uuid as read_uuid};
 use crate::unit::{millis, plan, uuid};
-use crate::work::{Arg, WorkError, digest};
+use crate::work::{Arg, Done, WorkError, digest};
 
 /// What [`stored_session`] reads, and from where.
 pub const SESSION: &str = "s.id, s.person_id, p.disabled, coalesce(p.epoch, 0), s.connection_id, s.idle_expires_at, s.absolute_expires_at, \
@@ -38,7 +38,7 @@ impl LoginStore for Store {
         connection: ConnectionId,
         subject_key: &str,
     ) -> Result<Option<LinkedPerson>, StoreError> {
-        let sql = "SELECT p.id, p.disabled, coalesce(p.epoch, 0), i.email_hash FROM identities i \
+        let sql = "SELECT p.id, p.disabled, coalesce(p.epoch, 0), i.email_hash, i.display FROM identities i \
                    JOIN people p ON p.tenant_id = i.tenant_id AND p.id = i.person_id \
                    WHERE i.tenant_id = ? AND i.connection_id = ? AND i.subject_hash = ?";
         let args = vec![uuid(tenant), Arg::Uuid(connection.uuid()), Arg::Octets(digest(&[subject_key]))];
@@ -47,7 +47,13 @@ impl LoginStore for Store {
             let person = PersonId::from_uuid(read_uuid(&row, 0)?);
             let email = get::<Option<Vec<u8>>>(&row, 3)?;
             let email = email.map(|hash| hash.try_into().map_err(|_| damaged("an identity"))).transpose()?;
-            Ok(LinkedPerson { person, disabled: get(&row, 1)?, epoch: Epoch(get(&row, 2)?), email })
+            Ok(LinkedPerson {
+                person,
+                disabled: get(&row, 1)?,
+                epoch: Epoch(get(&row, 2)?),
+                email,
+                display: get(&row, 4)?,
+            })
         })
         .transpose()
     }
@@ -71,14 +77,19 @@ impl LoginStore for Store {
     async fn commit(&self, tenant: TenantId, unit: Unit) -> Result<(), UnitError> {
         let plan = plan(tenant, unit, &*self.inner.sealer)?;
         let done = if plan.in_turn { self.work_in_turn(plan.changes).await } else { self.work(plan.changes).await };
-        match done {
-            Ok(_) => Ok(()),
-            Err(WorkError::Store(cause)) => Err(cause.into()),
-            Err(WorkError::Guard(at)) => match plan.guards.into_iter().nth(at).flatten() {
-                Some(refusal) => Err(UnitError::Guard(refusal)),
-                None => Err(StoreError("a guard failed that is not of this unit".into()).into()),
-            },
-        }
+        answered(done, plan.guards)
+    }
+}
+
+/// What became of a unit, in the words of its guards.
+pub fn answered(done: Done, guards: Vec<Option<GuardFailed>>) -> Result<(), UnitError> {
+    match done {
+        Ok(_) => Ok(()),
+        Err(WorkError::Store(cause)) => Err(cause.into()),
+        Err(WorkError::Guard(at)) => match guards.into_iter().nth(at).flatten() {
+            Some(refusal) => Err(UnitError::Guard(refusal)),
+            None => Err(StoreError("a guard failed that is not of this unit".into()).into()),
+        },
     }
 }
 

@@ -13,7 +13,7 @@ use crate::consents::{CONSENT, consent};
 use crate::error::damaged;
 use crate::open::Store;
 use crate::row::{Row, get, time, uuid as read_uuid};
-use crate::unit::{hold_person, leave_tombstones, millis, reason, uuid};
+use crate::unit::{hold_person, leave_tombstones, millis, reason, touch_profiles, uuid};
 use crate::work::{Arg, Change, WorkError, digest};
 
 /// What [`identity`] reads.
@@ -194,12 +194,18 @@ impl Store {
         tenant: TenantId,
         person: PersonId,
         disabled: bool,
+        now: Timestamp,
     ) -> Result<bool, StoreError> {
         let change = Change::new(
             "UPDATE people SET disabled = ? WHERE tenant_id = ? AND id = ?",
             vec![Arg::Flag(disabled), uuid(tenant), Arg::Uuid(person.uuid())],
         );
-        Ok(self.change(change).await? == 1)
+        let changes = vec![Change { guarded: true, ..change }, touch_profiles(tenant, person, now)];
+        match self.work(changes).await {
+            Ok(_) => Ok(true),
+            Err(WorkError::Guard(_)) => Ok(false),
+            Err(WorkError::Store(cause)) => Err(cause),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::unit::uuid;
 use crate::work::{Arg, statement};
 
 /// Tables whose rows no foreign key takes along.
-const LOOSE: [&str; 14] = [
+const LOOSE: [&str; 16] = [
     "transactions",
     "sessions",
     "grants",
@@ -26,6 +26,8 @@ const LOOSE: [&str; 14] = [
     "link_proofs",
     "session_upstreams",
     "upstream_tokens",
+    "failures",
+    "known_devices",
 ];
 
 /// Tables whose rows have a session.

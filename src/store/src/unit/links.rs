@@ -3,7 +3,7 @@
 use fedbridge_contract::downstream::NewNameId;
 use fedbridge_contract::ids::{ConnectionId, PersonId, TenantId};
 use fedbridge_contract::time::Timestamp;
-use fedbridge_hub::ports::{NewLink, TombstoneReason};
+use fedbridge_hub::ports::{IdentityNews, NewLink, TombstoneReason};
 
 use super::{millis, uuid};
 use crate::work::{Arg, Change, digest};
@@ -78,17 +78,23 @@ pub fn hold_person(tenant: TenantId, person: PersonId) -> Change {
     )
 }
 
-/// As [`hold_person`], for a login of a person. The index of addresses is written where there is a new one alone.
+/// As [`hold_person`], for a login of a person. Only what is new is written, the index of addresses among it.
 /// On PostgreSQL, a link whose statement began before the door was closed may be there still: it opens nothing.
 pub fn hold_identity(
     tenant: TenantId,
     person: PersonId,
     connection: ConnectionId,
     subject: &str,
-    email: Option<[u8; 32]>,
+    news: IdentityNews,
 ) -> Change {
-    let mut args: Vec<_> = email.map(|email| Arg::Octets(email.to_vec())).into_iter().collect();
-    let held = if args.is_empty() { "created_at = created_at" } else { "email_hash = ?" };
+    let (held, mut args) = match (news.email, news.display) {
+        (None, None) => ("created_at = created_at", Vec::new()),
+        (Some(email), None) => ("email_hash = ?", vec![Arg::Octets(email.to_vec())]),
+        (None, Some(display)) => ("display = ?", vec![Arg::Text(display)]),
+        (Some(email), Some(display)) => {
+            ("email_hash = ?, display = ?", vec![Arg::Octets(email.to_vec()), Arg::Text(display)])
+        }
+    };
     let this = [uuid(tenant), Arg::Uuid(connection.uuid()), Arg::Octets(digest(&[subject])), Arg::Uuid(person.uuid())];
     args.extend(this);
     Change::new(

@@ -2,6 +2,7 @@
 
 mod links;
 mod logout;
+mod profiles;
 mod proofs;
 mod sessions;
 
@@ -9,17 +10,23 @@ use std::time::Duration;
 
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::grant::{MAX_ACCESS_TOKEN, NewGrant};
-use fedbridge_contract::ids::{GrantId, TenantId, TransactionId};
+use fedbridge_contract::ids::{AppPasswordId, ConnectionId, GrantId, PersonId, TenantId, TransactionId};
 use fedbridge_contract::time::Timestamp;
-use fedbridge_hub::ports::{Command, GuardFailed, NewLink, NewTransaction, Sealer, Unit, UnitError};
+use fedbridge_hub::ports::{
+    Command, GuardFailed, NewLink, NewTransaction, PosixOwner, Sealer, TombstoneReason, Unit, UnitError,
+};
 
+use crate::app_passwords::{drop_app_password, keep_app_password};
 use crate::consents::{forget_consent, hold_consent, keep_consent};
+use crate::factors::{drop_factor, keep_factor};
 use crate::upstream_tokens::keep_tokens;
 use crate::work::{Arg, Change, digest};
 use links::{create_person, hold_identity, keep_name_id, leave_tombstone, link_person, note_scope, unlink};
 pub use links::{hold_person, leave_tombstones, reason};
 pub use logout::participant_place;
 use logout::{join, open_logout};
+pub use profiles::{SealedProfile, profile_place, seal_profile, source, touch_profiles};
+use profiles::{ensure_group, give_number, hold_tenant, keep_profile, see_profile};
 pub use proofs::forget_proofs;
 use proofs::{bind_proof, open_proof, use_proof};
 use sessions::{also_upstream, end_session, renew_session, start_session, touch_session};
@@ -41,7 +48,7 @@ pub struct Plan {
 /// A guard that fails within the unit itself, or something that can't be written as JSON.
 pub fn plan(tenant: TenantId, unit: Unit, sealer: &dyn Sealer) -> Result<Plan, UnitError> {
     let mut plan = Plan { changes: Vec::new(), guards: Vec::new(), in_turn: false };
-    let mut seen = Vec::new();
+    let (mut seen, mut held) = (Vec::new(), false);
     let now = unit.now;
     for command in unit.commands {
         match command {
@@ -81,16 +88,11 @@ pub fn plan(tenant: TenantId, unit: Unit, sealer: &dyn Sealer) -> Result<Plan, U
             }
             Command::KeepNameId(new) => plan.guarded(keep_name_id(tenant, new, now), GuardFailed::NameIdExists),
             Command::LinkIdentity(link) => plan.link(tenant, link, now),
-            Command::HoldIdentity { person, connection, subject_key, email } => {
-                plan.guarded(hold_identity(tenant, person, connection, &subject_key, email), GuardFailed::LinkGone);
+            Command::HoldIdentity { person, connection, subject_key, news } => {
+                plan.guarded(hold_identity(tenant, person, connection, &subject_key, news), GuardFailed::LinkGone);
             }
             Command::UnlinkIdentity { person, connection, subject_key, reason } => {
-                // Two unlinks in two snapshots would each see the other's identity, and leave none.
-                plan.in_turn = true;
-                plan.guarded(hold_person(tenant, person), GuardFailed::LastLink);
-                plan.free(leave_tombstone(tenant, person, (connection, &subject_key), reason, now));
-                plan.guarded(unlink(tenant, person, connection, &subject_key), GuardFailed::LastLink);
-                plan.free(forget_proofs(tenant, person));
+                plan.unlink(tenant, person, (connection, &subject_key), reason, now);
             }
             Command::OpenLinkProof(new) => plan.free(open_proof(tenant, new)),
             Command::BindLinkProof { proof, subject, sealed } => {
@@ -104,10 +106,21 @@ pub fn plan(tenant: TenantId, unit: Unit, sealer: &dyn Sealer) -> Result<Plan, U
             Command::HoldConsent { person, app, at } => {
                 plan.guarded(hold_consent(tenant, person, app, at), GuardFailed::ConsentChanged);
             }
-            Command::KeepUpstreamTokens { session, kept } => {
-                plan.free(keep_tokens(tenant, session, &kept, sealer)?);
-            }
+            Command::KeepUpstreamTokens { session, kept } => plan.free(keep_tokens(tenant, session, &kept, sealer)?),
             Command::InsertGrant(grant) => plan.free(insert_grant(tenant, &grant, sealer)?),
+            Command::KeepProfile(new) => plan.free(keep_profile(tenant, &new, now, sealer)?),
+            Command::SeeProfile { connection, subject_key, sweep } => {
+                plan.free(see_profile(tenant, connection, &subject_key, sweep));
+            }
+            Command::EnsureGroup { id, name } => plan.free(ensure_group(tenant, id, name, now)),
+            Command::GiveNumber { owner, range } => {
+                plan.give_number(tenant, owner, range, !std::mem::replace(&mut held, true), now);
+            }
+            Command::KeepFactor { person, factor } => plan.free(keep_factor(tenant, person, &factor, now, sealer)),
+            Command::DropFactor { person, id } => plan.free(drop_factor(tenant, person, id)),
+            Command::KeepAppPassword(new) => plan.free(keep_app_password(tenant, &new, now)),
+            Command::DropAppPassword { person, id } => plan.drop_app_password(tenant, person, id, now),
+            Command::PasswordChanged { person } => plan.free(touch_profiles(tenant, person, now)),
         }
     }
     Ok(plan)
@@ -120,6 +133,45 @@ impl Plan {
         if let Some(scope) = scope {
             self.free(scope);
         }
+    }
+
+    fn unlink(
+        &mut self,
+        tenant: TenantId,
+        person: PersonId,
+        (connection, subject): (ConnectionId, &str),
+        reason: TombstoneReason,
+        now: Timestamp,
+    ) {
+        // Two unlinks in two snapshots would each see the other's identity, and leave none.
+        self.in_turn = true;
+        self.guarded(hold_person(tenant, person), GuardFailed::LastLink);
+        self.free(leave_tombstone(tenant, person, (connection, subject), reason, now));
+        self.guarded(unlink(tenant, person, connection, subject), GuardFailed::LastLink);
+        self.free(forget_proofs(tenant, person));
+    }
+
+    fn give_number(
+        &mut self,
+        tenant: TenantId,
+        owner: PosixOwner,
+        range: (u32, u32),
+        first_of_unit: bool,
+        now: Timestamp,
+    ) {
+        // Two in two snapshots would give the same number.
+        self.in_turn = true;
+        if first_of_unit {
+            self.free(hold_tenant(tenant));
+        }
+        for change in give_number(tenant, owner, range, now) {
+            self.free(change);
+        }
+    }
+
+    fn drop_app_password(&mut self, tenant: TenantId, person: PersonId, id: AppPasswordId, now: Timestamp) {
+        self.free(drop_app_password(tenant, person, id));
+        self.free(touch_profiles(tenant, person, now));
     }
 
     fn free(&mut self, change: Change) {

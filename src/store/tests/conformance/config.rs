@@ -51,6 +51,7 @@ pub async fn what_is_put_is_loaded(database: Database) {
         look: Some(Look { accent: Some("#00529b".into()), ..Look::default() }),
         locales: vec![Locale::De, Locale::En],
         egress_hosts: Some(vec!["*.example.org".into()]),
+        ..TenantExtras::default()
     };
     let changes = [
         ConfigChange::PutSecret(secret.clone()),

@@ -19,7 +19,7 @@ pub async fn a_deleted_person_leaves_tombstones(database: Database) {
     assert!(store.delete(world.tenant, person, at(5)).await.unwrap());
     assert!(!store.delete(world.tenant, person, at(5)).await.unwrap(), "there is nobody any more");
 
-    assert_eq!(database.mentions(person.uuid()).await, ["tombstones.person_id"]);
+    assert_eq!(database.mentions(person.uuid()).await, ["posix_numbers.owner_id", "tombstones.person_id"]);
     assert_eq!(database.mentions(full.login.session.uuid()).await, Vec::<String>::new());
     for (connection, subject) in [(world.connection, "ada"), (full.second, "ada@second")] {
         assert_eq!(store.linked_person(world.tenant, connection, subject).await.unwrap(), None);
@@ -56,12 +56,17 @@ pub async fn what_is_deleted_is_named_nowhere(database: Database) {
     assert_eq!(store.identities(tenant, full.login.person).await.unwrap().len(), 1, "the other login stays");
 
     delete(ConfigChange::DeleteConnection { tenant, id: world.connection, with_people: true }).await;
-    for gone in [world.connection.uuid(), full.login.person.uuid(), full.login.session.uuid()] {
+    for gone in [world.connection.uuid(), full.login.session.uuid()] {
         assert_eq!(database.mentions(gone).await, nowhere);
     }
+    // Nobody else is ever given the number.
+    assert_eq!(database.mentions(full.login.person.uuid()).await, ["posix_numbers.owner_id"]);
     delete(ConfigChange::DeleteTenant { id: tenant, with_people: false }).await;
     assert_eq!(database.mentions(tenant.uuid()).await, nowhere);
-    for gone in [full.logout.uuid(), full.logged_out.uuid(), full.proof.uuid(), full.login.grant.uuid()] {
+    let (login, group) = (&full.login, full.group.uuid());
+    for gone in
+        [full.logout.uuid(), full.logged_out.uuid(), full.proof.uuid(), login.grant.uuid(), login.person.uuid(), group]
+    {
         assert_eq!(database.mentions(gone).await, nowhere);
     }
 

@@ -104,9 +104,9 @@ pub async fn standing_says_what_stops_a_grant(database: Database) {
     assert_eq!(standing(Some("t2")).await, Standing::default());
     assert_eq!(standing(None).await, Standing::default());
 
-    store.set_person_disabled(world.tenant, login.person, true).await.unwrap();
+    store.set_person_disabled(world.tenant, login.person, true, at(1)).await.unwrap();
     assert_eq!(standing(None).await, Standing { person_disabled: true, ..Standing::default() });
-    store.set_person_disabled(world.tenant, login.person, false).await.unwrap();
+    store.set_person_disabled(world.tenant, login.person, false, at(1)).await.unwrap();
     store.revoke(world.tenant, login.grant, at(5)).await.unwrap();
     assert_eq!(standing(None).await, Standing { revoked: true, ..Standing::default() });
     assert_eq!(store.find(world.tenant, GrantId::random(&OpensslRng), None, at(1)).await.unwrap(), None);

@@ -1,12 +1,15 @@
 //! Two tenants, each id of one tried on the other, over every method.
 
+use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::grant::{Redeemed, Rotated, Standing};
 use fedbridge_contract::ids::TransactionId;
 use fedbridge_contract::logout::Told;
 use fedbridge_contract::services::{Grants as _, RefreshLifetimes, Rotation};
 use fedbridge_hub::ports::{
-    Command, ConfigStore as _, Consent, GuardFailed, LoginStore as _, LogoutStore as _, NewTransaction, PeopleStore,
-    TombstoneReason, Turn, Unit, UnitError, UpstreamTokenStore as _,
+    AppPasswordStore as _, Command, ConfigStore as _, Consent, DeviceStore as _, FactorStore as _, FactorUse,
+    GuardFailed, IdentityNews, KeptOut, LoginStore as _, LogoutStore as _, NewAppPassword, NewProfile, NewTransaction,
+    PeopleStore, PosixOwner, ProfileBy, ProfileNews as _, ProfileStore as _, ShapeStore as _, Sweep, SyncState,
+    SyncStore as _, TombstoneReason, Turn, Unit, UnitError, UpstreamTokenStore as _,
 };
 use fedbridge_hub::spec::{ConfigChange, SecretOwner, SecretValue, StoredSecret};
 use fedbridge_keys::OpensslRng;
@@ -43,7 +46,7 @@ pub async fn tenants_never_see_each_other(database: Database) {
     store.commit(them, unit(Command::EndSession(login.session))).await.unwrap();
     assert_eq!(store.redeem(them, login.grant, None, at(1)).await.unwrap(), Redeemed::Gone);
     store.revoke(them, login.grant, at(1)).await.unwrap();
-    assert!(!store.set_person_disabled(them, login.person, true).await.unwrap());
+    assert!(!store.set_person_disabled(them, login.person, true, at(1)).await.unwrap());
     store.revoke_token(them, "t1", at(500)).await.unwrap();
     assert!(!store.token_revoked(ours.tenant, "t1").await.unwrap());
     assert!(store.remember_once(them, "p", "k", at(9)).await.unwrap());
@@ -140,7 +143,7 @@ pub async fn nothing_of_a_person_is_seen_by_another_tenant(database: Database) {
                 person,
                 connection: ours.connection,
                 subject_key: "ada".into(),
-                email: Some(hash("theirs")),
+                news: IdentityNews { email: Some(hash("theirs")), display: Some("theirs".into()) },
             },
             GuardFailed::LinkGone,
         ),
@@ -183,6 +186,101 @@ pub async fn nothing_of_a_person_is_seen_by_another_tenant(database: Database) {
     assert_eq!(PeopleStore::grants(&store, us, person, at(1)).await.unwrap().len(), 1);
     let used = Command::UseLinkProof { proof: full.proof, person, session, subject };
     store.commit(us, unit(used)).await.unwrap();
+}
+
+pub async fn nothing_of_a_directory_is_seen_by_another_tenant(database: Database) {
+    let store = database.open().await;
+    let (ours, theirs) = (World::new(&store, "ours").await, World::new(&store, "theirs").await);
+    let full = Full::new(&ours).await;
+    let (us, them, person, connection) = (ours.tenant, theirs.tenant, full.login.person, ours.connection);
+    let sweep = Sweep { number: 2, began: at(9) };
+
+    // Reading.
+    for (tenant, there) in [(us, true), (them, false)] {
+        let seen = [
+            store.known(tenant, connection, "ada").await.unwrap().is_some(),
+            !store.profiles_of(tenant, person).await.unwrap().is_empty(),
+            !store.profiled(tenant, &[person]).await.unwrap().is_empty(),
+            !store.page(tenant, None, 10).await.unwrap().is_empty(),
+            !store.changed(tenant, at(-9), Epoch(0)).await.unwrap().is_empty(),
+            !store.groups(tenant).await.unwrap().is_empty(),
+            store.groups_changed(tenant, at(-9)).await.unwrap().is_some(),
+            !store.not_seen(tenant, connection, sweep, None, 9).await.unwrap().is_empty(),
+            store.count(tenant, connection, sweep).await.unwrap().all > 0,
+            store.sync_state(tenant, connection).await.unwrap() != SyncState::default(),
+        ];
+        assert_eq!(seen, [there; 10]);
+    }
+    assert_eq!(store.system().news(at(-9), Epoch(0)).await.unwrap(), [us]);
+
+    // Changing: each with our ids in their tenant.
+    let before = store.page(us, None, 10).await.unwrap();
+    let new = crate::profiles::said(&ours, person, "ada", "theirs", ProfileBy::Push);
+    let theirs_of_ours = NewProfile { connection: theirs.connection, ..new.clone() };
+    for stray in [new, theirs_of_ours] {
+        let kept = store.commit(them, unit(Command::KeepProfile(Box::new(stray)))).await;
+        assert!(matches!(kept, Err(UnitError::Store(_))), "{kept:?}");
+    }
+    let see = Command::SeeProfile { connection, subject_key: "ada".into(), sweep: 9 };
+    let give = |owner| Command::GiveNumber { owner, range: (1, 9) };
+    for command in [see, give(PosixOwner::Person(person)), give(PosixOwner::Group(full.group))] {
+        store.commit(them, unit(command)).await.unwrap();
+    }
+    let out = KeptOut { tenant: them, connection, subject_key: "ada", reason: "theirs" };
+    assert_eq!(store.system().keep_out(&out, at(1)).await.unwrap(), None);
+    assert!(store.take_sync_turn(them, connection, at(1), at(2)).await.is_err(), "it is no connection of theirs");
+    assert!(!store.extend_sync_turn(them, connection, at(60), at(99)).await.unwrap());
+    assert!(!store.end_sync_turn(them, connection, at(60), &SyncState::default()).await.unwrap());
+    assert!(!store.set_person_disabled(them, person, true, at(9)).await.unwrap());
+
+    // And ours is as it was.
+    assert_eq!(store.page(us, None, 10).await.unwrap(), before);
+    assert_eq!(store.count(us, connection, sweep).await.unwrap().unseen, 1);
+    assert_eq!(store.page(them, None, 10).await.unwrap(), []);
+    assert_eq!(database.count("posix_numbers").await, 2);
+}
+
+pub async fn nothing_of_a_password_is_seen_by_another_tenant(database: Database) {
+    let store = database.open().await;
+    let (ours, theirs) = (World::new(&store, "ours").await, World::new(&store, "theirs").await);
+    let full = Full::new(&ours).await;
+    let (us, them, person, system) = (ours.tenant, theirs.tenant, full.login.person, store.system());
+    let Full { factor, app_password, .. } = full;
+
+    // Reading.
+    for (tenant, there) in [(us, true), (them, false)] {
+        let seen = [
+            !store.factors(tenant, person).await.unwrap().is_empty(),
+            !store.app_passwords(tenant, person, None).await.unwrap().is_empty(),
+            !store.app_passwords(tenant, person, Some(ours.app)).await.unwrap().is_empty(),
+            system.knows(tenant, &hash("laptop"), at(1)).await.unwrap(),
+            !system.shapes(tenant, ours.app).await.unwrap().is_empty(),
+        ];
+        assert_eq!(seen, [there; 5]);
+    }
+
+    // Changing: each with our ids in their tenant.
+    let (factors, passwords) =
+        (store.factors(us, person).await.unwrap(), store.app_passwords(us, person, None).await.unwrap());
+    for used in [FactorUse::Step(9), FactorUse::Counter(9), FactorUse::Up] {
+        assert!(!store.use_factor(them, factor.id, used, at(1)).await.unwrap(), "{used:?}");
+    }
+    store.app_password_used(them, app_password.id, at(1)).await.unwrap();
+    store.commit(them, unit(Command::DropFactor { person, id: factor.id })).await.unwrap();
+    store.commit(them, unit(Command::DropAppPassword { person, id: app_password.id })).await.unwrap();
+    let of_theirs = NewAppPassword { person: crate::profiles::person(&theirs, "eve").await, ..app_password.clone() };
+    for stray in [
+        Command::KeepFactor { person, factor: Box::new(factor) },
+        Command::KeepAppPassword(Box::new(of_theirs)),
+        Command::KeepAppPassword(Box::new(NewAppPassword { app: theirs.app, ..app_password })),
+    ] {
+        let kept = store.commit(them, unit(stray.clone())).await;
+        assert!(matches!(kept, Err(UnitError::Store(_))), "{stray:?}: {kept:?}");
+    }
+
+    // And ours is as it was.
+    assert_eq!(store.factors(us, person).await.unwrap(), factors);
+    assert_eq!(store.app_passwords(us, person, None).await.unwrap(), passwords);
 }
 
 fn unit(command: Command) -> Unit {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use fedbridge_contract::epoch::Killed;
 use fedbridge_contract::ids::{LinkProofId, TransactionId};
 use fedbridge_hub::ports::{
-    Command, EpochStore as _, GuardFailed, LoginStore as _, NewLink, PeopleStore as _, Tombstone, TombstoneReason,
-    Unit, UnitError,
+    Command, EpochStore as _, GuardFailed, IdentityNews, LoginStore as _, NewLink, PeopleStore as _, Tombstone,
+    TombstoneReason, Unit, UnitError,
 };
 use fedbridge_keys::OpensslRng;
 use sea_orm::ConnectionTrait as _;
@@ -331,8 +331,12 @@ pub async fn no_login_outruns_its_unlink(database: Database) {
         let link = Command::LinkIdentity(NewLink { connection: second, ..world.link(ada.person, &subject) });
         world.commit(vec![link]).await.unwrap();
         let late = Login { person: ada.person, ..world.plan() };
-        let hold =
-            Command::HoldIdentity { person: ada.person, connection: second, subject_key: subject.clone(), email: None };
+        let hold = Command::HoldIdentity {
+            person: ada.person,
+            connection: second,
+            subject_key: subject.clone(),
+            news: IdentityNews::default(),
+        };
         let unlink = Command::UnlinkIdentity {
             person: ada.person,
             connection: second,
@@ -364,13 +368,13 @@ pub async fn a_blocked_subject_that_is_linked_still_is_refused(database: Databas
     let (ada, bob) = (world.login("ada", &[]).await, world.login("bob", &[]).await);
     let link = NewLink { connection: second, ..world.link(ada.person, "ada") };
     world.commit(vec![Command::LinkIdentity(link)]).await.unwrap();
-    let hold = |person, connection, subject: &str, email| Command::HoldIdentity {
+    let hold = |person, connection, subject: &str, email: Option<&str>, display: Option<&str>| Command::HoldIdentity {
         person,
         connection,
         subject_key: subject.into(),
-        email,
+        news: IdentityNews { email: email.map(hash), display: display.map(str::to_owned) },
     };
-    let ours = |email| hold(ada.person, world.connection, "ada", email);
+    let ours = |email, display| hold(ada.person, world.connection, "ada", email, display);
     let leave = async |reason: &str| {
         let db = database.raw().await;
         db.execute_unprepared("DELETE FROM tombstones").await.unwrap();
@@ -385,19 +389,23 @@ pub async fn a_blocked_subject_that_is_linked_still_is_refused(database: Databas
     };
     for reason in ["unlinked", "deleted"] {
         leave(reason).await;
-        world.commit(vec![ours(None)]).await.unwrap();
-        world.commit(vec![ours(Some(hash("address")))]).await.unwrap();
+        world.commit(vec![ours(None, None)]).await.unwrap();
+        world.commit(vec![ours(Some("older"), Some("Ada"))]).await.unwrap();
+        // Each alone leaves the other as it is.
+        world.commit(vec![ours(None, Some("Ada B."))]).await.unwrap();
+        world.commit(vec![ours(Some("address"), None)]).await.unwrap();
     }
     leave("blocked").await;
     assert_eq!(database.count("tombstones").await, 1);
-    for email in [None, Some(hash("another"))] {
-        assert_eq!(refused(&world, ours(email)).await, GuardFailed::LinkGone);
+    for news in [None, Some("another")] {
+        assert_eq!(refused(&world, ours(news, news)).await, GuardFailed::LinkGone);
     }
     let linked = store.linked_person(world.tenant, world.connection, "ada").await.unwrap().unwrap();
     assert_eq!(linked.email, Some(hash("address")), "who is refused changes nothing");
+    assert_eq!(linked.display, "Ada B.");
     // It is this subject of this connection alone.
-    world.commit(vec![hold(ada.person, second, "ada", None)]).await.unwrap();
-    world.commit(vec![hold(bob.person, world.connection, "bob", None)]).await.unwrap();
+    world.commit(vec![hold(ada.person, second, "ada", None, None)]).await.unwrap();
+    world.commit(vec![hold(bob.person, world.connection, "bob", None, None)]).await.unwrap();
 }
 
 async fn refused(world: &World, command: Command) -> GuardFailed {

@@ -115,10 +115,10 @@ pub async fn sessions_live_and_end(database: Database) {
     store.commit(world.tenant, touch(2799, 9000)).await.unwrap();
     assert!(alive(3599).await && !alive(3600).await, "the absolute limit holds");
 
-    assert!(store.set_person_disabled(world.tenant, login.person, true).await.unwrap());
+    assert!(store.set_person_disabled(world.tenant, login.person, true, at(1)).await.unwrap());
     assert!(store.session(world.tenant, login.session, &login.cookie, at(1)).await.unwrap().unwrap().person_disabled);
     assert!(store.linked_person(world.tenant, world.connection, "ada").await.unwrap().unwrap().disabled);
-    assert!(store.set_person_disabled(world.tenant, login.person, false).await.unwrap());
+    assert!(store.set_person_disabled(world.tenant, login.person, false, at(1)).await.unwrap());
     assert!(!store.session(world.tenant, login.session, &login.cookie, at(1)).await.unwrap().unwrap().person_disabled);
 
     world.commit(vec![Command::EndSession(login.session)]).await.unwrap();

@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod admins;
+mod app_passwords;
 mod config;
 mod contention;
 mod deletion;
 mod documents;
 mod durability;
 mod epochs;
+mod factors;
+mod failures;
 mod grants;
 mod handles;
 mod isolation;
@@ -18,9 +21,12 @@ mod login;
 mod logouts;
 mod opening;
 mod people;
+mod profiles;
 mod rollovers;
 mod sealing;
+mod shapes;
 mod support;
+mod sync_states;
 mod traces;
 mod upgrade;
 mod upstream_tokens;
@@ -68,12 +74,22 @@ mod run {
         no_login_outruns_its_unlink, a_blocked_subject_that_is_linked_still_is_refused, scopes_are_noted_once);
     on_both!(people: sessions_and_grants_of_a_person, consents_are_kept_and_forgotten, a_consent_is_held_as_it_was_read,
         no_login_outruns_a_forgotten_consent, an_address_is_found_by_its_hash);
+    on_both!(profiles: what_is_said_last_is_kept, who_is_kept_out_is_killed_once, a_sweep_finds_who_was_not_seen,
+        changes_are_found_by_their_time, a_lost_login_takes_its_profile_along, people_are_read_page_by_page,
+        a_number_is_nobody_elses_ever, no_number_is_given_twice);
+    on_both!(sync_states: a_sync_goes_on_where_it_ended, one_of_many_syncs);
+    on_both!(factors: an_answer_is_good_once, a_factor_is_its_persons, one_of_many_uses_of_a_code_wins);
+    on_both!(app_passwords: each_is_of_one_person_and_one_app, one_that_is_taken_back_is_heard_of,
+        a_changed_password_is_heard_of);
+    on_both!(failures: nodes_add_up, no_count_is_lost, a_device_is_known_for_its_time, what_counts_no_more_goes);
+    on_both!(shapes: shapes_add_up, no_shape_is_lost);
     on_both!(upstream_tokens: tokens_are_asked_with_in_turns, one_of_many_takes_the_turn, a_new_login_ends_the_turn,
         tokens_outlive_their_session_for_offline_access, a_killed_person_gives_up_all,
         tokens_that_nobody_needs_are_swept, each_token_is_given_up_to_one_caller);
     on_both!(deletion: a_deleted_person_leaves_tombstones, what_is_deleted_is_named_nowhere,
         the_other_logins_of_a_person_stay);
-    on_both!(isolation: tenants_never_see_each_other, nothing_of_a_person_is_seen_by_another_tenant);
+    on_both!(isolation: tenants_never_see_each_other, nothing_of_a_person_is_seen_by_another_tenant,
+        nothing_of_a_directory_is_seen_by_another_tenant, nothing_of_a_password_is_seen_by_another_tenant);
     on_both!(janitor: expired_rows_go_and_others_stay, what_chaining_keeps_goes_when_it_expires, a_grant_outlives_its_longest_token,
         a_bound_that_was_met_is_told);
     on_both!(sealing: secrets_and_claims_are_unreadable, another_master_key_opens_nothing);

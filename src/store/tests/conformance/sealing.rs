@@ -28,6 +28,9 @@ pub async fn secrets_and_claims_are_unreadable(database: Database) {
         assert!(!holds(&octets, SECRET), "an upstream secret lies there in clear");
         assert!(!holds(&octets, CLAIM), "a claim lies there in clear");
         assert!(!holds(&octets, b"canary-access-token"), "a token of an upstream lies there in clear");
+        assert!(!holds(&octets, b"canary-factor"), "the secret of a second factor lies there in clear");
+        assert!(!holds(&octets, b"canary-place"), "a DN lies there in clear");
+        assert!(!holds(&octets, b"canary-cookie"), "how far a sync has got lies there in clear");
         // The prefix of every PKCS #8 P-256 key (RFC 5915 inside RFC 5208).
         let pkcs8 = b"\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x04";
         assert!(!holds(&octets, pkcs8), "a private key lies there in clear");

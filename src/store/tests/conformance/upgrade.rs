@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use fedbridge_contract::epoch::{Epoch, Killed};
 use fedbridge_contract::keys::{KeyPurpose, KeyState, SignatureAlgorithm};
 use fedbridge_contract::services::{Grants, Handles as _, NameIds};
-use fedbridge_hub::ports::{Command, ConfigStore as _, Consent, EpochStore as _, LoginStore as _, NewLink};
+use fedbridge_hub::ports::{
+    Command, ConfigStore as _, EpochStore as _, LoginStore as _, PosixOwner, ProfileBy, ProfileStore,
+};
 use fedbridge_hub::spec::{ConfigChange, SecretOwner, SecretValue, StoredSecret};
 use fedbridge_keys::{TenantName, generate_key};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
@@ -13,23 +15,22 @@ use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
 use crate::support::{Database, Full, World, at, sealer};
 
 /// The last migration of the version before.
-const BEFORE: &str = "m0006_kills";
+const BEFORE: &str = "m0007_chaining";
 
 /// What [`BEFORE`] had not: a database goes back by this, as both databases write it.
 const BACK: &[&str] = &[
-    "DROP INDEX sessions_upstream_index",
-    "DROP INDEX identities_email",
-    "ALTER TABLE identities DROP COLUMN email_hash",
-    "ALTER TABLE tenants DROP COLUMN extras",
-    "ALTER TABLE signing_keys DROP COLUMN connection_id",
-    "ALTER TABLE logout_notices DROP COLUMN kind",
-    "DROP TABLE subject_scopes",
-    "DROP TABLE tombstones",
-    "DROP TABLE link_proofs",
-    "DROP TABLE consents",
-    "DROP TABLE upstream_tokens",
-    "DROP TABLE session_upstreams",
-    "DELETE FROM seaql_migrations WHERE version > 'm0006_kills'",
+    "DROP INDEX people_epoch",
+    "DROP INDEX tombstones_at",
+    "DROP TABLE profiles",
+    "DROP TABLE directory_groups",
+    "DROP TABLE posix_numbers",
+    "DROP TABLE sync_states",
+    "DROP TABLE factors",
+    "DROP TABLE app_passwords",
+    "DROP TABLE failures",
+    "DROP TABLE known_devices",
+    "DROP TABLE ldap_shapes",
+    "DELETE FROM seaql_migrations WHERE version > 'm0007_chaining'",
 ];
 
 /// Tables of which [`Full`] has nothing.
@@ -106,22 +107,12 @@ pub async fn a_filled_database_of_the_version_before_is_brought_up_to_date(datab
     assert_eq!(NameIds::find(&store, tenant, "app", login.person).await.unwrap().as_deref(), Some("name-1"));
     // What is new works with what is old.
     let world = World { store: store.clone(), ..world };
-    let consent = Consent { app: world.app, items: vec!["email".into()], at: at(2) };
-    let link = NewLink {
-        email: Some(Full::EMAIL),
-        scope: Some("https://idp.example".into()),
-        ..world.link(login.person, "ada-2")
-    };
-    let also = Command::AlsoUpstream {
-        session: login.session,
-        connection: full.second,
-        key: Some("ada@second".into()),
-        index: None,
-        expires: at(3600),
-    };
-    let commands = vec![Command::LinkIdentity(link), Command::KeepConsent { person: login.person, consent }, also];
-    world.commit(commands).await.unwrap();
-    for table in ["subject_scopes", "consents", "session_upstreams"] {
+    let number = Command::GiveNumber { owner: PosixOwner::Person(login.person), range: (1000, 1999) };
+    let said = crate::profiles::said(&world, login.person, "ada", "new", ProfileBy::Push);
+    world.commit(vec![Command::KeepProfile(Box::new(said)), number]).await.unwrap();
+    let people = store.profiled(tenant, &[login.person]).await.unwrap();
+    assert_eq!(people.iter().map(|it| it.number).collect::<Vec<_>>(), [Some(1000)]);
+    for table in ["profiles", "posix_numbers"] {
         assert_eq!(database.count(table).await, 1, "{table}");
     }
 }

@@ -98,6 +98,30 @@ pub async fn world(database: &Database) -> World {
             "connection_id, subject_hash, person_id, reason, at",
             format!("{connection}, {}, {person}, 'unlinked', 1", hash("i + 1000000000")),
         ),
+        (
+            "profiles",
+            "connection_id, subject_hash, person_id, source, digest, sweep, created_at, changed_at, sealed",
+            format!("{connection}, {h}, {person}, 'sync', {h}, 1, 1, 1, {sealed}"),
+        ),
+        (
+            "directory_groups",
+            "id, name_hash, name, created_at, changed_at",
+            format!("{}, {h}, 'group', 1, 1", id(4, "i")),
+        ),
+        ("posix_numbers", "number, kind, owner_id, at", format!("i, 'user', {person}, 1")),
+        (
+            "factors",
+            "id, person_id, kind, label, last_step, created_at, sealed",
+            format!("{own}, {person}, 'totp', '', 1, 1, {sealed}"),
+        ),
+        (
+            "app_passwords",
+            "id, person_id, app_id, label, hash, created_at",
+            format!("{own}, {person}, {app}, '', '', 1"),
+        ),
+        ("failures", "key_hash, window_at, count, changed_at", format!("{h}, 1, 1, {late}")),
+        ("known_devices", "key_hash, expires_at", format!("{h}, {late}")),
+        ("ldap_shapes", "app_id, shape_hash, shape, count, first_at, last_at", format!("{app}, {h}, '', 1, 1, 1")),
         ("traces", "id, at, kind, outcome, cause, sealed", format!("{own}, {late}, 'login', 'success', '', {sealed}")),
     ];
     let fill = |rows: u64, table: &str, columns: &str, values: &str| {

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use fedbridge_contract::downstream::NewNameId;
 use fedbridge_contract::epoch::{Epoch, Killed};
-use fedbridge_contract::ids::{ConnectionId, TraceId, TransactionId};
+use fedbridge_contract::ids::{ConnectionId, GroupId, TraceId, TransactionId};
 use fedbridge_contract::logout::Told;
 use fedbridge_contract::services::{Grants, Handles as _, NameIds, RefreshLifetimes, Rotation};
 use fedbridge_contract::trace::Outcome;
 use fedbridge_hub::ports::{
-    Command, EpochStore as _, LoginStore as _, LogoutOutbox as _, LogoutStore as _, NewTransaction, PeopleStore,
-    RecordedTrace, TraceStore as _, TraceSummary, Turn, UpstreamTokenStore as _,
+    Command, EpochStore as _, IdentityNews, KeptOut, LoginStore as _, LogoutOutbox as _, LogoutStore as _, NewProfile,
+    NewTransaction, PeopleStore, PosixOwner, Profile, ProfileBy, ProfileNews as _, ProfileStore, RecordedTrace, Sweep,
+    SyncState, SyncStore as _, TraceStore as _, TraceSummary, Turn, Unit, UpstreamTokenStore as _,
 };
 use fedbridge_keys::OpensslRng;
 
@@ -26,6 +27,7 @@ pub async fn all(world: &World, heard_of: Heard, round: u32) {
     logins(world, &full, round).await;
     tokens(world, &full).await;
     people(world, &full).await;
+    directory(world, &full, round).await;
     logouts(world, &full, second).await;
     ends(world, &full).await;
 }
@@ -36,18 +38,21 @@ async fn logins(world: &World, full: &Full, round: u32) {
     let open = NewTransaction { id, handle_hash: hash("h"), expires: at(600), sealed: vec![1] };
     world.commit(vec![Command::OpenTransaction(open)]).await.unwrap();
     assert!(store.transaction(tenant, id, &hash("h"), at(1)).await.unwrap().is_some());
-    let held = |email| Command::HoldIdentity {
+    let held = |email, display: Option<&str>| Command::HoldIdentity {
         person: login.person,
         connection: world.connection,
         subject_key: "ada".into(),
-        email,
+        news: IdentityNews { email, display: display.map(str::to_owned) },
     };
-    world.commit(vec![held(Some(Full::EMAIL))]).await.unwrap();
+    for display in [None, Some("ada")] {
+        world.commit(vec![held(Some(Full::EMAIL), display)]).await.unwrap();
+        world.commit(vec![held(None, display)]).await.unwrap();
+    }
     let again = world.plan();
     let commands = vec![
         Command::FinishTransaction(id),
         Command::Once { purpose: "saml".into(), key: id.to_string(), expires: at(300) },
-        held(None),
+        held(None, None),
         Command::RenewSession(world.session(login)),
         Command::InsertGrant(world.grant(&again, &["openid"])),
     ];
@@ -108,7 +113,42 @@ async fn people(world: &World, full: &Full) {
     world.commit(vec![hold, Command::InsertGrant(world.grant(&again, &["openid"]))]).await.unwrap();
     let used = Command::UseLinkProof { proof: full.proof, person, session: full.login.session, subject: Full::SUBJECT };
     world.commit(vec![used, Command::ForgetConsent { person, app: world.app }]).await.unwrap();
-    assert!(store.set_person_disabled(tenant, person, false).await.unwrap());
+    assert!(store.set_person_disabled(tenant, person, false, at(1)).await.unwrap());
+}
+
+/// What logins write of a directory, and what nodes ask all the time.
+async fn directory(world: &World, full: &Full, round: u32) {
+    let (store, tenant, person, connection) = (&world.store, world.tenant, full.login.person, world.connection);
+    assert!(store.known(tenant, connection, "ada").await.unwrap().is_some());
+    let profile = Profile::default();
+    for by in [ProfileBy::Login { synced: true }, ProfileBy::Login { synced: false }, ProfileBy::Push] {
+        let (subject_key, digest) = ("ada".to_owned(), hash(format!("{by:?}")));
+        let new = NewProfile { person, connection, subject_key, profile: profile.clone(), digest, disabled: None, by };
+        world.commit(vec![Command::KeepProfile(Box::new(new))]).await.unwrap();
+    }
+    let group = GroupId::random(&OpensslRng);
+    let commands = vec![
+        Command::SeeProfile { connection, subject_key: "ada".into(), sweep: 2 },
+        Command::EnsureGroup { id: group, name: format!("new {round}") },
+        Command::GiveNumber { owner: PosixOwner::Group(group), range: (1000, 9_999_999) },
+        Command::GiveNumber { owner: PosixOwner::Person(person), range: (1000, 9_999_999) },
+    ];
+    store.provision(tenant, Unit { commands, now: at(3) }).await.unwrap();
+    assert_eq!(store.profiles_of(tenant, person).await.unwrap().len(), 2);
+    assert_eq!(store.profiled(tenant, &[person; 9]).await.unwrap().len(), 1);
+    assert!(!store.changed(tenant, at(2), Epoch(i64::MAX - 1)).await.unwrap().is_empty());
+    assert_eq!(store.system().news(at(2), Epoch(i64::MAX - 1)).await.unwrap(), [tenant]);
+    assert_eq!(store.groups_changed(tenant, at(2)).await.unwrap(), Some(at(3)));
+    assert!(store.page(tenant, None, 5).await.is_err(), "what fills the table is not sealed");
+    let sweep = Sweep { number: 3, began: at(9) };
+    assert_eq!(store.not_seen(tenant, connection, sweep, None, 5).await.unwrap().len(), 5);
+    store.take_sync_turn(tenant, full.second, at(100), at(200)).await.unwrap().unwrap();
+    assert!(store.extend_sync_turn(tenant, full.second, at(200), at(300)).await.unwrap());
+    assert!(store.end_sync_turn(tenant, full.second, at(300), &SyncState::default()).await.unwrap());
+    let name = format!("dora {round}");
+    world.login(&name, &["openid"]).await;
+    let out = KeptOut { tenant, connection, subject_key: &name, reason: "gone" };
+    assert!(store.system().keep_out(&out, at(4)).await.unwrap().is_some());
 }
 
 async fn logouts(world: &World, full: &Full, second: ConnectionId) {

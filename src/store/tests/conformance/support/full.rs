@@ -1,18 +1,22 @@
 //! A person who has one of everything.
 
+use fedbridge_contract::claims::Claims;
+use fedbridge_contract::directory::SyncCookie;
 use fedbridge_contract::downstream::NewNameId;
 use fedbridge_contract::identity::UpstreamTokens;
-use fedbridge_contract::ids::{ConnectionId, LinkProofId, LogoutId, PersonId, SessionId};
+use fedbridge_contract::ids::{ConnectionId, GroupId, LinkProofId, LogoutId, PersonId, SessionId};
 use fedbridge_contract::logout::Participant;
 use fedbridge_contract::services::{Grants as _, RefreshLifetimes};
 use fedbridge_hub::ports::{
-    Command, ConfigStore as _, Consent, KeptTokens, LogoutStore as _, NewLink, NewLogout, NewProof, TombstoneReason,
+    Command, ConfigStore as _, Consent, DeviceStore as _, FactorKind, FailureStore as _, KeptTokens, LogoutStore as _,
+    NewAppPassword, NewFactor, NewLink, NewLogout, NewProfile, NewProof, PosixOwner, Profile, ProfileBy,
+    ShapeStore as _, SyncState, SyncStore as _, TombstoneReason,
 };
 use fedbridge_hub::spec::ConfigChange;
 use fedbridge_keys::OpensslRng;
 use serde_json::json;
 
-use super::{Login, World, at, hash, seconds};
+use super::{Login, World, at, hash, made, seconds};
 
 pub struct Full {
     pub login: Login,
@@ -23,6 +27,9 @@ pub struct Full {
     /// Of a session before this one.
     pub logout: LogoutId,
     pub logged_out: SessionId,
+    pub group: GroupId,
+    pub factor: NewFactor,
+    pub app_password: NewAppPassword,
 }
 
 impl Full {
@@ -89,11 +96,53 @@ impl Full {
         let open = NewLogout { id: logout, sessions: vec![before.session], expires: at(900), sealed: vec![] };
         world.commit(vec![Command::EndSession(before.session), Command::OpenLogout(open)]).await.unwrap();
         world.store.spread(world.tenant, logout, None, at(1)).await.unwrap();
-        Self { login, second, proof, logout, logged_out: before.session }
+        let group = world.directory(login.person, second).await;
+        let (factor, app_password) = world.passwords(login.person).await;
+        Self { login, second, proof, logout, logged_out: before.session, group, factor, app_password }
     }
 }
 
 impl World {
+    /// What a sync of both connections leaves of the person.
+    async fn directory(&self, person: PersonId, second: ConnectionId) -> GroupId {
+        let group = GroupId::random(&OpensslRng);
+        let number = |owner| Command::GiveNumber { owner, range: (1000, 9_999_999) };
+        let mut commands = vec![
+            Command::EnsureGroup { id: group, name: format!("group {group}") },
+            number(PosixOwner::Group(group)),
+            number(PosixOwner::Person(person)),
+        ];
+        for (connection, subject) in [(self.connection, "ada"), (second, "ada@second")] {
+            let mut claims = Claims::default();
+            claims.set("email", json!("canary-claim@example.org"));
+            let profile = Profile { claims, place: Some("uid=canary-place,dc=example".into()), ..Profile::default() };
+            let (subject_key, digest) = (subject.to_owned(), hash(subject));
+            let by = ProfileBy::Sync { sweep: 1 };
+            let new = NewProfile { person, connection, subject_key, profile, digest, disabled: None, by };
+            commands.push(Command::KeepProfile(Box::new(new)));
+            let state = self.store.take_sync_turn(self.tenant, connection, at(0), at(60)).await.unwrap();
+            let cookie = Some(SyncCookie(json!("canary-cookie")));
+            let done = SyncState { cookie, full_at: Some(at(0)), ..state.unwrap_or_default() };
+            self.store.end_sync_turn(self.tenant, connection, at(60), &done).await.unwrap();
+        }
+        self.commit(commands).await.unwrap();
+        group
+    }
+
+    /// What logins by passwords leave of the person, and of others who tried.
+    async fn passwords(&self, person: PersonId) -> (NewFactor, NewAppPassword) {
+        let factor = made::factor(FactorKind::Totp, b"canary-factor");
+        let app_password = made::app_password(person, self.app);
+        let keep = Command::KeepFactor { person, factor: Box::new(factor.clone()) };
+        self.commit(vec![keep, Command::KeepAppPassword(Box::new(app_password.clone()))]).await.unwrap();
+        let system = self.store.system();
+        system.add(&[made::count(self.tenant, "ada", 0, 2)], at(0)).await.unwrap();
+        system.know(&[made::device(self.tenant, "laptop", at(3600))]).await.unwrap();
+        let shape = made::compare("mail");
+        system.note_shapes(&[made::seen(self, shape, 1, (0, 0))]).await.unwrap();
+        (factor, app_password)
+    }
+
     pub async fn another_connection(&self, slug: &str) -> ConnectionId {
         let mut connection = self.connection_named(slug);
         connection.id = ConnectionId::random(&OpensslRng);

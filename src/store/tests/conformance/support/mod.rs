@@ -2,6 +2,7 @@
 
 mod database;
 mod full;
+pub mod made;
 mod world;
 
 pub use database::{Database, SERVER_FOLDER};
