@@ -17,12 +17,17 @@
 //! logout: null        # or: front, back
 //! life: null          # or an address that is asked whether the upstream lives, before a browser goes there
 //! unsolicited: null   # or: { app: portal, accept: false, targets: [...] }
+//! passwords: null     # or accounts by name: { ann: { password: …, says: disabled | expired | must_change | silent } }
+//! lock: null          # or: { after: 5, known: true }; wrong passwords lock an account
 //! ```
+//!
+//! With `passwords` people type them on our page, and the browser goes nowhere.
 //!
 //! Whoever adds `&as=bob` to the address of the answer is bob.
 
 mod downstream;
 mod logout;
+mod password;
 mod refresh;
 
 use std::collections::BTreeMap;
@@ -50,6 +55,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use logout::{FakeChannel, FakeLogout};
+use password::{FakeAccount, FakeLock, FakePasswords};
 use refresh::{FakeRefresh, FakeTokens};
 
 pub use downstream::FakeDownstream;
@@ -68,6 +74,8 @@ const FIELDS: &[Field] = &[
     Field::new("logout", "front or back"),
     Field::new("life", "the address that says whether the upstream lives"),
     Field::new("unsolicited", "app, accept and targets"),
+    Field::new("passwords", "accounts by name, each with password, says and attributes"),
+    Field::new("lock", "after and known"),
 ];
 
 impl AdapterFactory for FakeFactory {
@@ -102,6 +110,10 @@ impl AdapterFactory for FakeFactory {
             })),
             None => None,
         };
+        if let Some(accounts) = &login.script.passwords {
+            let password = FakePasswords::new(accounts, login.script.lock);
+            return Ok(Adapter { password: Some(Box::new(password)), logout, refresh, ..Adapter::default() });
+        }
         Ok(Adapter { login: Some(Box::new(login)), logout, refresh, ..Adapter::default() })
     }
 }
@@ -134,6 +146,8 @@ struct Script {
     logout: Option<FakeChannel>,
     life: Option<Url>,
     unsolicited: Option<Unsolicited>,
+    passwords: Option<BTreeMap<String, FakeAccount>>,
+    lock: Option<FakeLock>,
 }
 
 #[derive(Deserialize)]

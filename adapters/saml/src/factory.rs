@@ -45,6 +45,7 @@ impl AdapterFactory for SamlFactory {
             refresh: None,
             metadata: Some(Box::new(shared())),
             check: Some(Box::new(shared())),
+            ..Adapter::default()
         })
     }
 }

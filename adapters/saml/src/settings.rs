@@ -10,10 +10,10 @@ mod tests;
 use std::time::Duration;
 
 use fedbridge_contract::error::Complaint;
+use fedbridge_contract::reader::Reader;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::UnsolicitedPolicy;
 use fedbridge_saml_core::metadata::{RequestBinding, TrustedKey};
-use fedbridge_saml_core::reader::Reader;
 use serde_json::{Map, Value};
 use url::Url;
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use fedbridge_contract::config::{AppKind, Locale, Look};
+use fedbridge_contract::config::{AppKind, LdapDirectory, Locale, Look, SecondFactorPolicy};
 use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
 use fedbridge_contract::keys::{KeyPurpose, KeyState, SignatureAlgorithm};
 use fedbridge_contract::logout::Party;
@@ -37,6 +37,15 @@ pub struct TenantExtras {
     /// Host names, or `*.` with a name below which all are meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub egress_hosts: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ldap: Option<LdapDirectory>,
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub second_factor: SecondFactorPolicy,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
+fn is_off(policy: &SecondFactorPolicy) -> bool {
+    *policy == SecondFactorPolicy::Off
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -30,6 +30,8 @@ pub(crate) enum PageNeeds {
     Nothing,
     /// A form that a person sends to us. The answer may lead to a native app, by this scheme of its own.
     OwnForm { onward: Option<String> },
+    /// The same, filled in by the script with this nonce.
+    ScriptedForm { nonce: String, onward: Option<String> },
     /// A form that sends itself, by the script with this nonce.
     AutoPost { nonce: String, target: FormTarget },
     /// Frames that tell apps, a script with this nonce that asks us how far they are, and perhaps
@@ -51,7 +53,9 @@ pub(crate) enum PageNeeds {
 pub(crate) fn page_policy(needs: &PageNeeds, paint: Option<&Paint>, https: bool) -> String {
     let (frames, ancestors) = framing(needs);
     let onward = match needs {
-        PageNeeds::OwnForm { onward: Some(scheme) } => format!(" {scheme}"),
+        PageNeeds::OwnForm { onward: Some(scheme) } | PageNeeds::ScriptedForm { onward: Some(scheme), .. } => {
+            format!(" {scheme}")
+        }
         _ => String::new(),
     };
     let (script, forms) = match needs {
@@ -59,6 +63,7 @@ pub(crate) fn page_policy(needs: &PageNeeds, paint: Option<&Paint>, https: bool)
         PageNeeds::Frames { nonce, .. } => (format!("script-src 'nonce-{nonce}'; connect-src 'self'; "), "'none'"),
         // A native app's address after logout is http on loopback (RFC 8252 section 7.3).
         PageNeeds::OwnForm { .. } => (String::new(), "'self' https: http:"),
+        PageNeeds::ScriptedForm { nonce, .. } => (format!("script-src 'nonce-{nonce}'; "), "'self' https: http:"),
         PageNeeds::AutoPost { nonce, target } | PageNeeds::FramedPost { nonce, target, .. } => (
             format!("script-src 'nonce-{nonce}'; "),
             match target {
@@ -95,9 +100,10 @@ fn framing(needs: &PageNeeds) -> (String, String) {
             (String::new(), format!("frame-ancestors 'self'{}", outer(framed_by).unwrap_or_default()))
         }
         PageNeeds::Framed => (String::new(), "frame-ancestors *".to_owned()),
-        PageNeeds::Nothing | PageNeeds::OwnForm { .. } | PageNeeds::AutoPost { .. } => {
-            (String::new(), UNFRAMED.to_owned())
-        }
+        PageNeeds::Nothing
+        | PageNeeds::OwnForm { .. }
+        | PageNeeds::ScriptedForm { .. }
+        | PageNeeds::AutoPost { .. } => (String::new(), UNFRAMED.to_owned()),
     }
 }
 

@@ -2,9 +2,11 @@
 
 use askama::Template;
 use fedbridge_contract::page::{
-    AccountPage, ChooserPage, ConfirmLinkPage, ConfirmLogoutPage, ConsentPage, ErrorPage, LoggedOutPage,
-    LoggingOutPage, NoticedPage, OwnForm, Page, SameEmailPage, SignedInPage, WayBack,
+    AccountPage, ChooserPage, ConfirmLinkPage, ConfirmLogoutPage, ConsentPage, EnrolPage, ErrorPage, LoggedOutPage,
+    LoggingOutPage, NewPasswordPage, NoticedPage, OwnForm, Page, PasswordPage, SameEmailPage, SecondFactorPage,
+    ShownPage, SignedInPage, WayBack,
 };
+use fedbridge_contract::password::NameIs;
 use url::Url;
 
 use crate::dress::Worn;
@@ -15,6 +17,9 @@ use crate::words::Words;
 /// The style sheet of all pages. It stands inside each, so a page is one request, and its hash in the
 /// policy lets it and no other style in.
 pub(crate) const STYLE: &str = include_str!("../../../templates/style.css");
+
+/// The script of pages that take passkeys.
+pub(crate) const PASSKEY: &str = include_str!("../../../templates/passkey.js");
 
 /// Renders a page in what it wears. `nonce` lets its script run, where it has one.
 ///
@@ -60,12 +65,7 @@ pub(crate) fn page(page: &Page, worn: &Worn, nonce: &str) -> Result<String, Faul
             own_form(&page.form)?;
             finish(&ConsentView { tenant: &page.tenant, words, worn, page })
         }
-        Page::Account(page) => {
-            own_address(&page.logout)?;
-            let rows = [&page.sessions, &page.apps, &page.logins, &page.connect];
-            rows.into_iter().flatten().filter_map(|row| row.form.as_ref()).try_for_each(own_form)?;
-            finish(&AccountView { tenant: &page.tenant, words, worn, page })
-        }
+        Page::Account(page) => account(page, worn),
         Page::ConfirmLink(page) => {
             own_form(&page.form)?;
             finish(&ConfirmLinkView { tenant: &page.tenant, words, worn, page })
@@ -74,7 +74,45 @@ pub(crate) fn page(page: &Page, worn: &Worn, nonce: &str) -> Result<String, Faul
             own_form(&page.form)?;
             finish(&SameEmailView { tenant: &page.tenant, words, worn, before: safe(page.before.as_ref()), page })
         }
+        Page::Password(page) => {
+            own_form(&page.form)?;
+            finish(&PasswordView { tenant: &page.tenant, words, worn, other: safe(page.other.as_ref()), page })
+        }
+        Page::NewPassword(page) => {
+            own_form(&page.form)?;
+            finish(&NewPasswordView { tenant: &page.tenant, words, worn, page })
+        }
+        Page::SecondFactor(page) => {
+            own_form(&page.form)?;
+            finish(&FactorView { tenant: &page.tenant, words, worn, nonce, page })
+        }
+        Page::Enrol(page) => {
+            own_form(&page.form)?;
+            own_address(&page.uri)?;
+            finish(&EnrolView { tenant: &page.tenant, words, worn, nonce, page })
+        }
+        Page::Shown(page) => {
+            own_address(&page.next)?;
+            finish(&ShownView { tenant: &page.tenant, words, worn, page })
+        }
     }
+}
+
+/// Every form on the page of a person's own goes to us.
+fn account(page: &AccountPage, worn: &Worn) -> Result<String, Fault> {
+    own_address(&page.logout)?;
+    let rows = [
+        &page.sessions,
+        &page.apps,
+        &page.logins,
+        &page.connect,
+        &page.factors,
+        &page.app_passwords,
+        &page.app_password_for,
+    ];
+    let forms = rows.into_iter().flatten().filter_map(|row| row.form.as_ref());
+    forms.chain(&page.enrol).try_for_each(own_form)?;
+    finish(&AccountView { tenant: &page.tenant, words: worn.words, worn, page })
 }
 
 /// A page whose one form sends itself, with a button for browsers that run no script.
@@ -189,6 +227,54 @@ struct SameEmailView<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "password.html")]
+struct PasswordView<'a> {
+    tenant: &'a str,
+    words: Words,
+    worn: &'a Worn,
+    other: Option<&'a WayBack>,
+    page: &'a PasswordPage,
+}
+
+#[derive(Template)]
+#[template(path = "new_password.html")]
+struct NewPasswordView<'a> {
+    tenant: &'a str,
+    words: Words,
+    worn: &'a Worn,
+    page: &'a NewPasswordPage,
+}
+
+#[derive(Template)]
+#[template(path = "factor.html")]
+struct FactorView<'a> {
+    tenant: &'a str,
+    words: Words,
+    worn: &'a Worn,
+    nonce: &'a str,
+    page: &'a SecondFactorPage,
+}
+
+#[derive(Template)]
+#[template(path = "enrol.html")]
+struct EnrolView<'a> {
+    tenant: &'a str,
+    words: Words,
+    worn: &'a Worn,
+    nonce: &'a str,
+    page: &'a EnrolPage,
+}
+
+#[derive(Template)]
+#[template(path = "shown.html")]
+struct ShownView<'a> {
+    tenant: &'a str,
+    words: Words,
+    worn: &'a Worn,
+    page: &'a ShownPage,
+}
+
+#[derive(Template)]
 #[template(path = "auto_post.html")]
 struct AutoPostView<'a> {
     /// The base template's; an auto-post page names no tenant.
@@ -240,6 +326,15 @@ fn heading(status: u16) -> &'static str {
 /// The letter that stands for a connection in the list.
 fn initial(name: &str) -> String {
     name.chars().find(|c| c.is_alphanumeric()).map_or_else(|| "•".to_owned(), |c| c.to_uppercase().collect())
+}
+
+/// What the field for the name is called.
+fn name_is(name: &NameIs) -> &'static str {
+    match name {
+        NameIs::UserName => "User name",
+        NameIs::UserNameOrEmail => "User name or e-mail address",
+        NameIs::Email => "E-mail address",
+    }
 }
 
 /// What a protocol means to the person who logs in.

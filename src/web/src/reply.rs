@@ -111,12 +111,12 @@ fn from_page(page: &Page, worn: &Worn, site: &Site) -> Result<HttpResponse, Faul
     let html = pages::page(page, worn, &nonce)?;
     let needs = match page {
         Page::ConfirmLogout(_) | Page::Account(_) | Page::ConfirmLink(_) => PageNeeds::OwnForm { onward: None },
-        Page::Consent(page) => {
-            PageNeeds::OwnForm { onward: page.host.clone().filter(|host| href::is_private_scheme(host)) }
-        }
-        Page::SameEmail(page) => {
-            PageNeeds::OwnForm { onward: page.onward.clone().filter(|host| href::is_private_scheme(host)) }
-        }
+        Page::Consent(page) => PageNeeds::OwnForm { onward: private(&page.host) },
+        Page::SameEmail(page) => PageNeeds::OwnForm { onward: private(&page.onward) },
+        Page::Password(page) => PageNeeds::OwnForm { onward: private(&page.onward) },
+        Page::NewPassword(page) => PageNeeds::OwnForm { onward: private(&page.onward) },
+        Page::SecondFactor(page) => PageNeeds::ScriptedForm { nonce, onward: private(&page.onward) },
+        Page::Enrol(page) => PageNeeds::ScriptedForm { nonce, onward: private(&page.onward) },
         Page::LoggingOut(page) => {
             PageNeeds::Frames { nonce, sources: page.frame_origins.clone(), framed_by: page.framed_by.clone() }
         }
@@ -125,9 +125,16 @@ fn from_page(page: &Page, worn: &Worn, site: &Site) -> Result<HttpResponse, Faul
             PageNeeds::FramedPost { nonce, target, framed_by: form.framed_by.clone() }
         }
         Page::Noticed(_) => PageNeeds::Framed,
-        Page::Error(_) | Page::Chooser(_) | Page::LoggedOut(_) | Page::SignedIn(_) => PageNeeds::Nothing,
+        Page::Error(_) | Page::Chooser(_) | Page::LoggedOut(_) | Page::SignedIn(_) | Page::Shown(_) => {
+            PageNeeds::Nothing
+        }
     };
     html_response(status, html, &needs, worn, site)
+}
+
+/// The scheme of a native app, where the answer goes to one.
+fn private(onward: &Option<String>) -> Option<String> {
+    onward.clone().filter(|host| href::is_private_scheme(host))
 }
 
 fn html_response(
@@ -143,7 +150,7 @@ fn html_response(
     out.insert(CONTENT_TYPE, HTML);
     out.insert(CACHE_CONTROL, NO_STORE);
     out.insert(CONTENT_SECURITY_POLICY, HeaderValue::try_from(policy).map_err(|_| Fault::Internal)?);
-    if let PageNeeds::OwnForm { .. } = needs {
+    if let PageNeeds::OwnForm { .. } | PageNeeds::ScriptedForm { .. } = needs {
         // Under `no-referrer` a browser posts with `Origin: null`, even to ourselves (Fetch, "append a
         // request Origin header"), and the receiver could not check it. To other sites this says as little.
         out.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));

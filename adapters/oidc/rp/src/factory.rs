@@ -49,6 +49,7 @@ impl AdapterFactory for OidcFactory {
             refresh: party.settings.keeps_tokens().then(|| Box::new(shared()) as _),
             metadata: Some(Box::new(shared())),
             check: Some(Box::new(shared())),
+            ..Adapter::default()
         })
     }
 }

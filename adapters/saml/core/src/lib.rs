@@ -14,7 +14,6 @@ pub mod metadata;
 pub mod name_id;
 pub mod names;
 pub mod random;
-pub mod reader;
 pub mod seam;
 pub mod signing;
 #[cfg(feature = "testkit")]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use fedbridge_contract::reader::Reader;
 use fedbridge_saml_core::metadata::pinned_keys;
 use fedbridge_saml_core::names::{FORMAT_EMAIL, FORMAT_PERSISTENT, FORMAT_TRANSIENT, FORMAT_UNSPECIFIED};
-use fedbridge_saml_core::reader::Reader;
 use serde_json::{Map, Value};
 use url::Url;
 

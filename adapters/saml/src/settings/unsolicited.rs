@@ -2,8 +2,8 @@
 
 use fedbridge_contract::config::AppKind;
 use fedbridge_contract::loopback::is_https_or_loopback;
+use fedbridge_contract::reader::Reader;
 use fedbridge_contract::upstream::{UnsolicitedMode, UnsolicitedPolicy};
-use fedbridge_saml_core::reader::Reader;
 use serde_json::{Map, Value};
 use url::Url;
 

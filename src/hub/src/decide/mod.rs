@@ -102,7 +102,7 @@ pub fn decide(input: &DecideInput<'_>) -> Decision {
 }
 
 /// Why somebody who is in none of the app's groups is not let in.
-fn outside(claims: &Claims, groups: &[String], trace: &mut TraceLog) -> Option<Denial> {
+pub(crate) fn outside(claims: &Claims, groups: &[String], trace: &mut TraceLog) -> Option<Denial> {
     if groups.is_empty() {
         return None;
     }

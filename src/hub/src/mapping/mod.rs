@@ -67,12 +67,14 @@ impl Mapping {
         Self::compile_for(spec, protocol, None)
     }
 
-    /// Compiles the mapping of a connection with these settings: its profile chooses the preset where none is named.
+    /// Compiles the mapping of a connection with these settings: its flavor or profile chooses the preset where none is
+    /// named.
     ///
     /// # Errors
     /// Everything that is wrong with it, with paths below `mapping`.
     pub fn of_connection(spec: &MappingSpec, protocol: &str, settings: &Value) -> Result<Self, Vec<Complaint>> {
-        Self::compile_for(spec, protocol, settings.get("profile").and_then(Value::as_str))
+        let kind = settings.get("flavor").or_else(|| settings.get("profile"));
+        Self::compile_for(spec, protocol, kind.and_then(Value::as_str))
     }
 
     /// As [`Mapping::compile`], for a directory of a certain flavor, or a product of a certain profile.

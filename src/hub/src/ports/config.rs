@@ -51,4 +51,7 @@ pub enum ApplyError {
 /// Opens stored keys. The private side is unsealed when it is first used.
 pub trait KeyOpener: Send + Sync {
     fn ring(&self, keys: &[StoredKey]) -> Result<Arc<KeyRing>, String>;
+
+    /// SHA-256, of a secret that is compared and kept sealed.
+    fn digest(&self, octets: &[u8]) -> [u8; 32];
 }

@@ -1,13 +1,15 @@
 //! What a login reads and writes. Every change is a [`Unit`]: a list of guarded
 //! commands that happens whole, durably, or not at all.
 
-use super::{Consent, KeptTokens, NewLogout, TombstoneReason};
+use super::{Consent, KeptTokens, NewAppPassword, NewFactor, NewLogout, NewProfile, PosixOwner, TombstoneReason};
 use async_trait::async_trait;
 use fedbridge_contract::downstream::NewNameId;
 use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::grant::NewGrant;
-use fedbridge_contract::ids::{AppId, ConnectionId, LinkProofId, PersonId, SessionId, TenantId, TransactionId};
+use fedbridge_contract::ids::{
+    AppId, AppPasswordId, ConnectionId, FactorId, GroupId, LinkProofId, PersonId, SessionId, TenantId, TransactionId,
+};
 use fedbridge_contract::logout::Participant;
 use fedbridge_contract::time::Timestamp;
 
@@ -101,8 +103,7 @@ pub enum Command {
         person: PersonId,
         connection: ConnectionId,
         subject_key: String,
-        /// Keyed hash of a verified address that the identity did not have before.
-        email: Option<[u8; 32]>,
+        news: IdentityNews,
     },
     /// The link goes and leaves a tombstone; every link proof of the person dies. Guard: it is there, and
     /// the person has another one.
@@ -148,6 +149,47 @@ pub enum Command {
         kept: Box<KeptTokens>,
     },
     InsertGrant(Box<NewGrant>),
+    /// What the upstream says of somebody, in the place of what it said before. Where that is the same nothing
+    /// changes, but who saw it last.
+    KeepProfile(Box<NewProfile>),
+    /// A sync has seen somebody of whom it has nothing new to say.
+    SeeProfile {
+        connection: ConnectionId,
+        subject_key: String,
+        sweep: i64,
+    },
+    /// A group of the tenant's directory, where there is none of this name in any case.
+    EnsureGroup {
+        id: GroupId,
+        name: String,
+    },
+    /// The next number of a range that nobody ever had, for a person or a group that has none. Nothing happens where
+    /// the range is used up.
+    GiveNumber {
+        owner: PosixOwner,
+        /// Both ends are in it.
+        range: (u32, u32),
+    },
+    KeepFactor {
+        person: PersonId,
+        factor: Box<NewFactor>,
+    },
+    /// It may be gone already.
+    DropFactor {
+        person: PersonId,
+        id: FactorId,
+    },
+    KeepAppPassword(Box<NewAppPassword>),
+    /// It may be gone already. Whoever remembers what it was good for hears of it as of a change of the person.
+    DropAppPassword {
+        person: PersonId,
+        id: AppPasswordId,
+    },
+    /// The upstream has another password of the person now. Whoever remembers the one before hears of it as of a change
+    /// of the person.
+    PasswordChanged {
+        person: PersonId,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -183,7 +225,7 @@ pub struct NewProof {
     pub sealed: Vec<u8>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkedPerson {
     pub person: PersonId,
     pub disabled: bool,
@@ -191,6 +233,23 @@ pub struct LinkedPerson {
     pub epoch: Epoch,
     /// Keyed hash of the address that this identity brought, where one was verified.
     pub email: Option<[u8; 32]>,
+    /// How people read it.
+    pub display: String,
+}
+
+/// What an identity says now, and did not say before.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IdentityNews {
+    /// Keyed hash of a verified address.
+    pub email: Option<[u8; 32]>,
+    /// How people read it: the entry of a directory was renamed.
+    pub display: Option<String>,
+}
+
+impl IdentityNews {
+    pub fn is_none(&self) -> bool {
+        self.email.is_none() && self.display.is_none()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -2,20 +2,31 @@
 //! case that needs it.
 
 mod admins;
+mod app_passwords;
 mod config;
+mod factors;
+mod failures;
+mod hashing;
 mod login;
 mod logouts;
 mod partners;
 mod people;
+mod profiles;
 mod revocation;
 mod seal;
+mod shapes;
+mod sync;
 mod traces;
 
 pub use admins::{AdminStore, AdminStoreError, ApiKeyStore, Rotation};
+pub use app_passwords::{AppPasswordStore, NewAppPassword, StoredAppPassword};
 pub use config::{ApplyError, Changed, ConfigStore, KeyOpener};
+pub use factors::{FactorKind, FactorStore, FactorUse, NewFactor, StoredFactor};
+pub use failures::{DeviceStore, FailureCount, FailureStore, KnownDevice};
+pub use hashing::{Expected, FactorCrypto, NewPasskeyAnswer, Passkey, PasskeyAnswer, PasswordHasher};
 pub use login::{
-    Command, GuardFailed, LinkedPerson, LoginStore, NewLink, NewProof, NewSession, NewTransaction, StoredSession, Unit,
-    UnitError,
+    Command, GuardFailed, IdentityNews, LinkedPerson, LoginStore, NewLink, NewProof, NewSession, NewTransaction,
+    StoredSession, Unit, UnitError,
 };
 pub use logouts::{LogoutOutbox, LogoutStore, NewLogout, StoredLogout, StoredNotice};
 pub use partners::{
@@ -25,6 +36,12 @@ pub use partners::{
 pub use people::{
     Consent, KeptTokens, PeopleStore, StoredIdentity, StoredProof, Tombstone, TombstoneReason, Turn, UpstreamTokenStore,
 };
+pub use profiles::{
+    ChangedPerson, KeptOut, KnownSubject, LastSaid, NewProfile, PosixOwner, Profile, ProfileBy, ProfileNews,
+    ProfileSource, ProfileStore, ProfiledPerson, StoredGroup, StoredProfile, Sweep, SweepCount, Unseen,
+};
 pub use revocation::{EpochStore, Signals, Versions};
 pub use seal::{SealError, Sealer};
+pub use shapes::{SeenShape, ShapeStore, StoredShape};
+pub use sync::{SyncState, SyncStore};
 pub use traces::{RecordedTrace, TRACE_KINDS, TraceFilter, TraceStore, TraceSummary};

@@ -301,7 +301,7 @@ impl Hub {
     }
 
     /// Finishes a login in the store that has failed: it can't be answered a second time.
-    async fn give_up(&self, mut login: Login, transaction: TransactionId, stop: Stop) -> Reply {
+    pub(super) async fn give_up(&self, mut login: Login, transaction: TransactionId, stop: Stop) -> Reply {
         let stop = self.closed(&mut login, transaction, Vec::new(), stop).await;
         self.stop(login, stop, None, None).await
     }
@@ -312,7 +312,7 @@ fn login_side(connection: &OpenConnection) -> Option<&dyn UpstreamLogin> {
 }
 
 /// `as_of`: the newest kill that was known before the identity was verified.
-fn who(identity: AuthenticatedIdentity, as_of: Epoch) -> Who {
+pub(super) fn who(identity: AuthenticatedIdentity, as_of: Epoch) -> Who {
     Who {
         record: SessionRecord {
             subject: identity.subject,

@@ -131,6 +131,10 @@ impl Hub {
                 OwnPage::SomebodyElse => Box::pin(self.is_somebody_else(tenant, input)).await,
                 OwnPage::Account => Box::pin(self.account(tenant, input)).await,
                 OwnPage::Act(act) => Box::pin(self.act(tenant, act, input)).await,
+                OwnPage::Password => Box::pin(self.password_typed(tenant, input)).await,
+                OwnPage::NewPassword => Box::pin(self.new_password_typed(tenant, input)).await,
+                OwnPage::Factor => Box::pin(self.factor_shown(tenant, input)).await,
+                OwnPage::Enrol => Box::pin(self.factor_proposed(tenant, input)).await,
             },
             Target::Metadata { tenant, connection } => {
                 let now = self.services.clock.now();

@@ -10,7 +10,7 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_contract::grant::Grant;
 use fedbridge_contract::ids::{ConnectionId, SessionId, TenantId};
 use fedbridge_contract::proof::Permit;
-use fedbridge_contract::services::{Clock, Gate, GateRefusal, WaitingAnswer};
+use fedbridge_contract::services::{Bound, Clock, Gate, GateRefusal, WaitingAnswer};
 
 use super::epochs::Epochs;
 use crate::ports::{EpochStore, LinkedPerson, LogoutStore};
@@ -171,6 +171,22 @@ impl Gate for HubGate {
             self.person_lives(tenant.id, session, epoch).await?;
         }
         Ok(permit)
+    }
+
+    async fn bind(&self, bound: &Bound<'_>) -> Result<Permit, GateRefusal> {
+        self.sure().await?;
+        let Bound { tenant, app, connection, person_disabled, person, given_out } = *bound;
+        standing(tenant, app)?;
+        if let Some(id) = connection {
+            connection_standing(app, tenant.connection_by_id(id).map(AsRef::as_ref))?;
+        }
+        if self.epochs.dead(given_out, tenant.id, connection, app.map(|app| app.id), person) {
+            Err(GateRefusal::Killed)
+        } else if person_disabled {
+            Err(GateRefusal::PersonDisabled)
+        } else {
+            Ok(Permit::assertion_of_the_gate())
+        }
     }
 
     fn epoch(&self) -> Epoch {

@@ -34,8 +34,23 @@ impl Hub {
         tenant: &Arc<TenantSnapshot>,
         person: PersonId,
     ) -> Result<Option<PersonKilled>, StoreError> {
+        let now = self.services.clock.now();
+        let Some(epoch) = epochs.kill(Killed::Person(tenant.view.id, person), now).await? else { return Ok(None) };
+        let sessions = self.end_killed(tenant, person, epoch).await?;
+        Ok(Some(PersonKilled { epoch, sessions }))
+    }
+
+    /// Ends the sessions of a person who was killed one by one, so that apps are told. Gives back how many.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub(super) async fn end_killed(
+        &self,
+        tenant: &Arc<TenantSnapshot>,
+        person: PersonId,
+        epoch: Epoch,
+    ) -> Result<usize, StoreError> {
         let (id, now) = (tenant.view.id, self.services.clock.now());
-        let Some(epoch) = epochs.kill(Killed::Person(id, person), now).await? else { return Ok(None) };
         let kept = self.upstream_tokens.give_up_all(id, person).await?;
         let mut sessions = self.logouts.sessions_of_person(id, person, now).await?;
         // The person may have logged in again by now: that session carries the number, and lives.
@@ -43,7 +58,7 @@ impl Hub {
         let count = sessions.len();
         let (ended, _) = join(self.end_all(tenant, sessions), self.revoke_tokens(tenant, kept)).await;
         ended?;
-        Ok(Some(PersonKilled { epoch, sessions: count }))
+        Ok(count)
     }
 
     /// Ends one session, with what its apps were given in it. False: there is no such session.

@@ -6,21 +6,30 @@
 
 mod account;
 mod answer;
+mod app_password;
+mod base32;
 mod choose;
 mod consent;
+mod desk;
 mod dispatch;
 mod ending;
 mod epochs;
+mod factor;
+mod feed;
 mod finish;
 mod form_token;
 mod gate;
+mod gather;
 mod kill;
 mod link;
 mod logout;
 mod own;
+mod password;
+mod provision;
 mod record;
 mod revalidate;
 mod session;
+mod shapes;
 mod snapshot;
 mod start;
 mod trace;
@@ -38,15 +47,25 @@ use fedbridge_contract::page::{ErrorPage, Page, WayBack};
 use fedbridge_contract::services::Services;
 
 use crate::mapping::AppRules;
-use crate::ports::{EpochStore, LoginStore, LogoutStore, PeopleStore, Sealer, UpstreamTokenStore};
+use crate::ports::{
+    AppPasswordStore, EpochStore, FactorCrypto, FactorStore, LoginStore, LogoutStore, PeopleStore, ProfileNews,
+    ProfileStore, Sealer, SyncStore, UpstreamTokenStore,
+};
+use crate::throttle::KnownDevices;
 
+pub use app_password::{AppPasswordRefused, GivenAppPassword, Hasher};
+pub use desk::HubDesk;
 pub use dispatch::{Resolved, Target};
 pub use epochs::Epochs;
+pub use feed::HubFeed;
 pub use gate::HubGate;
+pub use gather::{Gathering, Teller};
 pub use kill::PersonKilled;
 pub use logout::Behind;
 pub use own::{Act, OwnPage};
+pub use provision::{NotMade, Provisioned, SyncFailed, SyncWish, Synced};
 pub use revalidate::HubRevalidator;
+pub use shapes::Shapes;
 pub use snapshot::{Builder, Lapsed, OpenApp, OpenConnection, Ready, Snapshot, Snapshots, TenantSnapshot};
 pub use trace::{Recorder, RecorderStats, TracePayload, trace_place};
 
@@ -57,7 +76,18 @@ pub struct Hub {
     pub logouts: Arc<dyn LogoutStore>,
     pub people: Arc<dyn PeopleStore>,
     pub upstream_tokens: Arc<dyn UpstreamTokenStore>,
+    pub profiles: Arc<dyn ProfileStore>,
+    pub profile_news: Arc<dyn ProfileNews>,
+    pub profile_syncs: Arc<dyn SyncStore>,
+    /// What this node has kept of people.
+    pub provisioned: Provisioned,
     pub kills: Arc<dyn EpochStore>,
+    pub factors: Arc<dyn FactorStore>,
+    pub app_passwords: Arc<dyn AppPasswordStore>,
+    pub hasher: Hasher,
+    pub crypto: Arc<dyn FactorCrypto>,
+    /// From where accounts were logged in with.
+    pub devices: Arc<KnownDevices>,
     /// Logouts that were answered before everybody was told.
     pub behind: Behind,
     pub refresher: Arc<dyn Refresher>,

@@ -1,4 +1,4 @@
-//! Pages that are the hub's own: consent, and the account of a person. What they send is checked here.
+//! Pages that are the hub's own: consent, passwords, and the account of a person. What they send is checked here.
 
 use fedbridge_contract::config::Tenant;
 use fedbridge_contract::http::{HttpInput, Method, Route};
@@ -21,6 +21,14 @@ pub enum OwnPage {
     Account,
     /// What a person does on the account page.
     Act(Act),
+    /// A name and a password were typed.
+    Password,
+    /// A new password was.
+    NewPassword,
+    /// A code was, or a passkey has answered.
+    Factor,
+    /// The same for a second factor that is set up.
+    Enrol,
 }
 
 /// What a person does with what is theirs.
@@ -36,10 +44,28 @@ pub enum Act {
     Connect,
     /// Says yes to the login that was proved.
     Confirm,
+    /// Sets up a second factor.
+    Enrol,
+    /// Takes one away.
+    DropFactor,
+    /// Asks for a password for one app.
+    NewAppPassword,
+    /// Takes one back.
+    DropAppPassword,
 }
 
 impl Act {
-    pub const ALL: [Self; 5] = [Self::End, Self::Forget, Self::Unlink, Self::Connect, Self::Confirm];
+    pub const ALL: [Self; 9] = [
+        Self::End,
+        Self::Forget,
+        Self::Unlink,
+        Self::Connect,
+        Self::Confirm,
+        Self::Enrol,
+        Self::DropFactor,
+        Self::NewAppPassword,
+        Self::DropAppPassword,
+    ];
 
     pub const fn path(self) -> &'static str {
         match self {
@@ -48,6 +74,10 @@ impl Act {
             Self::Unlink => "account/unlink",
             Self::Connect => "account/connect",
             Self::Confirm => "account/confirm",
+            Self::Enrol => "account/factor",
+            Self::DropFactor => "account/factor/end",
+            Self::NewAppPassword => "account/app-password",
+            Self::DropAppPassword => "account/app-password/end",
         }
     }
 }
@@ -59,6 +89,10 @@ impl OwnPage {
             "consent" => Some((route("consent", &[Method::Post]), Self::Consent)),
             "somebody-else" => Some((route("somebody-else", &[Method::Post]), Self::SomebodyElse)),
             "account" => Some((route("account", &[Method::Get]), Self::Account)),
+            "password" => Some((route("password", &[Method::Post]), Self::Password)),
+            "password/new" => Some((route("password/new", &[Method::Post]), Self::NewPassword)),
+            "factor" => Some((route("factor", &[Method::Post]), Self::Factor)),
+            "factor/enrol" => Some((route("factor/enrol", &[Method::Post]), Self::Enrol)),
             _ => {
                 let act = Act::ALL.into_iter().find(|act| act.path() == path)?;
                 Some((route(act.path(), &[Method::Post]), Self::Act(act)))
@@ -109,7 +143,7 @@ pub(super) fn own_origin(login: &mut Login, input: &HttpInput) -> Result<(), Sto
     }
 }
 
-fn origin(tenant: &Tenant) -> String {
+pub(super) fn origin(tenant: &Tenant) -> String {
     Url::parse(&tenant.issuer).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
 }
 

@@ -31,7 +31,7 @@ pub struct TransactionRecord {
     /// What the person is asked, where the transaction waits for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Question>,
-    /// The adapter's own state, base64.
+    /// The adapter's own state, or that of the page of ours that waits; base64.
     #[serde(with = "base64_bytes")]
     pub state: Vec<u8>,
     pub started: Timestamp,
@@ -54,6 +54,15 @@ pub enum Purpose {
     Consent { session: SessionId },
     /// The person is asked whether they are somebody else than the one who has their address.
     SameEmail,
+    /// The browser goes to no upstream: the person types a password on our page. What the login is for, and what
+    /// else it needs, stands in the state; so it does for the next three.
+    Password,
+    /// The password was right, and has to be changed.
+    NewPassword,
+    /// The password was right, and a second factor is asked for.
+    SecondFactor,
+    /// A second factor is set up.
+    Enrol,
 }
 
 /// What a transaction that waits for a person needs to go on with the answer.
@@ -82,7 +91,7 @@ impl Purpose {
 
     /// Whether an upstream's answer may end such a transaction.
     pub fn waits_for_upstream(self) -> bool {
-        !matches!(self, Self::Consent { .. } | Self::SameEmail)
+        matches!(self, Self::Login | Self::Account | Self::Link { .. })
     }
 }
 

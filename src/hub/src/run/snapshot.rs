@@ -229,7 +229,7 @@ impl Builder {
                     spec.enabled,
                     spec.connections.clone(),
                     with_document(&spec.settings, &configuration.documents, Party::App(stored.id)),
-                    secret_hashes(&configuration.secrets, SecretOwner::App(stored.id)),
+                    self.secret_hashes(&configuration.secrets, SecretOwner::App(stored.id)),
                 ));
                 let rules = AppRules::compile(spec);
                 Arc::new(OpenApp { view, subject_type: spec.subject_type, rules })
@@ -276,6 +276,7 @@ impl Builder {
             return OpenConnection { view, people, can_log_in: false, settings, state };
         };
         let clear = clear_secrets(&configuration.secrets, SecretOwner::Connection(stored.id));
+        let services = self.services.narrowed(configuration.tenant.spec.extras.egress_hosts.as_deref());
         let opened = factory.open(Open {
             tenant: configuration.tenant.id,
             connection: stored.id,
@@ -283,7 +284,7 @@ impl Builder {
             address: format!("{issuer}/connections/{}", spec.slug),
             settings: &settings,
             secrets: &clear,
-            services: &self.services,
+            services: &services,
             now: self.services.clock.now(),
         });
         let state = match (opened, Mapping::of_connection(&spec.mapping, &spec.protocol, &spec.settings)) {
@@ -296,6 +297,20 @@ impl Builder {
         };
         OpenConnection { view, people: spec.people.clone(), can_log_in: factory.can_log_in(), settings, state }
     }
+
+    /// What an app's secrets are compared with, the oldest first.
+    fn secret_hashes(&self, secrets: &[StoredSecret], owner: SecretOwner) -> Vec<[u8; 32]> {
+        let mut hashed: Vec<_> = secrets
+            .iter()
+            .filter(|secret| secret.owner == owner)
+            .map(|secret| match &secret.value {
+                SecretValue::Hashed(hash) => (secret.name.as_str(), *hash),
+                SecretValue::Clear(octets) => (secret.name.as_str(), self.keys.digest(octets)),
+            })
+            .collect();
+        hashed.sort_unstable();
+        hashed.into_iter().map(|(_, hash)| hash).collect()
+    }
 }
 
 fn tenant_settings(extras: &TenantExtras) -> TenantSettings {
@@ -303,6 +318,8 @@ fn tenant_settings(extras: &TenantExtras) -> TenantSettings {
         look: extras.look.clone().map(Arc::new),
         locales: extras.locales.clone(),
         egress_hosts: extras.egress_hosts.as_deref().map(Arc::from),
+        ldap: extras.ldap.clone().map(Arc::new),
+        second_factor: extras.second_factor,
     }
 }
 
@@ -319,19 +336,6 @@ fn with_document(settings: &Value, documents: &[StoredDocument], party: Party) -
         }
     }
     settings
-}
-
-fn secret_hashes(secrets: &[StoredSecret], owner: SecretOwner) -> Vec<[u8; 32]> {
-    let mut hashed: Vec<_> = secrets
-        .iter()
-        .filter(|secret| secret.owner == owner)
-        .filter_map(|secret| match secret.value {
-            SecretValue::Hashed(hash) => Some((secret.name.as_str(), hash)),
-            SecretValue::Clear(_) => None,
-        })
-        .collect();
-    hashed.sort_unstable();
-    hashed.into_iter().map(|(_, hash)| hash).collect()
 }
 
 fn clear_secrets(secrets: &[StoredSecret], owner: SecretOwner) -> BTreeMap<String, Vec<u8>> {

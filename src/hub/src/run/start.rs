@@ -26,7 +26,7 @@ use super::session::{LiveSession, TRANSACTION, correlation_cookie, transaction_p
 use super::snapshot::{OpenApp, OpenConnection, TenantSnapshot};
 use super::trace::Ending;
 use super::{Hub, error_page};
-use crate::ports::{Command, NewTransaction, Unit};
+use crate::ports::{Command, NewFactor, NewTransaction, Unit};
 
 /// The code of an adapter that does not know its upstream's metadata yet.
 const NOT_KNOWN_YET: &str = "temporarily_unavailable";
@@ -42,6 +42,8 @@ pub(super) struct Login {
     pub consented: Option<Consented>,
     /// The person was asked, and is somebody else than the one who has their address.
     pub apart: bool,
+    /// Second factors that were set up on the way, to be stored with the person.
+    pub enrolled: Vec<NewFactor>,
     pub connection: Option<Arc<OpenConnection>>,
     pub wish: LoginWish,
     pub started: Timestamp,
@@ -69,6 +71,7 @@ impl Login {
             purpose: Purpose::Login,
             consented: None,
             apart: false,
+            enrolled: Vec::new(),
             connection: None,
             wish: LoginWish::default(),
             started,
@@ -183,13 +186,16 @@ impl Hub {
         }
     }
 
-    /// Sends the browser to the upstream.
+    /// Sends the browser to the upstream, or to our own page where the upstream is asked with a password.
     pub(super) async fn begin(
         &self,
         mut login: Login,
         connection: Arc<OpenConnection>,
         session: Option<PriorSession>,
     ) -> Reply {
+        if connection.state.as_ref().is_ok_and(|ready| ready.adapter.password.is_some()) {
+            return self.ask_for_password(login, connection, session).await;
+        }
         login.connection = Some(Arc::clone(&connection));
         let id = TransactionId::at(login.started, self.services.rng.as_ref());
         let handle = ticket(id.uuid(), self.services.rng.as_ref());

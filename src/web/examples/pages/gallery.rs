@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use fedbridge_contract::config::{Locale, Look};
 use fedbridge_contract::http::{Dress, HttpInput, Method, Reply, ReplyKind, Route};
 use fedbridge_contract::page::*;
+use fedbridge_contract::password::NameIs;
 use fedbridge_web::{Dispatch, Found, Handle, Place};
 
-pub const ROUTES: [&str; 19] = [
+pub const ROUTES: [&str; 26] = [
     "same-email",
     "error",
     "denied",
@@ -28,6 +29,13 @@ pub const ROUTES: [&str; 19] = [
     "signed-in",
     "auto-post",
     "long",
+    "password",
+    "password-again",
+    "new-password",
+    "factor",
+    "factor-code",
+    "enrol",
+    "shown",
 ];
 
 /// What the page of a logout asks: there is always somebody to wait for.
@@ -112,14 +120,18 @@ fn page(route: &str) -> Option<Page> {
             &["openid", "profile", "email", "groups", "offline_access", "api:read"],
         )),
         "consent-bare" => Page::Consent(ConsentPage { host: None, ..consent("Wiki", &[]) }),
-        "account" => Page::Account(account()),
-        "account-bare" => Page::Account(AccountPage {
+        "account" => Page::Account(Box::new(account())),
+        "account-bare" => Page::Account(Box::new(AccountPage {
             apps: Vec::new(),
             connect: Vec::new(),
+            factors: Vec::new(),
+            enrol: None,
+            app_passwords: Vec::new(),
+            app_password_for: Vec::new(),
             sessions: account().sessions.into_iter().take(1).collect(),
             logins: account().logins.into_iter().take(1).collect(),
             ..account()
-        }),
+        })),
         "confirm-link" => Page::ConfirmLink(ConfirmLinkPage {
             tenant: "Acme".into(),
             account: "ada.lovelace@acme.example".into(),
@@ -162,8 +174,73 @@ fn page(route: &str) -> Option<Page> {
             connection: "Okta".into(),
             logout: "/t/acme/confirm".into(),
         }),
+        "password" => Page::Password(Box::new(password())),
+        "password-again" => Page::Password(Box::new(PasswordPage {
+            name: "ada.lovelace".into(),
+            complaint: Some("The user name or password is not right.".into()),
+            ..password()
+        })),
+        "new-password" => Page::NewPassword(NewPasswordPage {
+            tenant: "Acme".into(),
+            person: "ada.lovelace".into(),
+            complaint: Some("The two new passwords are not the same.".into()),
+            onward: None,
+            form: form(),
+        }),
+        "factor" => Page::SecondFactor(factor(Some(PASSKEY))),
+        "factor-code" => Page::SecondFactor(SecondFactorPage {
+            complaint: Some("This code is not right, or was used before.".into()),
+            ..factor(None)
+        }),
+        "enrol" => Page::Enrol(Box::new(EnrolPage {
+            tenant: "Acme".into(),
+            person: "ada.lovelace".into(),
+            secret: "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP".into(),
+            uri: "otpauth://totp/Acme:ada.lovelace?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Acme".into(),
+            passkey: Some(NEW_PASSKEY.into()),
+            codes: (0..8).map(|n| format!("abcde-fgh{n}j")).collect(),
+            complaint: None,
+            onward: None,
+            form: form(),
+        })),
+        "shown" => Page::Shown(ShownPage {
+            tenant: "Acme".into(),
+            app: "Jenkins".into(),
+            secret: "abcde-fghij-klmno-pqrst-uvwxy-z2345".into(),
+            next: "/t/acme/account".into(),
+        }),
         _ => return None,
     })
+}
+
+const PASSKEY: &str = r#"{"challenge":"AAAA","allowCredentials":[],"userVerification":"preferred"}"#;
+const NEW_PASSKEY: &str = r#"{"challenge":"AAAA","rp":{"name":"Acme"},"user":{"id":"AAAA","name":"ada","displayName":"ada"},"pubKeyCredParams":[{"type":"public-key","alg":-7}],"excludeCredentials":[]}"#;
+
+fn password() -> PasswordPage {
+    PasswordPage {
+        tenant: "Acme".into(),
+        app: Some("Time sheets & expenses".into()),
+        connection: "Corporate directory".into(),
+        name_is: NameIs::UserNameOrEmail,
+        name: String::new(),
+        complaint: None,
+        onward: None,
+        form: form(),
+        other: Some(WayBack { label: "Log in another way".into(), href: "/t/acme/chooser".into() }),
+    }
+}
+
+fn factor(passkey: Option<&str>) -> SecondFactorPage {
+    SecondFactorPage {
+        tenant: "Acme".into(),
+        person: "ada.lovelace".into(),
+        totp: true,
+        recovery: true,
+        passkey: passkey.map(Into::into),
+        complaint: None,
+        onward: None,
+        form: form(),
+    }
 }
 
 fn auto_post() -> ReplyKind {
@@ -226,6 +303,10 @@ fn account() -> AccountPage {
             ),
         ],
         connect: vec![row("Corporate directory", "", None, false, Some(form()))],
+        factors: vec![row("Authenticator app", "2026-10-31T23:59:59Z", None, false, Some(form()))],
+        enrol: Some(form()),
+        app_passwords: vec![row("Jenkins", "2026-10-31T23:59:59Z", Some("laptop"), false, Some(form()))],
+        app_password_for: vec![row("Jenkins", "", None, false, Some(form()))],
         logout: "/t/acme/confirm".into(),
     }
 }

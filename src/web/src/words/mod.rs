@@ -37,7 +37,7 @@ impl Words {
         if let Some(translation) = self.translation(english) {
             return Cow::Borrowed(translation);
         }
-        let filled = self.table().iter().find_map(|(pattern, translation)| {
+        let filled = self.table().find_map(|(pattern, translation)| {
             let values = captures(pattern, english)?;
             let pieces = pieces(translation).into_iter().map(|piece| match piece {
                 Piece::Text(text) => text,
@@ -80,18 +80,15 @@ impl Words {
     }
 
     fn translation(self, english: &str) -> Option<&'static str> {
-        static GERMAN: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| de::WORDS.iter().copied().collect());
+        static GERMAN: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| de::words().copied().collect());
         match self.0 {
             Locale::En => None,
             Locale::De => GERMAN.get(english).copied(),
         }
     }
 
-    fn table(self) -> &'static [(&'static str, &'static str)] {
-        match self.0 {
-            Locale::En => &[],
-            Locale::De => de::WORDS,
-        }
+    fn table(self) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+        de::words().filter(move |_| self.0 == Locale::De)
     }
 }
 

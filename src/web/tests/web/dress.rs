@@ -108,15 +108,19 @@ async fn dates_are_written_as_people_do() {
         form,
     };
     let form = OwnForm { action: "/t/acme/account/end".into(), fields: vec![("token".into(), "t<".into())] };
-    let account = Page::Account(AccountPage {
+    let account = Page::Account(Box::new(AccountPage {
         tenant: "Acme".into(),
         person: "Ada".into(),
         sessions: vec![row("Firefox", Some(form))],
         apps: Vec::new(),
         logins: vec![row("Okta", None)],
         connect: Vec::new(),
+        factors: Vec::new(),
+        enrol: None,
+        app_passwords: Vec::new(),
+        app_password_for: Vec::new(),
         logout: "/t/acme/logout".into(),
-    });
+    }));
     for (locale, date, button, heading) in [
         (Locale::En, "1 March 2027, 09:05 UTC", "End", "Apps with access"),
         (Locale::De, "1. März 2027, 09:05 Uhr (UTC)", "Beenden", "Apps mit Zugriff"),

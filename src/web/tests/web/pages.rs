@@ -4,6 +4,7 @@ use base64::Engine as _;
 use fedbridge_contract::http::{Reply, ReplyKind};
 use fedbridge_contract::ids::TraceId;
 use fedbridge_contract::page::*;
+use fedbridge_contract::password::NameIs;
 
 use crate::support::{Answer, Bridge, HTTP, HTTPS};
 
@@ -95,15 +96,19 @@ fn replies(words: &str) -> Vec<(&'static str, Reply)> {
         ),
         (
             "account",
-            Reply::page(Page::Account(AccountPage {
+            Reply::page(Page::Account(Box::new(AccountPage {
                 tenant: text(),
                 person: text(),
                 sessions: vec![row(), AccountRow { here: true, form: None, ..row() }],
                 apps: vec![row()],
                 logins: vec![row(), AccountRow { since: None, note: None, ..row() }],
                 connect: vec![row()],
+                factors: vec![row()],
+                enrol: Some(form()),
+                app_passwords: vec![row()],
+                app_password_for: vec![row()],
                 logout: "/t/acme/logout".into(),
-            })),
+            }))),
         ),
         (
             "same e-mail",
@@ -127,7 +132,70 @@ fn replies(words: &str) -> Vec<(&'static str, Reply)> {
                 form: form(),
             })),
         ),
+        ("password", Reply::page(Page::Password(Box::new(password(words, form()))))),
+        (
+            "new password",
+            Reply::page(Page::NewPassword(NewPasswordPage {
+                tenant: text(),
+                person: text(),
+                complaint: Some(text()),
+                onward: None,
+                form: form(),
+            })),
+        ),
+        ("second factor", Reply::page(Page::SecondFactor(second_factor(words, form())))),
+        ("enrol", Reply::page(Page::Enrol(Box::new(enrol(words, form()))))),
+        (
+            "shown",
+            Reply::page(Page::Shown(ShownPage {
+                tenant: text(),
+                app: text(),
+                secret: text(),
+                next: "/t/acme/account".into(),
+            })),
+        ),
     ]
+}
+
+fn password(words: &str, form: OwnForm) -> PasswordPage {
+    PasswordPage {
+        tenant: words.to_owned(),
+        app: Some(words.to_owned()),
+        connection: words.to_owned(),
+        name_is: NameIs::UserName,
+        name: words.to_owned(),
+        complaint: Some(words.to_owned()),
+        onward: None,
+        form,
+        other: Some(WayBack { label: words.to_owned(), href: "/t/acme/account".into() }),
+    }
+}
+
+fn second_factor(words: &str, form: OwnForm) -> SecondFactorPage {
+    SecondFactorPage {
+        tenant: words.to_owned(),
+        person: words.to_owned(),
+        totp: true,
+        recovery: true,
+        passkey: Some(words.to_owned()),
+        complaint: Some(words.to_owned()),
+        onward: None,
+        form,
+    }
+}
+
+fn enrol(words: &str, form: OwnForm) -> EnrolPage {
+    EnrolPage {
+        tenant: words.to_owned(),
+        person: words.to_owned(),
+        secret: words.to_owned(),
+        uri: "otpauth://totp/Acme?secret=a".into(),
+        passkey: Some(words.to_owned()),
+        codes: vec![words.to_owned()],
+        complaint: Some(words.to_owned()),
+        onward: None,
+        form,
+    }
 }
 
 fn logging_out() -> LoggingOutPage {
@@ -201,9 +269,9 @@ async fn pages_say_what_they_must() {
             assert!(html.contains(part), "{name} has no {part}");
         }
         assert_eq!(html.matches("<h1>").count(), 1, "{name}");
-        let sends_itself = ["auto-post", "notice form"].contains(&name);
+        let scripted = ["auto-post", "notice form", "logging out", "second factor", "enrol"].contains(&name);
         assert!(html.contains("Zoë &#38; Söhne"), "{name}");
-        assert_eq!(html.contains("<script"), sends_itself || name == "logging out", "{name}");
+        assert_eq!(html.contains("<script"), scripted, "{name}");
     }
     let error = show(HTTP, &replies("x")[0].1).await;
     assert!(error.body.contains("0123456789abcdef0123456789abcdef"));
@@ -241,13 +309,21 @@ async fn no_page_links_to_a_script() {
         apps: Vec::new(),
         logins: Vec::new(),
         connect: Vec::new(),
+        factors: Vec::new(),
+        enrol: None,
+        app_passwords: Vec::new(),
+        app_password_for: Vec::new(),
         logout: "/t/acme/logout".into(),
     };
     let accounts = [
         AccountPage { sessions: vec![row.clone()], ..empty.clone() },
         AccountPage { apps: vec![row.clone()], ..empty.clone() },
         AccountPage { logins: vec![row.clone()], ..empty.clone() },
-        AccountPage { connect: vec![row], ..empty.clone() },
+        AccountPage { connect: vec![row.clone()], ..empty.clone() },
+        AccountPage { factors: vec![row.clone()], ..empty.clone() },
+        AccountPage { enrol: Some(form()), ..empty.clone() },
+        AccountPage { app_passwords: vec![row.clone()], ..empty.clone() },
+        AccountPage { app_password_for: vec![row], ..empty.clone() },
         AccountPage { logout: "javascript:alert(1)".into(), ..empty },
     ];
     let consent = ConsentPage {
@@ -274,6 +350,7 @@ async fn no_page_links_to_a_script() {
         onward: None,
         form: form(),
     };
+    let own = OwnForm { action: "/t/acme/factor/enrol".into(), fields: Vec::new() };
     let forms = ["javascript:alert(1)", "//evil.example", "mailto:a@b.example", ""];
     let mut replies: Vec<Reply> = [
         Page::Chooser(chooser),
@@ -282,9 +359,13 @@ async fn no_page_links_to_a_script() {
         Page::Consent(consent),
         Page::ConfirmLink(link),
         Page::SameEmail(same_email),
+        Page::Password(Box::new(password("a", form()))),
+        Page::SecondFactor(second_factor("a", form())),
+        Page::Enrol(Box::new(enrol("a", form()))),
+        Page::Enrol(Box::new(EnrolPage { uri: "javascript:alert(1)".into(), ..enrol("a", own) })),
     ]
     .into_iter()
-    .chain(accounts.map(Page::Account))
+    .chain(accounts.map(|page| Page::Account(Box::new(page))))
     .map(Reply::page)
     .collect();
     replies.extend(forms.map(|action| ReplyKind::AutoPost { action: action.into(), fields: Vec::new() }.into()));
@@ -312,7 +393,7 @@ async fn only_the_style_sheet_of_the_page_is_let_in() {
         let hash = base64::engine::general_purpose::STANDARD.encode(openssl::sha::sha256(style.as_bytes()));
         let policy = answer.header("content-security-policy").unwrap();
         assert!(policy.contains(&format!("style-src 'sha256-{hash}';")), "{name}: {policy}");
-        let scripted = ["auto-post", "notice form", "logging out"].contains(&name);
+        let scripted = ["auto-post", "notice form", "logging out", "second factor", "enrol"].contains(&name);
         assert_eq!(policy.contains("script-src"), scripted, "{name}: {policy}");
     }
 }

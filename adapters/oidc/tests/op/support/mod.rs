@@ -74,6 +74,7 @@ pub fn world() -> World {
         handles: Arc::new(Closed),
         name_ids: Arc::new(Closed),
         sightings: Arc::new(Closed),
+        dialer: Arc::new(Closed),
         revalidator: Arc::clone(&upstream) as Arc<Upstream>,
     };
     use SignatureAlgorithm::{ES256, EdDSA, PS256, RS256};

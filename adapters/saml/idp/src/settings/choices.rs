@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use fedbridge_contract::reader::Reader;
 use fedbridge_saml_core::names;
-use fedbridge_saml_core::reader::Reader;
 use fedbridge_saml_core::seam::{ContentMethod, KeyMethod};
 use serde_json::{Map, Value};
 

@@ -1,6 +1,6 @@
 //! Which claims the settings let out.
 
-use fedbridge_saml_core::reader::Reader;
+use fedbridge_contract::reader::Reader;
 use serde_json::{Map, Value};
 
 use super::choices::{AttributeSource, attributes, name_id};

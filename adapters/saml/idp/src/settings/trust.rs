@@ -1,8 +1,8 @@
 //! Whose signatures count.
 
+use fedbridge_contract::reader::Reader;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_saml_core::metadata::SpDescription;
-use fedbridge_saml_core::reader::Reader;
 use fedbridge_saml_core::trust::{Trust, TrustedKey};
 
 /// The metadata's signing keys, without those that an admin distrusts. A service provider without a

@@ -12,5 +12,5 @@ pub(super) const ROWS: Rows = &[
     ("phone_number", &["telephoneNumber", "mobile"]),
     ("locale", &["preferredLanguage"]),
     ("website", &["wWWHomePage"]),
-    ("groups", &["memberOf"]),
+    ("groups", &["groupName", "memberOf"]),
 ];

@@ -10,5 +10,5 @@ pub(super) const ROWS: Rows = &[
     ("preferred_username", &["uid", "sAMAccountName", "userPrincipalName"]),
     ("phone_number", &["telephoneNumber", "mobile"]),
     ("locale", &["preferredLanguage"]),
-    ("groups", &["memberOf", "isMemberOf", "groupMembership"]),
+    ("groups", &["groupName", "memberOf", "isMemberOf", "groupMembership"]),
 ];

@@ -11,5 +11,5 @@ pub(super) const ROWS: Rows = &[
     ("phone_number", &["telephoneNumber", "mobile"]),
     ("locale", &["preferredLanguage"]),
     ("website", &["labeledURI"]),
-    ("groups", &["memberOf", "isMemberOf"]),
+    ("groups", &["groupName", "memberOf", "isMemberOf"]),
 ];

@@ -44,7 +44,8 @@ impl Hub {
         {
             return self.stop(login, stop, None, person).await;
         }
-        if matches!(act, Act::Connect | Act::Unlink)
+        // Ending access is allowed at any time: a session, what an app was given, or an app password.
+        if matches!(act, Act::Connect | Act::Unlink | Act::Enrol | Act::DropFactor | Act::NewAppPassword)
             && let Some(age) = stale(&login, &live)
         {
             return self.log_in_again(login, live, age).await;
@@ -55,15 +56,28 @@ impl Hub {
             Act::Unlink => self.unlink(&mut login, &live, &object).await,
             Act::Connect => return self.start_link(login, live, &object).await,
             Act::Confirm => return self.confirm_link(login, live, input).await,
+            Act::DropFactor => self.drop_factor(&mut login, &live, &object).await,
+            Act::DropAppPassword => self.drop_app_password(&mut login, &live, &object).await,
+            Act::Enrol => match self.enrol(&mut login, &live).await {
+                Ok(page) => return page,
+                Err(stop) => Err(stop),
+            },
+            Act::NewAppPassword => match self.new_app_password(&mut login, &live, &object).await {
+                Ok((page, outcome)) => return self.acted(login, act, outcome, person, page),
+                Err(stop) => Err(stop),
+            },
         };
         match done {
-            Ok(outcome) => {
-                login.trace.decide(act.path(), outcome, true);
-                self.record(login, None, Ending { outcome: Outcome::Success, cause: String::new(), person });
-                Reply::redirect(account_of(&tenant))
-            }
+            Ok(outcome) => self.acted(login, act, outcome, person, Reply::redirect(account_of(&tenant))),
             Err(stop) => self.stop(login, stop, None, person).await,
         }
+    }
+
+    /// It is done, and recorded.
+    fn acted(&self, mut login: Login, act: Act, outcome: String, person: Option<String>, reply: Reply) -> Reply {
+        login.trace.decide(act.path(), outcome, true);
+        self.record(login, None, Ending { outcome: Outcome::Success, cause: String::new(), person });
+        reply
     }
 
     async fn end_elsewhere(&self, login: &Login, live: &LiveSession, object: &str) -> Done {

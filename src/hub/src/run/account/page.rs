@@ -29,6 +29,8 @@ impl Hub {
         let (id, person) = (tenant.view.id, live.stored.person);
         let identities = self.people.identities(id, person).await?;
         let form = |act, object: &str| self.form(tenant, input, act, object);
+        let (factors, enrol) = self.factor_rows(tenant, live, &form).await?;
+        let (app_passwords, app_password_for) = self.app_password_rows(tenant, live, &form).await?;
         let page = AccountPage {
             tenant: tenant.view.display_name.clone(),
             person: live.record.subject.display.clone(),
@@ -36,9 +38,13 @@ impl Hub {
             apps: self.app_rows(tenant, live, now, &form).await?,
             logins: self.login_rows(tenant, live, &identities, &form),
             connect: connect_rows(tenant, &identities, &form),
+            factors,
+            enrol,
+            app_passwords,
+            app_password_for,
             logout: format!("{}/logout", tenant.view.issuer),
         };
-        Ok(Reply::page(Page::Account(page)).in_language(login.locale()))
+        Ok(Reply::page(Page::Account(Box::new(page))).in_language(login.locale()))
     }
 
     async fn session_rows(

@@ -56,6 +56,8 @@ impl Hub {
         let items = match app.view.kind {
             AppKind::SamlSp => released.iter().map(|(name, _)| name.clone()).collect(),
             AppKind::OidcClient => asked_for(&asked.scope, &asked.requested_claims),
+            // Nobody logs in to one by way of a browser.
+            AppKind::LdapApp => Vec::new(),
         };
         if asked.consent == ConsentWish::Remembered && whose.link.is_none() {
             let before = self.people.consent(tenant, whose.person.person, app.view.id).await?;

@@ -25,6 +25,7 @@ use fedbridge_contract::trace::Outcome;
 use super::Hub;
 use super::consent::Wanted;
 use super::ending::{AGAIN, Stop, Told};
+use super::provision::Kept;
 use super::record::{AskedOnce, PriorSession, SessionRecord};
 use super::snapshot::OpenConnection;
 use super::start::{Login, spent};
@@ -33,7 +34,7 @@ use crate::decide::ReplayInput;
 use crate::ports::{Command, GuardFailed, LinkedPerson, StoredSession, Unit, UnitError};
 
 use person::Found;
-pub(super) use person::{Whose, verified_address};
+pub(super) use person::{Whose, may_appear, verified_address};
 pub(super) use unit::{SessionPlan, also_upstream, lost};
 
 /// The person, as the upstream described them.
@@ -142,7 +143,8 @@ impl Hub {
             let plan = self.plan(&last, &whose.person).await?;
             let wanted = self.consent_wanted(&mut last, &whose, &claims.released).await?;
             let stands = matches!(wanted, Wanted::Nothing { .. }) && self.answer_stands(&last);
-            let (unit, reply) = match wanted {
+            let kept = self.kept(&last, &whose).await?;
+            let (mut unit, reply) = match wanted {
                 Wanted::Ask(items) => self.ask_for_consent(&mut last, &whose, &plan, items)?,
                 Wanted::Nothing { relied } => {
                     let person = whose.person.person;
@@ -150,7 +152,12 @@ impl Hub {
                     self.unit(&last, &whose, &plan, finished, relied)?
                 }
             };
-            match self.store.commit(last.login.tenant.view.id, unit).await {
+            unit.commands.extend(kept.commands.iter().cloned());
+            let done = self.store.commit(last.login.tenant.view.id, unit).await;
+            if done.is_ok() {
+                self.remember(kept);
+            }
+            match done {
                 Ok(()) if stands => {
                     return Ok(match self.may_leave(&mut last, plan.session()).await {
                         Ok(()) => Ended::Answered(reply),
@@ -166,6 +173,18 @@ impl Hub {
             }
         }
         Err(Stop::unavailable("the person's link or consent kept changing"))
+    }
+
+    /// What the upstream has said of the person just now, where somebody will ask for it.
+    async fn kept(&self, last: &Finishing<'_>, whose: &Whose) -> Result<Kept, Stop> {
+        match last.basis {
+            Basis::Session { .. } => Ok(Kept::default()),
+            Basis::Fresh { .. } => {
+                let said = (&last.who.record, last.who.tokens.as_ref());
+                let person = whose.person.person;
+                Ok(self.kept_at_login(&last.login.tenant, last.connection, said, person).await?)
+            }
+        }
     }
 
     /// The gate's leave for what the login gives out.
@@ -198,7 +217,9 @@ impl Hub {
             last.login.trace.decide("session", "it was ended before the answer left", false);
             return Err(Stop::new(RefusalKind::LoginRequired, AGAIN, "the session was ended before the answer left"));
         };
-        self.may_issue(last, &LinkedPerson { person, disabled, epoch, email: None }).await.map(drop)
+        self.may_issue(last, &LinkedPerson { person, disabled, epoch, email: None, display: String::new() })
+            .await
+            .map(drop)
     }
 }
 

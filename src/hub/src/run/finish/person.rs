@@ -10,11 +10,12 @@ use fedbridge_contract::downstream::RefusalKind;
 use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::ids::{ConnectionId, PersonId, TenantId};
 use fedbridge_contract::page::WayBack;
+use fedbridge_contract::trace::TraceLog;
 use serde_json::Value;
 
 use super::{Basis, Finishing};
 use crate::decide::owns;
-use crate::ports::{LinkedPerson, NewLink, StoredSession, Tombstone, TombstoneReason};
+use crate::ports::{IdentityNews, LinkedPerson, NewLink, StoredSession, Tombstone, TombstoneReason};
 use crate::run::Hub;
 use crate::run::ending::{NOT_ALLOWED, Stop};
 use crate::run::start::Login;
@@ -25,13 +26,13 @@ pub(in crate::run) struct Whose {
     pub person: LinkedPerson,
     /// Of somebody new: what is written down.
     pub link: Option<NewLink>,
-    /// Of somebody known: the keyed hash of a verified address that this identity brings for the first time.
-    pub new_email: Option<[u8; 32]>,
+    /// Of somebody known.
+    pub news: IdentityNews,
 }
 
 /// What is known of whose login it is.
 pub(super) enum Found {
-    Person(Whose),
+    Person(Box<Whose>),
     /// Only the person can say whether they have an account already: who that is logs in here.
     Unsure(Option<WayBack>),
 }
@@ -41,7 +42,8 @@ impl Hub {
     pub(super) async fn person(&self, last: &mut Finishing<'_>, claims: &Claims) -> Result<Found, Stop> {
         if let Basis::Session { stored, .. } = last.basis {
             let StoredSession { person, person_disabled: disabled, person_epoch: epoch, .. } = *stored;
-            return Ok(Found::Person(known(LinkedPerson { person, disabled, epoch, email: None })));
+            let linked = LinkedPerson { person, disabled, epoch, email: None, display: String::new() };
+            return Ok(Found::Person(Box::new(known(linked))));
         }
         let (tenant, connection) = (last.login.tenant.view.id, last.connection.view.id);
         let subject = &last.who.record.subject;
@@ -51,11 +53,16 @@ impl Hub {
         if let Some(linked) = linked {
             last.login.trace.decide("person", "known here by this upstream subject", true);
             // Whoever is named by an address later is named by the newest one.
-            let new_email = email.filter(|email| linked.email != Some(*email));
-            return Ok(Found::Person(Whose { new_email, ..known(linked) }));
+            let news = IdentityNews {
+                email: email.filter(|email| linked.email != Some(*email)),
+                display: (linked.display != subject.display).then(|| subject.display.clone()),
+            };
+            return Ok(Found::Person(Box::new(Whose { news, ..known(linked) })));
         }
         self.may_come_back(last.login, connection, &subject.key).await?;
-        may_appear(&last.connection.people, claims, last.login)?;
+        if let Err(cause) = may_appear(&last.connection.people, claims, &mut last.login.trace) {
+            return Err(Stop::new(RefusalKind::AccessDenied, NOT_ALLOWED, cause));
+        }
         if let (Some(email), Some(address)) = (&email, verified_address(claims))
             && let Some(unsure) = self.namesakes(last, address, email).await?
         {
@@ -71,8 +78,9 @@ impl Hub {
             email,
             scope: subject.scope.clone(),
         };
-        let person = LinkedPerson { person, disabled: false, epoch: Epoch::default(), email };
-        Ok(Found::Person(Whose { link: Some(link), ..known(person) }))
+        let person =
+            LinkedPerson { person, disabled: false, epoch: Epoch::default(), email, display: subject.display.clone() };
+        Ok(Found::Person(Box::new(Whose { link: Some(link), ..known(person) })))
     }
 
     /// People never move to another issuer: the same `sub` is somebody else there.
@@ -162,7 +170,7 @@ impl Hub {
 }
 
 fn known(person: LinkedPerson) -> Whose {
-    Whose { person, link: None, new_email: None }
+    Whose { person, link: None, news: IdentityNews::default() }
 }
 
 /// What a tombstone says of a subject that is here again.
@@ -184,17 +192,17 @@ pub(in crate::run) fn verified_address(claims: &Claims) -> Option<&str> {
     claims.text("email").filter(|_| claims.get("email_verified") == Some(&Value::Bool(true)))
 }
 
-/// Whether the connection lets people in whom it has never seen.
-fn may_appear(people: &PeopleSpec, claims: &Claims, login: &mut Login) -> Result<(), Stop> {
+/// Whether the connection lets people in whom it has never seen; if not, why, for the trace.
+pub(in crate::run) fn may_appear(people: &PeopleSpec, claims: &Claims, trace: &mut TraceLog) -> Result<(), String> {
     let (outcome, allowed) = match people.create {
         Create::Everybody => return Ok(()),
         Create::Nobody => ("nobody appears here by logging in".to_owned(), false),
         Create::Listed => listed(people, claims),
     };
-    if login.trace.decide("new people", outcome.clone(), allowed) {
+    if trace.decide("new people", outcome.clone(), allowed) {
         return Ok(());
     }
-    Err(Stop::new(RefusalKind::AccessDenied, NOT_ALLOWED, format!("new people: {outcome}")))
+    Err(format!("new people: {outcome}"))
 }
 
 fn listed(people: &PeopleSpec, claims: &Claims) -> (String, bool) {

@@ -6,7 +6,7 @@ use fedbridge_contract::ids::{PersonId, SessionId, TenantId};
 use fedbridge_contract::time::Timestamp;
 
 use super::{Basis, Finishing, Who, Whose};
-use crate::ports::{Command, Consent, GuardFailed, LinkedPerson, NewSession, Unit, UnitError};
+use crate::ports::{Command, Consent, GuardFailed, LinkedPerson, NewFactor, NewSession, Unit, UnitError};
 use crate::run::Hub;
 use crate::run::ending::{AGAIN, Stop};
 use crate::run::record::{AskedOnce, SessionRecord, UpstreamPart};
@@ -125,7 +125,7 @@ impl Hub {
                 person: whose.person.person,
                 connection: last.connection.view.id,
                 subject_key: last.who.record.subject.key.clone(),
-                email: whose.new_email,
+                news: whose.news.clone(),
             },
         });
         let (cookie, row) = self.new_session(last, whose.person.person, plan)?;
@@ -146,6 +146,9 @@ impl Hub {
             SessionPlan::Touch(_) => {}
         }
         commands.extend(self.kept_tokens(last, whose.person.person, session));
+        let person = whose.person.person;
+        let keep = |factor: &NewFactor| Command::KeepFactor { person, factor: Box::new(factor.clone()) };
+        commands.extend(last.login.enrolled.iter().map(keep));
         Ok(Some(session_cookie(last.login.tenant.view.id, cookie)))
     }
 

@@ -77,7 +77,7 @@ impl Hub {
         let subject = &last.who.record.subject;
         let linked = self.store.linked_person(tenant, connection, &subject.key).await?;
         self.same_scope(&mut last).await?;
-        let theirs = linked.is_some_and(|linked| linked.person == stored.person);
+        let theirs = linked.as_ref().is_some_and(|linked| linked.person == stored.person);
         match linked {
             Some(_) if theirs => {
                 last.login.trace.decide("identity", "connected with this person already: nothing to do", true);

@@ -1,16 +1,28 @@
 //! Failed authentications with a secret, counted by address and by account.
 //!
-//! Counts are of this process; several nodes each allow the limit.
+//! What apps fail at is counted in [`windows`], by each process for itself: it slows them down behind the failure. What
+//! people guess is counted in [`guesses`] before an upstream is asked, and [`sharing`] tells the other nodes.
+//! [`devices`] knows from where an account was logged in with before.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+mod buckets;
+mod devices;
+mod guesses;
+mod sharing;
+mod windows;
+
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fedbridge_contract::ids::TenantId;
-use fedbridge_contract::services::Throttle;
+use fedbridge_contract::services::{Admission, Guess, Throttle, TokenSecrets};
 use fedbridge_contract::time::Timestamp;
+
+use guesses::Guesses;
+use windows::Windows;
+
+pub use devices::{DeviceKey, KnownDevices};
+pub use sharing::Sharing;
 
 /// So many failures in so much time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,9 +30,6 @@ pub struct Limit {
     pub count: u32,
     pub per: Duration,
 }
-
-/// The most addresses, and the most accounts, that are counted at once.
-const MOST: usize = 50_000;
 
 /// Events by address, each network of IPv6 as one.
 pub struct ByPeer(Mutex<Windows<IpAddr>>);
@@ -40,11 +49,16 @@ impl ByPeer {
 pub struct FailureLimits {
     by_peer: ByPeer,
     by_account: Mutex<Windows<(TenantId, String)>>,
+    guesses: Guesses,
 }
 
 impl FailureLimits {
-    pub fn new(per_peer: Limit, per_account: Limit) -> Self {
-        Self { by_peer: ByPeer::new(per_peer), by_account: Mutex::new(Windows::new(per_account)) }
+    pub fn new(per_peer: Limit, per_account: Limit, tokens: Arc<dyn TokenSecrets>) -> Self {
+        Self {
+            by_peer: ByPeer::new(per_peer),
+            by_account: Mutex::new(Windows::new(per_account)),
+            guesses: Guesses::new(per_peer, per_account, tokens),
+        }
     }
 }
 
@@ -54,6 +68,10 @@ impl Throttle for FailureLimits {
         let by_account = held(&self.by_account).count((tenant, account.to_owned()), now);
         by_peer.max(by_account)
     }
+
+    fn admits(&self, guess: &Guess<'_>, now: Timestamp) -> Result<Box<dyn Admission>, Duration> {
+        Ok(Box::new(self.guesses.admits(guess, now)?))
+    }
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -61,44 +79,18 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// An IPv6 subscriber has a whole /64 to guess from.
-fn network(peer: IpAddr) -> IpAddr {
+pub(crate) fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) & !u128::from(u64::MAX)).into()),
         v4 => v4,
     }
 }
 
-/// Fixed windows: each key's first failure opens one.
-struct Windows<K> {
-    limit: Limit,
-    open: HashMap<K, Window>,
-}
-
-struct Window {
-    opened: Timestamp,
-    failures: u32,
-}
-
-impl<K: Hash + Eq> Windows<K> {
-    fn new(limit: Limit) -> Self {
-        Self { limit, open: HashMap::new() }
-    }
-
-    fn count(&mut self, key: K, now: Timestamp) -> Option<Duration> {
-        let Limit { count, per } = self.limit;
-        if self.open.len() >= MOST && !self.open.contains_key(&key) {
-            self.open.retain(|_, window| now.since(window.opened) < per);
-            if self.open.len() >= MOST {
-                // Nobody new can be counted: whoever fails now waits.
-                return Some(per);
-            }
-        }
-        let window = self.open.entry(key).or_insert(Window { opened: now, failures: 0 });
-        if now.since(window.opened) >= per {
-            *window = Window { opened: now, failures: 0 };
-        }
-        window.failures = window.failures.saturating_add(1);
-        (window.failures > count).then(|| per.saturating_sub(now.since(window.opened)))
+/// In one form for both versions of IP.
+pub(crate) fn octets(ip: IpAddr) -> [u8; 16] {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+        IpAddr::V6(ip) => ip.octets(),
     }
 }
 
@@ -106,6 +98,7 @@ impl<K: Hash + Eq> Windows<K> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use super::guesses::tests::PlainMac;
     use super::*;
 
     const MINUTE: Duration = Duration::from_secs(60);
@@ -117,7 +110,7 @@ mod tests {
     #[test]
     fn counts_addresses_and_accounts_apart() {
         let limit = |count| Limit { count, per: MINUTE };
-        let limits = FailureLimits::new(limit(3), limit(2));
+        let limits = FailureLimits::new(limit(3), limit(2), Arc::new(PlainMac));
         let tenant: TenantId = "00000000000000000000000000000001".parse().unwrap();
         let peer = |text: &str| text.parse::<IpAddr>().unwrap();
         let fail = |account: &str, from: &str, second| limits.failed(tenant, account, peer(from), at(second));
@@ -135,7 +128,7 @@ mod tests {
     #[test]
     fn one_network_is_one_address() {
         let limit = Limit { count: 1, per: MINUTE };
-        let limits = FailureLimits::new(limit, Limit { count: 100, per: MINUTE });
+        let limits = FailureLimits::new(limit, Limit { count: 100, per: MINUTE }, Arc::new(PlainMac));
         let tenant: TenantId = "00000000000000000000000000000001".parse().unwrap();
         assert_eq!(limits.failed(tenant, "a", "2001:db8::1".parse().unwrap(), at(0)), None);
         assert!(limits.failed(tenant, "a", "2001:db8::2".parse().unwrap(), at(0)).is_some());
