@@ -4,10 +4,12 @@
 
 mod address;
 mod breaker;
+mod dial;
 mod freshness;
 pub mod hosts;
 mod lanes;
 mod names;
+mod srv;
 
 use std::error::Error;
 use std::fmt;
@@ -19,7 +21,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::loopback::is_loopback;
-use fedbridge_contract::services::{Clock, Egress, EgressError, EgressGet, EgressLimits, EgressPost, Fetched, Lane};
+use fedbridge_contract::services::{
+    Clock, Egress, EgressError, EgressGet, EgressLimits, EgressPost, Fetched, Lane, Rng,
+};
 use futures_util::StreamExt;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONTENT_TYPE, IF_NONE_MATCH};
@@ -30,6 +34,7 @@ use url::{Host, Url};
 
 pub use address::is_special_use;
 use breaker::Outcome;
+pub use dial::Dial;
 pub use lanes::Bounds;
 use lanes::{Lanes, Line, NotCalled};
 use names::{Names, Unresolved};
@@ -59,6 +64,8 @@ struct Shared {
     /// Also permits plain http, to loopback alone.
     allow_loopback: bool,
     lanes: Lanes,
+    /// Shared with [`Dial`]: there is one bound for all that wait for a resolver.
+    names: Names,
     fair: Duration,
 }
 
@@ -79,12 +86,17 @@ impl Client {
         let http = reqwest::Client::builder()
             .redirect(Policy::none())
             .no_proxy()
-            .dns_resolver(Arc::new(GuardedResolver { allow_loopback, names }))
+            .dns_resolver(Arc::new(GuardedResolver { allow_loopback, names: names.clone() }))
             .user_agent(concat!("fedbridge/", env!("CARGO_PKG_VERSION")))
             .build()?;
         let lanes = Lanes::new(bounds, clock);
-        let shared = Arc::new(Shared { http, allow_loopback, lanes, fair });
+        let shared = Arc::new(Shared { http, allow_loopback, lanes, names, fair });
         Ok(Self { shared, line: None, asker: None, hosts: None })
+    }
+
+    /// The way out for LDAP.
+    pub fn dialer(&self, rng: Arc<dyn Rng>) -> Dial {
+        Dial::new(self.shared.names.clone(), rng, self.shared.allow_loopback)
     }
 
     /// Everything that can be said before a name is resolved.

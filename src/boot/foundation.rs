@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use fedbridge_contract::factory::Registry;
-use fedbridge_contract::services::{Clock, Closed, Counters, Egress, Rng, Services, Sightings, TraceEvent, TraceSink};
+use fedbridge_contract::services::{
+    Clock, Closed, Counters, Dialer, Egress, Rng, Services, Sightings, TraceEvent, TraceSink,
+};
 use fedbridge_hub::ports::{ConfigStore as _, KeyOpener, Sealer};
 use fedbridge_hub::run::{Builder, Epochs, HubGate};
-use fedbridge_hub::throttle::{FailureLimits, Limit};
+use fedbridge_hub::throttle::{FailureLimits, KnownDevices, Limit, Sharing};
 use fedbridge_keys::{AesGcmSealer, HmacTokenSecrets, MasterKey, OpensslKeyOpener, OpensslRng, SystemClock};
 use fedbridge_store::{Store, StoreOptions, SystemStore};
 
@@ -25,6 +27,7 @@ pub struct Foundation {
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
     pub egress: Arc<dyn Egress>,
+    dialer: Arc<dyn Dialer>,
     /// Nobody notes anything in a command that ends.
     pub sightings: Arc<dyn Sightings>,
     /// What is known of kills. Read when the hub is wired, and kept up to date by the server.
@@ -32,7 +35,11 @@ pub struct Foundation {
     pub gate: Arc<HubGate>,
     tokens: Arc<HmacTokenSecrets>,
     throttle: Arc<FailureLimits>,
+    /// From where accounts were logged in with.
+    pub devices: Arc<KnownDevices>,
     base_url: String,
+    /// Whether other nodes may work on the same database.
+    others: bool,
     /// Whether partners may be on this machine: see `egress.allow_loopback`.
     pub loopback: bool,
 }
@@ -71,8 +78,13 @@ impl Foundation {
         let epochs = Arc::new(Epochs::default());
         let store = Arc::new(Store::open(settings.database_url.as_str(), Arc::clone(&sealer), options).await?);
         let gate = HubGate::new(Arc::clone(&epochs), Arc::clone(&clock), Arc::clone(&store) as _);
+        let system = Arc::new(store.system());
+        let (per_ip, per_account) = (limit(settings.failures_per_ip), limit(settings.failures_per_account));
+        let throttle = FailureLimits::new(per_ip, per_account, Arc::clone(&tokens) as _);
         Ok(Self {
-            system: Arc::new(store.system()),
+            devices: Arc::new(KnownDevices::new(Arc::clone(&system) as _)),
+            throttle: Arc::new(throttle),
+            system,
             store,
             keys: Arc::new(OpensslKeyOpener::new(Arc::clone(&sealer))),
             sealer,
@@ -80,14 +92,12 @@ impl Foundation {
             epochs,
             clock,
             rng: Arc::new(rng),
+            dialer: Arc::new(egress.dialer(Arc::new(OpensslRng))),
             egress: Arc::new(egress),
             sightings: Arc::new(Closed),
             tokens,
-            throttle: Arc::new(FailureLimits::new(
-                limit(settings.failures_per_ip),
-                limit(settings.failures_per_account),
-            )),
             base_url: settings.base_url.clone(),
+            others: settings.database_url.as_str().starts_with("postgres"),
             loopback: settings.egress_allow_loopback,
         })
     }
@@ -107,6 +117,7 @@ impl Foundation {
             handles: Arc::clone(&self.store) as _,
             name_ids: Arc::clone(&self.store) as _,
             sightings: Arc::clone(&self.sightings),
+            dialer: Arc::clone(&self.dialer),
             revalidator: Arc::new(Closed),
         }
     }
@@ -114,6 +125,17 @@ impl Foundation {
     /// Services for a command that ends: nothing is counted, and no trace is recorded.
     pub fn quiet_services(&self) -> Services {
         self.services(Arc::new(Quiet), Arc::new(Quiet))
+    }
+
+    /// What tells the other nodes of wrong passwords.
+    pub fn sharing(&self) -> Sharing {
+        Sharing {
+            limits: Arc::clone(&self.throttle),
+            devices: Arc::clone(&self.devices),
+            store: Arc::clone(&self.system) as _,
+            clock: Arc::clone(&self.clock),
+            others: self.others,
+        }
     }
 
     pub fn builder(&self, registry: Registry, services: Services) -> Builder {

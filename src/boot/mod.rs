@@ -10,6 +10,8 @@ pub mod documents;
 pub mod egress;
 mod foundation;
 mod front;
+mod janitor;
+mod ldap;
 mod logging;
 mod metrics;
 mod radar;
@@ -20,6 +22,7 @@ pub mod serve;
 pub mod settings;
 mod sightings;
 mod survey;
+mod sync;
 mod watch;
 pub mod wiring;
 

@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use fedbridge_contract::services::Clock;
 use fedbridge_hub::run::{Hub, Recorder};
-use fedbridge_store::{Swept, SystemStore};
+use fedbridge_store::SystemStore;
 use fedbridge_web::{Limits, Management, Readiness, Site, Tls, WebConfig, serve, serve_management};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -19,17 +18,14 @@ use url::Url;
 use super::documents::gauges;
 use super::foundation::Foundation;
 use super::front::Front;
+use super::ldap::Ldap;
 use super::metrics::Metrics;
 use super::reload::Follower;
 use super::settings::Settings;
 use super::sightings::Notes;
 use super::watch::{Calls, Watcher};
 use super::wiring::{Wired, wire};
-use super::{logging, metrics, radar, registry, rollover};
-
-/// How often expired rows are deleted, and the pause while there are more.
-const JANITOR: Duration = Duration::from_secs(60);
-const JANITOR_YIELD: Duration = Duration::from_millis(100);
+use super::{janitor, logging, metrics, radar, registry, rollover, sync};
 
 /// How often the metrics' samples are summed up.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -72,6 +68,7 @@ pub struct Server {
     prometheus: PrometheusHandle,
     public: TcpListener,
     management: TcpListener,
+    ldap: Option<Ldap>,
     /// What runs beside the listeners; it ends with them.
     background: JoinSet<()>,
 }
@@ -95,6 +92,7 @@ impl Server {
         let system = Arc::clone(&foundation.system);
         let public = bind("http.listen", settings.http.listen)?;
         let management = bind("management.listen", settings.management_listen)?;
+        let ldap = Ldap::open(&settings.ldap, &hub, &foundation, &snapshots)?;
         let rollovers = rollover::Worker {
             config: Arc::clone(&system) as _,
             store: Arc::clone(&system) as _,
@@ -106,7 +104,16 @@ impl Server {
             shown: Default::default(),
         };
         let mut background = JoinSet::new();
+        if let Some(ldap) = &ldap {
+            background.spawn(Arc::clone(ldap.directories()).run());
+        }
         let (downstreams, clock) = (hub.downstreams.clone(), Arc::clone(&foundation.clock));
+        let syncs = sync::Worker {
+            hub: Arc::clone(&hub),
+            snapshots: Arc::clone(&snapshots),
+            clock: Arc::clone(&foundation.clock),
+        };
+        background.spawn(syncs.run());
         background.spawn(gauges::watch(Arc::clone(&keeper)));
         background.spawn(radar::watch(snapshots, Arc::clone(&system), downstreams, clock));
         foundation.epochs.watched(settings.revocation.lease, foundation.clock.steady());
@@ -119,12 +126,26 @@ impl Server {
             calls: Calls::default(),
         };
         background.spawn(watcher.run());
+        let sharing = foundation.sharing();
+        background.spawn(async move { sharing.run().await });
         background.spawn(keeper.run());
         background.spawn(rollovers.run());
         background.spawn(upkeep(prometheus.clone()));
         background.spawn(outbox(Arc::clone(&hub), Arc::clone(&system)));
-        background.spawn(janitor(system, Arc::clone(&foundation.clock), settings.traces_keep));
-        Ok(Self { settings, hub, foundation, recorder, follower, notes, prometheus, public, management, background })
+        background.spawn(janitor::run(system, Arc::clone(&foundation.clock), settings.traces_keep));
+        Ok(Self {
+            settings,
+            hub,
+            foundation,
+            recorder,
+            follower,
+            notes,
+            prometheus,
+            public,
+            management,
+            ldap,
+            background,
+        })
     }
 
     /// What records logins, and the store to read them from.
@@ -159,13 +180,21 @@ impl Server {
         let management = management(&self, Arc::clone(&stopping));
         let (end_management, management_ended) = watch::channel(false);
         let dispatch = Arc::new(Front(Arc::clone(&self.hub)));
+        let (ldap, ldap_stopped) = (self.ldap.take(), stopped.clone());
+        let directories = async {
+            match ldap {
+                Some(ldap) => ldap.run(ldap_stopped).await,
+                None => Ok(()),
+            }
+        };
         let shutdown = async move {
             until(stopped).await;
             stopping.store(true, Ordering::Relaxed);
         };
         tracing::info!(base_url = %self.settings.base_url, listen = %self.settings.http.listen, "ready");
         let front = async {
-            serve(web, self.public, dispatch, shutdown).await?;
+            let pages = async { anyhow::Ok(serve(web, self.public, dispatch, shutdown).await?) };
+            tokio::try_join!(pages, directories)?;
             // Nothing comes in any more: what is recorded until now is all there will be.
             self.background.shutdown().await;
             self.recorder.flush().await;
@@ -194,12 +223,15 @@ fn management(server: &Server, stopping: Arc<AtomicBool>) -> Management {
     let traces = Arc::clone(&server.recorder.stats);
     let store = Arc::clone(&server.foundation.store);
     let (epochs, clock) = (Arc::clone(&server.foundation.epochs), Arc::clone(&server.foundation.clock));
+    let directories = server.ldap.as_ref().map(|ldap| Arc::clone(ldap.directories()));
     Management {
         ready: Box::new(move || {
             if stopping.load(Ordering::Relaxed) {
                 Readiness::NotReady("stopping".into())
             } else if !epochs.sure(clock.steady()) {
                 Readiness::NotReady("the database does not answer".into())
+            } else if directories.as_ref().is_some_and(|directories| !directories.is_ready()) {
+                Readiness::NotReady("the LDAP directories are being read".into())
             } else {
                 Readiness::Ready
             }
@@ -214,25 +246,6 @@ fn management(server: &Server, stopping: Arc<AtomicBool>) -> Management {
 /// Tells apps of logouts where a call had no answer, or another node died.
 async fn outbox(hub: Arc<Hub>, system: Arc<SystemStore>) {
     hub.run_outbox(system.as_ref()).await;
-}
-
-async fn janitor(system: Arc<SystemStore>, clock: Arc<dyn Clock>, keep: Duration) {
-    loop {
-        let now = clock.now();
-        match system.janitor(now, now - keep).await {
-            Ok(swept) if swept == Swept::default() => {}
-            Ok(swept) => {
-                tracing::debug!(?swept, "expired rows deleted");
-                if swept.more {
-                    // There was more than one round takes: go on, behind whoever waits.
-                    tokio::time::sleep(JANITOR_YIELD).await;
-                    continue;
-                }
-            }
-            Err(error) => tracing::warn!(%error, "expired rows could not be deleted; trying again in a minute"),
-        }
-        tokio::time::sleep(JANITOR).await;
-    }
 }
 
 /// Drains the samples of the histograms, which otherwise wait in memory for the next scrape.

@@ -3,6 +3,7 @@
 //! Every key is listed in [`sources::KEYS`]. All mistakes of all sources come back together.
 
 pub mod complaints;
+mod ldap;
 mod sources;
 pub mod values;
 
@@ -17,6 +18,7 @@ use url::Url;
 use complaints::Complaints;
 use fedbridge_contract::loopback::is_loopback_site;
 use fedbridge_web::Network;
+pub use ldap::LdapSettings;
 pub use sources::{FlagValue, KEYS, Key};
 use sources::{Raw, Values};
 use values::Rate;
@@ -29,6 +31,7 @@ pub struct Settings {
     /// The public address, without a path and without a trailing slash.
     pub base_url: String,
     pub http: HttpSettings,
+    pub ldap: LdapSettings,
     /// `/livez`, `/readyz`, `/metrics`.
     pub management_listen: SocketAddr,
     pub database_url: DatabaseUrl,
@@ -150,11 +153,11 @@ struct Reader {
 impl Reader {
     /// `None` where a value is wrong; what is wrong is then among the complaints.
     fn settings(&mut self, warnings: Vec<String>) -> Option<Settings> {
-        self.refuse_ldap();
         let base_url = self.value("base_url", "http://127.0.0.1:8080", base_url);
         let listen = self.value("http.listen", "127.0.0.1:8080", address);
         let tls = self.tls_files("http.tls_cert", "http.tls_key");
         let trusted_proxies = self.networks("http.trusted_proxies");
+        let ldap = self.ldap();
         let management_listen = self.value("management.listen", "127.0.0.1:9090", address);
         let database_url = self.value("database.url", "sqlite://data/fedbridge.db", database_url);
         let master_key = self.master_key();
@@ -169,6 +172,7 @@ impl Reader {
         Some(Settings {
             base_url: base_url?,
             http: HttpSettings { listen: listen?, tls: tls?, trusted_proxies: trusted_proxies? },
+            ldap: ldap?,
             management_listen: management_listen?,
             database_url: database_url?,
             master_key: master_key?,
@@ -261,9 +265,6 @@ impl Reader {
     }
 
     fn tls_files(&mut self, cert_key: &str, key_key: &str) -> Option<Option<TlsFiles>> {
-        let path = |text: &str| {
-            if text.is_empty() { Err("expected the path of a PEM file".to_owned()) } else { Ok(PathBuf::from(text)) }
-        };
         let present = |reader: &Self, key: &str| reader.values.get(key).map(|raw| raw.place.clone());
         let missing = |key: &str| format!("`{key}` is missing; a TLS listener needs a certificate and its key");
         match (present(self, cert_key), present(self, key_key)) {
@@ -277,7 +278,7 @@ impl Reader {
                 None
             }
             (Some(_), Some(_)) => {
-                let (cert, key) = (self.value(cert_key, "", path), self.value(key_key, "", path));
+                let (cert, key) = (self.value(cert_key, "", pem_file), self.value(key_key, "", pem_file));
                 Some(Some(TlsFiles { cert: cert?, key: key? }))
             }
         }
@@ -343,21 +344,16 @@ impl Reader {
             other => Err(format!("`{other}` is not a log format; write text or json")),
         })
     }
-
-    /// The keys are known, and nothing listens: better an error than a listener that never opens.
-    fn refuse_ldap(&mut self) {
-        for key in ["ldap.listen", "ldap.tls_listen"] {
-            if let Some(raw) = self.values.get(key) {
-                self.complaints.add(&raw.place, key, "the LDAP listener is not supported by this version; remove it");
-            }
-        }
-    }
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
     let text = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
     text.parse()
         .map_err(|_| format!("`{text}` is not an address to listen on; write IP:PORT, for example 127.0.0.1:8080"))
+}
+
+fn pem_file(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("expected the path of a PEM file".to_owned()) } else { Ok(PathBuf::from(text)) }
 }
 
 fn database_url(text: &str) -> Result<DatabaseUrl, String> {

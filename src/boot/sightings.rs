@@ -1,85 +1,45 @@
 //! Which partner has seen which key of ours, on its way from the logins to the store.
 //!
-//! A login says it and goes on. Behind a bounded channel sightings are written in batches, and what was
+//! A login says it and goes on. Sightings are written in batches, and what was
 //! written a short time ago is not written again: partners fetch metadata and log people in all the time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::services::{Sighting, Sightings};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{NewSighting, RolloverStore};
+use fedbridge_hub::run::{Gathering, Teller};
 use metrics::counter;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
-
-/// Sightings that wait. When there are more, some are lost; each comes again with the next message.
-const WAITING: usize = 4096;
-
-/// A batch is collected for this long.
-const GATHER: Duration = Duration::from_secs(1);
 
 /// What was written within this is not written again, so the last time may be off by as much.
 const AGAIN: Duration = Duration::from_secs(600);
 
 /// Takes sightings and never waits.
 #[derive(Clone)]
-pub struct Notes(mpsc::Sender<Message>);
-
-enum Message {
-    Seen(NewSighting),
-    /// Answered when everything before it is written.
-    Flush(oneshot::Sender<()>),
-}
+pub struct Notes(Teller<NewSighting>);
 
 impl Notes {
     /// Starts to write. It ends when the last clone is gone.
     pub fn start(store: Arc<dyn RolloverStore>) -> Self {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        tokio::spawn(write(receiver, store));
-        Self(sender)
+        Self(Teller::start(Gathered { store, memory: Memory::default(), seen: HashMap::new() }))
     }
 
     /// Waits until everything that was seen before is written.
     pub async fn flush(&self) {
-        let (done, written) = oneshot::channel();
-        if self.0.send(Message::Flush(done)).await.is_ok() {
-            let _ = written.await;
-        }
+        self.0.flush().await;
     }
 }
 
 impl Sightings for Notes {
     fn seen(&self, tenant: TenantId, party: Party, kid: &str, how: Sighting, at: Timestamp) {
-        let seen = NewSighting { tenant, party, kid: kid.to_owned(), how, at };
-        if self.0.try_send(Message::Seen(seen)).is_err() {
+        // What finds no room comes again with the next message.
+        if !self.0.tell(NewSighting { tenant, party, kid: kid.to_owned(), how, at }) {
             counter!("fedbridge_sightings_dropped_total").increment(1);
-        }
-    }
-}
-
-async fn write(mut receiver: mpsc::Receiver<Message>, store: Arc<dyn RolloverStore>) {
-    let mut memory = Memory::default();
-    while let Some(first) = receiver.recv().await {
-        let until = Instant::now() + GATHER;
-        let mut gathered = Gathered::default();
-        let mut more = gathered.take(first);
-        while more {
-            match timeout_at(until, receiver.recv()).await {
-                Ok(Some(message)) => more = gathered.take(message),
-                Ok(None) | Err(_) => more = false,
-            }
-        }
-        let batch = memory.news(gathered.seen);
-        match store.note_sightings(&batch).await {
-            Ok(()) => memory.wrote(&batch),
-            Err(error) => tracing::warn!(%error, "what partners have seen of our keys could not be written"),
-        }
-        for done in gathered.flushes {
-            let _ = done.send(());
         }
     }
 }
@@ -87,25 +47,26 @@ async fn write(mut receiver: mpsc::Receiver<Message>, store: Arc<dyn RolloverSto
 /// What is the same about a sighting that comes again.
 type Subject = (TenantId, Party, Sighting, String);
 
-#[derive(Default)]
 struct Gathered {
+    store: Arc<dyn RolloverStore>,
+    memory: Memory,
     seen: HashMap<Subject, Timestamp>,
-    flushes: Vec<oneshot::Sender<()>>,
 }
 
-impl Gathered {
-    /// False: somebody waits, so what there is should be written now.
-    fn take(&mut self, message: Message) -> bool {
-        match message {
-            Message::Seen(new) => {
-                let last = self.seen.entry((new.tenant, new.party, new.how, new.kid)).or_insert(new.at);
-                *last = new.at.max(*last);
-                true
-            }
-            Message::Flush(done) => {
-                self.flushes.push(done);
-                false
-            }
+#[async_trait]
+impl Gathering for Gathered {
+    type Told = NewSighting;
+
+    fn take(&mut self, new: NewSighting) {
+        let last = self.seen.entry((new.tenant, new.party, new.how, new.kid)).or_insert(new.at);
+        *last = new.at.max(*last);
+    }
+
+    async fn write(&mut self) {
+        let batch = self.memory.news(std::mem::take(&mut self.seen));
+        match self.store.note_sightings(&batch).await {
+            Ok(()) => self.memory.wrote(&batch),
+            Err(error) => tracing::warn!(%error, "what partners have seen of our keys could not be written"),
         }
     }
 }

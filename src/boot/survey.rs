@@ -13,6 +13,7 @@ use fedbridge_contract::text::counted;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::clip;
 use fedbridge_contract::upstream::{Finding, Level};
+use fedbridge_hub::ports::SyncState;
 use fedbridge_hub::run::{OpenApp, OpenConnection, TenantSnapshot};
 use fedbridge_hub::spec::TenantConfiguration;
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
@@ -75,6 +76,19 @@ impl Survey {
             let kind = app_word(app.view.kind);
             self.add(tenant, &format!("{kind} {name}"), &format!("{tenant}/{name}"), findings);
         }
+    }
+
+    /// Syncs that ended nobody because too many would have gone: an administrator has to look.
+    pub fn add_stopped_sync(&mut self, tenant: &str, connection: &str, state: &SyncState) {
+        let Some(why) = &state.stopped else { return };
+        let name = format!("{tenant}/{connection}");
+        let text = format!(
+            "people who left are not ended any more, because a sync was stopped: {why}. Look at the directory and at \
+             users.base and users.filter. If they are right, run `fedbridge connections sync {name} --allow-missing`, \
+             which ends everybody who is missing; if they were wrong, mend them and run `fedbridge connections sync \
+             {name} --full`"
+        );
+        self.add(tenant, &format!("connection {connection}"), &name, vec![problem(text)]);
     }
 
     /// Documents that wait for approval, and those that can't be fetched.
@@ -184,6 +198,7 @@ pub fn app_word(kind: AppKind) -> &'static str {
     match kind {
         AppKind::OidcClient => "client",
         AppKind::SamlSp => "service_provider",
+        AppKind::LdapApp => "ldap_app",
     }
 }
 

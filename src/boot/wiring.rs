@@ -5,8 +5,8 @@ use std::sync::Arc;
 use fedbridge_contract::factory::Registry;
 use fedbridge_contract::services::{Counters, Services, TraceSink};
 use fedbridge_hub::mapping::AppRules;
-use fedbridge_hub::run::{Behind, Builder, Hub, HubRevalidator, Observer, Recorder, Snapshots};
-
+use fedbridge_hub::run::{Behind, Builder, Hasher, Hub, HubRevalidator, Observer, Provisioned, Recorder, Snapshots};
+use fedbridge_keys::{Argon2Hasher, OpensslFactors};
 use tokio::sync::{Mutex, Notify};
 
 use super::documents::{Keeper, LookOnDemand};
@@ -72,6 +72,15 @@ pub async fn wire<M: Counters + Observer + 'static>(
         logouts: Arc::clone(&foundation.store) as _,
         people: Arc::clone(&foundation.store) as _,
         upstream_tokens: Arc::clone(&foundation.store) as _,
+        profiles: Arc::clone(&foundation.store) as _,
+        profile_news: Arc::clone(&foundation.system) as _,
+        profile_syncs: Arc::clone(&foundation.store) as _,
+        provisioned: Provisioned::default(),
+        factors: Arc::clone(&foundation.store) as _,
+        app_passwords: Arc::clone(&foundation.store) as _,
+        hasher: Hasher::new(Arc::new(Argon2Hasher)),
+        crypto: Arc::new(OpensslFactors),
+        devices: Arc::clone(&foundation.devices),
         kills: Arc::clone(&foundation.system) as _,
         behind: Behind::default(),
         refresher: Arc::new(LookOnDemand::new(Arc::clone(&keeper))),

@@ -12,13 +12,17 @@ pub fn connections(fields: &mut Fields<'_>, connections: &[&str], complaints: &m
     let named = fields.texts("connections", complaints)?;
     for (index, (slug, place)) in named.iter().enumerate() {
         if !connections.contains(&slug.as_str()) {
-            let hint = nearest(slug, connections.iter().copied());
-            let hint = hint.map_or_else(String::new, |near| format!("; the nearest is `{near}`"));
             let path = format!("{}[{index}]", fields.path("connections"));
-            complaints.add(place, path, format!("the tenant has no connection `{slug}`{hint}"));
+            complaints.add(place, path, no_connection(slug, connections.iter().copied()));
         }
     }
     Some(named.into_iter().map(|(slug, _)| slug).collect())
+}
+
+/// The complaint about a slug that is none of the tenant's connections.
+pub fn no_connection<'a>(slug: &str, connections: impl IntoIterator<Item = &'a str>) -> String {
+    let hint = nearest(slug, connections).map_or_else(String::new, |near| format!("; the nearest is `{near}`"));
+    format!("the tenant has no connection `{slug}`{hint}")
 }
 
 /// The app's own claims, as they are written.

@@ -7,7 +7,7 @@ use fedbridge_contract::factory::{AdapterFactory, Open};
 use fedbridge_contract::ids::{ConnectionId, TenantId};
 use fedbridge_contract::text::nearest;
 use fedbridge_hub::spec::{MappingSpec, SecretValue};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::settings::complaints::Complaints;
@@ -21,11 +21,11 @@ use super::names::{self, Names};
 use super::node::Node;
 use super::people;
 use super::reference;
-use super::secrets::{Keep, Owner, Reader};
+use super::secrets::{Keep, Owner, Reader, read_beside};
 use super::tenants::Scope;
 
 /// Protocols that INTERFACE knows and this version doesn't build yet.
-const NOT_YET: &[&str] = &["ldap", "scim"];
+const NOT_YET: &[&str] = &["scim"];
 
 /// Names of the tenant's apps, which connections may refer to.
 pub struct AppNames<'a> {
@@ -183,9 +183,19 @@ async fn read_settings(
             continue;
         };
         let before = complaints.len();
-        let value = match field.document {
-            true => metadata::read(&entry.node, &path, scope, complaints).await,
-            false => Some(entry.node.json()),
+        let value = match (field.document, field.file, entry.node.text()) {
+            (true, ..) => metadata::read(&entry.node, &path, scope, complaints).await,
+            // An export has the text itself in the place of the path.
+            (_, true, Some(file)) if !file.trim_start().starts_with("-----BEGIN") => {
+                match read_beside(&entry.node, file) {
+                    Ok(pem) => Some(json!(pem)),
+                    Err(message) => {
+                        complaints.add(&entry.node.place, path, message);
+                        None
+                    }
+                }
+            }
+            _ => Some(entry.node.json()),
         };
         if let Some(value) = value.filter(|value| !value.is_null()) {
             settings.insert(entry.key.clone(), value);

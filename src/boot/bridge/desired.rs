@@ -28,6 +28,7 @@ pub struct DesiredTenant {
     pub connections: Vec<DesiredConnection>,
     pub clients: Vec<DesiredClient>,
     pub service_providers: Vec<DesiredProvider>,
+    pub ldap_apps: Vec<DesiredLdapApp>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +80,20 @@ pub struct DesiredProvider {
     /// Only their members may log in; empty: everybody.
     pub groups: Vec<String>,
     pub settings: Value,
+}
+
+/// An app that speaks LDAP.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DesiredLdapApp {
+    pub place: Place,
+    pub slug: String,
+    pub was: Option<String>,
+    pub name: String,
+    pub enabled: bool,
+    /// Only their members may bind through it; empty: everybody.
+    pub groups: Vec<String>,
+    pub settings: Value,
+    pub secrets: Secrets,
 }
 
 /// Secrets of one object by name: `client_secret/0`. It never prints a value.

@@ -10,7 +10,7 @@ use fedbridge_hub::spec::{
 use serde_json::{Map, Value, json};
 
 use super::secrets::stored_path;
-use super::{discovery, extras, people, yaml};
+use super::{discovery, extras, ldap_directory, people, yaml};
 
 /// Prints the whole configuration; `apply` of the result changes nothing.
 pub fn export(configuration: &Configuration) -> String {
@@ -39,15 +39,19 @@ fn export_tenant(tenant: &TenantConfiguration, configuration: &Configuration) ->
     out.put_list("connections", &connections);
     let mut apps: Vec<_> = tenant.apps.iter().collect();
     apps.sort_by(|a, b| a.spec.name.cmp(&b.spec.name));
-    let (mut clients, mut providers): (Vec<Value>, Vec<Value>) = Default::default();
+    let (mut clients, mut providers, mut ldap_apps): (Vec<Value>, Vec<Value>, Vec<Value>) = Default::default();
     for app in apps {
         match app.spec.kind {
             AppKind::OidcClient => clients.push(client(tenant, app)),
             AppKind::SamlSp => providers.push(service_provider(tenant, app)),
+            AppKind::LdapApp => ldap_apps.push(ldap_app(tenant, app)),
         }
     }
     out.put_list("clients", &clients);
     out.put_list("service_providers", &providers);
+    if let Some(directory) = &spec.extras.ldap {
+        out.put("ldap_directory", ldap_directory::written(directory, ldap_apps));
+    }
     out.0
 }
 
@@ -106,6 +110,18 @@ fn service_provider(tenant: &TenantConfiguration, stored: &StoredApp) -> Value {
     if !claims.is_empty() {
         out.put("claims", claims.clone());
     }
+    Value::Object(out.0)
+}
+
+fn ldap_app(tenant: &TenantConfiguration, stored: &StoredApp) -> Value {
+    let AppSpec { name, display_name, enabled, groups, settings, .. } = &stored.spec;
+    let mut out = Object::default();
+    out.put("slug", name.as_str());
+    out.put_unless(name == display_name, "name", display_name.as_str());
+    out.put_unless(*enabled, "enabled", false);
+    out.secrets(tenant, SecretOwner::App(stored.id));
+    out.put_list("groups", groups);
+    out.settings(settings);
     Value::Object(out.0)
 }
 

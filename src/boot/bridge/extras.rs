@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fedbridge_contract::config::{Locale, Look};
+use fedbridge_contract::config::{Locale, Look, SecondFactorPolicy};
 use fedbridge_hub::spec::TenantExtras;
 use serde_json::{Map, Value, json};
 
@@ -23,12 +23,15 @@ const CONTRAST: f64 = 4.5;
 const ON_ACCENT: [u8; 3] = [0xff, 0xff, 0xff];
 const ON_ACCENT_DARK: [u8; 3] = [0x12, 0x18, 0x3a];
 
-/// Reads `branding`, `locales` and `egress`.
+/// Reads `branding`, `locales`, `egress` and `second_factor`.
 pub fn read(tenant: &mut Fields<'_>, complaints: &mut Complaints) -> TenantExtras {
     TenantExtras {
         look: branding(tenant, complaints),
         locales: locales(tenant, complaints),
         egress_hosts: egress(tenant, complaints),
+        // Read beside its apps, by `ldap_directory`.
+        ldap: None,
+        second_factor: second_factor(tenant, complaints),
     }
 }
 
@@ -46,6 +49,9 @@ pub fn written(extras: &TenantExtras) -> Map<String, Value> {
     }
     if let Some(hosts) = &extras.egress_hosts {
         out.insert("egress".into(), json!({ "hosts": hosts }));
+    }
+    if extras.second_factor != SecondFactorPolicy::Off {
+        out.insert("second_factor".into(), json!(extras.second_factor));
     }
     out
 }
@@ -161,6 +167,15 @@ fn locales(tenant: &mut Fields<'_>, complaints: &mut Complaints) -> Vec<Locale> 
     locales
 }
 
+fn second_factor(tenant: &mut Fields<'_>, complaints: &mut Complaints) -> SecondFactorPolicy {
+    let words = [
+        ("off", SecondFactorPolicy::Off),
+        ("offered", SecondFactorPolicy::Offered),
+        ("required", SecondFactorPolicy::Required),
+    ];
+    tenant.choice("second_factor", &words, complaints).unwrap_or_default()
+}
+
 fn egress(tenant: &mut Fields<'_>, complaints: &mut Complaints) -> Option<Vec<String>> {
     let node: &Node = tenant.take("egress")?;
     let mut fields = Fields::of(node, tenant.path("egress"), complaints)?;
@@ -206,13 +221,15 @@ mod tests {
     #[tokio::test]
     async fn extras_are_read_and_written_as_they_were() {
         let lines = "    branding: { logo: { file: logo.png }, accent: \"#3A4fc4\", accent_dark: \"#a9b7ff\" }\n    \
-                     locales: [de, en]\n    egress: { hosts: [Login.Example, \"*.okta.example\"] }\n";
+                     locales: [de, en]\n    egress: { hosts: [Login.Example, \"*.okta.example\"] }\n    \
+                     second_factor: required\n";
         let extras = read_lines("extras", lines).await.unwrap();
         let look = extras.look.clone().unwrap();
         assert_eq!(look.logo.unwrap(), format!("data:image/png;base64,{}", STANDARD.encode(PNG)));
         assert_eq!(look.accent.unwrap(), "#3a4fc4");
         assert_eq!(extras.locales, [Locale::De, Locale::En]);
         assert_eq!(extras.egress_hosts.as_deref().unwrap(), ["login.example", "*.okta.example"]);
+        assert_eq!(extras.second_factor, SecondFactorPolicy::Required);
         let mut tenant = written(&extras);
         tenant.insert("slug".into(), json!("acme"));
         let text = json!({ "version": 1, "tenants": [tenant] }).to_string();
@@ -242,6 +259,7 @@ mod tests {
             ("locales: [fr]", "locales[0]: pages don't speak `fr`; they speak en and de"),
             ("locales: [en, en]", "locales[1]: `en` stands here twice"),
             ("locales: en", "locales: expected a list, found text"),
+            ("second_factor: yes", "second_factor: expected one of off, offered, required, found `yes`"),
             ("egress: {}", "egress.hosts: missing"),
             ("egress: { hosts: [\"https://a.example\"] }", "egress.hosts[0]: `https://a.example` is not a host"),
             ("egress: { hosts: [a.example], ports: [1] }", "egress.ports: unknown key"),

@@ -14,6 +14,8 @@ pub mod export;
 mod extras;
 mod fields;
 mod files;
+mod ldap_apps;
+mod ldap_directory;
 mod metadata;
 mod names;
 mod node;

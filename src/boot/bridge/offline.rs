@@ -33,6 +33,7 @@ pub fn services(clock: Arc<dyn Clock>, rng: Arc<dyn Rng>, egress: Arc<dyn Egress
         handles: Arc::new(Closed),
         name_ids: Arc::new(Closed),
         sightings: Arc::new(Closed),
+        dialer: Arc::new(Closed),
         revalidator: Arc::new(Closed),
     }
 }

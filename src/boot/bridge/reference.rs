@@ -22,7 +22,13 @@ pub const TENANT: &[Field] = &[
     ),
     Field::new("connections", "Where people log in: identity providers."),
     Field::new("clients", "Apps that speak OpenID Connect."),
+    Field::new(
+        "second_factor",
+        "Whether a password is enough where people type it on our page: off (it is), offered (who has a second factor is \
+         asked for it) or required. Default: off.",
+    ),
     Field::new("service_providers", "Apps that speak SAML."),
+    Field::new("ldap_directory", "What apps that speak LDAP see. Default: nothing."),
 ];
 
 pub const CONNECTION: &[Field] = &[
@@ -70,6 +76,23 @@ pub const SERVICE_PROVIDER: &[Field] = &[
     CONNECTIONS,
     CLAIMS,
     Field::new("groups", "The groups that it may hear of. Default: all."),
+];
+
+pub const LDAP_APPS: &[Field] = &[Field::new("apps", "Apps that speak LDAP. Each binds with a password of its own.")];
+
+pub const LDAP_APP: &[Field] = &[
+    Field::new("slug", "The app's name in its DN, cn=SLUG,ou=apps,BASE, and in traces: a-z, 0-9 and hyphens.")
+        .required(),
+    WAS,
+    Field::new("name", "The name that people see. Default: the slug."),
+    Field::new("enabled", "Whether it can bind, and anybody by way of it. Default: true."),
+    Field::new(
+        "bind_password",
+        "What it binds with: { env: NAME }, { file: PATH }, { value: TEXT } or { stored: PATH }.",
+    )
+    .secret(),
+    Field::new("bind_passwords", "Two of them, the older first, while the app changes from one to the other.").secret(),
+    Field::new("groups", "Only members of these groups may bind by way of it. Default: everybody."),
 ];
 
 const WAS: Field = Field::new("was", "The name before a rename, so that it stays the same object.");
@@ -127,6 +150,7 @@ mod tests {
             let common = match downstream.kind() {
                 AppKind::OidcClient => CLIENT,
                 AppKind::SamlSp => SERVICE_PROVIDER,
+                AppKind::LdapApp => LDAP_APP,
             };
             for field in common {
                 let settings = Value::Object(Map::from_iter([(field.name.to_owned(), json!(1))]));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use fedbridge_contract::config::AppKind;
 use fedbridge_hub::spec::{Configuration, SecretOwner, SecretValue, TenantConfiguration};
 use openssl::sha::sha256;
 
@@ -61,14 +62,18 @@ pub fn stored_path(tenant: &TenantConfiguration, owner: SecretOwner, name: &str)
         }
         SecretOwner::App(id) => {
             let app = tenant.apps.iter().find(|app| app.id == id)?;
-            Some(format!("clients/{}/{name}", app.spec.name))
+            let list = match app.spec.kind {
+                AppKind::LdapApp => "ldap_directory/apps",
+                AppKind::OidcClient | AppKind::SamlSp => "clients",
+            };
+            Some(format!("{list}/{}/{name}", app.spec.name))
         }
     }
 }
 
 /// The object that a secret belongs to, as a stored path names it.
 pub struct Owner<'a> {
-    /// `clients` or `connections`.
+    /// `clients`, `connections` or `ldap_directory/apps`.
     pub kind: &'static str,
     pub name: &'a str,
     pub was: Option<&'a str>,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fedbridge_contract::text::nearest;
+use fedbridge_hub::spec::TenantExtras;
 
 use crate::settings::complaints::{Complaints, Place};
 
@@ -14,10 +15,7 @@ use super::fields::Fields;
 use super::names::{self, Names};
 use super::node::Node;
 use super::secrets::StoredPaths;
-use super::{clients, connections, extras, metadata, service_providers};
-
-/// Parts of INTERFACE that this version doesn't build yet.
-const NOT_YET: &[(&str, &str)] = &[("ldap_directory", "the LDAP directory is")];
+use super::{clients, connections, extras, ldap_directory, metadata, service_providers};
 
 /// Reads every tenant that can be read, and complains about the rest.
 pub async fn read(nodes: &[Node], context: &Context<'_>, complaints: &mut Complaints) -> Vec<DesiredTenant> {
@@ -32,6 +30,7 @@ pub async fn read(nodes: &[Node], context: &Context<'_>, complaints: &mut Compla
             tenants.extend(tenant(fields, &mut slugs, context, complaints).await);
         }
     }
+    ldap_directory::bases_are_apart(&tenants, nodes, complaints);
     domains_are_unique(&tenants, nodes, complaints);
     parents_resolve(&tenants, nodes, context, complaints);
     tenants
@@ -82,11 +81,7 @@ async fn tenant(
     let service_providers =
         service_providers::read(provider_nodes, &fields, &scope, &connection_slugs, complaints).await;
 
-    for (key, what) in NOT_YET {
-        if let Some(node) = fields.take(key) {
-            complaints.add(&node.place, fields.path(key), format!("{what} not supported by this version; remove it"));
-        }
-    }
+    let (ldap, ldap_apps) = ldap_directory::read(&mut fields, &scope, connection_nodes, complaints);
     let place = fields.node().place_of("slug").clone();
     fields.finish(complaints);
     let slug = slug?;
@@ -98,10 +93,11 @@ async fn tenant(
         enabled,
         parent,
         domains,
-        extras,
+        extras: TenantExtras { ldap, ..extras },
         connections,
         clients,
         service_providers,
+        ldap_apps,
     })
 }
 
@@ -118,7 +114,7 @@ pub struct Scope<'a> {
 }
 
 /// The line of a field of the tenant with this slug.
-fn line<'a>(nodes: &'a [Node], tenant: &'a DesiredTenant, path: &str) -> &'a Place {
+pub fn line<'a>(nodes: &'a [Node], tenant: &'a DesiredTenant, path: &str) -> &'a Place {
     let node = nodes.iter().find(|node| node.get("slug").and_then(Node::text) == Some(tenant.slug.as_str()));
     node.map_or(&tenant.place, |node| node.place_of(path))
 }

@@ -138,6 +138,7 @@ impl Downstream for TestProvider {
         match self.0 {
             AppKind::OidcClient => Some(name.to_owned()),
             AppKind::SamlSp => settings.get("entity_id").and_then(Value::as_str).map(str::to_owned),
+            AppKind::LdapApp => None,
         }
     }
 
@@ -346,7 +347,7 @@ tenants:
         clock_skew: 9h
         clok_skew: 1s
       - slug: entra
-        protocol: ldap
+        protocol: scim
         issuer: https://login.example
       - slug: fetch
         protocol: saml
@@ -407,7 +408,7 @@ tenants:
         "14: tenants[Acme].connections[okta].idp_metadata.file: the file",
         "15: tenants[Acme].connections[okta].clock_skew: is too much",
         "16: tenants[Acme].connections[okta].clok_skew: unknown key; the nearest known one is `clock_skew`",
-        "18: tenants[Acme].connections[entra].protocol: the protocol ldap is not supported by this version",
+        "18: tenants[Acme].connections[entra].protocol: the protocol scim is not supported by this version",
         "22: tenants[Acme].connections[fetch].enabled: expected true or false, found text",
         "23: tenants[Acme].connections[fetch].idp_metadata.url: the metadata can't be fetched: https://idp.example/gone answered",
         "24: tenants[Acme].connections[fetch].mapping.claims.email: a rule needs one of",

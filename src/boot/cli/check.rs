@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::{Finding, Level};
-use fedbridge_hub::ports::{ApiKeyStore as _, ConfigStore as _, RolloverStore as _};
+use fedbridge_hub::ports::{ApiKeyStore as _, ConfigStore as _, RolloverStore as _, SyncStore as _};
 use fedbridge_hub::spec::Configuration;
 use fedbridge_keys::TenantName;
 use fedbridge_keys::rollover::Watched;
@@ -91,6 +91,10 @@ pub async fn run(settings: Settings, args: Args) -> Result<ExitCode, CliError> {
                     survey.add(slug, &rollover::object(rollover), slug, vec![finding]);
                 }
             }
+        }
+        for connection in &tenant.connections {
+            let state = foundation.store.sync_state(tenant.tenant.id, connection.id).await?;
+            survey.add_stopped_sync(slug, &connection.spec.slug, &state);
         }
         survey.add_documents(tenant, &builder.registry, now);
     }

@@ -22,6 +22,7 @@ use crate::wiring::wire;
 
 use super::CliError;
 use super::output::{note, print, table};
+use super::sync::{SyncArgs, sync};
 
 /// A second writer may come between reading and changing.
 const ATTEMPTS: usize = 5;
@@ -58,6 +59,9 @@ enum ConnectionsCommand {
     /// Forget the document that waits; it waits again while it stays published
     #[command(after_help = "Example:\n  fedbridge connections reject acme/okta")]
     Reject(Which),
+    /// Read the people of a directory now, without anybody logging in
+    #[command(after_help = "Example:\n  fedbridge connections sync acme/corp-ad --full")]
+    Sync(SyncArgs),
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -86,6 +90,7 @@ enum Command {
     Refresh(Which),
     Approve(Approve),
     Reject(Which),
+    Sync(SyncArgs),
 }
 
 impl From<ConnectionsCommand> for Command {
@@ -96,6 +101,7 @@ impl From<ConnectionsCommand> for Command {
             ConnectionsCommand::Refresh(which) => Self::Refresh(which),
             ConnectionsCommand::Approve(args) => Self::Approve(args),
             ConnectionsCommand::Reject(which) => Self::Reject(which),
+            ConnectionsCommand::Sync(args) => Self::Sync(args),
         }
     }
 }
@@ -185,6 +191,7 @@ async fn run(settings: Settings, side: Side, command: Command) -> Result<ExitCod
             let document = find(&configuration, side, &which.name)?;
             with_keeper(&foundation, async |keeper| reject(keeper, document, trigger, &which.name).await).await
         }
+        Command::Sync(args) => sync(&foundation, args).await,
     };
     foundation.store.close().await?;
     print(&text?)?;

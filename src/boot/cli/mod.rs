@@ -4,19 +4,23 @@
 //! changed), 3 `plan --exit-code` where something would change.
 
 mod admin;
+mod app_passwords;
 mod apply;
 mod check;
 mod connections;
 mod demo;
 mod error;
+mod explain;
 mod export;
 mod keys;
+mod ldap;
 mod migrate;
 mod output;
 mod reference;
 mod revoke;
 mod serve;
 mod settings_args;
+mod sync;
 mod trace;
 mod users;
 
@@ -67,6 +71,8 @@ enum Command {
     Providers(connections::ProvidersArgs),
     /// Signing keys of the tenants
     Keys(keys::Args),
+    /// Apps that speak LDAP: what they must be allowed
+    Ldap(ldap::Args),
     /// End what was given out: to a client, a user, in a tenant and so on
     Revoke(revoke::Args),
     /// People who have logged in: find, disable, unlink, delete them
@@ -114,6 +120,7 @@ async fn dispatch(settings: Settings, command: Command) -> Result<ExitCode, CliE
         Command::Connections(args) => connections::connections(settings, args).await,
         Command::Providers(args) => connections::providers(settings, args).await,
         Command::Keys(args) => keys::run(settings, args).await,
+        Command::Ldap(args) => ldap::run(settings, args).await,
         Command::Revoke(args) => revoke::run(settings, args).await,
         Command::Users(args) => users::run(settings, args).await,
         Command::Migrate(args) => migrate::run(settings, args).await,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use fedbridge_contract::config::AppKind;
 use fedbridge_contract::factory::Field;
 
-use crate::bridge::reference::{CLIENT, CONNECTION, SERVICE_PROVIDER, TENANT};
+use crate::bridge::reference::{CLIENT, CONNECTION, LDAP_APP, LDAP_APPS, SERVICE_PROVIDER, TENANT};
 use crate::registry;
 
 use super::CliError;
@@ -33,11 +33,23 @@ enum Object {
     Client,
     #[value(name = "service_provider", aliases = ["service_providers", "service-provider", "service-providers", "provider"])]
     ServiceProvider,
+    #[value(name = "ldap_directory", aliases = ["ldap-directory", "ldap"])]
+    LdapDirectory,
+    #[value(name = "ldap_app", aliases = ["ldap-app", "ldap_apps", "ldap-apps"])]
+    LdapApp,
 }
 
+const ALL: [Object; 6] = [
+    Object::Tenant,
+    Object::Connection,
+    Object::Client,
+    Object::ServiceProvider,
+    Object::LdapDirectory,
+    Object::LdapApp,
+];
+
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let all = [Object::Tenant, Object::Connection, Object::Client, Object::ServiceProvider];
-    let wanted = all.into_iter().filter(|object| args.object.is_none_or(|only| only == *object));
+    let wanted = ALL.into_iter().filter(|object| args.object.is_none_or(|only| only == *object));
     print(&wanted.map(describe).collect::<Vec<_>>().join("\n"))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -63,6 +75,15 @@ fn describe(object: Object) -> String {
             let own = registry::app_fields(AppKind::SamlSp);
             let all: Vec<Field> = SERVICE_PROVIDER.iter().chain(own).copied().collect();
             section("Of every SAML service provider, an entry of `service_providers`", &all)
+        }
+        Object::LdapDirectory => {
+            let all: Vec<Field> = LDAP_APPS.iter().chain(registry::ldap_directory_fields()).copied().collect();
+            section("Of a tenant's LDAP directory, `ldap_directory`", &all)
+        }
+        Object::LdapApp => {
+            let own = registry::app_fields(AppKind::LdapApp);
+            let all: Vec<Field> = LDAP_APP.iter().chain(own).copied().collect();
+            section("Of every app that speaks LDAP, an entry of `ldap_directory.apps`", &all)
         }
     }
 }
@@ -107,7 +128,7 @@ mod tests {
 
     #[test]
     fn every_setting_has_its_help() {
-        for object in [Object::Tenant, Object::Connection, Object::Client, Object::ServiceProvider] {
+        for object in ALL {
             let text = describe(object);
             let names = |text: &str| -> Vec<String> {
                 text.lines()

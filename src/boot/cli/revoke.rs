@@ -53,6 +53,9 @@ enum Command {
         after_help = "Example:\n  fedbridge revoke service-provider wiki --tenant acme\n\nAn assertion that it took has become a session of its own, which ends with `revoke session` or\n`revoke user`: they tell it."
     )]
     Provider(Which),
+    /// End what came by way of an LDAP app: remembered binds, and connections that are bound through it
+    #[command(name = "ldap-app", after_help = "Example:\n  fedbridge revoke ldap-app jenkins --tenant acme")]
+    LdapApp(Which),
     /// End everything that a person was given, offline access too, and tell the applications
     #[command(after_help = "Example:\n  fedbridge revoke user 3f0c9a54c7e14bb2a4a1c1b2d3e4f506 --tenant acme")]
     User(Which),
@@ -66,7 +69,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Which {
-    /// A slug; a client_id; the name of a service provider; the `sub` of a user; the `sid` of a session; the `jti` of
+    /// A slug; a client_id; the name of a service provider or an LDAP app; the `sub` of a user; the `sid` of a session; the `jti` of
     /// a token
     name: String,
     /// The tenant's slug
@@ -105,6 +108,7 @@ async fn carry_out(foundation: &Foundation, wired: &Wired, command: &Command) ->
         }
         Command::Client(which) => kill_app(foundation, wired, which, AppKind::OidcClient).await,
         Command::Provider(which) => kill_app(foundation, wired, which, AppKind::SamlSp).await,
+        Command::LdapApp(which) => kill_app(foundation, wired, which, AppKind::LdapApp).await,
         Command::User(which) => {
             let tenant = tenant(wired, &which.tenant)?;
             let person = id(&which.name, "user", "the `sub` that its tokens show").map(PersonId::from_uuid)?;
@@ -135,16 +139,15 @@ async fn carry_out(foundation: &Foundation, wired: &Wired, command: &Command) ->
 
 /// A name belongs to one app of each kind, so the command says which kind it means.
 async fn kill_app(foundation: &Foundation, wired: &Wired, which: &Which, kind: AppKind) -> Result<String, CliError> {
-    let (what, other, command) = match kind {
-        AppKind::OidcClient => ("client", AppKind::SamlSp, "service-provider"),
-        AppKind::SamlSp => ("service provider", AppKind::OidcClient, "client"),
-    };
+    let (what, _) = words(kind);
     let tenant = tenant(wired, &which.tenant)?;
     let Some(app) = tenant.view.app(kind, &which.name) else {
         let names = tenant.view.apps.iter().filter(|app| app.kind == kind).map(|app| app.name.as_str());
         let unknown = unknown(what, &which.name, names);
-        return Err(match tenant.view.app(other, &which.name) {
-            Some(_) => {
+        let others = [AppKind::OidcClient, AppKind::SamlSp, AppKind::LdapApp];
+        return Err(match others.into_iter().find(|other| tenant.view.app(*other, &which.name).is_some()) {
+            Some(other) => {
+                let (_, command) = words(other);
                 unknown.advise(format!("run: fedbridge revoke {command} {} --tenant {}", which.name, which.tenant))
             }
             None => unknown,
@@ -153,12 +156,22 @@ async fn kill_app(foundation: &Foundation, wired: &Wired, which: &Which, kind: A
     let epoch = kill(foundation, Killed::App(tenant.view.id, app.id)).await?;
     Ok(match kind {
         AppKind::OidcClient => ended(&format!("to the client {}", which.name), epoch),
+        AppKind::LdapApp => ended(&format!("by way of the LDAP app {}", which.name), epoch),
         AppKind::SamlSp => format!(
             "kill {}: what the service provider {} had not taken until now has ended; its own sessions end with \
              `revoke session` or `revoke user`",
             epoch.0, which.name
         ),
     })
+}
+
+/// What one kind of app is called, and its command here.
+fn words(kind: AppKind) -> (&'static str, &'static str) {
+    match kind {
+        AppKind::OidcClient => ("client", "client"),
+        AppKind::SamlSp => ("service provider", "service-provider"),
+        AppKind::LdapApp => ("LDAP app", "ldap-app"),
+    }
 }
 
 async fn kill(foundation: &Foundation, killed: Killed) -> Result<Epoch, CliError> {

@@ -17,6 +17,8 @@ use crate::settings::Settings;
 use crate::wiring::{Wired, wire};
 
 use super::CliError;
+use super::app_passwords::{self, Owner};
+use super::explain::explain;
 use super::output::{print, table};
 use super::revoke::{absent, id, tenant, unknown};
 
@@ -47,6 +49,9 @@ enum Command {
     /// Show one person: logins, sessions, applications
     #[command(after_help = "Example:\n  fedbridge users show 3f0c9a54c7e14bb2a4a1c1b2d3e4f506 --tenant acme")]
     Show(Who),
+    /// Show what upstreams say of a person without a login, and what the rules make of it
+    #[command(after_help = "Example:\n  fedbridge users explain 3f0c9a54c7e14bb2a4a1c1b2d3e4f506 --tenant acme")]
+    Explain(Who),
     /// Let a person log in no more, and end everything that they were given
     #[command(after_help = "Example:\n  fedbridge users disable 3f0c9a54c7e14bb2a4a1c1b2d3e4f506 --tenant acme")]
     Disable(Who),
@@ -59,18 +64,20 @@ enum Command {
     /// The same, and nobody gets in with that login again
     #[command(after_help = "Example:\n  fedbridge users block 3f0c9a54c7e14bb2a4a1c1b2d3e4f506 okta --tenant acme")]
     Block(Login),
+    /// Give a person a password for one app, show them, or take them back
+    AppPassword(app_passwords::Args),
     /// Delete a person, and end everything that they were given; their `sub` is never given to anybody else
     #[command(after_help = "Example:\n  fedbridge users delete 3f0c9a54c7e14bb2a4a1c1b2d3e4f506 --tenant acme")]
     Delete(Who),
 }
 
 #[derive(Debug, clap::Args)]
-struct Who {
+pub struct Who {
     /// The `sub` of the person
-    user: String,
+    pub user: String,
     /// The tenant's slug
     #[arg(long, value_name = "SLUG")]
-    tenant: String,
+    pub tenant: String,
 }
 
 #[derive(Debug, clap::Args)]
@@ -116,6 +123,10 @@ impl Desk<'_> {
                 let (tenant, person) = self.find(who).await?;
                 self.show(&tenant, person).await
             }
+            Command::Explain(who) => {
+                let (tenant, person) = self.find(who).await?;
+                explain(self.foundation, &tenant, person).await
+            }
             Command::Disable(who) => {
                 let (tenant, person) = self.find(who).await?;
                 self.set_disabled(&tenant, person, true).await?;
@@ -129,6 +140,11 @@ impl Desk<'_> {
             }
             Command::Unlink(login) => self.take_away(login, TombstoneReason::Unlinked).await,
             Command::Block(login) => self.take_away(login, TombstoneReason::Blocked).await,
+            Command::AppPassword(args) => {
+                let (tenant, person) = self.find(args.command.who()).await?;
+                let owner = Owner { foundation: self.foundation, wired: self.wired, tenant, person };
+                owner.carry_out(&args.command).await
+            }
             Command::Delete(who) => {
                 let (tenant, person) = self.find(who).await?;
                 // First out, so that applications and upstreams hear of it, and nobody comes in between.
@@ -260,7 +276,8 @@ impl Desk<'_> {
     }
 
     async fn set_disabled(&self, tenant: &TenantSnapshot, person: PersonId, disabled: bool) -> Result<(), CliError> {
-        self.foundation.store.set_person_disabled(tenant.view.id, person, disabled).await?;
+        let now = self.foundation.clock.now();
+        self.foundation.store.set_person_disabled(tenant.view.id, person, disabled, now).await?;
         Ok(())
     }
 

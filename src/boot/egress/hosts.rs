@@ -1,11 +1,23 @@
 //! The hosts that a tenant allows: names, or `*.` and a name below which all are meant.
 
+use std::net::Ipv6Addr;
+
 use url::{Host, Url};
 
 /// Whether one of the patterns covers the host of this address. Compared are A-labels in lower case, as `Url` has
 /// them; names are not resolved.
 pub fn allow(patterns: &[String], url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
+    covered(patterns, url.host_str().unwrap_or_default())
+}
+
+/// The same for a host that is no part of an address; an IPv6 address without brackets.
+pub fn allow_name(patterns: &[String], host: &str) -> bool {
+    let literal = host.parse::<Ipv6Addr>().map(Host::Ipv6);
+    let host = literal.map_or_else(|_| Host::parse(host), Ok);
+    host.is_ok_and(|host: Host| covered(patterns, &host.to_string()))
+}
+
+fn covered(patterns: &[String], host: &str) -> bool {
     patterns.iter().any(|pattern| match pattern.strip_prefix('*') {
         Some(below) => host.len() > below.len() && host.ends_with(below),
         None => host == pattern,
@@ -62,6 +74,12 @@ mod tests {
             "https://127.0.0.1/",
         ] {
             assert!(!allowed(bad), "{bad}");
+        }
+        for good in ["login.example", "DC1.Okta.Example", "shop.bücher.example", "::1", "0:0::1"] {
+            assert!(allow_name(&patterns, good), "{good}");
+        }
+        for bad in ["", "okta.example", "login.example.", "login.example:636", "::2", "127.0.0.1"] {
+            assert!(!allow_name(&patterns, bad), "{bad}");
         }
     }
 

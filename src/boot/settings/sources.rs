@@ -33,6 +33,23 @@ pub const KEYS: &[Key] = &[
     Key { name: "ldap.tls_cert", environment: "FEDBRIDGE_LDAP_TLS_CERT", help: "PEM file" },
     Key { name: "ldap.tls_key", environment: "FEDBRIDGE_LDAP_TLS_KEY", help: "PEM file" },
     Key { name: "ldap.require_tls", environment: "FEDBRIDGE_LDAP_REQUIRE_TLS", help: "true or false" },
+    Key {
+        name: "ldap.trusted_proxies",
+        environment: "FEDBRIDGE_LDAP_TRUSTED_PROXIES",
+        help: "addresses or networks that send PROXY headers (version 2)",
+    },
+    Key {
+        name: "ldap.client_ca",
+        environment: "FEDBRIDGE_LDAP_CLIENT_CA",
+        help: "PEM file: CAs of client certificates",
+    },
+    Key { name: "ldap.max_connections", environment: "FEDBRIDGE_LDAP_MAX_CONNECTIONS", help: "a number" },
+    Key { name: "ldap.max_per_address", environment: "FEDBRIDGE_LDAP_MAX_PER_ADDRESS", help: "a number" },
+    Key {
+        name: "ldap.idle",
+        environment: "FEDBRIDGE_LDAP_IDLE",
+        help: "a duration; then a connection without an operation is closed",
+    },
     Key { name: "management.listen", environment: "FEDBRIDGE_MANAGEMENT_LISTEN", help: "IP:PORT" },
     Key { name: "database.url", environment: "FEDBRIDGE_DATABASE_URL", help: "sqlite:// or postgres://" },
     Key { name: "master_key_file", environment: "FEDBRIDGE_MASTER_KEY_FILE", help: "file" },

@@ -68,7 +68,7 @@ fn the_later_source_wins() {
 fn every_mistake_comes_at_once_with_its_line() {
     let path = file(
         "bad",
-        "base_ulr = \"x\"\nbase_url = \"http://bridge.example/app\"\n\n[http]\nlisten = \"nowhere\"\nlisten_on = \"a\"\ntls_cert = \"a.pem\"\ntrusted_proxies = [\"10.0.0.0/8\", \"10.0.0.0/99\"]\n[egress]\nallow_loopback = \"true\"\n[traces]\nkeep = 30\n[log]\nformat = \"xml\"\n[ldap]\nlisten = \"127.0.0.1:389\"\n[databse]\nurl = \"x\"\n",
+        "base_ulr = \"x\"\nbase_url = \"http://bridge.example/app\"\n\n[http]\nlisten = \"nowhere\"\nlisten_on = \"a\"\ntls_cert = \"a.pem\"\ntrusted_proxies = [\"10.0.0.0/8\", \"10.0.0.0/99\"]\n[egress]\nallow_loopback = \"true\"\n[traces]\nkeep = 30\n[log]\nformat = \"xml\"\n[databse]\nurl = \"x\"\n",
     );
     let vars = env(&[("FEDBRIDGE_DATABASE_URL", "mysql://x"), ("FEDBRIDGE_MASTER_KEY", "c2hvcnQ=")]);
     let got = lines(Settings::read(Some(&path), vars, &[]));
@@ -83,8 +83,7 @@ fn every_mistake_comes_at_once_with_its_line() {
         format!("{file}:10: egress.allow_loopback: expected true or false"),
         format!("{file}:12: traces.keep: expected text in quotes, found a number"),
         format!("{file}:14: log.format: `xml` is not a log format"),
-        format!("{file}:16: ldap.listen: the LDAP listener is not supported"),
-        format!("{file}:18: databse.url: unknown setting; the nearest known one is `database.url`"),
+        format!("{file}:16: databse.url: unknown setting; the nearest known one is `database.url`"),
         "environment variable FEDBRIDGE_DATABASE_URL: database.url: expected sqlite://".to_owned(),
         "environment variable FEDBRIDGE_MASTER_KEY: master_key: expected 32 octets".to_owned(),
     ];
@@ -186,4 +185,29 @@ fn a_lease_holds_four_polls() {
     // The poll alone was given: it is what does not fit.
     let got = lines(read("500ms", ""));
     assert!(got[0].starts_with("environment variable FEDBRIDGE_REVOCATION_POLL: "), "{got:?}");
+}
+
+#[test]
+fn ldap_listeners_hang_together() {
+    let read = |vars: &[(&str, &str)]| Settings::read(None, env(vars), &[]).map(|settings| settings.ldap);
+    assert!(!read(&[]).unwrap().listens());
+    let proxies = [("FEDBRIDGE_LDAP_TRUSTED_PROXIES", "10.0.0.0/8"), ("FEDBRIDGE_LDAP_IDLE", "1m")];
+    let settings = read(&proxies).unwrap();
+    assert_eq!(
+        (settings.trusted_proxies.len(), settings.idle, settings.require_tls),
+        (1, Duration::from_secs(60), true)
+    );
+    for (vars, want) in [
+        (&[("FEDBRIDGE_LDAP_TLS_LISTEN", "127.0.0.1:636")][..], "a TLS listener needs `ldap.tls_cert`"),
+        (&[("FEDBRIDGE_LDAP_TLS_CERT", "a.pem")], "`ldap.tls_key` is missing"),
+        (&[("FEDBRIDGE_LDAP_CLIENT_CA", "a.pem")], "client certificates need TLS"),
+        (&[("FEDBRIDGE_LDAP_MAX_CONNECTIONS", "0")], "expected a number from 1"),
+        (
+            &[("FEDBRIDGE_LDAP_LISTEN", "0.0.0.0:389"), ("FEDBRIDGE_LDAP_REQUIRE_TLS", "false")],
+            "passwords in clear are taken on a loopback listener only",
+        ),
+    ] {
+        let found = lines(Settings::read(None, env(vars), &[]));
+        assert!(found.len() == 1 && found[0].contains(want), "{want}: {found:?}");
+    }
 }

@@ -90,20 +90,3 @@ async fn what_could_not_be_written_comes_again() {
     notes.flush().await;
     assert_eq!(store.take().len(), 1);
 }
-
-#[tokio::test]
-async fn nobody_waits_where_there_is_no_room() {
-    let (sender, mut receiver) = mpsc::channel(2);
-    let notes = Notes(sender);
-    for second in 0..100 {
-        see(&notes, "a", Sighting::Published, second);
-    }
-    let mut there = 0;
-    while receiver.try_recv().is_ok() {
-        there += 1;
-    }
-    assert_eq!(there, 2);
-    drop(receiver);
-    see(&notes, "a", Sighting::Published, 1);
-    notes.flush().await;
-}

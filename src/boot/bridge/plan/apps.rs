@@ -1,4 +1,4 @@
-//! The apps of a tenant: clients and service providers, each kind among its own.
+//! The apps of a tenant: clients, service providers and LDAP apps, each kind among its own.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
 use fedbridge_contract::logout::Party;
 use fedbridge_hub::spec::{AppSpec, ConfigChange, Managed, SecretOwner, StoredApp, TenantConfiguration};
 
-use crate::bridge::desired::{DesiredClient, DesiredProvider, DesiredTenant, Secrets};
-use crate::bridge::{clients, service_providers};
+use crate::bridge::desired::{DesiredClient, DesiredLdapApp, DesiredProvider, DesiredTenant, Secrets};
+use crate::bridge::{clients, ldap_apps, service_providers};
 use crate::settings::complaints::Place;
 
 use super::objects::{Planner, name_rename};
@@ -28,6 +28,8 @@ impl Planner<'_> {
         self.of_kind(&CLIENTS, &clients, (tenant, id), old, connections);
         let providers = tenant.service_providers.iter().map(|provider| Wish::provider(provider, &none));
         self.of_kind(&PROVIDERS, &providers.collect::<Vec<_>>(), (tenant, id), old, connections);
+        let ldap_apps: Vec<_> = tenant.ldap_apps.iter().map(Wish::ldap_app).collect();
+        self.of_kind(&LDAP_APPS, &ldap_apps, (tenant, id), old, connections);
     }
 
     fn of_kind(
@@ -123,6 +125,14 @@ const PROVIDERS: Words = Words {
     derived: &["its entity ID", "what it is released"],
 };
 
+const LDAP_APPS: Words = Words {
+    kind: AppKind::LdapApp,
+    noun: "LDAP app",
+    name: "slug",
+    fields: &[("display_name", "name"), ("name", "slug")],
+    derived: &[],
+};
+
 /// An app as the file wants it.
 struct Wish<'a> {
     place: &'a Place,
@@ -151,6 +161,16 @@ impl<'a> Wish<'a> {
             spec: service_providers::app_spec(provider),
             connections: provider.connections.as_ref(),
             secrets: no_secrets,
+        }
+    }
+
+    fn ldap_app(app: &'a DesiredLdapApp) -> Self {
+        Self {
+            place: &app.place,
+            was: app.was.as_deref(),
+            spec: ldap_apps::app_spec(app),
+            connections: None,
+            secrets: &app.secrets,
         }
     }
 }
