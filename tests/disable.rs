@@ -136,7 +136,8 @@ async fn whatever_is_switched_off_or_killed_takes_all_with_it() {
                 wrong.push(format!("{object:?} {way:?}: nobody can log out"));
             }
             if let (Way::Disabled, Some(person)) = (way, person) {
-                foundation.store.set_person_disabled(acme(&foundation).await, person, false).await.unwrap();
+                let now = foundation.clock.now();
+                foundation.store.set_person_disabled(acme(&foundation).await, person, false, now).await.unwrap();
             } else if way == Way::Disabled {
                 world.put_in_force(&world.file).await;
             }
@@ -178,7 +179,7 @@ async fn switch_off(world: &World, foundation: &Foundation, object: Object, way:
         Object::Client => "enabled: true # client acme",
         Object::ServiceProvider => "enabled: true # service provider acme",
         Object::Person => {
-            foundation.store.set_person_disabled(tenant, person, true).await.unwrap();
+            foundation.store.set_person_disabled(tenant, person, true, foundation.clock.now()).await.unwrap();
             return Some(person);
         }
     };

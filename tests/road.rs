@@ -2,16 +2,21 @@
 
 mod account;
 mod between;
+mod binds;
 mod collision;
 mod consent;
 mod dress;
+mod factors;
+mod guesses;
 mod kills;
 mod links;
 mod logout;
 mod nodes;
+mod passwords;
 mod people;
 mod records;
 mod revalidate;
+mod sync;
 mod unsolicited;
 mod upstreams;
 
@@ -48,6 +53,8 @@ use crate::support::scripted::CHALLENGE;
 const BASE: &str = "http://127.0.0.1:8080/";
 const REDIRECT: &str = "http://127.0.0.1:9/callback";
 
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
 struct Silent;
 
 impl Counters for Silent {
@@ -77,6 +84,7 @@ struct World {
     cookies: Vec<(String, String)>,
     /// What the browser says about where a form comes from.
     origin: Option<String>,
+    peer: IpAddr,
     wired: Rewired,
     _scratch: Scratch,
 }
@@ -212,7 +220,8 @@ impl World {
         let Wired { mut hub, builder, snapshots, recorder, .. } = scripted(&foundation).await;
         change(Arc::get_mut(&mut hub).unwrap());
         let wired = Rewired { builder, snapshots };
-        Self { hub, recorder, foundation, clock, cookies: Vec::new(), origin: None, wired, _scratch: scratch }
+        let (cookies, origin, peer) = (Vec::new(), None, HERE);
+        Self { hub, recorder, foundation, clock, cookies, origin, peer, wired, _scratch: scratch }
     }
 
     /// Follows our own addresses until something else comes.
@@ -279,7 +288,7 @@ impl World {
             accept_language: None,
             if_none_match: None,
             cookies: self.cookies.clone(),
-            peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            peer: self.peer,
         };
         (resolved.target, input)
     }
@@ -497,7 +506,7 @@ async fn a_disabled_person_is_refused_at_login_and_in_a_session() {
     let store = Arc::clone(&world.foundation.store);
     let (tenant, one) = (id::<TenantId>(1), id::<ConnectionId>(2));
     let linked = store.linked_person(tenant, one, "alice").await.unwrap().unwrap();
-    store.set_person_disabled(tenant, linked.person, true).await.unwrap();
+    store.set_person_disabled(tenant, linked.person, true, world.clock.now()).await.unwrap();
     assert_eq!(param(&world.authorize("").await, "error").as_deref(), Some("access_denied"));
     assert!(world.newest_cause().await.1.contains("person is disabled"));
 }

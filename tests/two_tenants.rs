@@ -2,6 +2,7 @@
 //! the same partners, the same secrets. Every row is sent to the other tenant first, with everything else right,
 //! and then to its own, where it must be good: a row that proves nothing is red.
 
+mod passwords;
 mod rows;
 pub mod world;
 
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use crate::support::REPOSITORY;
 use rows::{Good, rows};
-use world::{Place, World};
+use world::{CONNECTIONS, Place, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_one_tenant_is_good_at_another() {
@@ -49,6 +50,7 @@ async fn nothing_of_one_tenant_is_good_at_another() {
     assert!(missing.is_empty(), "without a row in tests/two_tenants/rows.rs: {missing:?}");
     let gone: Vec<_> = asked.difference(&all).collect();
     assert!(gone.is_empty(), "there is no such route any more: {gone:?}");
+    passwords::over_ldap(&world).await;
 }
 
 /// Every route of every adapter, and the hub's own.
@@ -95,11 +97,12 @@ fn own_routes(hub: &Hub) -> BTreeSet<String> {
                 {
                     found.insert(resolved.route.path.to_owned());
                 }
-                if let Some(resolved) = hub.connection_route("acme", "saml", &path)
-                    && matches!(resolved.target, Target::Login { .. })
-                {
-                    found.insert(Place::Connection("saml", resolved.route.path).route());
-                    found.insert(Place::Connection("oidc", resolved.route.path).route());
+                for slug in CONNECTIONS {
+                    if let Some(resolved) = hub.connection_route("acme", slug, &path)
+                        && matches!(resolved.target, Target::Login { .. })
+                    {
+                        found.insert(Place::Connection(slug, resolved.route.path).route());
+                    }
                 }
             }
         }

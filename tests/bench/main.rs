@@ -1,7 +1,7 @@
 //! `make bench`: complete logins, single sign-on and single requests against the release
 //! binary on loopback, beside the floor of the same run: the same cryptography alone, and
-//! one durable commit. Then what a stalled provider does to others, and what a request costs
-//! with much in the store. Nothing here asserts a time; a wrong answer ends the run.
+//! one durable commit. Then what a stalled provider does to others, what a request costs
+//! with much in the store, and LDAP beside slapd. Nothing here asserts a time; a wrong answer ends the run.
 //!
 //! The load comes from threads with one keep-alive connection each. CPU is read from
 //! /proc: the server and the database's processes, never the load's own.
@@ -14,12 +14,14 @@ mod configuration;
 mod fetch;
 mod floor;
 mod http;
+mod ldap;
 mod listener;
 mod load;
 mod numbers;
 mod oidc;
 mod op;
 mod options;
+mod peer;
 mod postgres;
 mod proc;
 mod report;
@@ -58,10 +60,16 @@ fn main() -> anyhow::Result<()> {
         scales.extend(scale);
         std::fs::remove_dir_all(&folder)?;
     }
-    let targets = targets::of(&runs, &scales, &options);
+    let ldap = options.ldap.then(|| ldap::run(&scratch.0, &options)).transpose().context("LDAP")?;
+    ldap.iter().for_each(ldap::print);
+    let mut targets = targets::of(&runs, &scales, &options);
+    targets.extend(ldap.iter().flat_map(ldap::targets));
     report::print_targets(&targets);
     let file = target_folder()?.join("bench.json");
-    std::fs::write(&file, serde_json::to_string_pretty(&report::json(&options, &runs, &scales, &targets))?)?;
+    std::fs::write(
+        &file,
+        serde_json::to_string_pretty(&report::json(&options, &runs, &scales, ldap.as_ref(), &targets))?,
+    )?;
     println!("\nall figures: {}", file.display());
     Ok(())
 }

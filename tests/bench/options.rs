@@ -33,7 +33,13 @@ pub struct Options {
     pub grants: usize,
     /// Tenants of the large installation, which is compared with one of one (`BENCH_TENANTS`; 0: not).
     pub tenants: usize,
-    /// `BENCH_DATABASES`: `sqlite`, `postgres`, or both with a comma.
+    /// Whether LDAP is measured beside slapd (`BENCH_LDAP`; 0: not).
+    pub ldap: bool,
+    /// Turns that each has in every comparison of LDAP (`BENCH_LDAP_ROUNDS`).
+    pub ldap_rounds: usize,
+    /// People of the directories, the first of which binds too (`BENCH_LDAP_PEOPLE`, with commas).
+    pub ldap_people: Vec<usize>,
+    /// `BENCH_DATABASES`: `sqlite`, `postgres`, both with a comma, or `none`.
     pub databases: Vec<Database>,
 }
 
@@ -46,10 +52,18 @@ impl Options {
             lasting: Duration::from_secs(number("BENCH_SECONDS", 4)? as u64),
             grants: number("BENCH_GRANTS", 1_000_000)?,
             tenants: number("BENCH_TENANTS", 10_000)?,
+            ldap: number("BENCH_LDAP", 1)? != 0,
+            ldap_rounds: number("BENCH_LDAP_ROUNDS", 5)?,
+            ldap_people: ldap_people()?,
             databases: databases()?,
         };
-        if options.logins < 200 || options.flows == 0 || options.connections == 0 || options.lasting.is_zero() {
-            bail!("the bench needs 200 logins at least, and one flow, one connection and one second");
+        if options.logins < 200
+            || options.flows == 0
+            || options.connections == 0
+            || options.lasting.is_zero()
+            || options.ldap_rounds == 0
+        {
+            bail!("the bench needs 200 logins at least, and one flow, one connection, one second and one round");
         }
         Ok(options)
     }
@@ -62,13 +76,21 @@ fn number(name: &str, default: usize) -> anyhow::Result<usize> {
     }
 }
 
+fn ldap_people() -> anyhow::Result<Vec<usize>> {
+    let text = std::env::var("BENCH_LDAP_PEOPLE").unwrap_or_else(|_| "10000,100000".into());
+    let numbers =
+        text.split(',').map(|number| number.trim().parse().context("BENCH_LDAP_PEOPLE must be whole numbers"));
+    numbers.collect()
+}
+
 fn databases() -> anyhow::Result<Vec<Database>> {
     let text = std::env::var("BENCH_DATABASES").unwrap_or_else(|_| "sqlite,postgres".into());
     text.split(',')
+        .filter(|name| name.trim() != "none")
         .map(|name| match name.trim() {
             "sqlite" => Ok(Database::Sqlite),
             "postgres" => Ok(Database::Postgres),
-            other => bail!("BENCH_DATABASES: {other} is neither sqlite nor postgres"),
+            other => bail!("BENCH_DATABASES: {other} is none of sqlite, postgres and none"),
         })
         .collect()
 }

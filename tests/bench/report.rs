@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::chain::STEPS;
 use crate::floor::{Cost, Crypto};
+use crate::ldap::{self, LdapRun};
 use crate::load::Load;
 use crate::numbers::{Latencies, micros, ratio};
 use crate::op::Source;
@@ -255,7 +256,7 @@ fn millis(duration: Duration) -> f64 {
 
 // ---- JSON: times in microseconds, memory in octets ----
 
-pub fn json(options: &Options, runs: &[Run], scales: &[Scale], targets: &[Target]) -> Value {
+pub fn json(options: &Options, runs: &[Run], scales: &[Scale], ldap: Option<&LdapRun>, targets: &[Target]) -> Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "units": { "time": "microseconds", "memory": "octets" },
@@ -268,6 +269,7 @@ pub fn json(options: &Options, runs: &[Run], scales: &[Scale], targets: &[Target
         },
         "runs": runs.iter().map(run_json).collect::<Vec<_>>(),
         "small_and_large": scales.iter().map(scale::json).collect::<Vec<_>>(),
+        "ldap": ldap.map(ldap::json),
         "targets": targets.iter().map(|target| json!({
             "database": target.database,
             "what": target.what,

@@ -43,6 +43,11 @@ impl Setup {
         Ok(Self { program: program()?, settings, log: folder.join("serve.log"), address, management })
     }
 
+    /// Adds a setting.
+    pub fn set(&mut self, name: &'static str, value: String) {
+        self.settings.push((name, value));
+    }
+
     /// Applies a bridge file.
     pub fn apply(&self, file: &Path) -> anyhow::Result<()> {
         let output = Command::new(&self.program)
@@ -133,6 +138,6 @@ fn program() -> anyhow::Result<PathBuf> {
 }
 
 /// A loopback address that was free a moment ago.
-fn free_address() -> anyhow::Result<SocketAddr> {
+pub fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

@@ -19,7 +19,7 @@ tenants:
         clock_skew: 9h
         clok_skew: 1s
       - slug: entra
-        protocol: ldap
+        protocol: scim
         issuer: https://login.example
       - slug: web
         protocol: saml
@@ -44,7 +44,7 @@ tenants:
         client_secret: { stored: clients/third/client_secret/0 }
         claims: { tier: { cel: "'gold' +" }, sub: { value: x } }
     service_providers: [{ slug: wiki, encript: true }]
-    ldap_directory: {}
+    ldap_directory: { posx: off }
   - slug: system
     domains: [acme.example]
   - slug: a
@@ -79,7 +79,7 @@ fn a_terrible_file_is_refused_whole() {
             "14: tenants[Acme].connections[okta].idp_metadata.file:",
             "15: tenants[Acme].connections[okta].clock_skew",
             "16: tenants[Acme].connections[okta].clok_skew: unknown key; the nearest known one is `clock_skew`",
-            "18: tenants[Acme].connections[entra].protocol: the protocol ldap is not supported by this version",
+            "18: tenants[Acme].connections[entra].protocol: the protocol scim is not supported by this version",
             "22: tenants[Acme].connections[web].enabled:",
             "23: tenants[Acme].connections[web].idp_metadata.url: the metadata can't be fetched",
             "24: tenants[Acme].connections[web].mapping.claims.email.form:",
@@ -100,7 +100,7 @@ fn a_terrible_file_is_refused_whole() {
             "41: tenants[Acme].clients[third].claims.tier.cel",
             "42: tenants[Acme].service_providers[wiki].encript: unknown key; the nearest known one is `encrypt`",
             "42: tenants[Acme].service_providers[wiki].sp_metadata: is missing",
-            "43: tenants[Acme].ldap_directory:",
+            "43: tenants[Acme].ldap_directory.posx: unknown key; the nearest known one is `posix`",
             "44: tenants[system].slug:",
             "45: tenants[system].domains:",
             "47: tenants[a].parent:",

@@ -148,9 +148,12 @@ impl Rig {
     /// A login with everything that a kill could have to end. Refresh and code are asked at one of the nodes,
     /// the other surfaces at both.
     async fn held(&self, switch: Switch, run: usize) -> Held {
-        // The first node may not have heard of the last kill yet: what it gives out is dead then, or it says so.
+        // The first node may not have heard of the last kill yet: what it gives out is dead then, as the others
+        // know, or it says so itself.
         for _ in 0..100 {
-            if let Some(held) = self.try_held(switch, run).await {
+            if let Some(held) = self.try_held(switch, run).await
+                && self.is_alive(&held).await
+            {
                 return held;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -197,20 +200,18 @@ impl Rig {
         Some(Held { tokens, surfaces })
     }
 
-    /// What is measured was alive before, at both nodes. Codes are not tried: they would be used up.
-    async fn all_is_alive(&self, held: &Held) {
+    /// Whether what is measured is alive before, at both nodes. Codes are not tried: they would be used up.
+    async fn is_alive(&self, held: &Held) -> bool {
         let mut asks = JoinSet::new();
         for (node, surface) in held.surfaces.clone() {
             let (client, app) = (self.client.clone(), self.nodes.apps[node].clone());
             asks.spawn(async move {
                 let mut surface = surface;
-                if !matches!(surface, Surface::Code(_) | Surface::Refresh(_)) {
-                    let said = surface.ask(&client, &app).await;
-                    assert_eq!(said, Some(Said::Accepted), "{} before the kill", surface.name());
-                }
+                let untried = matches!(surface, Surface::Code(_) | Surface::Refresh(_));
+                untried || surface.ask(&client, &app).await == Some(Said::Accepted)
             });
         }
-        asks.join_all().await;
+        asks.join_all().await.into_iter().all(|alive| alive)
     }
 
     async fn kill(&self, switch: Switch, held: &Held) {
@@ -236,7 +237,6 @@ impl Rig {
     /// Kills once, and says for each surface how long it went on.
     async fn run(&self, switch: Switch, run: usize) -> Vec<(&'static str, Duration)> {
         let held = self.held(switch, run).await;
-        self.all_is_alive(&held).await;
         self.kill(switch, &held).await;
         let killed = Instant::now();
         let mut asks = JoinSet::new();
@@ -380,7 +380,8 @@ async fn until_refused(mut surface: Surface, client: &Client, app: &App, killed:
             Some(Said::Unsure) => unsure = true,
             Some(other) => panic!("{} says {other:?} behind a kill", surface.name()),
             None if unsure => return begun - killed,
-            None => panic!("all codes were good behind a kill"),
+            // Longer than it was tried: a miss, whatever was promised.
+            None => return LOOSE,
         }
         assert!(killed.elapsed() < PATIENCE, "{} goes on behind a kill", surface.name());
     }

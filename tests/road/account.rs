@@ -301,6 +301,7 @@ async fn somebody_who_was_switched_off_sees_no_page() {
     let (mut world, _) = world(vec![upstream("back")], &[("wiki", by("back"))]).await;
     world.log_in("wiki").await;
     let person = world.person_of(2, "alice").await.unwrap();
-    Arc::clone(&world.foundation.store).set_person_disabled(id::<TenantId>(1), person, true).await.unwrap();
+    let store = Arc::clone(&world.foundation.store);
+    store.set_person_disabled(id::<TenantId>(1), person, true, world.now()).await.unwrap();
     assert_eq!(status_of(&world.step(ACCOUNT).await), 403);
 }

@@ -27,7 +27,7 @@ fn painted(locales: &[Locale]) -> ConfigChange {
             parent: None,
             domains: vec!["acme.example".into()],
             enabled: true,
-            extras: TenantExtras { look: Some(look()), locales: locales.to_vec(), egress_hosts: None },
+            extras: TenantExtras { look: Some(look()), locales: locales.to_vec(), ..TenantExtras::default() },
         },
     })
 }

@@ -3,14 +3,21 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use fedbridge_contract::directory::DirectoryPerson;
 use fedbridge_contract::epoch::{Epoch, Killed};
-use fedbridge_contract::error::StoreError;
+use fedbridge_contract::error::{Complaint, StoreError};
+use fedbridge_contract::factory::{AdapterFactory, Field, Open, Registry};
 use fedbridge_contract::http::ReplyKind;
 use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, PersonId, SessionId, TenantId};
 use fedbridge_contract::page::Page;
+use fedbridge_contract::password::{Attempt, Change, Changed, NameIs, PasswordCheck, PasswordOutcome, Prove, Proved};
+use fedbridge_contract::proof::Minter;
 use fedbridge_contract::services::{Clock as _, Gate as _, GateRefusal, Grants as _, WaitingAnswer};
 use fedbridge_contract::ticket;
 use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::trace::TraceLog;
+use fedbridge_contract::upstream::Adapter;
+use fedbridge_fake::FakeFactory;
 use fedbridge_hub::ports::{EpochStore, LoginStore as _, LogoutStore as _, Signals, Versions};
 use fedbridge_hub::run::Epochs;
 use fedbridge_hub::spec::SubjectType;
@@ -18,8 +25,10 @@ use fedbridge_store::SystemStore;
 use serde_json::json;
 
 use super::between::{Between, Meddler};
+use super::binds::{self, no, yes};
 use super::logout::{self, by, upstream};
-use super::{BASE, World, alice, app, connection, id, param};
+use super::passwords::{RIGHT, typing};
+use super::{BASE, Rewired, Silent, Wired, World, alice, app, connection, id, param, wire};
 use crate::support::scripted::CHALLENGE;
 
 async fn world() -> World {
@@ -91,6 +100,8 @@ async fn each_switch_ends_what_hangs_on_it() {
 enum Behind {
     Read,
     Written,
+    /// A password, before the hub hears of it.
+    Asked,
 }
 
 /// Kills between the store's answer and what the hub makes of it, and this node hears of it.
@@ -103,11 +114,15 @@ struct Killer {
 impl Killer {
     /// Stands between the hub of a world and its store.
     fn beside(world: &mut World) -> Arc<Self> {
-        let (system, epochs) = (Arc::clone(&world.foundation.system), Arc::clone(&world.foundation.epochs));
-        let killer = Arc::new(Self { system, epochs, victim: Mutex::default() });
+        let killer = Self::of(world);
         let hub = Arc::get_mut(&mut world.hub).unwrap();
         hub.store = Arc::new(Between { inner: Arc::clone(&hub.store), meddler: Arc::clone(&killer) });
         killer
+    }
+
+    fn of(world: &World) -> Arc<Self> {
+        let (system, epochs) = (Arc::clone(&world.foundation.system), Arc::clone(&world.foundation.epochs));
+        Arc::new(Self { system, epochs, victim: Mutex::default() })
     }
 
     fn wait(&self, behind: Behind, kill: Killed) {
@@ -434,4 +449,99 @@ async fn without_a_word_from_the_store_everything_waits() {
     epochs.heard(steady() + std::time::Duration::from_secs(60));
     assert_eq!(world.verdict(&code).await, Ok(()));
     assert!(param(&world.authorize("").await, "code").is_some());
+}
+
+/// Opens fake connections whose answers to passwords a killer overtakes.
+struct Overtaken(Arc<Killer>);
+
+impl AdapterFactory for Overtaken {
+    fn kind(&self) -> &'static str {
+        FakeFactory.kind()
+    }
+
+    fn can_log_in(&self) -> bool {
+        FakeFactory.can_log_in()
+    }
+
+    fn fields(&self) -> &'static [Field] {
+        FakeFactory.fields()
+    }
+
+    fn open(&self, input: Open<'_>) -> Result<Adapter, Vec<Complaint>> {
+        let adapter = FakeFactory.open(input)?;
+        let slow = |inner| Box::new(Slow { inner, killer: Arc::clone(&self.0) }) as Box<dyn PasswordCheck>;
+        Ok(Adapter { password: adapter.password.map(slow), ..adapter })
+    }
+}
+
+struct Slow {
+    inner: Box<dyn PasswordCheck>,
+    killer: Arc<Killer>,
+}
+
+#[async_trait]
+impl PasswordCheck for Slow {
+    fn name_is(&self) -> NameIs {
+        self.inner.name_is()
+    }
+
+    async fn verify(&self, attempt: Attempt<'_>, minter: Minter, trace: &mut TraceLog) -> PasswordOutcome {
+        let outcome = self.inner.verify(attempt, minter, trace).await;
+        self.killer.comes(Behind::Asked).await;
+        outcome
+    }
+
+    async fn prove(&self, asked: Prove<'_>, trace: &mut TraceLog) -> Proved {
+        let proved = self.inner.prove(asked, trace).await;
+        self.killer.comes(Behind::Asked).await;
+        proved
+    }
+
+    async fn change(&self, change: Change<'_>, trace: &mut TraceLog) -> Changed {
+        self.inner.change(change, trace).await
+    }
+}
+
+/// A world of people with passwords, and who kills them while the directory is asked.
+async fn overtaken() -> (World, Arc<Killer>) {
+    let mut world = binds::world().await;
+    let killer = Killer::of(&world);
+    let registry = Registry::default().with(Arc::new(Overtaken(Arc::clone(&killer))));
+    let Wired { hub, builder, snapshots, recorder, .. } =
+        wire(&world.foundation, registry, Arc::new(Silent)).await.unwrap();
+    (world.hub, world.recorder, world.wired) = (hub, recorder, Rewired { builder, snapshots });
+    (world, killer)
+}
+
+/// The directory says yes, and the person was killed while it was asked.
+#[tokio::test]
+async fn no_password_on_its_way_outruns_a_kill() {
+    let (mut world, killer) = overtaken().await;
+    world.log_in_by_dir("ann").await;
+    let ann = world.shown("ann", &[]).await;
+    let killed = Killed::Person(id(1), ann.id);
+    let newest = world.foundation.epochs.newest();
+    world.cookies.clear();
+    let reply = world.authorize("&prompt=login&connection=dir").await;
+    let form = typing(&reply).form.clone();
+    killer.wait(Behind::Asked, killed);
+    let late = world.type_in(&form, "ann", RIGHT).await;
+    assert_ne!(world.foundation.epochs.newest(), newest, "nothing was killed");
+    assert_eq!(param(&late, "error").as_deref(), Some("login_required"), "{late:?}");
+    assert_eq!(param(&late, "code"), None);
+    let sessions = world.foundation.store.sessions_of_person(id::<TenantId>(1), ann.id, world.now()).await.unwrap();
+    assert!(sessions.len() <= 1, "the one from before at most");
+    let reply = world.authorize("&prompt=none").await;
+    assert_eq!(param(&reply, "error").as_deref(), Some("login_required"), "there is no session");
+    // Who was not killed meanwhile comes in.
+    world.log_in_by_dir("ann").await;
+
+    for known in [true, false] {
+        let ann = DirectoryPerson { epoch: world.foundation.epochs.newest(), ..ann.clone() };
+        let person = Some(&ann).filter(|_| known);
+        yes(world.bind(40, person, "ann", RIGHT).await);
+        killer.wait(Behind::Asked, killed);
+        let why = no(world.bind(40, person, "ann", RIGHT).await);
+        assert!(why.contains("kill"), "{known}: {why}");
+    }
 }

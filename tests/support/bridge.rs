@@ -26,6 +26,12 @@ pub struct Setup {
     pub management: String,
 }
 
+/// The program under test: the one that cargo has built beside the tests, or `FEDBRIDGE_PROGRAM`, which may be a build
+/// for release.
+fn program() -> String {
+    std::env::var("FEDBRIDGE_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_fedbridge").to_owned())
+}
+
 impl Setup {
     /// A server on free ports whose SQLite store and master key are in `dir`.
     pub fn sqlite(dir: &Path) -> Self {
@@ -76,7 +82,7 @@ impl Setup {
 
     /// Runs a command that ends.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_fedbridge"))
+        Command::new(program())
             .args(arguments)
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .output()
@@ -105,7 +111,7 @@ impl Setup {
     pub async fn serve_with(&self, scratch: &Scratch, arguments: &[&str]) -> Bridge {
         let log = scratch.path().join(format!("serve-{}.log", self.management.replace(':', "-")));
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_fedbridge"))
+        let child = Command::new(program())
             .arg("serve")
             .args(arguments)
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
@@ -148,6 +154,11 @@ impl Bridge {
         let before = taken_over();
         change();
         eventually("the server takes the change over", async || (taken_over() > before).then_some(())).await;
+    }
+
+    /// Of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn log(&self) -> String {

@@ -1,11 +1,13 @@
 //! What the integration tests share: the built binary as a server, real peers,
 //! and a small browser.
 
+pub mod authenticator;
 pub mod bridge;
 pub mod browser;
 pub mod clients;
 pub mod due;
 pub mod html;
+pub mod ldap;
 pub mod line;
 pub mod nodes;
 pub mod peers;

@@ -6,6 +6,7 @@ use fedbridge_saml::testkit::{ArtifactResolvePlan, NameIdPlan};
 use serde_json::Value;
 use url::Url;
 
+use super::passwords;
 use super::world::{BY_ARTIFACT, Came, Login, Place, Sent, Side, TAKES_ARTIFACTS, World};
 use crate::support::browser::Browser;
 use crate::support::html::{Form, LoggingOut};
@@ -33,8 +34,8 @@ pub enum Good {
 pub enum Alive {
     Session(BTreeMap<String, String>),
     Token(String),
-    /// A person with these cookies may disconnect a login: they have two.
-    TwoLogins(Browser),
+    /// The account page has a form that leads there.
+    OnAccount(Browser, &'static str),
 }
 
 impl Row {
@@ -52,18 +53,21 @@ impl Alive {
                 let sent = Sent { query: url.query().unwrap().into(), cookies: cookies.clone(), ..Sent::default() };
                 has_code(&world.send(&Place::Tenant("authorize"), &sent, &world.own).await)
             }
-            Self::TwoLogins(browser) => world.account(&mut browser.clone()).await.body.contains("/account/unlink"),
+            Self::OnAccount(browser, form) => world.account(&mut browser.clone()).await.body.contains(form),
             Self::Token(token) => app.introspect(token).await["active"] == true,
         }
     }
 }
 
-fn row(place: Place, what: &'static str, good: Good, ask: impl Fn(&Side) -> Sent + Send + Sync + 'static) -> Row {
+/// The account page has it for who has two logins.
+const UNLINK: &str = "/account/unlink";
+
+pub fn row(place: Place, what: &'static str, good: Good, ask: impl Fn(&Side) -> Sent + Send + Sync + 'static) -> Row {
     Row { place, what, ask: Box::new(ask), good }
 }
 
 /// One that is the same wherever it goes.
-fn same(place: Place, what: &'static str, good: Good, sent: Sent) -> Row {
+pub fn same(place: Place, what: &'static str, good: Good, sent: Sent) -> Row {
     row(place, what, good, move |_| sent.clone())
 }
 
@@ -72,6 +76,7 @@ pub async fn rows(world: &World) -> Vec<Row> {
     rows.extend(sessions(world).await);
     rows.extend(documents());
     rows.extend(own_pages(world).await);
+    rows.extend(passwords::rows(world).await);
     rows.extend(apps_of_saml(world).await);
     rows.extend(logouts(world).await);
     rows.extend(upstream_saml(world).await);
@@ -201,8 +206,8 @@ async fn own_pages(world: &World) -> Vec<Row> {
             Good::Ends(Alive::Token(text(&carol.tokens, "access_token"))),
             sent("account/forget"),
         ),
-        same(Tenant("account/confirm"), "a link proof", Good::Begins(Alive::TwoLogins(looking)), confirm),
-        same(Tenant("account/unlink"), "a form", Good::Ends(Alive::TwoLogins(linked)), unlink),
+        same(Tenant("account/confirm"), "a link proof", Good::Begins(Alive::OnAccount(looking, UNLINK)), confirm),
+        same(Tenant("account/unlink"), "a form", Good::Ends(Alive::OnAccount(linked, UNLINK)), unlink),
         same(Tenant("consent"), "a question", Good::Answer(has_code), consent),
         same(Tenant("somebody-else"), "a question", Good::Answer(has_code), somebody_else),
     ]
@@ -377,6 +382,7 @@ async fn upstream_oidc(world: &World) -> Vec<Row> {
         same(at("oidc/callback"), "a login under way", Good::Answer(has_code), callback),
         same(at("oidc/initiate"), "nothing", Good::Public, Sent::default()),
         same(at("login"), "nothing", Good::Public, Sent::default()),
+        same(Place::Connection("ldap", "login"), "nothing", Good::Public, Sent::default()),
         same(
             at("oidc/backchannel-logout"),
             "the name of a session",
@@ -409,7 +415,7 @@ fn form(fields: &[(&str, &str)]) -> Sent {
     Sent { form: Some(fields.collect()), ..Sent::default() }
 }
 
-fn has_code(came: &Came) -> bool {
+pub fn has_code(came: &Came) -> bool {
     came.location.contains("code=")
 }
 

@@ -14,12 +14,18 @@ use serde_json::Value;
 use crate::support::bridge::{Bridge, Setup};
 use crate::support::browser::{Answer, Browser, HTTP};
 use crate::support::html::Form;
+use crate::support::ldap::certificates::Authority;
+use crate::support::ldap::company::listen;
+use crate::support::ldap::servers::OpenLdap;
+use crate::support::ldap::tools::{Account, Directory};
 use crate::support::scripted::{App, LOGGED_OUT, REDIRECT, SECRET, claims, idp, now};
 use crate::support::{Scratch, eventually};
 
 /// Where the app takes answers by artifact, and where it is told of logouts: nobody listens there.
 pub const TAKES_ARTIFACTS: &str = "http://127.0.0.1:9/artifact";
 const APP_LOGOUT: &str = "http://127.0.0.1:9/slo";
+/// The connections of each tenant, by their slugs, which are their protocols.
+pub const CONNECTIONS: [&str; 3] = ["saml", "oidc", "ldap"];
 pub const BY_ARTIFACT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact";
 
 /// One of the two.
@@ -29,6 +35,8 @@ pub struct Side {
     /// `http://host:port/t/{slug}`, which is its public address too.
     pub at: String,
     pub app: App,
+    /// As LDAP apps see it.
+    pub directory: Directory,
     /// As cookie names have it.
     pub id: String,
 }
@@ -47,6 +55,7 @@ pub struct World {
     setup: Setup,
     bridge: Bridge,
     _op: Running,
+    _openldap: OpenLdap,
     scratch: Scratch,
 }
 
@@ -119,14 +128,25 @@ impl World {
         let metadata = sp.metadata().replace("</md:SPSSODescriptor>", &(artifact + "</md:SPSSODescriptor>"));
         let files = (scratch.write("idp.xml", &idp.metadata()), scratch.write("sp.xml", &metadata));
         let (client, secret) = op.client();
+        let openldap = OpenLdap::start(scratch.path(), &[]);
+        let ldap = openldap.connection("ldap", "        password_change: true\n        people: { linking: false }\n");
         let tenant = |slug: &str| {
             format!(
                 "  - slug: {slug}
     display_name: The Company
     domains: [{slug}.example]
     enabled: true # tenant {slug}
+    second_factor: offered
+    ldap_directory:
+      base_dn: \"dc={slug},dc=example\"
+      password_connections: [ldap]
+      failure_deadline: 50ms
+      apps:
+        - slug: mail
+          bind_password: {{ value: {SECRET} }}
+          attributes: [uid, cn]
     connections:
-      - slug: saml
+{ldap}      - slug: saml
         protocol: saml
         enabled: true # connection {slug}
         domains: [{slug}.example]
@@ -160,16 +180,27 @@ impl World {
                 files.1.display(),
             )
         };
-        let setup = Setup::sqlite(scratch.path());
+        let mut setup = Setup::sqlite(scratch.path());
+        let listening = listen(&mut setup, &Authority::new(scratch.path()));
         let file = format!("version: 1\ntenants:\n{}{}", tenant("acme"), tenant("globex"));
         setup.apply(&scratch, &file);
         let bridge = setup.serve(&scratch).await;
         let side = |slug: &'static str| {
             let at = format!("{}/t/{slug}", bridge.base_url);
-            Side { slug, app: App { at: at.clone() }, at, id: String::new() }
+            let base = format!("dc={slug},dc=example");
+            let directory = Directory {
+                people: format!("ou=people,{base}"),
+                groups: format!("ou=groups,{base}"),
+                app: Account { dn: format!("cn=mail,ou=apps,{base}"), password: SECRET.into() },
+                base,
+                ..listening.clone()
+            };
+            Side { slug, app: App { at: at.clone() }, at, directory, id: String::new() }
         };
         let (own, other) = (side("acme"), side("globex"));
-        let mut world = Self { own, other, idp, op, sp, marks: Vec::new(), file, setup, bridge, _op: running, scratch };
+        let marks = Vec::new();
+        let (_op, _openldap) = (running, openldap);
+        let mut world = Self { own, other, idp, op, sp, marks, file, setup, bridge, _op, _openldap, scratch };
         let bob = world.saml_login(&world.other.clone(), "bob").await;
         world.other.id = tenant_of(&bob, &world.other);
         let alice = world.saml_login(&world.own.clone(), "alice").await;
@@ -212,7 +243,12 @@ impl World {
     }
 
     pub fn slug_of(&self, protocol: &str) -> &'static str {
-        if protocol == "saml" { "saml" } else { "oidc" }
+        CONNECTIONS.into_iter().find(|slug| *slug == protocol).unwrap()
+    }
+
+    /// Everybody whom a tenant knows, as administrators see them.
+    pub fn people_of(&self, side: &Side) -> String {
+        self.setup.ok(&["users", "list", "--tenant", side.slug])
     }
 
     /// Alice at home.

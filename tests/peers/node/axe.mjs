@@ -3,6 +3,9 @@
 import { createRequire } from 'node:module';
 import { withBrowser } from './browser.mjs';
 
+// What a person can operate.
+const OPERABLE = 'a[href], button, summary, input:not([type=hidden]), select, textarea';
+
 const urls = process.argv.slice(2);
 if (urls.length === 0) {
   console.error('usage: axe.mjs URL...');
@@ -47,20 +50,24 @@ async function rules(source) {
   return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}: ${node.failureSummary}`));
 }
 
-// Every link and button is reached by the tab key, in the order of the page, and is seen to be.
+// Every link, button and field is reached by the tab key, in the order of the page, and is seen to be.
 async function byKeyboard(page) {
   const found = [];
-  const expected = await page.locator('a[href], button, summary').count();
   const reached = [];
-  await page.evaluate(() => document.activeElement?.blur());
+  const expected = await page.evaluate((operable) => {
+    // From the beginning, also where a field has the focus already.
+    document.body.tabIndex = -1;
+    document.body.focus();
+    return [...document.querySelectorAll(operable)].filter((one) => one.checkVisibility()).length;
+  }, OPERABLE);
   for (let at = 0; at < expected; at += 1) {
     await page.keyboard.press('Tab');
-    reached.push(await page.evaluate(() => {
+    reached.push(await page.evaluate((operable) => {
       const here = document.activeElement;
       const style = getComputedStyle(here);
-      const all = [...document.querySelectorAll('a[href], button, summary')];
+      const all = [...document.querySelectorAll(operable)].filter((one) => one.checkVisibility());
       return { at: all.indexOf(here), shown: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2, html: here.outerHTML };
-    }));
+    }, OPERABLE));
   }
   reached.forEach(({ at, shown, html }, place) => {
     if (at !== place) found.push(`tab ${place + 1} leads to ${html}`);

@@ -36,11 +36,19 @@ rm -f "$data/postmaster.pid"
 socket_setting=$sockets
 [ $((${#sockets} + 20)) -le 107 ] || socket_setting=
 
+# PostgreSQL takes the first rule that fits.
+hba="$data/pg_hba.conf"
+if [ -n "${PG_HBA:-}" ]; then
+  hba="$PEER_DIR/pg_hba.conf"
+  printf '%s\n' "$PG_HBA" 'local all all trust' 'host all all 127.0.0.1/32 trust' >"$hba"
+  chmod 644 "$hba"
+fi
+
 cd "$PEER_DIR"
 touch peer.log
 # INT is PostgreSQL's fast stop: TERM would wait for every client to leave.
 supervise INT "${AS_USER[@]}" postgres -D "$data" -h 127.0.0.1 -p "$PEER_PORT" -k "$socket_setting" \
   -c "fsync=$durable" -c synchronous_commit=on -c "full_page_writes=$durable" \
-  -c "max_connections=${PG_MAX_CONNECTIONS:-200}" -c "shared_buffers=${PG_SHARED_BUFFERS:-128MB}"
+  -c "hba_file=$hba" -c "max_connections=${PG_MAX_CONNECTIONS:-200}" -c "shared_buffers=${PG_SHARED_BUFFERS:-128MB}"
 await 30 pg_isready -q -h 127.0.0.1 -p "$PEER_PORT"
 announce "postgres://postgres@127.0.0.1:$PEER_PORT/postgres"
