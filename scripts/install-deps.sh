@@ -6,7 +6,8 @@
 #   build   compiler and libraries, and what the finished program loads
 #   rust    checks for cargo and rustc of the version in Cargo.toml (installs nothing)
 #   test    the real parts that the tests talk to (PostgreSQL, SimpleSAMLphp, Apache,
-#           Shibboleth, LemonLDAP::NG, Keycloak, Chromium, Node, Python)
+#           Shibboleth, LemonLDAP::NG, Keycloak, Chromium, Node, Python, OpenLDAP, Samba, sssd,
+#           nslcd, Postfix)
 #   ci      cargo-deny
 #   all     all of these
 #
@@ -28,6 +29,13 @@ lemonldap_packages=(
   libconvert-base32-perl libcrypt-openssl-bignum-perl libunicode-string-perl libipc-run-perl
   libio-socket-timeout-perl libnet-ldap-perl
 )
+# Directories, and old apps that ask them. Samba without winbind and Kerberos' own programs, which nothing here needs.
+ldap_packages=(
+  slapd ldap-utils
+  samba samba-dsdb-modules samba-ad-provision samba-vfs-modules iproute2 util-linux
+  sssd-ldap libnss-sss libpam-sss nslcd libnss-ldapd libpam-ldapd pamtester
+  postfix postfix-ldap python3-ldap
+)
 test_packages=(
   postgresql
   simplesamlphp php-cli php-xml php-sqlite3 php-mbstring php-curl
@@ -35,6 +43,7 @@ test_packages=(
   libapache2-mod-shib shibboleth-sp-utils shibboleth-sp-common
   chromium fonts-liberation
   "${lemonldap_packages[@]}"
+  "${ldap_packages[@]}"
   xmlsec1 libxml2-utils opensaml-schemas xmltooling-schemas
   python3 python3-venv openssl curl procps ca-certificates
 )
@@ -107,11 +116,38 @@ install_packages() {
   fi
 
   echo "installing: ${missing[*]}"
+  keep_logins
   hold_services
   update_lists
   # The lock's time limit lets another apt-get finish first.
   apt install "${missing[@]}" || fail "apt-get could not install: ${missing[*]}"
+  give_logins_back
   release_services
+}
+
+# sssd's and nslcd's packages would make this machine's own logins ask them. The tests bring what they need into a
+# mount namespace, so these files stay as they were.
+logins=(/etc/nsswitch.conf /etc/pam.d/common-account /etc/pam.d/common-auth /etc/pam.d/common-password
+  /etc/pam.d/common-session /etc/pam.d/common-session-noninteractive)
+kept_logins=
+keep_logins() {
+  trap 'give_logins_back; release_services' EXIT
+  kept_logins=$(mktemp -d)
+  local file
+  for file in "${logins[@]}"; do
+    [ ! -e "$file" ] || cp -p "$file" "$kept_logins/${file##*/}"
+  done
+}
+
+give_logins_back() {
+  [ -n "$kept_logins" ] || return 0
+  local file kept
+  for file in "${logins[@]}"; do
+    kept="$kept_logins/${file##*/}"
+    [ ! -e "$kept" ] || cmp -s "$kept" "$file" || "${as_root[@]}" cp -p "$kept" "$file"
+  done
+  rm -rf "$kept_logins"
+  kept_logins=
 }
 
 is_installed() {
@@ -138,7 +174,6 @@ policy=/usr/sbin/policy-rc.d
 holding=no
 hold_services() {
   [ ! -e "$policy" ] || return 0
-  trap release_services EXIT
   holding=yes
   printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
   "${as_root[@]}" chmod 755 "$policy"
