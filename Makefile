@@ -18,7 +18,8 @@ demo: ## installs what is missing, builds, runs one whole login, prints its clai
 test: ## installs what is missing and runs every test, real peers and PostgreSQL included
 	scripts/install-deps.sh build test rust
 	cd tests/peers/node && npm ci --no-audit --no-fund --silent
-	cargo test --locked --workspace
+	cargo test --locked --workspace -- --skip measured::
+	cargo test --locked --test all -- --test-threads=1 measured::
 
 check: ## the quick loop: format, lints, unit tests; no peers
 	cargo fmt --all --check

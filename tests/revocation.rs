@@ -1,8 +1,5 @@
 //! Kill switches over two processes on one PostgreSQL: what one of them ends, the other refuses.
 
-mod latency;
-mod surfaces;
-
 use std::time::{Duration, Instant};
 
 use serde_json::Value;

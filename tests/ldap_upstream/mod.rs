@@ -1,7 +1,6 @@
 //! Directories that hold the passwords: OpenLDAP, and Samba as Active Directory.
 
 mod alone;
-mod failover;
 mod openldap;
 mod samba;
 mod sync;

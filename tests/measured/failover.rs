@@ -87,8 +87,7 @@ fn signal(server: &OpenLdap, name: &str) {
     assert!(Command::new("kill").args([name, pid.trim()]).status().unwrap().success());
 }
 
-/// The other tests of the run can keep the machine so busy that logins fail without our help, which the control shows:
-/// then it is tried again.
+/// A busy machine can make logins fail without our help, which the control shows: then it is tried again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_second_server_takes_over() {
     for _ in 0..TRIES {
