@@ -279,14 +279,16 @@ impl World {
         let input = HttpInput {
             method,
             route: resolved.route.path,
-            last_segment: resolved.last_segment,
+            rest: resolved.rest,
             query: url.query().unwrap_or_default().to_owned(),
             body: form.into(),
             content_type: (method == Method::Post).then(|| "application/x-www-form-urlencoded".to_owned()),
             authorization: None,
             origin: self.origin.clone().filter(|_| method == Method::Post),
             accept_language: None,
+            if_match: None,
             if_none_match: None,
+            prefer: None,
             cookies: self.cookies.clone(),
             peer: self.peer,
         };

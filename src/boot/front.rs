@@ -18,7 +18,7 @@ impl Dispatch for Front {
             Place::AuthorizationServerMetadata { tenant } => self.0.authorization_server_metadata(tenant),
         }?;
         let handler = Box::new(Pending { hub: Arc::clone(&self.0), target: resolved.target });
-        Some(Found { route: resolved.route, last_segment: resolved.last_segment, handler })
+        Some(Found { route: resolved.route, rest: resolved.rest, handler })
     }
 }
 

@@ -43,6 +43,7 @@ pub async fn wire<M: Counters + Observer + 'static>(
     let snapshots = Arc::new(Snapshots::default());
     let services = Services {
         revalidator: Arc::new(revalidator(foundation, Arc::clone(&snapshots), recorder.clone())),
+        pushed: Arc::new(fedbridge_contract::services::Closed),
         ..foundation.services(traces, Arc::clone(&meter) as _)
     };
     let builder = Arc::new(foundation.builder(upstreams, services.clone()));

@@ -85,7 +85,7 @@ pub struct Sent {
     /// Of the owner.
     pub cookies: BTreeMap<String, String>,
     /// What stands for the `*` of the route.
-    pub last_segment: &'static str,
+    pub rest: &'static str,
 }
 
 pub struct Came {
@@ -336,7 +336,7 @@ impl World {
 
     /// Sends a request of the own tenant's to `side`, which gets the cookies under its own names too.
     pub async fn send(&self, place: &Place, sent: &Sent, side: &Side) -> Came {
-        let route = place.route().replace('*', sent.last_segment);
+        let route = place.route().replace('*', sent.rest);
         let url = format!("{}/{route}{}{}", side.at, if sent.query.is_empty() { "" } else { "?" }, sent.query);
         let mut request = match (&sent.form, &sent.xml) {
             (Some(form), _) => {

@@ -12,18 +12,39 @@ use crate::page::Page;
 pub enum Method {
     Get,
     Post,
+    Put,
+    Patch,
+    Delete,
     Options,
+}
+
+impl Method {
+    /// Whether a body comes with it that is read.
+    pub const fn has_body(self) -> bool {
+        matches!(self, Self::Post | Self::Put | Self::Patch)
+    }
 }
 
 /// One route of an adapter, relative to where the adapter is mounted.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
     /// For example `token` or `saml/acs`, without a leading slash. A last segment `*` stands for any
-    /// one segment, which comes as [`HttpInput::last_segment`].
+    /// one segment, `**` for any number of them, also none; what stands there comes as [`HttpInput::rest`].
     pub path: &'static str,
     pub methods: &'static [Method],
     /// Whether scripts of other origins may call it (token, userinfo, keys, discovery; never authorize).
     pub cors: bool,
+    pub faults: FaultForm,
+}
+
+/// How what the web layer refuses by itself is told, behind a route that is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FaultForm {
+    /// A page for a person.
+    #[default]
+    Page,
+    /// An Error of SCIM (RFC 7644 section 3.12).
+    Scim,
 }
 
 /// A request, bounded in size by the web layer before it gets here.
@@ -32,8 +53,8 @@ pub struct HttpInput {
     pub method: Method,
     /// The route's path as the adapter declared it.
     pub route: &'static str,
-    /// The segment that stands for the `*` of the route; empty without one.
-    pub last_segment: String,
+    /// What stands for the `*` or `**` of the route; empty without one.
+    pub rest: String,
     /// The raw query octets: a redirect-binding signature covers them as sent (SAML bindings 3.4.4.1).
     pub query: String,
     pub body: Bytes,
@@ -41,15 +62,37 @@ pub struct HttpInput {
     pub authorization: Option<String>,
     pub origin: Option<String>,
     pub accept_language: Option<String>,
+    pub if_match: Option<String>,
     pub if_none_match: Option<String>,
+    /// RFC 7240.
+    pub prefer: Option<String>,
     pub cookies: Vec<(String, String)>,
     /// The peer, or what a trusted proxy says it is.
     pub peer: IpAddr,
 }
 
 impl Route {
-    /// Whether `path` is this route, and what stands for its `*`.
+    /// A route whose faults are pages, closed to scripts of other origins.
+    pub const fn new(path: &'static str, methods: &'static [Method]) -> Self {
+        Self { path, methods, cors: false, faults: FaultForm::Page }
+    }
+
+    #[must_use]
+    pub const fn open_to_scripts(self) -> Self {
+        Self { cors: true, ..self }
+    }
+
+    #[must_use]
+    pub const fn with_faults(self, faults: FaultForm) -> Self {
+        Self { faults, ..self }
+    }
+
+    /// Whether `path` is this route, and what stands for its `*` or `**`.
     pub fn matches<'p>(&self, path: &'p str) -> Option<&'p str> {
+        if let Some(before) = self.path.strip_suffix("/**") {
+            let rest = path.strip_prefix(before)?;
+            return if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') };
+        }
         match self.path.strip_suffix("/*") {
             None => (path == self.path).then_some(""),
             Some(before) => {

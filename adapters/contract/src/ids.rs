@@ -132,3 +132,7 @@ id!(
     /// The permission of one person to connect one more upstream identity.
     LinkProofId
 );
+id!(
+    /// A record that an upstream has pushed. Made by us, opaque, never used again, and no `sub`.
+    RecordId
+);

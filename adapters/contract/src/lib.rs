@@ -29,6 +29,7 @@ pub mod loopback;
 pub mod page;
 pub mod password;
 pub mod proof;
+pub mod push;
 pub mod reader;
 pub mod runtime;
 pub mod services;

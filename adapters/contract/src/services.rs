@@ -19,6 +19,7 @@ use crate::ids::{AppId, ConnectionId, GrantId, PersonId, SessionId, TenantId};
 use crate::logout::Party;
 use crate::password::Lockout;
 use crate::proof::Permit;
+use crate::push::PushDesk;
 use crate::time::Timestamp;
 use crate::trace::{Outcome, TraceLog};
 
@@ -39,6 +40,7 @@ pub struct Services {
     pub name_ids: Arc<dyn NameIds>,
     pub sightings: Arc<dyn Sightings>,
     pub revalidator: Arc<dyn Revalidator>,
+    pub pushed: Arc<dyn PushDesk>,
 }
 
 impl Services {
@@ -189,7 +191,7 @@ impl Sightings for Closed {
     fn seen(&self, _: TenantId, _: Party, _: &str, _: Sighting, _: Timestamp) {}
 }
 
-fn closed() -> StoreError {
+pub(crate) fn closed() -> StoreError {
     StoreError("no logins run here".to_owned())
 }
 

@@ -16,6 +16,7 @@ use crate::keys::KeyPurpose;
 use crate::logout::UpstreamLogout;
 use crate::password::PasswordCheck;
 use crate::proof::Minter;
+use crate::push::PushServer;
 use crate::services::EgressPost;
 use crate::time::Timestamp;
 use crate::trace::{TraceLog, visible};
@@ -33,6 +34,8 @@ pub struct Adapter {
     /// Its people can be read without their being here.
     pub directory: Option<Box<dyn DirectorySource>>,
     pub pass_through: Option<Arc<dyn PassThrough>>,
+    /// The upstream pushes its people here.
+    pub push: Option<Box<dyn PushServer>>,
 }
 
 /// Login by way of the browser.

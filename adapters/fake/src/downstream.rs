@@ -58,10 +58,7 @@ impl FakeDownstream {
     }
 }
 
-const ROUTES: &[Route] = &[
-    Route { path: "fake/login", methods: &[Method::Get], cors: false },
-    Route { path: "fake/slo", methods: &[Method::Get], cors: false },
-];
+const ROUTES: &[Route] = &[Route::new("fake/login", &[Method::Get]), Route::new("fake/slo", &[Method::Get])];
 
 #[async_trait]
 impl Downstream for FakeDownstream {

@@ -177,7 +177,7 @@ struct FakeLogin {
     policy: Option<UnsolicitedPolicy>,
 }
 
-const ROUTES: &[Route] = &[Route { path: "fake/answer", methods: &[Method::Get], cors: false }];
+const ROUTES: &[Route] = &[Route::new("fake/answer", &[Method::Get])];
 
 #[async_trait]
 impl UpstreamLogin for FakeLogin {
@@ -325,14 +325,16 @@ mod tests {
         HttpInput {
             method: Method::Get,
             route: ROUTES[0].path,
-            last_segment: String::new(),
+            rest: String::new(),
             query: location.split_once('?').unwrap().1.to_owned(),
             body: Default::default(),
             content_type: None,
             authorization: None,
             origin: None,
             accept_language: None,
+            if_match: None,
             if_none_match: None,
+            prefer: None,
             cookies: Vec::new(),
             peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
         }

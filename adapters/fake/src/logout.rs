@@ -42,7 +42,7 @@ pub struct FakeLogout {
 #[async_trait]
 impl UpstreamLogout for FakeLogout {
     fn routes(&self) -> &'static [Route] {
-        &[Route { path: "fake/logout", methods: &[Method::Get], cors: false }]
+        const { &[Route::new("fake/logout", &[Method::Get])] }
     }
 
     async fn notice(&self, start: LogoutStart<'_>, trace: &mut TraceLog) -> Result<Notice, ProtocolError> {

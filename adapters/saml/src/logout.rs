@@ -45,7 +45,7 @@ struct Kept {
 #[async_trait]
 impl UpstreamLogout for SharedProvider {
     fn routes(&self) -> &'static [Route] {
-        &[Route { path: names::SLO_ROUTE, methods: &[Method::Get, Method::Post], cors: false }]
+        const { &[Route::new(names::SLO_ROUTE, &[Method::Get, Method::Post])] }
     }
 
     async fn notice(&self, start: LogoutStart<'_>, trace: &mut TraceLog) -> Result<Notice, ProtocolError> {

@@ -23,7 +23,7 @@ use crate::sp::{ServiceProvider, SharedProvider};
 
 impl PublishedMetadata for SharedProvider {
     fn route(&self) -> Route {
-        Route { path: names::METADATA_ROUTE, methods: &[Method::Get], cors: false }
+        Route::new(names::METADATA_ROUTE, &[Method::Get])
     }
 
     fn document(&self, tenant: &Tenant, now: Timestamp) -> Result<Reply, ProtocolError> {

@@ -79,11 +79,13 @@ impl ServiceProvider {
 #[async_trait]
 impl UpstreamLogin for SharedProvider {
     fn routes(&self) -> &'static [Route] {
-        &[
-            // A Response never comes by redirect (SAML profiles 4.1.2): GET gets 405 from the router.
-            Route { path: names::ACS_ROUTE, methods: &[Method::Post], cors: false },
-            Route { path: names::ARTIFACT_ROUTE, methods: &[Method::Get, Method::Post], cors: false },
-        ]
+        const {
+            &[
+                // A Response never comes by redirect (SAML profiles 4.1.2): GET gets 405 from the router.
+                Route::new(names::ACS_ROUTE, &[Method::Post]),
+                Route::new(names::ARTIFACT_ROUTE, &[Method::Get, Method::Post]),
+            ]
+        }
     }
 
     async fn begin(&self, start: Start<'_>, trace: &mut TraceLog) -> Result<Begun, ProtocolError> {

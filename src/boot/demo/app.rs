@@ -34,10 +34,10 @@ pub const CLIENT_ID: &str = "demo-app";
 
 const COOKIE: &str = "demo-app";
 
-const START: Route = Route { path: "start", methods: &[Method::Get], cors: false };
-const CALLBACK: Route = Route { path: "callback", methods: &[Method::Get], cors: false };
-const LOGOUT: Route = Route { path: "logout", methods: &[Method::Get], cors: false };
-const LOGGED_OUT: Route = Route { path: "logged-out", methods: &[Method::Get], cors: false };
+const START: Route = Route::new("start", &[Method::Get]);
+const CALLBACK: Route = Route::new("callback", &[Method::Get]);
+const LOGOUT: Route = Route::new("logout", &[Method::Get]);
+const LOGGED_OUT: Route = Route::new("logged-out", &[Method::Get]);
 
 impl DemoApp {
     /// `place` is its own address.
@@ -66,7 +66,7 @@ impl DemoApp {
 
     pub fn route(&self, route: &str) -> Option<Found> {
         let route = [START, CALLBACK, LOGOUT, LOGGED_OUT].into_iter().find(|declared| declared.path == route)?;
-        Some(Found { route, last_segment: String::new(), handler: Box::new(self.clone()) })
+        Some(Found { route, rest: String::new(), handler: Box::new(self.clone()) })
     }
 
     /// The authorization request: code flow with PKCE.

@@ -18,8 +18,8 @@ pub struct DemoProvider {
     clock: Arc<dyn Clock>,
 }
 
-const SSO: Route = Route { path: "sso", methods: &[Method::Get], cors: false };
-const SLO: Route = Route { path: "slo", methods: &[Method::Post], cors: false };
+const SSO: Route = Route::new("sso", &[Method::Get]);
+const SLO: Route = Route::new("slo", &[Method::Post]);
 
 impl DemoProvider {
     /// `place` is its own address, `connection` that of the bridge's connection to it.
@@ -31,7 +31,7 @@ impl DemoProvider {
 
     pub fn route(&self, route: &str) -> Option<Found> {
         let route = [SSO, SLO].into_iter().find(|declared| declared.path == route)?;
-        Some(Found { route, last_segment: String::new(), handler: Box::new(self.clone()) })
+        Some(Found { route, rest: String::new(), handler: Box::new(self.clone()) })
     }
 }
 

@@ -36,7 +36,7 @@ struct Publishes(bool);
 
 impl PublishedMetadata for Publishes {
     fn route(&self) -> Route {
-        Route { path: "metadata", methods: &[Method::Get], cors: false }
+        Route::new("metadata", &[Method::Get])
     }
 
     fn document(&self, _: &Tenant, _: Timestamp) -> Result<Reply, ProtocolError> {

@@ -17,7 +17,7 @@ pub struct Found {
     /// Its methods are checked here, and `cors` decides the CORS headers.
     pub route: Route,
     /// What stands for the `*` of the route ([`Route::matches`]); empty without one.
-    pub last_segment: String,
+    pub rest: String,
     pub handler: Box<dyn Handle>,
 }
 

@@ -1,6 +1,6 @@
-//! What the web layer refuses by itself, as a page for a person.
+//! What the web layer refuses by itself, as a page for a person or as an error of the route's protocol.
 
-use fedbridge_contract::http::Method;
+use fedbridge_contract::http::{Method, Reply};
 use fedbridge_contract::page::{ErrorPage, Page};
 
 /// A request that never reaches the hub, or an answer that could not be made.
@@ -43,7 +43,28 @@ impl Fault {
     }
 
     pub fn page(self) -> Page {
-        let sentence = match self {
+        Page::Error(ErrorPage {
+            status: self.status(),
+            tenant: None,
+            sentence: self.sentence().to_owned(),
+            trace: None,
+            way_back: None,
+        })
+    }
+
+    /// RFC 7644 section 3.12.
+    pub fn scim(self) -> Reply {
+        // Nothing in it needs escaping.
+        let error = format!(
+            r#"{{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"{}","detail":"{}"}}"#,
+            self.status(),
+            self.sentence()
+        );
+        Reply::body(self.status(), "application/scim+json", error).with_header("cache-control", "no-store")
+    }
+
+    const fn sentence(self) -> &'static str {
+        match self {
             Self::NotFound => "There is nothing at this address.",
             Self::MethodNotAllowed(_) => "This address does not take requests of this kind.",
             Self::TargetTooLong => "The address of this request is too long.",
@@ -54,13 +75,6 @@ impl Fault {
             Self::Encoded => "This address does not take compressed requests.",
             Self::BadHeader => "A header of this request is malformed.",
             Self::Internal => "This is a fault on our side. Please try again in a moment.",
-        };
-        Page::Error(ErrorPage {
-            status: self.status(),
-            tenant: None,
-            sentence: sentence.to_owned(),
-            trace: None,
-            way_back: None,
-        })
+        }
     }
 }

@@ -152,13 +152,16 @@ pub(crate) fn preflight(headers: &mut HeaderMap, methods: &'static [Method]) {
 
 /// The methods of a route, for `Allow`; HEAD comes with GET.
 pub(crate) fn allow(methods: &[Method]) -> HeaderValue {
-    let has = |method| methods.contains(&method);
-    HeaderValue::from_static(match (has(Method::Get), has(Method::Post)) {
-        (true, true) => "GET, HEAD, POST",
-        (true, false) => "GET, HEAD",
-        (false, true) => "POST",
-        (false, false) => "OPTIONS",
-    })
+    let names = methods.iter().map(|method| match method {
+        Method::Get => "GET, HEAD",
+        Method::Post => "POST",
+        Method::Put => "PUT",
+        Method::Patch => "PATCH",
+        Method::Delete => "DELETE",
+        Method::Options => "OPTIONS",
+    });
+    let names = names.collect::<Vec<_>>().join(", ");
+    HeaderValue::from_str(&names).unwrap_or(HeaderValue::from_static("OPTIONS"))
 }
 
 /// Headers that only the web layer sets: an adapter that names one is overruled.

@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use actix_web::HttpRequest;
 use actix_web::http::Method as HttpMethod;
 use actix_web::http::header::{
-    ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, IF_NONE_MATCH, ORIGIN,
+    ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH,
+    ORIGIN,
 };
 use bytes::Bytes;
 use fedbridge_contract::http::{HttpInput, Method, Route};
@@ -15,11 +16,17 @@ use crate::fault::Fault;
 use crate::peer::{Network, peer};
 use crate::server::Limits;
 
+/// RFC 7240.
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+
 /// The method as routes know it; HEAD is a GET whose body is not sent.
 pub(crate) fn method(request: &HttpRequest) -> Option<Method> {
     match *request.method() {
         HttpMethod::GET | HttpMethod::HEAD => Some(Method::Get),
         HttpMethod::POST => Some(Method::Post),
+        HttpMethod::PUT => Some(Method::Put),
+        HttpMethod::PATCH => Some(Method::Patch),
+        HttpMethod::DELETE => Some(Method::Delete),
         HttpMethod::OPTIONS => Some(Method::Options),
         _ => None,
     }
@@ -49,7 +56,7 @@ pub(crate) fn input(
     request: &HttpRequest,
     method: Method,
     route: &Route,
-    last_segment: String,
+    rest: String,
     body: Bytes,
     https: bool,
     trusted: &[Network],
@@ -60,14 +67,16 @@ pub(crate) fn input(
     Ok(HttpInput {
         method,
         route: route.path,
-        last_segment,
+        rest,
         query: request.query_string().to_owned(),
         body,
         content_type: single(headers, CONTENT_TYPE)?,
         authorization: single(headers, AUTHORIZATION)?,
         origin: single(headers, ORIGIN)?,
         accept_language: first(headers, ACCEPT_LANGUAGE),
-        if_none_match: first(headers, IF_NONE_MATCH),
+        if_match: list(headers, IF_MATCH)?,
+        if_none_match: list(headers, IF_NONE_MATCH)?,
+        prefer: list(headers, PREFER)?,
         cookies: cookies::read(headers, https),
         peer: peer(socket, headers, trusted),
     })
@@ -81,6 +90,16 @@ fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<String>, Fault
         return Err(Fault::BadHeader);
     }
     value.to_str().map(|text| Some(text.to_owned())).map_err(|_| Fault::BadHeader)
+}
+
+/// A header that is a list, which may come in several lines (RFC 9110 section 5.3).
+fn list(headers: &HeaderMap, name: HeaderName) -> Result<Option<String>, Fault> {
+    let mut whole: Option<String> = None;
+    for value in headers.get_all(name) {
+        let text = value.to_str().map_err(|_| Fault::BadHeader)?;
+        whole = Some(whole.map_or_else(|| text.to_owned(), |before| format!("{before}, {text}")));
+    }
+    Ok(whole)
 }
 
 fn first(headers: &HeaderMap, name: HeaderName) -> Option<String> {

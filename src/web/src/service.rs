@@ -7,7 +7,7 @@ use actix_web::http::Method as HttpMethod;
 use actix_web::http::header::{ACCEPT_LANGUAGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, ORIGIN};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use fedbridge_contract::http::{Method, Reply, Route};
+use fedbridge_contract::http::{FaultForm, Reply, Route};
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
@@ -38,7 +38,8 @@ pub(crate) async fn answer(service: Arc<Service>, request: HttpRequest, payload:
         tracing::error!(route = name(route), "a handler panicked; the client got status 500");
         Err(Fault::Internal)
     });
-    let mut response = outcome.unwrap_or_else(|fault| refuse(&service.site, languages(&request), fault));
+    let form = route.map(|route| route.faults).unwrap_or_default();
+    let mut response = outcome.unwrap_or_else(|fault| refuse(&service.site, languages(&request), fault, form));
     if route.is_some_and(|route| route.cors) {
         headers::open_to_scripts(response.headers_mut());
     }
@@ -56,7 +57,7 @@ impl Service {
     ) -> Result<HttpResponse, Fault> {
         request::check_head(request, &self.limits)?;
         let place = Place::parse(request.path()).ok_or(Fault::NotFound)?;
-        let Found { route, last_segment, handler } = self.dispatch.resolve(place).ok_or(Fault::NotFound)?;
+        let Found { route, rest, handler } = self.dispatch.resolve(place).ok_or(Fault::NotFound)?;
         *matched = Some(route);
         let method = request::method(request).ok_or(Fault::MethodNotAllowed(route.methods))?;
         if !route.methods.contains(&method) {
@@ -66,15 +67,14 @@ impl Service {
                 Err(Fault::MethodNotAllowed(route.methods))
             };
         }
-        let body = if method == Method::Post {
+        let body = if method.has_body() {
             request::check_encoding(request.headers())?;
             let mut payload = payload.into_inner();
             body::read(&mut payload, request.headers(), self.limits.max_body, self.limits.body_timeout).await?
         } else {
             Bytes::new()
         };
-        let input =
-            request::input(request, method, &route, last_segment, body, self.site.https, &self.trusted_proxies)?;
+        let input = request::input(request, method, &route, rest, body, self.site.https, &self.trusted_proxies)?;
         reply::render(handler.handle(input).await, languages(request), &self.site)
     }
 
@@ -100,8 +100,12 @@ impl Service {
     }
 }
 
-fn refuse(site: &Site, languages: Option<&str>, fault: Fault) -> HttpResponse {
-    let mut response = reply::render(Reply::page(fault.page()), languages, site)
+fn refuse(site: &Site, languages: Option<&str>, fault: Fault, form: FaultForm) -> HttpResponse {
+    let told = match form {
+        FaultForm::Page => Reply::page(fault.page()),
+        FaultForm::Scim => fault.scim(),
+    };
+    let mut response = reply::render(told, languages, site)
         .unwrap_or_else(|_| reply::bare(fault.status(), "This request can't be answered.\n"));
     if let Fault::MethodNotAllowed(methods) = fault {
         response.headers_mut().insert(ALLOW, headers::allow(methods));
@@ -138,6 +142,9 @@ fn method_name(method: &HttpMethod) -> &'static str {
         HttpMethod::GET => "GET",
         HttpMethod::HEAD => "HEAD",
         HttpMethod::POST => "POST",
+        HttpMethod::PUT => "PUT",
+        HttpMethod::PATCH => "PATCH",
+        HttpMethod::DELETE => "DELETE",
         HttpMethod::OPTIONS => "OPTIONS",
         _ => "other",
     }

@@ -66,12 +66,14 @@ impl AskedBy {
 #[async_trait]
 impl UpstreamLogout for SharedParty {
     fn routes(&self) -> &'static [Route] {
-        &[
-            Route { path: LOGGED_OUT_ROUTE, methods: &[Method::Get], cors: false },
-            Route { path: BACK_CHANNEL_ROUTE, methods: &[Method::Post], cors: false },
-            Route { path: FRONT_CHANNEL_ROUTE, methods: &[Method::Get], cors: false },
-            Route { path: TOKEN_REVOCATION_ROUTE, methods: &[Method::Post], cors: false },
-        ]
+        const {
+            &[
+                Route::new(LOGGED_OUT_ROUTE, &[Method::Get]),
+                Route::new(BACK_CHANNEL_ROUTE, &[Method::Post]),
+                Route::new(FRONT_CHANNEL_ROUTE, &[Method::Get]),
+                Route::new(TOKEN_REVOCATION_ROUTE, &[Method::Post]),
+            ]
+        }
     }
 
     async fn notice(&self, start: LogoutStart<'_>, trace: &mut TraceLog) -> Result<Notice, ProtocolError> {

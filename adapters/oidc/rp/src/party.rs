@@ -73,10 +73,7 @@ impl RelyingParty {
 impl UpstreamLogin for SharedParty {
     fn routes(&self) -> &'static [Route] {
         const METHODS: &[Method] = &[Method::Get, Method::Post];
-        &[
-            Route { path: CALLBACK_ROUTE, methods: METHODS, cors: false },
-            Route { path: INITIATE_ROUTE, methods: METHODS, cors: false },
-        ]
+        const { &[Route::new(CALLBACK_ROUTE, METHODS), Route::new(INITIATE_ROUTE, METHODS)] }
     }
 
     async fn begin(&self, start: Start<'_>, trace: &mut TraceLog) -> Result<Begun, ProtocolError> {

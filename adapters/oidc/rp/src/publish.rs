@@ -12,7 +12,7 @@ use crate::party::{JWKS_ROUTE, SharedParty};
 
 impl PublishedMetadata for SharedParty {
     fn route(&self) -> Route {
-        Route { path: JWKS_ROUTE, methods: &[Method::Get], cors: false }
+        Route::new(JWKS_ROUTE, &[Method::Get])
     }
 
     /// The client's public keys (RFC 7517 section 5): the next one is published before it signs.

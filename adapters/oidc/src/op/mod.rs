@@ -69,15 +69,15 @@ const BOTH: &[Method] = &[Method::Get, Method::Post];
 
 /// Below the issuer. The web layer maps the RFC 8414 address to the second document.
 const ROUTES: &[Route] = &[
-    Route { path: "authorize", methods: BOTH, cors: false },
-    Route { path: "token", methods: POST, cors: true },
-    Route { path: "userinfo", methods: BOTH, cors: true },
-    Route { path: "introspect", methods: POST, cors: false },
-    Route { path: "revoke", methods: POST, cors: false },
-    Route { path: "jwks", methods: GET, cors: true },
-    Route { path: "logout", methods: BOTH, cors: false },
-    Route { path: ".well-known/openid-configuration", methods: GET, cors: true },
-    Route { path: ".well-known/oauth-authorization-server", methods: GET, cors: true },
+    Route::new("authorize", BOTH),
+    Route::new("token", POST).open_to_scripts(),
+    Route::new("userinfo", BOTH).open_to_scripts(),
+    Route::new("introspect", POST),
+    Route::new("revoke", POST),
+    Route::new("jwks", GET).open_to_scripts(),
+    Route::new("logout", BOTH),
+    Route::new(".well-known/openid-configuration", GET).open_to_scripts(),
+    Route::new(".well-known/oauth-authorization-server", GET).open_to_scripts(),
 ];
 
 /// The downstream OpenID provider of every tenant.

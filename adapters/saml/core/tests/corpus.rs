@@ -188,14 +188,16 @@ fn input(method: Method, query: &str, body: String, content_type: Option<&str>) 
     HttpInput {
         method,
         route: "saml/slo",
-        last_segment: String::new(),
+        rest: String::new(),
         query: query.into(),
         body: body.into(),
         content_type: content_type.map(str::to_owned),
         authorization: None,
         origin: None,
         accept_language: None,
+        if_match: None,
         if_none_match: None,
+        prefer: None,
         cookies: Vec::new(),
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
     }

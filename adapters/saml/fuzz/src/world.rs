@@ -116,14 +116,16 @@ pub fn input(content_type: &str, body: Vec<u8>) -> HttpInput {
     HttpInput {
         method: Method::Post,
         route: fedbridge_saml_core::names::ACS_ROUTE,
-        last_segment: String::new(),
+        rest: String::new(),
         query: String::new(),
         body: body.into(),
         content_type: Some(content_type.into()),
         authorization: None,
         origin: None,
         accept_language: None,
+        if_match: None,
         if_none_match: None,
+        prefer: None,
         cookies: Vec::new(),
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
     }

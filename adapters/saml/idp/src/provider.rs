@@ -33,11 +33,11 @@ const POST: &[Method] = &[Method::Post];
 const BOTH: &[Method] = &[Method::Get, Method::Post];
 
 const ROUTES: &[Route] = &[
-    Route { path: names::IDP_METADATA_ROUTE, methods: GET, cors: false },
-    Route { path: names::IDP_SSO_ROUTE, methods: BOTH, cors: false },
-    Route { path: names::IDP_START_ROUTE, methods: GET, cors: false },
-    Route { path: names::SLO_ROUTE, methods: BOTH, cors: false },
-    Route { path: names::ARTIFACT_ROUTE, methods: POST, cors: false },
+    Route::new(names::IDP_METADATA_ROUTE, GET),
+    Route::new(names::IDP_SSO_ROUTE, BOTH),
+    Route::new(names::IDP_START_ROUTE, GET),
+    Route::new(names::SLO_ROUTE, BOTH),
+    Route::new(names::ARTIFACT_ROUTE, POST),
 ];
 
 /// SAML's side of the apps.

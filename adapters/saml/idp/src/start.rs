@@ -30,7 +30,7 @@ pub(crate) async fn handle(mut exchange: Exchange<'_>) -> Accepted {
 type Start = (std::sync::Arc<App>, std::sync::Arc<SpSettings>, Asked, String);
 
 async fn examine(exchange: &mut Exchange<'_>) -> Result<Start, PageError> {
-    let slug = &exchange.input.last_segment;
+    let slug = &exchange.input.rest;
     let app = exchange.tenant.app(AppKind::SamlSp, slug).cloned();
     let name = ("App", "SAML profiles 4.1.5");
     require(exchange.trace, name, "a service provider of this tenant", slug, app.is_some(), UNKNOWN)?;

@@ -57,14 +57,16 @@ mod tests {
         HttpInput {
             method: Method::Post,
             route: fedbridge_saml_core::names::ACS_ROUTE,
-            last_segment: String::new(),
+            rest: String::new(),
             query: query.into(),
             body: body.into(),
             content_type: Some("application/x-www-form-urlencoded; charset=UTF-8".into()),
             authorization: None,
             origin: None,
             accept_language: None,
+            if_match: None,
             if_none_match: None,
+            prefer: None,
             cookies: Vec::new(),
             peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
         }

@@ -235,14 +235,16 @@ pub fn posted_with(route: &'static str, fields: &[(&str, &str)]) -> HttpInput {
     HttpInput {
         method: Method::Post,
         route,
-        last_segment: String::new(),
+        rest: String::new(),
         query: String::new(),
         body: body.into(),
         content_type: Some("application/x-www-form-urlencoded".into()),
         authorization: None,
         origin: None,
         accept_language: None,
+        if_match: None,
         if_none_match: None,
+        prefer: None,
         cookies: Vec::new(),
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
     }

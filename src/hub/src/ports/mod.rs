@@ -12,6 +12,7 @@ mod logouts;
 mod partners;
 mod people;
 mod profiles;
+mod pushed;
 mod revocation;
 mod seal;
 mod shapes;
@@ -39,6 +40,10 @@ pub use people::{
 pub use profiles::{
     ChangedPerson, KeptOut, KnownSubject, LastSaid, NewProfile, PosixOwner, Profile, ProfileBy, ProfileNews,
     ProfileSource, ProfileStore, ProfiledPerson, StoredGroup, StoredProfile, Sweep, SweepCount, Unseen,
+};
+pub use pushed::{
+    NewRecord, PushError, PushGuard, PushUnit, Pushed, PushedStore, PushedWork, RecordHash, RecordWrite, ShutCount,
+    StoredRecord,
 };
 pub use revocation::{EpochStore, Signals, Versions};
 pub use seal::{SealError, Sealer};

@@ -20,7 +20,7 @@ pub struct Resolved {
     pub target: Target,
     pub route: Route,
     /// What stands for the `*` of the route; empty without one.
-    pub last_segment: String,
+    pub rest: String,
 }
 
 /// What answers.
@@ -55,7 +55,7 @@ impl Target {
     }
 }
 
-const LOGIN: Route = Route { path: "login", methods: &[Method::Get], cors: false };
+const LOGIN: Route = Route::new("login", &[Method::Get]);
 
 /// RFC 8414's document; the web layer knows its own address.
 const AUTHORIZATION_SERVER_METADATA: &str = ".well-known/oauth-authorization-server";
@@ -65,14 +65,14 @@ impl Hub {
     pub fn tenant_route(&self, tenant: &str, route: &str) -> Option<Resolved> {
         let tenant = self.tenant(tenant)?;
         if let Some((route, step)) = LogoutStep::at(route) {
-            return Some(Resolved { target: Target::Logout { tenant, step }, route, last_segment: String::new() });
+            return Some(Resolved { target: Target::Logout { tenant, step }, route, rest: String::new() });
         }
         if let Some((route, page)) = OwnPage::at(route) {
-            return Some(Resolved { target: Target::Own { tenant, page }, route, last_segment: String::new() });
+            return Some(Resolved { target: Target::Own { tenant, page }, route, rest: String::new() });
         }
         self.downstreams.iter().enumerate().find_map(|(index, downstream)| {
-            let (route, last_segment) = matching(downstream.routes(), route)?;
-            Some(Resolved { target: Target::Downstream { tenant: Arc::clone(&tenant), index }, route, last_segment })
+            let (route, rest) = matching(downstream.routes(), route)?;
+            Some(Resolved { target: Target::Downstream { tenant: Arc::clone(&tenant), index }, route, rest })
         })
     }
 
@@ -82,20 +82,19 @@ impl Hub {
         let connection = Arc::clone(tenant.connection(connection)?);
         if route == LOGIN.path && connection.can_log_in {
             let target = Target::Login { tenant, connection };
-            return Some(Resolved { target, route: LOGIN, last_segment: String::new() });
+            return Some(Resolved { target, route: LOGIN, rest: String::new() });
         }
         let adapter = connection.state.as_ref().ok().map(|ready| &ready.adapter)?;
         if let Some(published) = adapter.metadata.as_ref().map(|published| published.route())
-            && let Some((route, last_segment)) = matching(&[published], route)
+            && let Some((route, rest)) = matching(&[published], route)
         {
-            return Some(Resolved { target: Target::Metadata { tenant, connection }, route, last_segment });
+            return Some(Resolved { target: Target::Metadata { tenant, connection }, route, rest });
         }
-        if let Some((route, last_segment)) = adapter.logout.as_ref().and_then(|logout| matching(logout.routes(), route))
-        {
-            return Some(Resolved { target: Target::UpstreamLogout { tenant, connection }, route, last_segment });
+        if let Some((route, rest)) = adapter.logout.as_ref().and_then(|logout| matching(logout.routes(), route)) {
+            return Some(Resolved { target: Target::UpstreamLogout { tenant, connection }, route, rest });
         }
-        let (route, last_segment) = matching(adapter.login.as_ref()?.routes(), route)?;
-        Some(Resolved { target: Target::Answer { tenant, connection }, route, last_segment })
+        let (route, rest) = matching(adapter.login.as_ref()?.routes(), route)?;
+        Some(Resolved { target: Target::Answer { tenant, connection }, route, rest })
     }
 
     /// What answers the RFC 8414 address of a tenant.

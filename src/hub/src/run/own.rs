@@ -84,7 +84,7 @@ impl Act {
 
 impl OwnPage {
     pub fn at(path: &str) -> Option<(Route, Self)> {
-        let route = |path, methods| Route { path, methods, cors: false };
+        let route = |path, methods| Route::new(path, methods);
         match path {
             "consent" => Some((route("consent", &[Method::Post]), Self::Consent)),
             "somebody-else" => Some((route("somebody-else", &[Method::Post]), Self::SomebodyElse)),

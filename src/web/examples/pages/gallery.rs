@@ -59,8 +59,8 @@ impl Dispatch for Gallery {
     fn resolve(&self, place: Place<'_>) -> Option<Found> {
         let Place::Tenant { route, .. } = place else { return None };
         let path = ROUTES.into_iter().chain([POLL]).find(|known| *known == route)?;
-        let route = Route { path, methods: &[Method::Get, Method::Post], cors: false };
-        Some(Found { route, last_segment: String::new(), handler: Box::new(Gallery) })
+        let route = Route::new(path, &[Method::Get, Method::Post]);
+        Some(Found { route, rest: String::new(), handler: Box::new(Gallery) })
     }
 }
 

@@ -68,6 +68,55 @@ async fn refuses_methods_that_a_route_does_not_take() {
 }
 
 #[tokio::test]
+async fn a_route_may_take_whatever_stands_below_it() {
+    let bridge = Bridge::start(HTTP, fine).await;
+    let base = "/t/acme/connections/okta/scim/v2";
+    for (path, rest) in [("", ""), ("/Users", "Users"), ("/Users/a", "Users/a")] {
+        assert_eq!(bridge.get(&format!("{base}{path}?filter=x")).await.status, 200, "{path}");
+        assert_eq!(bridge.last().rest, rest);
+    }
+    assert_eq!(bridge.get("/t/acme/connections/okta/scim/v22").await.status, 404);
+    assert_eq!(bridge.get(&format!("{base}/Users/../x")).await.status, 404);
+}
+
+#[tokio::test]
+async fn put_and_patch_bring_a_body_and_conditions() {
+    let bridge = Bridge::start(HTTP, fine).await;
+    for (name, method) in [("PUT", Method::Put), ("PATCH", Method::Patch)] {
+        let head = format!(
+            "{name} /t/acme/connections/okta/scim/v2/Users/1 HTTP/1.1\r\n{CLOSE}If-Match: W/\"1\"\r\n\
+             If-Match: W/\"2\"\r\nPrefer: respond-async\r\nContent-Length: 2\r\n\r\n"
+        );
+        assert_eq!(bridge.send(&head, b"{}").await.status, 200);
+        let input = bridge.last();
+        assert_eq!((input.method, &input.body[..]), (method, &b"{}"[..]));
+        assert_eq!(input.if_match.as_deref(), Some("W/\"1\", W/\"2\""));
+        assert_eq!(input.prefer.as_deref(), Some("respond-async"));
+    }
+}
+
+/// RFC 7644 section 3.12: also what the web layer refuses by itself.
+#[tokio::test]
+async fn refusals_of_a_scim_route_are_errors_of_scim() {
+    let bridge = Bridge::start(HTTP, fine).await;
+    let path = "/t/acme/connections/okta/scim/v2/Users";
+    let delete = bridge.send(&format!("DELETE {path} HTTP/1.1\r\n{CLOSE}\r\n"), b"").await;
+    assert_eq!((delete.status, delete.header("allow")), (405, Some("GET, HEAD, POST, PUT, PATCH")));
+    let large = format!("POST {path} HTTP/1.1\r\n{CLOSE}Content-Length: 2000000\r\n\r\n");
+    let zipped = format!("POST {path} HTTP/1.1\r\n{CLOSE}Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n");
+    for (answer, status) in
+        [(delete, 405), (bridge.send(&large, b"").await, 413), (bridge.send(&zipped, b"").await, 415)]
+    {
+        assert_eq!((answer.status, answer.header("content-type")), (status, Some("application/scim+json")));
+        let error: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(error["schemas"][0], "urn:ietf:params:scim:api:messages:2.0:Error");
+        assert_eq!(error["status"], status.to_string(), "a string");
+        assert!(error["detail"].as_str().unwrap().ends_with('.'));
+    }
+    assert_eq!(bridge.reached(), 0);
+}
+
+#[tokio::test]
 async fn says_404_where_nothing_stands() {
     let bridge = Bridge::start(HTTP, fine).await;
     for path in [

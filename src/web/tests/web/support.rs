@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fedbridge_contract::http::{HttpInput, Method, Reply, Route};
+use fedbridge_contract::http::{FaultForm, HttpInput, Method, Reply, Route};
 use fedbridge_contract::services::Rng;
 use fedbridge_web::{Dispatch, Found, Handle, Limits, Observe, Place, Served, Site, WebConfig, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -24,13 +24,14 @@ pub type Note = (String, &'static str, u16);
 pub const BOTH: &[Method] = &[Method::Get, Method::Post];
 
 /// Routes of the tenant `acme`, and of its connection `okta`.
-const ROUTES: [Route; 6] = [
-    Route { path: "authorize", methods: BOTH, cors: false },
-    Route { path: "token", methods: &[Method::Post], cors: true },
-    Route { path: "jwks", methods: &[Method::Get], cors: true },
-    Route { path: "panic", methods: BOTH, cors: false },
-    Route { path: "slow", methods: BOTH, cors: false },
-    Route { path: "saml/acs", methods: &[Method::Post], cors: false },
+const ROUTES: [Route; 7] = [
+    Route::new("authorize", BOTH),
+    Route::new("token", &[Method::Post]).open_to_scripts(),
+    Route::new("jwks", &[Method::Get]).open_to_scripts(),
+    Route::new("panic", BOTH),
+    Route::new("slow", BOTH),
+    Route::new("saml/acs", &[Method::Post]),
+    Route::new("scim/v2/**", &[Method::Get, Method::Post, Method::Put, Method::Patch]).with_faults(FaultForm::Scim),
 ];
 
 pub struct Bridge {
@@ -174,7 +175,7 @@ impl Dispatch for ScriptedHub {
         let (route, last) = ROUTES.into_iter().find_map(|known| Some((known, known.matches(path)?)))?;
         Some(Found {
             route,
-            last_segment: last.to_owned(),
+            rest: last.to_owned(),
             handler: Box::new(Turn { script: Arc::clone(&self.script), seen: Arc::clone(&self.seen) }),
         })
     }

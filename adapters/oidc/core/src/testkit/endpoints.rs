@@ -36,14 +36,16 @@ impl ScriptedOp {
         let mut input = HttpInput {
             method: Method::Get,
             route: CALLBACK,
-            last_segment: String::new(),
+            rest: String::new(),
             query: text,
             body: Default::default(),
             content_type: None,
             authorization: None,
             origin: None,
             accept_language: None,
+            if_match: None,
             if_none_match: None,
+            prefer: None,
             cookies: Vec::new(),
             peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
         };

@@ -214,14 +214,16 @@ pub fn input(route: &'static str, method: Method) -> HttpInput {
     HttpInput {
         method,
         route,
-        last_segment: String::new(),
+        rest: String::new(),
         query: String::new(),
         body: Default::default(),
         content_type: None,
         authorization: None,
         origin: None,
         accept_language: None,
+        if_match: None,
         if_none_match: None,
+        prefer: None,
         cookies: Vec::new(),
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
     }

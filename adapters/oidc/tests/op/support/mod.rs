@@ -76,6 +76,7 @@ pub fn world() -> World {
         sightings: Arc::new(Closed),
         dialer: Arc::new(Closed),
         revalidator: Arc::clone(&upstream) as Arc<Upstream>,
+        pushed: Arc::new(Closed),
     };
     use SignatureAlgorithm::{ES256, EdDSA, PS256, RS256};
     let keys: Vec<_> =
@@ -233,14 +234,16 @@ pub fn input(route: &'static str, method: Method) -> HttpInput {
     HttpInput {
         method,
         route,
-        last_segment: String::new(),
+        rest: String::new(),
         query: String::new(),
         body: Vec::new().into(),
         content_type: None,
         authorization: None,
         origin: None,
         accept_language: None,
+        if_match: None,
         if_none_match: None,
+        prefer: None,
         cookies: Vec::new(),
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
     }

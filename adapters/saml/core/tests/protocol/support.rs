@@ -63,14 +63,16 @@ pub fn input(method: Method, query: &str, body: &str, content_type: Option<&str>
     HttpInput {
         method,
         route: fedbridge_saml_core::names::SLO_ROUTE,
-        last_segment: String::new(),
+        rest: String::new(),
         query: query.into(),
         body: body.to_owned().into(),
         content_type: content_type.map(str::to_owned),
         authorization: None,
         origin: None,
         accept_language: None,
+        if_match: None,
         if_none_match: None,
+        prefer: None,
         cookies: Vec::new(),
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
     }

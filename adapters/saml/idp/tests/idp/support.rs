@@ -449,14 +449,16 @@ pub fn get_address(location: &str) -> HttpInput {
     HttpInput {
         method: Method::Get,
         route,
-        last_segment: last.into(),
+        rest: last.into(),
         query: url.query().unwrap_or_default().into(),
         body: Default::default(),
         content_type: None,
         authorization: None,
         origin: None,
         accept_language: None,
+        if_match: None,
         if_none_match: None,
+        prefer: None,
         cookies: Vec::new(),
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
     }

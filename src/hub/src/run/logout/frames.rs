@@ -46,7 +46,7 @@ impl LogoutStep {
             "logout/next" => ("logout/next", Self::Next),
             _ => return None,
         };
-        Some((Route { path, methods: &[Method::Get], cors: false }, step))
+        Some((Route::new(path, &[Method::Get]), step))
     }
 }
 
