@@ -19,7 +19,7 @@ test: ## installs what is missing and runs every test, real peers and PostgreSQL
 	scripts/install-deps.sh build test rust
 	cd tests/peers/node && npm ci --no-audit --no-fund --silent
 	cargo test --locked --workspace -- --skip measured::
-	cargo test --locked --test all -- --test-threads=1 measured::
+	cargo test --locked --workspace --test all -- --test-threads=1 measured::
 
 check: ## the quick loop: format, lints, unit tests; no peers
 	cargo fmt --all --check
