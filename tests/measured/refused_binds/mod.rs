@@ -16,7 +16,7 @@ use world::{CONNECTIONS, TENANTS, World};
 const TRIES: usize = 125;
 
 /// What a busy machine does to one round, it does not do to all of them; what the bridge gives away, it does.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 4;
 
 const LIMIT: f64 = 0.55;
 
