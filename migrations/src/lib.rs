@@ -14,6 +14,7 @@ mod m0005_rollovers;
 mod m0006_kills;
 mod m0007_chaining;
 mod m0008_directory;
+mod m0009_pushed;
 mod statistics;
 
 use sea_orm_migration::prelude::*;
@@ -105,6 +106,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_kills::Migration),
             Box::new(m0007_chaining::Migration),
             Box::new(m0008_directory::Migration),
+            Box::new(m0009_pushed::Migration),
         ]
     }
 }

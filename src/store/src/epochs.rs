@@ -63,14 +63,7 @@ impl SystemStore {
         also: Vec<Change>,
         now: Timestamp,
     ) -> Result<Option<Epoch>, StoreError> {
-        let next = Change::new("UPDATE installation SET version = version + 1 WHERE id = 2", Vec::new());
-        let mut changes = vec![next, mark(killed, now)];
-        changes.extend(also);
-        if let Killed::Person(tenant, person) = killed {
-            changes.push(revoke_all(tenant, person, now));
-            changes.push(forget_proofs(tenant, person));
-            changes.push(touch_profiles(tenant, person, now));
-        }
+        let mut changes = killing(killed, also, now);
         let done = match &self.0.inner.backend {
             Backend::Sqlite { .. } => self.0.work(changes).await,
             Backend::Postgres { .. } => {
@@ -87,14 +80,32 @@ impl SystemStore {
 
     /// The number of a kill that was made just now, or of a newer one of the same object.
     async fn last_kill(&self, killed: Killed) -> Result<Epoch, StoreError> {
+        let epoch = self.last_kill_or_none(killed).await?;
+        epoch.ok_or_else(|| StoreError("what was killed was deleted at the same moment".into()))
+    }
+
+    /// As [`SystemStore::last_kill`]; `None` where the object is gone by now.
+    pub(crate) async fn last_kill_or_none(&self, killed: Killed) -> Result<Option<Epoch>, StoreError> {
         let (sql, object) = match killed {
             Killed::Person(_, person) => ("SELECT epoch FROM people WHERE tenant_id = ? AND id = ?", person.uuid()),
             _ => ("SELECT epoch FROM epochs WHERE tenant_id = ? AND object_id = ?", object(killed)),
         };
         let row = self.0.one(sql, vec![uuid(killed.tenant()), Arg::Uuid(object)]).await?;
-        let row = row.ok_or_else(|| StoreError("what was killed was deleted at the same moment".into()))?;
-        Ok(Epoch(get(&row, 0)?))
+        row.map(|row| get(&row, 0).map(Epoch)).transpose()
     }
+}
+
+/// The changes of a kill. Guard: the object is there.
+pub fn killing(killed: Killed, also: Vec<Change>, now: Timestamp) -> Vec<Change> {
+    let next = Change::new("UPDATE installation SET version = version + 1 WHERE id = 2", Vec::new());
+    let mut changes = vec![next, mark(killed, now)];
+    changes.extend(also);
+    if let Killed::Person(tenant, person) = killed {
+        changes.push(revoke_all(tenant, person, now));
+        changes.push(forget_proofs(tenant, person));
+        changes.push(touch_profiles(tenant, person, now));
+    }
+    changes
 }
 
 /// Writes the number on the object. Guard: it is there.

@@ -35,11 +35,24 @@ pub fn sqlx_error(cause: &sqlx::Error) -> StoreError {
     worded(fault(cause), &code)
 }
 
+const TAKEN: &str = "a value that must be unique is there already";
+const GONE: &str = "a tenant, connection, app or person is gone";
+
+/// Whether a value was there already that has to be unique.
+pub fn is_taken(error: &StoreError) -> bool {
+    error.0.starts_with(TAKEN)
+}
+
+/// Whether something was gone that a row points to.
+pub fn is_gone(error: &StoreError) -> bool {
+    error.0.starts_with(GONE)
+}
+
 fn worded(fault: Fault, code: &str) -> StoreError {
     StoreError(match fault {
         Fault::Busy => format!("the database stayed busy{code}"),
-        Fault::Unique => format!("a value that must be unique is there already{code}"),
-        Fault::ForeignKey => format!("a tenant, connection, app or person is gone{code}"),
+        Fault::Unique => format!("{TAKEN}{code}"),
+        Fault::ForeignKey => format!("{GONE}{code}"),
         Fault::Unreachable => format!("the database can't be reached{code}"),
         Fault::Other => format!("the database refused a statement{code}"),
     })

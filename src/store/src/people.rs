@@ -12,6 +12,7 @@ use crate::config::{OF_PERSON, OF_SESSION};
 use crate::consents::{CONSENT, consent};
 use crate::error::damaged;
 use crate::open::Store;
+use crate::pushed::forget_person;
 use crate::row::{Row, get, time, uuid as read_uuid};
 use crate::unit::{hold_person, leave_tombstones, millis, reason, touch_profiles, uuid};
 use crate::work::{Arg, Change, WorkError, digest};
@@ -165,6 +166,7 @@ impl PeopleStore for Store {
         let mut changes = vec![
             Change { guarded: true, ..hold_person(tenant, person) },
             leave_tombstones(tenant, person, TombstoneReason::Deleted, now),
+            forget_person(tenant, person),
         ];
         for table in OF_SESSION {
             let sessions = "SELECT id FROM sessions WHERE tenant_id = ? AND person_id = ?";

@@ -87,6 +87,12 @@ pub async fn connection(
             let sql = format!("DELETE FROM {table} WHERE tenant_id = ? AND session_id IN ({sessions})");
             run(db, &sql, [vec![uuid(tenant)], args()].concat()).await?;
         }
+        let only_here = ONLY_HERE.replace("{person}", "person_id");
+        let sql = format!(
+            "UPDATE pushed_records SET person_id = NULL, version = version + 1 \
+             WHERE tenant_id = ? AND person_id IN {only_here}"
+        );
+        run(db, &sql, args()).await?;
         for (table, person) in OF_PERSON {
             let only_here = ONLY_HERE.replace("{person}", person);
             run(db, &format!("DELETE FROM {table} WHERE tenant_id = ? AND {person} IN {only_here}"), args()).await?;

@@ -22,6 +22,7 @@ mod logouts;
 mod opening;
 mod people;
 mod profiles;
+mod pushed;
 mod rollovers;
 mod sealing;
 mod shapes;
@@ -77,6 +78,10 @@ mod run {
     on_both!(profiles: what_is_said_last_is_kept, who_is_kept_out_is_killed_once, a_sweep_finds_who_was_not_seen,
         changes_are_found_by_their_time, a_lost_login_takes_its_profile_along, people_are_read_page_by_page,
         a_number_is_nobody_elses_ever, no_number_is_given_twice);
+    on_both!(pushed: a_record_is_kept_found_and_deleted, a_name_is_one_records, no_update_is_lost, members_come_and_go,
+        no_member_is_lost, records_are_read_page_by_page, who_is_switched_off_is_counted_and_ended,
+        a_push_is_whole_or_not_at_all, marks_wait_for_the_worker, connections_never_see_each_others_records,
+        what_is_pushed_is_sealed);
     on_both!(sync_states: a_sync_goes_on_where_it_ended, one_of_many_syncs);
     on_both!(factors: an_answer_is_good_once, a_factor_is_its_persons, one_of_many_uses_of_a_code_wins);
     on_both!(app_passwords: each_is_of_one_person_and_one_app, one_that_is_taken_back_is_heard_of,
