@@ -47,6 +47,10 @@ macro_rules! id {
                 self.0
             }
 
+            pub const fn from_octets(octets: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(octets))
+            }
+
             /// When an identifier of [`Self::at`] was made; `None` for one that is random throughout.
             pub fn made(self) -> Option<Timestamp> {
                 if self.0.get_version_num() != 7 {

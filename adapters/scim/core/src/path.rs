@@ -1,5 +1,7 @@
 //! What an attribute path means (RFC 7644 section 3.10): `userName`, `name.givenName`, and the same behind a URN.
 
+use fedbridge_contract::text::nearest;
+
 use crate::error::quoted;
 use crate::schema::{Attribute, ResourceKind, Schema, Schemas};
 
@@ -81,7 +83,8 @@ pub fn resolve<'s>(schemas: &'s Schemas, kind: ResourceKind, path: &str) -> Resu
             Some(schema) => schema.attributes.iter().collect(),
             None => schemas.core(kind).attributes.iter().chain(schemas.common()).collect(),
         };
-        return Err(unknown(nearest(name, known.into_iter().map(|attribute| attribute.name.as_str()))));
+        let near = nearest(name, known.into_iter().map(|attribute| attribute.name.as_str()));
+        return Err(unknown(near.map(str::to_owned)));
     };
     let sub = match sub {
         None => None,
@@ -115,41 +118,6 @@ fn behind_urn<'s, 'p>(
         Some((schema.urn.len(), extension, rest))
     });
     found.max_by_key(|(length, _, _)| *length).map(|(_, extension, rest)| (extension, rest))
-}
-
-/// The most similar of some names, where one is similar.
-fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
-    const LONGEST: usize = 64;
-    if name.len() > LONGEST {
-        return None;
-    }
-    let folded = name.to_ascii_lowercase();
-    let distances = known.map(|known| (distance(&folded, &known.to_ascii_lowercase()), known));
-    let (distance, known) = distances.min_by_key(|(distance, _)| *distance)?;
-    (distance <= 2 || distance * 3 <= name.len()).then(|| known.to_owned())
-}
-
-/// Levenshtein's.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, letter) in one.chars().enumerate() {
-        let mut before = at;
-        let mut last = at + 1;
-        for (place, &there) in other.iter().enumerate() {
-            let above = row.get(place + 1).copied().unwrap_or_default();
-            let here = (before + usize::from(letter != there)).min(above + 1).min(last + 1);
-            before = above;
-            if let Some(cell) = row.get_mut(place) {
-                *cell = last;
-            }
-            last = here;
-        }
-        if let Some(cell) = row.last_mut() {
-            *cell = last;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -190,15 +158,6 @@ mod tests {
         assert_eq!(of("zzzzzzzzzz").unwrap_err(), "there is no attribute \"zzzzzzzzzz\"");
         for path in ["", ".", "name.", "urn:x:y", USER_URN, &format!("{ENTERPRISE_URN}x:manager"), "members"] {
             assert!(of(path).is_err(), "{path}");
-        }
-    }
-
-    #[test]
-    fn distances_are_those_of_levenshtein() {
-        for (one, other, wanted) in
-            [("", "", 0), ("a", "", 1), ("", "abc", 3), ("kitten", "sitting", 3), ("ab", "ba", 2)]
-        {
-            assert_eq!(distance(one, other), wanted, "{one} {other}");
         }
     }
 }

@@ -9,7 +9,7 @@ mod operation;
 
 use serde_json::{Map, Value};
 
-pub use changes::Change;
+pub use changes::{Change, between as changes};
 pub use operation::{Operation, PatchPath, Verb};
 
 use crate::error::Fault;

@@ -1,0 +1,37 @@
+//! Opens SCIM connections from their settings.
+
+use fedbridge_contract::error::Complaint;
+use fedbridge_contract::factory::{AdapterFactory, Field, Open};
+use fedbridge_contract::upstream::Adapter;
+
+use crate::endpoint::{Endpoint, ScimServer};
+use crate::settings::{FIELDS, Settings};
+
+/// `protocol: scim`.
+pub struct ScimFactory;
+
+impl AdapterFactory for ScimFactory {
+    fn kind(&self) -> &'static str {
+        "scim"
+    }
+
+    fn can_log_in(&self) -> bool {
+        false
+    }
+
+    fn fields(&self) -> &'static [Field] {
+        FIELDS
+    }
+
+    fn open(&self, input: Open<'_>) -> Result<Adapter, Vec<Complaint>> {
+        let settings = Settings::parse(input.settings, input.secrets)?;
+        let endpoint = Endpoint {
+            tenant: input.tenant,
+            connection: input.connection,
+            base: format!("{}/{}", input.address, crate::endpoint::BASE),
+            settings,
+            services: input.services.clone(),
+        };
+        Ok(Adapter { push: Some(Box::new(ScimServer(endpoint))), ..Adapter::default() })
+    }
+}

@@ -1,0 +1,190 @@
+//! The settings of a SCIM connection: read strictly, every complaint at once.
+
+use std::collections::BTreeMap;
+
+use fedbridge_contract::error::Complaint;
+use fedbridge_contract::factory::Field;
+use fedbridge_contract::push::{Belonging, LoginKey, Shut, Unmatched};
+use fedbridge_contract::reader::Reader;
+use fedbridge_contract::text::expected;
+use fedbridge_scim_core::path::{Place, resolve};
+use fedbridge_scim_core::resource::{Rules, UnknownAttributes};
+use fedbridge_scim_core::schema::{ExtensionAttribute, ExtensionSpec, Kind};
+use fedbridge_scim_core::{Profile, ResourceKind, Schemas};
+use serde_json::{Map, Value};
+
+/// The secrets of a connection: one, or two for rotation.
+const BEARER_TOKEN: &str = "bearer_token";
+
+pub const FIELDS: &[Field] = &[
+    Field::new("profile", "the product that pushes: entra, okta or generic (default)"),
+    Field::new(BEARER_TOKEN, "the secret that the product sends: 32 characters or more").secret(),
+    Field::new("bearer_tokens", "two of them, for rotation").secret(),
+    Field::new("provisions", "connections whose logins belong to the people that are pushed here"),
+    Field::new(
+        "match",
+        "how a login is compared with a pushed user: scim (an attribute; default userName) and login (subject, email or an \
+         attribute of the login; default subject)",
+    ),
+    Field::new("unmatched", "a login there of somebody who was not pushed: deny (default) or create"),
+    Field::new("shut", "what ends for somebody who is switched off: person (default, everything) or connection"),
+    Field::new(
+        "guard",
+        "how many may be switched off at once: percent (default 20, 100 for all) and minutes (default 60)",
+    ),
+    Field::new("passwords", "keep passwords that are pushed, for binds and local logins; default false"),
+    Field::new("unknown_attributes", "ignore (default) or refuse what is in no schema"),
+    Field::new(
+        "extensions",
+        "schemas of your own: urn, of (user or group), attributes with name, type, list, required, case_exact",
+    ),
+];
+
+/// What a connection was told to do.
+pub struct Settings {
+    pub profile: Profile,
+    pub rules: Rules,
+    pub belonging: Belonging,
+    /// The path of the attribute that a login is compared with.
+    pub match_path: String,
+    pub schemas: Schemas,
+    pub passwords: bool,
+    /// With the name by which the audit knows it.
+    pub tokens: Vec<(String, Vec<u8>)>,
+}
+
+impl Settings {
+    pub fn parse(settings: &Value, secrets: &BTreeMap<String, Vec<u8>>) -> Result<Self, Vec<Complaint>> {
+        let mut reader = Reader::new();
+        let empty = Map::new();
+        let object = settings.as_object().unwrap_or(&empty);
+        let known: Vec<_> = FIELDS.iter().filter(|field| !field.secret).map(|field| field.name).collect();
+        reader.only_keys(object, "", &known);
+        let profiles: Vec<_> = Profile::ALL.iter().map(|profile| (profile.name, *profile)).collect();
+        let profile = reader.choice(object, "", "profile", &profiles).unwrap_or(Profile::GENERIC);
+        let unknown = [("ignore", UnknownAttributes::Ignore), ("refuse", UnknownAttributes::Refuse)];
+        let unknown = reader.choice(object, "", "unknown_attributes", &unknown).unwrap_or_default();
+        let extensions = extensions(&mut reader, object);
+        let schemas = Schemas::new(&extensions);
+        let (match_path, login) = matching(&mut reader, object, &schemas);
+        let (most_shut, guard_minutes) = guard(&mut reader, object);
+        let belonging = Belonging {
+            provisions: reader.texts(object, "", "provisions").unwrap_or_default(),
+            login,
+            unmatched: reader
+                .choice(object, "", "unmatched", &[("deny", Unmatched::Deny), ("create", Unmatched::Create)])
+                .unwrap_or_default(),
+            shut: reader
+                .choice(object, "", "shut", &[("person", Shut::Person), ("connection", Shut::Connection)])
+                .unwrap_or_default(),
+            most_shut,
+            guard_minutes,
+        };
+        let passwords = reader.boolean(object, "", "passwords").unwrap_or(false);
+        let tokens: Vec<_> = secrets
+            .iter()
+            .filter(|(name, _)| name.as_str() == BEARER_TOKEN || name.starts_with("bearer_token/"))
+            .map(|(name, secret)| (name.clone(), secret.clone()))
+            .collect();
+        if tokens.is_empty() {
+            reader.complain(BEARER_TOKEN, "is missing: without it nobody can push");
+        }
+        let rules = Rules { unknown };
+        reader.finish(Self { profile, rules, belonging, match_path, schemas, passwords, tokens })
+    }
+}
+
+fn matching(reader: &mut Reader, object: &Map<String, Value>, schemas: &Schemas) -> (String, LoginKey) {
+    let none = Map::new();
+    let matching = reader.map(object, "", "match").unwrap_or(&none);
+    reader.only_keys(matching, "match", &["scim", "login"]);
+    let path = reader.text(matching, "match", "scim").unwrap_or_else(|| "userName".to_owned());
+    match resolve(schemas, ResourceKind::User, &path) {
+        Ok(Place::Attribute(_)) => {}
+        Ok(Place::Extension(_)) => reader.complain("match.scim", "is a schema, and no attribute"),
+        Err(unknown) => reader.complain("match.scim", unknown.sentence()),
+    }
+    let login = match reader.text(matching, "match", "login").as_deref() {
+        None | Some("subject") => LoginKey::Subject,
+        Some("email") => LoginKey::Email,
+        Some(attribute) => LoginKey::Attribute(attribute.to_owned()),
+    };
+    (path, login)
+}
+
+fn guard(reader: &mut Reader, object: &Map<String, Value>) -> (Option<u8>, u16) {
+    let none = Map::new();
+    let guard = reader.map(object, "", "guard").unwrap_or(&none);
+    reader.only_keys(guard, "guard", &["percent", "minutes"]);
+    let percent = reader.number(guard, "guard", "percent", (1, 100)).unwrap_or(20);
+    let minutes = reader.number(guard, "guard", "minutes", (1, 1440)).unwrap_or(60);
+    let percent = u8::try_from(percent).unwrap_or(100);
+    ((percent < 100).then_some(percent), u16::try_from(minutes).unwrap_or(60))
+}
+
+fn extensions(reader: &mut Reader, object: &Map<String, Value>) -> Vec<ExtensionSpec> {
+    let list = match object.get("extensions") {
+        None | Some(Value::Null) => return Vec::new(),
+        Some(Value::Array(list)) => list,
+        Some(other) => {
+            reader.complain("extensions", expected("a list of schemas", other));
+            return Vec::new();
+        }
+    };
+    let mut found: Vec<ExtensionSpec> = Vec::new();
+    for (at, one) in list.iter().enumerate() {
+        let path = format!("extensions[{at}]");
+        let Some(one) = one.as_object() else {
+            reader.complain(&path, expected("a map", one));
+            continue;
+        };
+        reader.only_keys(one, &path, &["urn", "of", "attributes"]);
+        let kinds = [("user", ResourceKind::User), ("group", ResourceKind::Group)];
+        let spec = ExtensionSpec {
+            of: reader.choice(one, &path, "of", &kinds).unwrap_or(ResourceKind::User),
+            urn: reader.text(one, &path, "urn").unwrap_or_default(),
+            attributes: attributes(reader, one, &path),
+        };
+        if let Err(why) = spec.check() {
+            reader.complain(&path, why);
+        } else if found.iter().any(|other| other.urn.eq_ignore_ascii_case(&spec.urn)) {
+            reader.complain(&path, format!("{} comes twice", spec.urn));
+        } else {
+            found.push(spec);
+        }
+    }
+    found
+}
+
+fn attributes(reader: &mut Reader, extension: &Map<String, Value>, path: &str) -> Vec<ExtensionAttribute> {
+    let Some(Value::Array(list)) = extension.get("attributes") else {
+        reader.complain(&format!("{path}.attributes"), "is missing: a list of attributes");
+        return Vec::new();
+    };
+    let kinds = [
+        ("string", Kind::String),
+        ("boolean", Kind::Boolean),
+        ("decimal", Kind::Decimal),
+        ("integer", Kind::Integer),
+        ("dateTime", Kind::DateTime),
+        ("binary", Kind::Binary),
+        ("reference", Kind::Reference),
+    ];
+    let mut found = Vec::new();
+    for (at, one) in list.iter().enumerate() {
+        let path = format!("{path}.attributes[{at}]");
+        let Some(one) = one.as_object() else {
+            reader.complain(&path, expected("a map", one));
+            continue;
+        };
+        reader.only_keys(one, &path, &["name", "type", "list", "required", "case_exact"]);
+        found.push(ExtensionAttribute {
+            name: reader.text(one, &path, "name").unwrap_or_default(),
+            kind: reader.choice(one, &path, "type", &kinds).unwrap_or(Kind::String),
+            multi_valued: reader.boolean(one, &path, "list").unwrap_or(false),
+            required: reader.boolean(one, &path, "required").unwrap_or(false),
+            case_exact: reader.boolean(one, &path, "case_exact").unwrap_or(false),
+        });
+    }
+    found
+}

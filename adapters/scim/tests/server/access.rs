@@ -1,0 +1,84 @@
+//! Who may push, and what they see.
+
+use fedbridge_contract::http::Method;
+use serde_json::json;
+
+use crate::world::{SECOND, Sent, TOKEN, World};
+
+#[tokio::test]
+async fn a_token_of_the_connection_is_needed() {
+    let world = World::new("generic");
+    for token in [Some(TOKEN), Some(SECOND)] {
+        assert_eq!(world.send(Sent { token, ..Sent::default() }).await.status, 200, "two overlap while they change");
+    }
+    for token in [None, Some(""), Some("x"), Some(&TOKEN[1..])] {
+        for path in ["Users", "Schemas", "ServiceProviderConfig", "nothing"] {
+            let refused = world.send(Sent { token, path, ..Sent::default() }).await;
+            assert_eq!(refused.refusal(), (401, ""));
+            assert!(refused.headers["www-authenticate"].starts_with("Bearer"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_one_connection_pushes_no_other_one_sees() {
+    let world = World::new("generic");
+    let id = world.user("ann").await;
+    let path = format!("Users/{id}");
+    let other = |method, path: &'static str| Sent { method, path, connection: 1, ..Sent::default() };
+    assert_eq!(world.send(other(Method::Get, "Users")).await.body["totalResults"], 0);
+    for method in [Method::Get, Method::Delete] {
+        let refused = world.send(Sent { method, path: &path, connection: 1, ..Sent::default() }).await;
+        assert_eq!(refused.status, 404);
+    }
+    let same = Sent { body: json!({ "userName": "ann" }).to_string(), ..other(Method::Post, "Users") };
+    assert_eq!(world.send(same).await.status, 201, "names are unique in one connection");
+    let body = json!({ "displayName": "x", "members": [{ "value": id }] }).to_string();
+    let stolen = world.send(Sent { body, ..other(Method::Post, "Groups") }).await;
+    assert_eq!(stolen.refusal(), (400, "invalidValue"));
+}
+
+#[tokio::test]
+async fn media_types_are_looked_at() {
+    let world = World::new("generic");
+    let body = |name: &str| json!({ "userName": name }).to_string();
+    for (content_type, status) in [
+        (Some("application/scim+json"), 201),
+        (Some("application/scim+json; charset=utf-8"), 201),
+        (Some("Application/JSON"), 201),
+        (None, 201),
+        (Some("text/plain"), 415),
+        (Some("application/x-www-form-urlencoded"), 415),
+    ] {
+        let name = format!("{content_type:?}");
+        let sent = Sent { method: Method::Post, body: body(&name), content_type, ..Sent::default() };
+        assert_eq!(world.send(sent).await.status, status, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_endpoint_describes_itself() {
+    let world = World::new("generic");
+    let config = world.get("ServiceProviderConfig").await;
+    assert_eq!((config.status, &config.body["bulk"]["supported"]), (200, &json!(true)));
+    let types = world.get("ResourceTypes").await;
+    assert_eq!(types.body["totalResults"], 2);
+    assert_eq!(world.get("ResourceTypes/User").await.body["endpoint"], "/Users");
+    assert_eq!(world.get("Schemas").await.body["totalResults"], 3);
+    let urn = "urn:ietf:params:scim:schemas:core:2.0:Group";
+    assert_eq!(world.get(&format!("Schemas/{urn}")).await.body["id"], urn);
+    for (path, status) in [
+        ("Schemas?filter=id pr", 403),
+        ("ResourceTypes/Printer", 404),
+        ("Schemas/urn:x:y", 404),
+        ("Me", 501),
+        ("Me/x", 501),
+        ("Printers", 404),
+        ("Users/1/2", 404),
+        ("users", 404),
+    ] {
+        assert_eq!(world.get(path).await.refusal().0, status, "{path}");
+    }
+    assert_eq!(world.post("Schemas", json!({})).await.refusal(), (405, ""));
+    assert_eq!(world.delete("Users").await.refusal(), (405, ""));
+}

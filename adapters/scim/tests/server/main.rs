@@ -1,0 +1,13 @@
+//! The endpoint as a client sees it, over a desk in memory.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod access;
+mod bulk;
+mod desk;
+mod lists;
+mod products;
+mod refusals;
+mod resources;
+mod settings;
+mod world;

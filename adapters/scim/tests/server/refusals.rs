@@ -1,0 +1,44 @@
+//! Each word of RFC 7644 table 9, as a client meets it.
+
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+#[tokio::test]
+async fn each_refusal_has_its_word() {
+    let world = World::new("generic");
+    let path = format!("Users/{}", world.user("ann").await);
+    let patch = async |operation: Value| world.patch(&path, json!([operation])).await;
+    assert_eq!(patch(json!({ "op": "replace", "path": "id", "value": "x" })).await.refusal(), (400, "mutability"));
+    assert_eq!(
+        patch(json!({ "op": "replace", "path": "emails[type eq \"x\"].value", "value": "y" })).await.refusal(),
+        (400, "noTarget")
+    );
+    assert_eq!(patch(json!({ "op": "replace", "path": "nmae", "value": "y" })).await.refusal(), (400, "invalidPath"));
+    assert_eq!(
+        patch(json!({ "op": "replace", "path": "active", "value": "y" })).await.refusal(),
+        (400, "invalidValue")
+    );
+    assert_eq!(patch(json!({ "op": "rename" })).await.refusal(), (400, "invalidSyntax"));
+    assert_eq!(world.post("Users", json!({ "userName": "ANN" })).await.refusal(), (409, "uniqueness"));
+    assert_eq!(world.post("Users", json!([])).await.refusal(), (400, "invalidSyntax"));
+    assert_eq!(world.get("Users?filter=(").await.refusal(), (400, "invalidFilter"));
+    assert_eq!(world.get("Users?attributes=id&excludedAttributes=id").await.refusal(), (400, "invalidValue"));
+    assert_eq!(world.get("Users?cursor=x").await.refusal(), (400, "invalidCursor"));
+    let deep = format!("{{\"userName\":{}1{}}}", "[".repeat(30), "]".repeat(30));
+    let sent = crate::world::Sent { method: fedbridge_contract::http::Method::Post, body: deep, ..Default::default() };
+    assert_eq!(world.send(sent).await.refusal(), (400, "invalidSyntax"));
+    assert_eq!(world.get(&path).await.body["meta"]["version"], "W/\"1\"", "nothing was changed");
+}
+
+#[tokio::test]
+async fn ids_are_one_text_each() {
+    let world = World::new("generic");
+    let id = world.user("ann").await;
+    for other in [id.to_uppercase(), format!("{}-{}", &id[..8], &id[8..]), "1".into(), "%20".into(), "..".into()] {
+        if other != id {
+            assert_eq!(world.get(&format!("Users/{other}")).await.status, 404, "{other}");
+        }
+    }
+    assert_eq!(world.get(&format!("Groups/{id}")).await.status, 404, "a user is no group");
+}

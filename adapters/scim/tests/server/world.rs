@@ -1,0 +1,200 @@
+//! A connection, and somebody who pushes.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fedbridge_contract::config::Tenant;
+use fedbridge_contract::error::Complaint;
+use fedbridge_contract::factory::{AdapterFactory as _, Open};
+use fedbridge_contract::http::{HttpInput, Method, ReplyKind};
+use fedbridge_contract::ids::{ConnectionId, TenantId, TraceId};
+use fedbridge_contract::keys::KeyRing;
+use fedbridge_contract::push::{PushRequest, PushServer};
+use fedbridge_contract::services::{Clock as _, Services};
+use fedbridge_contract::testkit::{Distinct, Hands, Keyed, Quiet, bare_services};
+use fedbridge_contract::time::Timestamp;
+use fedbridge_scim::ScimFactory;
+use serde_json::{Value, json};
+
+use crate::desk::Desk;
+
+pub const TOKEN: &str = "a-token-of-32-characters-or-more-0123";
+pub const SECOND: &str = "the-other-token-of-the-same-connection";
+
+pub struct World {
+    pub desk: Arc<Desk>,
+    pub clock: Arc<Hands>,
+    pub tenant: Arc<Tenant>,
+    pub servers: Vec<Box<dyn PushServer>>,
+}
+
+pub struct Sent<'s> {
+    pub method: Method,
+    pub path: &'s str,
+    pub query: &'s str,
+    pub body: String,
+    pub token: Option<&'s str>,
+    pub content_type: Option<&'s str>,
+    pub if_match: Option<&'s str>,
+    pub if_none_match: Option<&'s str>,
+    /// Of the world's connections.
+    pub connection: usize,
+}
+
+impl Default for Sent<'_> {
+    fn default() -> Self {
+        Self {
+            method: Method::Get,
+            path: "Users",
+            query: "",
+            body: String::new(),
+            token: Some(TOKEN),
+            content_type: Some("application/scim+json"),
+            if_match: None,
+            if_none_match: None,
+            connection: 0,
+        }
+    }
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+    pub headers: BTreeMap<&'static str, String>,
+}
+
+impl Answer {
+    pub fn id(&self) -> String {
+        self.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Status and `scimType`.
+    pub fn refusal(&self) -> (u16, &str) {
+        assert_eq!(self.body["status"], self.status.to_string(), "{}", self.body);
+        (self.status, self.body["scimType"].as_str().unwrap_or_default())
+    }
+}
+
+pub fn open(
+    settings: Value,
+    tokens: &[&str],
+    services: &Services,
+    tenant: TenantId,
+) -> Result<Box<dyn PushServer>, Vec<Complaint>> {
+    let named = |(at, token): (usize, &&str)| (format!("bearer_token/{at}"), token.as_bytes().to_vec());
+    let secrets: BTreeMap<_, _> = tokens.iter().enumerate().map(named).collect();
+    let opened = ScimFactory.open(Open {
+        tenant,
+        connection: ConnectionId::random(&Distinct),
+        slug: "hr",
+        address: "https://bridge.example/t/acme/connections/hr".into(),
+        settings: &settings,
+        secrets: &secrets,
+        services,
+        now: Timestamp::from_seconds(0),
+    })?;
+    Ok(opened.push.unwrap())
+}
+
+pub fn services(clock: &Arc<Hands>, desk: &Arc<Desk>) -> Services {
+    Services {
+        tokens: Arc::new(Keyed),
+        throttle: Arc::new(Quiet),
+        pushed: Arc::clone(desk) as _,
+        ..bare_services(Arc::clone(clock) as _)
+    }
+}
+
+impl World {
+    pub fn new(profile: &str) -> Self {
+        Self::with(json!({ "profile": profile }))
+    }
+
+    /// Two connections with the same settings.
+    pub fn with(settings: Value) -> Self {
+        let (desk, clock) = (Desk::new(), Hands::at(Timestamp::from_seconds(1_700_000_000)));
+        let services = services(&clock, &desk);
+        let (id, keys) = (TenantId::random(&Distinct), Arc::new(KeyRing::default()));
+        let tenant =
+            Tenant::new(id, "acme".into(), "Acme".into(), true, "https://bridge.example", vec![], vec![], keys);
+        let one = || {
+            open(settings.clone(), &[TOKEN, SECOND], &services, id)
+                .unwrap_or_else(|complaints| panic!("{complaints:?}"))
+        };
+        Self { servers: vec![one(), one()], desk, clock, tenant: Arc::new(tenant) }
+    }
+
+    pub async fn send(&self, sent: Sent<'_>) -> Answer {
+        let input = HttpInput {
+            method: sent.method,
+            route: "scim/v2/**",
+            rest: sent.path.to_owned(),
+            query: sent.query.to_owned(),
+            body: sent.body.into_bytes().into(),
+            content_type: sent.content_type.map(str::to_owned),
+            authorization: sent.token.map(|token| format!("Bearer {token}")),
+            origin: None,
+            accept_language: None,
+            if_match: sent.if_match.map(str::to_owned),
+            if_none_match: sent.if_none_match.map(str::to_owned),
+            prefer: None,
+            cookies: Vec::new(),
+            peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
+        // Later changes have later times.
+        self.clock.pass(Duration::from_millis(1));
+        let request = PushRequest {
+            tenant: &self.tenant,
+            input: &input,
+            now: self.clock.now(),
+            trace_id: TraceId::random(&Distinct),
+        };
+        let ReplyKind::Body(body) = self.servers[sent.connection].answer(request).await.kind else { panic!("no body") };
+        assert_eq!(body.content_type, "application/scim+json");
+        let read = if body.bytes.is_empty() { Value::Null } else { serde_json::from_slice(&body.bytes).unwrap() };
+        Answer { status: body.status, body: read, headers: body.headers.into_iter().collect() }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let query = query.replace(' ', "%20").replace('"', "%22");
+        self.send(Sent { path, query: &query, ..Sent::default() }).await
+    }
+
+    pub async fn ask(&self, method: Method, path: &str, body: &Value) -> Answer {
+        self.send(Sent { method, path, body: body.to_string(), ..Sent::default() }).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.ask(Method::Post, path, &body).await
+    }
+
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.ask(Method::Put, path, body).await
+    }
+
+    pub async fn patch(&self, path: &str, operations: Value) -> Answer {
+        let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations });
+        self.ask(Method::Patch, path, &body).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Sent { method: Method::Delete, path, ..Sent::default() }).await
+    }
+
+    /// The id of a new user.
+    pub async fn user(&self, name: &str) -> String {
+        let answer = self.post("Users", json!({ "userName": name })).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer.id()
+    }
+
+    pub async fn group(&self, name: &str, members: &[&str]) -> String {
+        let members: Vec<_> = members.iter().map(|id| json!({ "value": id })).collect();
+        let answer = self.post("Groups", json!({ "displayName": name, "members": members })).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer.id()
+    }
+}
