@@ -5,7 +5,9 @@ use std::sync::Arc;
 use fedbridge_contract::factory::Registry;
 use fedbridge_contract::services::{Counters, Services, TraceSink};
 use fedbridge_hub::mapping::AppRules;
-use fedbridge_hub::run::{Behind, Builder, Hasher, Hub, HubRevalidator, Observer, Provisioned, Recorder, Snapshots};
+use fedbridge_hub::run::{
+    Behind, Builder, Hasher, Hub, HubPushDesk, HubRevalidator, Observer, Provisioned, Recorder, Snapshots,
+};
 use fedbridge_keys::{Argon2Hasher, OpensslFactors};
 use tokio::sync::{Mutex, Notify};
 
@@ -41,9 +43,10 @@ pub async fn wire<M: Counters + Observer + 'static>(
     );
     let traces: Arc<dyn TraceSink> = Arc::new(recorder.clone());
     let snapshots = Arc::new(Snapshots::default());
+    let push_desk = Arc::new(HubPushDesk::default());
     let services = Services {
         revalidator: Arc::new(revalidator(foundation, Arc::clone(&snapshots), recorder.clone())),
-        pushed: Arc::new(fedbridge_contract::services::Closed),
+        pushed: Arc::clone(&push_desk) as _,
         ..foundation.services(traces, Arc::clone(&meter) as _)
     };
     let builder = Arc::new(foundation.builder(upstreams, services.clone()));
@@ -76,6 +79,8 @@ pub async fn wire<M: Counters + Observer + 'static>(
         profiles: Arc::clone(&foundation.store) as _,
         profile_news: Arc::clone(&foundation.system) as _,
         profile_syncs: Arc::clone(&foundation.store) as _,
+        pushed: Arc::clone(&foundation.store) as _,
+        pushed_work: Arc::clone(&foundation.system) as _,
         provisioned: Provisioned::default(),
         factors: Arc::clone(&foundation.store) as _,
         app_passwords: Arc::clone(&foundation.store) as _,
@@ -93,6 +98,7 @@ pub async fn wire<M: Counters + Observer + 'static>(
         observer: meter,
         no_app: AppRules::default(),
     });
+    push_desk.serve(&hub);
     Ok(Wired { hub, builder, snapshots, recorder, follower, keeper })
 }
 

@@ -124,7 +124,7 @@ pub struct RecordData {
     /// Folded; no other record of the kind has the same.
     pub unique: Option<String>,
     pub external_id: Option<String>,
-    /// To look records up by, folded: e-mail addresses, the name that a group shows. 20 at most count.
+    /// To look records up by, folded: e-mail addresses, the name that a group shows. 100 at most count.
     pub keys: Vec<RecordKey>,
     /// False: the upstream switches the person off.
     pub active: bool,
@@ -244,8 +244,6 @@ pub enum PushRefused {
     Stale,
     #[error("there is no record {0} that could be a member")]
     NoSuchMember(String),
-    #[error("a group would be in itself")]
-    Cycle,
     /// A limit of the product or the mass-change guard. The sentence says what an administrator may do.
     #[error("{0}")]
     Guarded(String),

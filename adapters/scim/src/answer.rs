@@ -40,18 +40,20 @@ pub struct Refused {
     pub retry_after: Option<u64>,
     /// The client has not said who it is.
     pub challenge: bool,
+    /// What the address takes, where that is the reason.
+    pub allow: Option<&'static str>,
 }
 
 impl From<Fault> for Refused {
     fn from(fault: Fault) -> Self {
-        Self { fault, retry_after: None, challenge: false }
+        Self { fault, retry_after: None, challenge: false, allow: None }
     }
 }
 
 impl From<StoreError> for Refused {
     fn from(_: StoreError) -> Self {
         let fault = Fault::plain(503, "the database does not answer; nothing was changed");
-        Self { fault, retry_after: Some(TRY_AGAIN), challenge: false }
+        Self { fault, retry_after: Some(TRY_AGAIN), challenge: false, allow: None }
     }
 }
 
@@ -62,7 +64,6 @@ impl From<PushRefused> for Refused {
             PushRefused::Taken(_) => Fault::new(ScimType::Uniqueness, "another resource has this name already"),
             PushRefused::Stale => Fault::plain(412, "the resource was changed meanwhile: read it again"),
             PushRefused::NoSuchMember(id) => Fault::value(format!("there is no resource {id} that could be a member")),
-            PushRefused::Cycle => Fault::value("a group can't be in itself, nor by way of others"),
             PushRefused::Guarded(why) | PushRefused::Denied(why) => Fault::plain(403, why),
             PushRefused::Store(cause) => return StoreError(cause).into(),
         };
@@ -86,11 +87,14 @@ pub fn reply(answered: Answered) -> Reply {
             }
             reply
         }
-        Err(Refused { fault, retry_after, challenge }) => {
+        Err(Refused { fault, retry_after, challenge, allow }) => {
             let body = fault.to_json().to_string();
             let mut reply = Reply::body(fault.status, MEDIA_TYPE, body).with_header("cache-control", "no-store");
             if let Some(seconds) = retry_after {
                 reply = reply.with_header("retry-after", seconds.to_string());
+            }
+            if let Some(methods) = allow {
+                reply = reply.with_header("allow", methods);
             }
             if challenge {
                 // RFC 6750 section 3.

@@ -41,11 +41,13 @@ impl Endpoint {
                 fault: Fault::plain(429, "too many wrong tokens came from there"),
                 retry_after: Some(wait.as_secs().max(1)),
                 challenge: false,
+                allow: None,
             },
             None => Refused {
                 fault: Fault::plain(401, "a bearer token of this connection is needed"),
                 retry_after: None,
                 challenge: true,
+                allow: None,
             },
         })
     }

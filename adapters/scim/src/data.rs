@@ -3,16 +3,16 @@
 use fedbridge_contract::identity::Attributes;
 use fedbridge_contract::password::Password;
 use fedbridge_contract::push::{RecordData, RecordKey, RecordKind};
-use fedbridge_scim_core::ResourceKind;
 use fedbridge_scim_core::filter::folded;
 use fedbridge_scim_core::path::{Place, resolve};
 use fedbridge_scim_core::resource::Resource;
+use fedbridge_scim_core::{Fault, ResourceKind};
 use serde_json::{Map, Value};
 
 use crate::endpoint::Endpoint;
 
-/// Keys of one record that are looked up by.
-const KEYS: usize = 20;
+/// E-mail addresses of one user: each is looked up by.
+const MOST_EMAILS: usize = 100;
 
 pub const fn record_kind(kind: ResourceKind) -> RecordKind {
     match kind {
@@ -29,19 +29,24 @@ pub const fn resource_kind(kind: RecordKind) -> ResourceKind {
 }
 
 impl Endpoint {
-    pub fn data(&self, resource: &Resource, password: Option<String>) -> RecordData {
+    /// # Errors
+    /// `invalidValue` for more than can be kept.
+    pub fn data(&self, resource: &Resource, password: Option<String>) -> Result<RecordData, Fault> {
         let document = &resource.document;
         let external_id = resource.text("externalId").map(str::to_owned);
         let shared = RecordData { document: Value::Object(document.clone()), external_id, ..RecordData::default() };
         let name = resource.text("displayName");
-        match resource.kind {
+        Ok(match resource.kind {
             ResourceKind::User => {
                 let user_name = resource.text("userName").unwrap_or_default();
                 let emails = values_of(document.get("emails"), "value");
+                if emails.len() > MOST_EMAILS {
+                    return Err(Fault::value(format!("a user has {MOST_EMAILS} e-mail addresses at most")));
+                }
                 RecordData {
                     display: name.unwrap_or(user_name).to_owned(),
                     unique: Some(folded(user_name)),
-                    keys: emails.iter().take(KEYS).map(|email| RecordKey::Email(folded(email))).collect(),
+                    keys: emails.iter().map(|email| RecordKey::Email(folded(email))).collect(),
                     active: resource.is_active(),
                     attributes: attributes(document),
                     match_value: self.match_value(document),
@@ -60,7 +65,7 @@ impl Endpoint {
                     ..shared
                 }
             }
-        }
+        })
     }
 
     /// The first value, the preferred one before others.

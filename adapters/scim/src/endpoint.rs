@@ -65,6 +65,17 @@ enum Spot<'p> {
     Schemas(Option<&'p str>),
 }
 
+impl Spot<'_> {
+    const fn methods(&self) -> &'static str {
+        match self {
+            Self::Root | Self::Config | Self::ResourceTypes(_) | Self::Schemas(_) | Self::Me => "GET",
+            Self::Search(_) | Self::Bulk => "POST",
+            Self::Resources(_) => "GET, POST",
+            Self::Resource(..) => "GET, PUT, PATCH, DELETE",
+        }
+    }
+}
+
 impl Endpoint {
     pub fn place(&self) -> PushPlace {
         PushPlace { tenant: self.tenant, connection: self.connection }
@@ -72,6 +83,10 @@ impl Endpoint {
 
     async fn answer(&self, request: &PushRequest<'_>) -> Answered {
         let actor = self.authenticate(request)?;
+        let live = request.tenant.connection_by_id(self.connection).is_some_and(|connection| connection.enabled);
+        if !(request.tenant.enabled && live) {
+            return Err(Fault::plain(403, "the connection is switched off").into());
+        }
         let asked = Asked { endpoint: self, request, actor };
         let spot = spot(&request.input.rest).ok_or_else(not_found)?;
         match (request.input.method, spot) {
@@ -88,7 +103,10 @@ impl Endpoint {
             (Method::Patch, Spot::Resource(kind, id)) => asked.patch(kind, id).await,
             (Method::Delete, Spot::Resource(kind, id)) => asked.delete(kind, id).await,
             (Method::Post, Spot::Bulk) => asked.bulk().await,
-            _ => Err(Fault::plain(405, "this address does not take requests of this kind").into()),
+            (_, spot) => {
+                let fault = Fault::plain(405, "this address does not take requests of this kind");
+                Err(Refused { allow: Some(spot.methods()), ..fault.into() })
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::endpoint::Asked;
 use crate::members::id_of;
 use crate::view::Wanted;
 
-/// Records that one key finds at most.
+/// Records that one key is expected to find.
 const BY_KEY: u32 = 1_000;
 
 /// Records that are read at once while all are looked at.
@@ -51,6 +51,10 @@ impl Asked<'_> {
             Some(Lookup::DisplayName(name)) => RecordKey::Display(name),
         };
         let found = desk.look_up(place, of, &key, BY_KEY).await?;
+        if found.len() >= BY_KEY as usize {
+            // There may be more: all are looked at.
+            return Ok(None);
+        }
         self.meant(filter, found).await.map(Some)
     }
 

@@ -113,7 +113,11 @@ impl Asked<'_> {
             Some(cursor) => self.read_cursor(cursor, &asked)?,
             None => Cursor { kind: 0, after: None },
         };
-        let most = usize::try_from(most.max(1)).unwrap_or(usize::MAX);
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        if most == 0 {
+            let next = Some(self.cursor(at, &asked));
+            return Ok((Vec::new(), None, Standing::Cursors { next, previous: None }));
+        }
         let (mut found, mut count) = (Vec::new(), 0);
         while let Some(&kind) = kinds.get(usize::from(at.kind)) {
             let (records, is_all) = self.behind(kind, kinds, query, (at, most - count)).await?;

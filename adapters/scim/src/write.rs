@@ -40,7 +40,7 @@ impl Asked<'_> {
         let settings = &self.endpoint.settings;
         let draft = Draft::read(kind, body, &settings.schemas, settings.rules)?;
         let members = ids_of(&draft.members.unwrap_or_default())?;
-        let data = Box::new(self.endpoint.data(&draft.resource, draft.password));
+        let data = Box::new(self.endpoint.data(&draft.resource, draft.password)?);
         self.order(PushChange::Create { kind: record_kind(kind), data, members }).await
     }
 
@@ -149,7 +149,10 @@ impl Asked<'_> {
         if changes.is_empty() && members.is_empty() {
             return Ok(PushDone { record, changed: false });
         }
-        let data = (!changes.is_empty()).then(|| Box::new(self.endpoint.data(resource, password)));
+        let data = match changes.is_empty() {
+            true => None,
+            false => Some(Box::new(self.endpoint.data(resource, password)?)),
+        };
         let changed =
             changes.into_iter().map(|Change { path, before, after }| Changed { path, before, after }).collect();
         let (kind, id, version) = (record.kind, record.id, record.version);
@@ -172,7 +175,7 @@ impl Asked<'_> {
                 PushRefused::Taken(_) => "uniqueness",
                 PushRefused::Stale => "stale",
                 PushRefused::Gone => "gone",
-                PushRefused::NoSuchMember(_) | PushRefused::Cycle => "members",
+                PushRefused::NoSuchMember(_) => "members",
                 PushRefused::Guarded(_) => "guard",
                 PushRefused::Denied(_) => "denied",
                 PushRefused::Store(_) => "store",

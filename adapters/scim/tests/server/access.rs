@@ -39,6 +39,21 @@ async fn what_one_connection_pushes_no_other_one_sees() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_switched_off_takes_and_shows_nothing() {
+    let mut world = World::new("generic");
+    let id = world.user("ann").await;
+    world.switch(false);
+    let path = format!("Users/{id}");
+    for answer in
+        [world.get(&path).await, world.post("Users", json!({ "userName": "b" })).await, world.delete(&path).await]
+    {
+        assert_eq!(answer.refusal(), (403, ""));
+    }
+    world.switch(true);
+    assert_eq!(world.get("Users").await.body["totalResults"], 1);
+}
+
+#[tokio::test]
 async fn media_types_are_looked_at() {
     let world = World::new("generic");
     let body = |name: &str| json!({ "userName": name }).to_string();
@@ -79,6 +94,8 @@ async fn the_endpoint_describes_itself() {
     ] {
         assert_eq!(world.get(path).await.refusal().0, status, "{path}");
     }
-    assert_eq!(world.post("Schemas", json!({})).await.refusal(), (405, ""));
-    assert_eq!(world.delete("Users").await.refusal(), (405, ""));
+    for (answer, allow) in [(world.post("Schemas", json!({})).await, "GET"), (world.delete("Users").await, "GET, POST")]
+    {
+        assert_eq!((answer.refusal(), answer.headers["allow"].as_str()), ((405, ""), allow));
+    }
 }

@@ -68,8 +68,8 @@ impl State {
         name.is_some() && self.of(place, kind).any(same)
     }
 
-    fn related(&self, id: RecordId, direct: bool) -> Option<Related> {
-        let row = self.rows.get(&id)?;
+    fn related(&self, place: PushPlace, id: RecordId, direct: bool) -> Option<Related> {
+        let row = self.rows.get(&id).filter(|row| row.place == place)?;
         Some(Related { id, kind: row.record.kind, display: row.data.display.clone(), direct })
     }
 
@@ -221,29 +221,34 @@ impl PushDesk for Desk {
 
     async fn members(
         &self,
-        _place: PushPlace,
+        place: PushPlace,
         group: RecordId,
         after: Option<RecordId>,
         most: u32,
     ) -> Result<Vec<Related>, StoreError> {
         self.read(|state| {
             let of = state.members.iter().filter(|(of, member)| *of == group && after.is_none_or(|it| *member > it));
-            of.take(most as usize).filter_map(|(_, member)| state.related(*member, true)).collect()
+            of.take(most as usize).filter_map(|(_, member)| state.related(place, *member, true)).collect()
         })
     }
 
     async fn has_members(
         &self,
-        _place: PushPlace,
+        place: PushPlace,
         group: RecordId,
         of: &[RecordId],
     ) -> Result<Vec<RecordId>, StoreError> {
-        self.read(|state| of.iter().copied().filter(|id| state.members.contains(&(group, *id))).collect())
+        self.read(|state| {
+            of.iter()
+                .copied()
+                .filter(|id| state.members.contains(&(group, *id)) && state.related(place, group, true).is_some())
+                .collect()
+        })
     }
 
     async fn groups_of(
         &self,
-        _place: PushPlace,
+        place: PushPlace,
         members: &[RecordId],
     ) -> Result<Vec<(RecordId, Vec<Related>)>, StoreError> {
         self.read(|state| {
@@ -253,7 +258,7 @@ impl PushDesk for Desk {
                 while let Some((id, direct)) = look.pop() {
                     for (group, _) in state.members.iter().filter(|(_, member)| *member == id) {
                         if seen.insert(*group) {
-                            found.extend(state.related(*group, direct));
+                            found.extend(state.related(place, *group, direct));
                             look.push((*group, false));
                         }
                     }
@@ -276,6 +281,13 @@ impl PushDesk for Desk {
                 row.record.version += 1;
             }
         }
-        state.push(PushPlace { tenant: order.tenant.id, connection: order.connection }, order.change, order.now)
+        // Whole or not at all.
+        let before = state.members.clone();
+        let place = PushPlace { tenant: order.tenant.id, connection: order.connection };
+        let done = state.push(place, order.change, order.now);
+        if done.is_err() {
+            state.members = before;
+        }
+        done
     }
 }

@@ -141,6 +141,39 @@ async fn a_cursor_is_good_for_one_list_of_one_client_for_a_while() {
 }
 
 #[tokio::test]
+async fn nothing_is_left_out_of_what_many_share() {
+    let world = World::new("generic");
+    for number in 0..1_050 {
+        let emails: Vec<_> = (0..2).map(|at| json!({ "value": format!("{number}-{at}@x.example") })).collect();
+        let body = json!({ "userName": format!("user{number:04}"), "externalId": "shared", "emails": emails });
+        assert_eq!(world.post("Users", body).await.status, 201);
+    }
+    let shared = world.get("Users?filter=externalId eq \"shared\"&count=7&startIndex=1047").await.body;
+    assert_eq!((&shared["totalResults"], &shared["itemsPerPage"]), (&json!(1_050), &json!(4)));
+    let (mut seen, mut start) = (BTreeSet::new(), 1);
+    while seen.len() < 1_050 {
+        let page = world.get(&format!("Users?startIndex={start}&count=100")).await.body;
+        assert_eq!(page["totalResults"], 1_050);
+        seen.extend(names(&page).into_iter().map(str::to_owned));
+        start += 100;
+    }
+    assert_eq!(start, 1_101, "eleven pages");
+    let many: Vec<_> = (0..101).map(|at| json!({ "value": format!("{at}@x.example") })).collect();
+    let refused = world.post("Users", json!({ "userName": "many", "emails": many })).await;
+    assert_eq!(refused.refusal(), (400, "invalidValue"));
+}
+
+#[tokio::test]
+async fn a_page_of_nothing_goes_on_where_it_was() {
+    let world = World::new("generic");
+    world.user("ann").await;
+    let page = world.get("Users?cursor=&count=0").await.body;
+    assert_eq!(page["Resources"], json!([]));
+    let next = page["nextCursor"].as_str().unwrap();
+    assert_eq!(names(&world.get(&format!("Users?cursor={next}")).await.body), ["ann"]);
+}
+
+#[tokio::test]
 async fn a_cursor_goes_on_from_users_to_groups() {
     let world = World::new("generic");
     world.user("ann").await;

@@ -147,6 +147,20 @@ async fn groups_have_people_and_groups() {
 }
 
 #[tokio::test]
+async fn a_patch_happens_whole_or_not_at_all() {
+    let world = World::new("generic");
+    let ann = world.user("ann").await;
+    let group = world.group("Ops", &[]).await;
+    let path = format!("Groups/{group}");
+    let operations = json!([
+        { "op": "add", "path": "members", "value": [{ "value": ann }] },
+        { "op": "add", "path": "members", "value": [{ "value": "0".repeat(32) }] },
+    ]);
+    assert_eq!(world.patch(&path, operations).await.refusal(), (400, "invalidValue"));
+    assert!(world.get(&path).await.body.get("members").is_none());
+}
+
+#[tokio::test]
 async fn a_password_is_never_shown_and_kept_only_where_it_is_wanted() {
     for (passwords, orders) in [(false, 1), (true, 2)] {
         let world = World::with(json!({ "passwords": passwords }));

@@ -1,6 +1,6 @@
 //! Settings: what is taken, and what is complained about.
 
-use fedbridge_contract::ids::TenantId;
+use fedbridge_contract::ids::{ConnectionId, TenantId};
 use fedbridge_contract::push::{LoginKey, Shut, Unmatched};
 use fedbridge_contract::testkit::{Distinct, Hands};
 use fedbridge_contract::time::Timestamp;
@@ -11,7 +11,7 @@ use crate::world::{TOKEN, open, services};
 
 fn complaints(settings: Value, tokens: &[&str]) -> Vec<String> {
     let services = services(&Hands::at(Timestamp::from_seconds(0)), &Desk::new());
-    let opened = open(settings, tokens, &services, TenantId::random(&Distinct));
+    let opened = open(settings, tokens, &services, (TenantId::random(&Distinct), ConnectionId::random(&Distinct)));
     opened.err().unwrap_or_default().iter().map(ToString::to_string).collect()
 }
 
@@ -53,7 +53,8 @@ fn what_is_set_is_heard() {
         "profile": "entra", "provisions": ["okta"], "match": { "scim": "externalId", "login": "oid" },
         "unmatched": "create", "shut": "connection", "guard": { "percent": 100, "minutes": 5 },
     });
-    let server = open(settings, &[TOKEN], &services, TenantId::random(&Distinct)).unwrap_or_else(|it| panic!("{it:?}"));
+    let server = open(settings, &[TOKEN], &services, (TenantId::random(&Distinct), ConnectionId::random(&Distinct)))
+        .unwrap_or_else(|it| panic!("{it:?}"));
     let belonging = server.belonging();
     assert_eq!(
         (belonging.provisions.as_slice(), &belonging.login),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fedbridge_contract::config::Tenant;
+use fedbridge_contract::config::{Connection, Tenant};
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::{AdapterFactory as _, Open};
 use fedbridge_contract::http::{HttpInput, Method, ReplyKind};
@@ -28,6 +28,7 @@ pub struct World {
     pub clock: Arc<Hands>,
     pub tenant: Arc<Tenant>,
     pub servers: Vec<Box<dyn PushServer>>,
+    ids: [ConnectionId; 2],
 }
 
 pub struct Sent<'s> {
@@ -81,13 +82,13 @@ pub fn open(
     settings: Value,
     tokens: &[&str],
     services: &Services,
-    tenant: TenantId,
+    (tenant, connection): (TenantId, ConnectionId),
 ) -> Result<Box<dyn PushServer>, Vec<Complaint>> {
     let named = |(at, token): (usize, &&str)| (format!("bearer_token/{at}"), token.as_bytes().to_vec());
     let secrets: BTreeMap<_, _> = tokens.iter().enumerate().map(named).collect();
     let opened = ScimFactory.open(Open {
         tenant,
-        connection: ConnectionId::random(&Distinct),
+        connection,
         slug: "hr",
         address: "https://bridge.example/t/acme/connections/hr".into(),
         settings: &settings,
@@ -96,6 +97,17 @@ pub fn open(
         now: Timestamp::from_seconds(0),
     })?;
     Ok(opened.push.unwrap())
+}
+
+fn connection(id: ConnectionId, enabled: bool) -> Connection {
+    Connection {
+        id,
+        slug: "hr".into(),
+        display_name: "HR".into(),
+        protocol: "scim".into(),
+        enabled,
+        domains: Vec::new(),
+    }
 }
 
 pub fn services(clock: &Arc<Hands>, desk: &Arc<Desk>) -> Services {
@@ -117,13 +129,22 @@ impl World {
         let (desk, clock) = (Desk::new(), Hands::at(Timestamp::from_seconds(1_700_000_000)));
         let services = services(&clock, &desk);
         let (id, keys) = (TenantId::random(&Distinct), Arc::new(KeyRing::default()));
-        let tenant =
-            Tenant::new(id, "acme".into(), "Acme".into(), true, "https://bridge.example", vec![], vec![], keys);
-        let one = || {
-            open(settings.clone(), &[TOKEN, SECOND], &services, id)
+        let ids = [ConnectionId::random(&Distinct), ConnectionId::random(&Distinct)];
+        let views = ids.map(|id| Arc::new(connection(id, true))).into();
+        let tenant = Tenant::new(id, "acme".into(), "Acme".into(), true, "https://bridge.example", views, vec![], keys);
+        let servers = ids.map(|connection| {
+            open(settings.clone(), &[TOKEN, SECOND], &services, (id, connection))
                 .unwrap_or_else(|complaints| panic!("{complaints:?}"))
-        };
-        Self { servers: vec![one(), one()], desk, clock, tenant: Arc::new(tenant) }
+        });
+        Self { servers: servers.into(), desk, clock, tenant: Arc::new(tenant), ids }
+    }
+
+    /// The tenant with its connections switched on or off.
+    pub fn switch(&mut self, enabled: bool) {
+        let (id, keys) = (self.tenant.id, Arc::new(KeyRing::default()));
+        let views = self.ids.map(|id| Arc::new(connection(id, enabled))).into();
+        let tenant = Tenant::new(id, "acme".into(), "Acme".into(), true, "https://bridge.example", views, vec![], keys);
+        self.tenant = Arc::new(tenant);
     }
 
     pub async fn send(&self, sent: Sent<'_>) -> Answer {

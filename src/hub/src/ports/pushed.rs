@@ -113,7 +113,7 @@ pub struct NewRecord {
     pub display: String,
     pub unique: Option<[u8; 32]>,
     pub external: Option<[u8; 32]>,
-    /// Without duplicates, 20 at most.
+    /// Without duplicates, 100 at most.
     pub keys: Vec<[u8; 32]>,
     pub matches: Option<[u8; 32]>,
     pub active: bool,
@@ -187,7 +187,11 @@ pub enum RecordWrite {
     Restate {
         group: RecordId,
     },
-    /// It was looked at.
+    /// The same for these.
+    RestateThese {
+        ids: Vec<RecordId>,
+    },
+    /// It was looked at: a mark that is older than the unit goes.
     Restated {
         id: RecordId,
     },

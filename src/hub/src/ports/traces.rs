@@ -19,7 +19,7 @@ pub trait TraceStore: Send + Sync {
 
 /// What traces are of. Of most requests only refusals are kept; of logins, logouts, what people decide about what
 /// is theirs, upstreams asked again, and documents everything is.
-pub const TRACE_KINDS: [&str; 15] = [
+pub const TRACE_KINDS: [&str; 16] = [
     "login",
     "logout",
     "link",
@@ -35,6 +35,7 @@ pub const TRACE_KINDS: [&str; 15] = [
     "revoke",
     "metadata",
     "sync",
+    "push",
 ];
 
 /// What a list shows, without opening the sealed part.

@@ -7,6 +7,7 @@ use fedbridge_contract::config::Tenant;
 use fedbridge_contract::downstream::{Accepted, Request};
 use fedbridge_contract::http::{HttpInput, Method, Reply, ReplyKind, Route};
 use fedbridge_contract::logout::Party;
+use fedbridge_contract::push::PushRequest;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::LoginWish;
 
@@ -35,6 +36,8 @@ pub enum Target {
     Logout { tenant: Arc<TenantSnapshot>, step: LogoutStep },
     /// The upstream's logout requests, and its answers to ours.
     UpstreamLogout { tenant: Arc<TenantSnapshot>, connection: Arc<OpenConnection> },
+    /// The upstream pushes its people.
+    Push { tenant: Arc<TenantSnapshot>, connection: Arc<OpenConnection> },
     /// A page of the hub's own.
     Own { tenant: Arc<TenantSnapshot>, page: OwnPage },
     /// A connection's own start address.
@@ -49,6 +52,7 @@ impl Target {
             | Self::Metadata { tenant, .. }
             | Self::Logout { tenant, .. }
             | Self::UpstreamLogout { tenant, .. }
+            | Self::Push { tenant, .. }
             | Self::Own { tenant, .. }
             | Self::Login { tenant, .. } => tenant,
         }
@@ -93,6 +97,9 @@ impl Hub {
         if let Some((route, rest)) = adapter.logout.as_ref().and_then(|logout| matching(logout.routes(), route)) {
             return Some(Resolved { target: Target::UpstreamLogout { tenant, connection }, route, rest });
         }
+        if let Some((route, rest)) = adapter.push.as_ref().and_then(|push| matching(push.routes(), route)) {
+            return Some(Resolved { target: Target::Push { tenant, connection }, route, rest });
+        }
         let (route, rest) = matching(adapter.login.as_ref()?.routes(), route)?;
         Some(Resolved { target: Target::Answer { tenant, connection }, route, rest })
     }
@@ -124,6 +131,14 @@ impl Hub {
             Target::Logout { tenant, step } => Box::pin(self.logout_step(tenant, step, input)).await,
             Target::UpstreamLogout { tenant, connection } => {
                 Box::pin(self.upstream_logout(tenant, &connection, input)).await
+            }
+            Target::Push { tenant, connection } => {
+                let push = connection.state.as_ref().ok().and_then(|ready| ready.adapter.push.as_deref());
+                let Some(push) = push else {
+                    return error_page(404, Some(&tenant), "There is no such page.", None, None);
+                };
+                let (now, trace_id) = (self.services.clock.now(), self.new_trace_id());
+                push.answer(PushRequest { tenant: &tenant.view, input, now, trace_id }).await
             }
             Target::Own { tenant, page } => match page {
                 OwnPage::Consent => Box::pin(self.consent_answered(tenant, input)).await,

@@ -26,6 +26,7 @@ mod logout;
 mod own;
 mod password;
 mod provision;
+mod push;
 mod record;
 mod revalidate;
 mod session;
@@ -49,7 +50,7 @@ use fedbridge_contract::services::Services;
 use crate::mapping::AppRules;
 use crate::ports::{
     AppPasswordStore, EpochStore, FactorCrypto, FactorStore, LoginStore, LogoutStore, PeopleStore, ProfileNews,
-    ProfileStore, Sealer, SyncStore, UpstreamTokenStore,
+    ProfileStore, PushedStore, PushedWork, Sealer, SyncStore, UpstreamTokenStore,
 };
 use crate::throttle::KnownDevices;
 
@@ -64,6 +65,7 @@ pub use kill::PersonKilled;
 pub use logout::Behind;
 pub use own::{Act, OwnPage};
 pub use provision::{NotMade, Provisioned, SyncFailed, SyncWish, Synced};
+pub use push::HubPushDesk;
 pub use revalidate::HubRevalidator;
 pub use shapes::Shapes;
 pub use snapshot::{Builder, Lapsed, OpenApp, OpenConnection, Ready, Snapshot, Snapshots, TenantSnapshot};
@@ -79,6 +81,8 @@ pub struct Hub {
     pub profiles: Arc<dyn ProfileStore>,
     pub profile_news: Arc<dyn ProfileNews>,
     pub profile_syncs: Arc<dyn SyncStore>,
+    pub pushed: Arc<dyn PushedStore>,
+    pub pushed_work: Arc<dyn PushedWork>,
     /// What this node has kept of people.
     pub provisioned: Provisioned,
     pub kills: Arc<dyn EpochStore>,

@@ -106,6 +106,16 @@ pub fn restate(place: PushPlace, group: RecordId, now: Timestamp) -> Change {
     )
 }
 
+pub fn restate_these(place: PushPlace, part: &Part<'_>, now: Timestamp) -> Change {
+    let sql = format!(
+        "UPDATE pushed_records SET restate_at = ? WHERE tenant_id = ? AND connection_id = ? AND id IN ({})",
+        part.places()
+    );
+    let mut args = vec![millis(now), uuid(place.tenant), Arg::Uuid(place.connection.uuid())];
+    args.extend(part.args());
+    Change::new(sql, args)
+}
+
 /// The group is one of this connection.
 const OWN: &str = "EXISTS (SELECT 1 FROM pushed_records g WHERE g.tenant_id = ? AND g.id = ? AND g.connection_id = ?)";
 

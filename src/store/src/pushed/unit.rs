@@ -89,6 +89,11 @@ impl PushPlan {
                 self.versions.push((*id, None));
             }
             RecordWrite::Restate { group } => self.free(members::restate(place, *group, now)),
+            RecordWrite::RestateThese { ids } => {
+                for part in parts(&distinct(ids)) {
+                    self.free(members::restate_these(place, &part, now));
+                }
+            }
             RecordWrite::Restated { id } => self.free(writes::restated(place, *id, now)),
             RecordWrite::AddMembers { group, members } => self.add(unit, *group, &distinct(members)),
             RecordWrite::ReplaceMembers { group, members } => {

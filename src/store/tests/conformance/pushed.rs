@@ -255,6 +255,8 @@ pub async fn marks_wait_for_the_worker(database: Database) {
     assert_eq!(waiting().await, both, "it was looked at before it was marked");
     store.push(looked(2)).await.unwrap();
     assert_eq!(waiting().await, [(place, inner.id)]);
+    push(&world, vec![RecordWrite::RestateThese { ids: vec![ada.id, ada.id] }]).await.unwrap();
+    assert_eq!(waiting().await, both, "those who are named, and nobody else");
 }
 
 pub async fn connections_never_see_each_others_records(database: Database) {
@@ -291,7 +293,8 @@ pub async fn connections_never_see_each_others_records(database: Database) {
             refused(store.push(unit(other, vec![write])).await, PushGuard::Stale);
         }
         let remove = RecordWrite::RemoveMembers { group, members: vec![ada.id] };
-        store.push(unit(other, vec![remove, RecordWrite::Restate { group }])).await.unwrap();
+        let these = RecordWrite::RestateThese { ids: vec![ada.id] };
+        store.push(unit(other, vec![remove, RecordWrite::Restate { group }, these])).await.unwrap();
         assert_eq!(store.shut_since(other, at(0)).await.unwrap(), ShutCount::default());
     }
     assert_eq!(store.members(own, staff.id, None, 5).await.unwrap().len(), 1);

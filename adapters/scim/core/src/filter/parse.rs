@@ -114,6 +114,7 @@ impl<'t> Parser<'t> {
                 if self.next() != Some(&Token::CloseBracket) {
                     return Err(Fault::filter("a ] is missing"));
                 }
+                let inner = self.part_behind(element, inner)?;
                 let Some(target) = target else { return Ok(Filter::Never) };
                 Ok(Filter::Value { target, inner: Box::new(inner) })
             }
@@ -135,6 +136,16 @@ impl<'t> Parser<'t> {
             }
             _ => Err(Fault::filter(format!("an operator is missing behind {}", quoted(path)))),
         }
+    }
+
+    /// `emails[type eq "work"].value eq "…"`, which is no filter of RFC 7644, and sent by Entra ID: the part belongs to the
+    /// value that the brackets mean.
+    fn part_behind<'s>(&mut self, element: &'s Attribute, inner: Filter<'s>) -> Result<Filter<'s>, Fault> {
+        let Some(Token::Word(word)) = self.peek() else { return Ok(inner) };
+        let Some(part) = word.strip_prefix('.') else { return Ok(inner) };
+        self.at += 1;
+        let term = self.term(part, &Scope::Element(element), DEPTH)?;
+        Ok(Filter::And(vec![inner, term]))
     }
 }
 

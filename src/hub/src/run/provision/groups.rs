@@ -17,7 +17,7 @@ const MOST_LETTERS: usize = 256;
 
 impl TenantSnapshot {
     /// From which numbers people and groups get theirs, where they get any from us.
-    pub(super) fn numbers(&self) -> Option<(u32, u32)> {
+    pub(in crate::run) fn numbers(&self) -> Option<(u32, u32)> {
         let ldap = self.view.settings.ldap.as_ref()?;
         (ldap.posix == Posix::Allocate).then_some(ldap.uid_range)
     }
@@ -25,7 +25,7 @@ impl TenantSnapshot {
 
 impl Hub {
     /// Sees to it that these groups are there. Where the tenant shows no directory there are none.
-    pub(super) async fn ensure_groups<'n>(
+    pub(in crate::run) async fn ensure_groups<'n>(
         &self,
         tenant: &TenantSnapshot,
         names: impl IntoIterator<Item = &'n str>,

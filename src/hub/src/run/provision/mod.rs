@@ -17,4 +17,5 @@ mod sync;
 pub use appear::NotMade;
 pub use known::Provisioned;
 pub(in crate::run) use login::Kept;
+pub(in crate::run) use record::{Mapped, groups};
 pub use sync::{SyncFailed, SyncWish, Synced};

@@ -12,7 +12,7 @@ use crate::run::Hub;
 use crate::run::snapshot::{OpenConnection, Ready};
 
 /// What the rules make of somebody.
-pub(super) enum Mapped {
+pub(in crate::run) enum Mapped {
     Said {
         profile: Profile,
         digest: [u8; 32],
@@ -24,7 +24,7 @@ pub(super) enum Mapped {
 }
 
 impl Hub {
-    pub(super) fn mapped(
+    pub(in crate::run) fn mapped(
         &self,
         tenant: TenantId,
         connection: &OpenConnection,
@@ -58,7 +58,7 @@ impl Hub {
 }
 
 /// The names of the groups that a mapping made.
-pub(super) fn groups(claims: &Claims) -> impl Iterator<Item = &str> {
+pub(in crate::run) fn groups(claims: &Claims) -> impl Iterator<Item = &str> {
     let (one, several) = match claims.get("groups") {
         Some(Value::String(one)) => (Some(one.as_str()), &[][..]),
         Some(Value::Array(several)) => (None, several.as_slice()),

@@ -1,0 +1,87 @@
+//! What is said of people whose groups have changed is mapped anew. They were marked in the unit of the change, so none
+//! is forgotten; a few are done before the answer, the others by whoever has time.
+
+use std::sync::Arc;
+
+use fedbridge_contract::ids::{RecordId, TraceId};
+use fedbridge_contract::push::{PushPlace, PushRefused, RecordKind};
+
+use super::change::Pushing;
+use super::said::Described;
+use crate::ports::{PushUnit, RecordWrite, StoredRecord};
+use crate::run::Hub;
+
+/// People that are done before a change is answered.
+const AT_ONCE: usize = 100;
+
+impl Hub {
+    /// Those of a change. Where it fails, the mark stays, and somebody does it later.
+    pub(super) async fn restate_now(self: &Arc<Self>, at: &Pushing<'_>, ids: &[RecordId]) {
+        for id in ids.iter().take(AT_ONCE) {
+            if let Err(error) = self.restate_one(at, *id).await {
+                tracing::warn!(%error, record = %id, "what is said of a pushed user could not be mapped anew yet");
+                return;
+            }
+        }
+    }
+
+    /// Does some of those who wait, of all tenants. Gives back how many there were.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn restate_pushed(self: &Arc<Self>, most: u32) -> Result<usize, fedbridge_contract::error::StoreError> {
+        let waiting = self.pushed_work.to_restate(most).await?;
+        let snapshot = self.snapshots.current();
+        for (place, id) in &waiting {
+            let Some(tenant) = snapshot.tenant(place.tenant) else { continue };
+            let Some(connection) = tenant.connections.get(&place.connection) else { continue };
+            let Ok(ready) = &connection.state else { continue };
+            let now = self.services.clock.now();
+            let txn = TraceId::at(now, self.services.rng.as_ref());
+            let at = Pushing { tenant, connection, ready, place: *place, txn, now };
+            if let Err(error) = self.restate_one(&at, *id).await {
+                tracing::warn!(%error, record = %id, "what is said of a pushed user could not be mapped anew yet");
+            }
+        }
+        Ok(waiting.len())
+    }
+
+    async fn restate_one(self: &Arc<Self>, at: &Pushing<'_>, id: RecordId) -> Result<(), PushRefused> {
+        // From the store's clock: marks of later changes stay.
+        let now = self.services.clock.now();
+        let Some(stored) = self.pushed.record(at.place, id).await? else { return Ok(()) };
+        let done = RecordWrite::Restated { id };
+        if stored.record.kind == RecordKind::Group {
+            // Whoever is in it is in what it is in.
+            let writes = vec![RecordWrite::Restate { group: id }, done];
+            self.commit_push(bare(at.place, writes, now)).await?;
+            return Ok(());
+        }
+        let (commands, ends) = match stored.record.person {
+            None => (Vec::new(), Vec::new()),
+            Some(person) => {
+                let groups = self.pushed_group_names(at.place, id).await?;
+                let said = self.pushed_said(at, &described(&stored, &groups))?;
+                self.of_person(at, person, said, false).await?
+            }
+        };
+        let unit = PushUnit { commands, ends, ..bare(at.place, vec![done], now) };
+        let pushed = self.commit_push(unit).await?;
+        self.after_shut(at, pushed.ended);
+        Ok(())
+    }
+}
+
+fn described<'d>(stored: &'d StoredRecord, groups: &'d [String]) -> Described<'d> {
+    Described {
+        id: stored.record.id,
+        display: &stored.display,
+        attributes: &stored.attributes,
+        active: stored.active,
+        groups,
+    }
+}
+
+fn bare(place: PushPlace, writes: Vec<RecordWrite>, now: fedbridge_contract::time::Timestamp) -> PushUnit {
+    PushUnit { place, writes, commands: Vec::new(), ends: Vec::new(), now }
+}

@@ -1,0 +1,93 @@
+//! Whoever is switched off loses what they were given, but not too many at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fedbridge_contract::epoch::Epoch;
+use fedbridge_contract::ids::{LogoutId, PersonId};
+use fedbridge_contract::push::PushRefused;
+
+use super::change::Pushing;
+use crate::ports::{Command, ShutCount};
+use crate::run::Hub;
+use crate::run::logout::{Asker, unasked_logout};
+
+/// So few may always go: in a small company one who leaves is many percent.
+const ALWAYS: u64 = 5;
+
+/// Sessions of one person that end in the unit itself; further ones end behind the answer, and are dead by the kill.
+const SESSIONS: usize = 50;
+
+impl Hub {
+    /// # Errors
+    /// Too many were switched off of late.
+    pub(super) async fn may_be_shut(&self, at: &Pushing<'_>) -> Result<(), PushRefused> {
+        let Some(push) = at.ready.adapter.push.as_deref() else { return Ok(()) };
+        let belonging = push.belonging();
+        let Some(percent) = belonging.most_shut else { return Ok(()) };
+        let window = Duration::from_secs(u64::from(belonging.guard_minutes) * 60);
+        let count = self.pushed.shut_since(at.place, at.now - window).await?;
+        match too_many(count, percent, belonging.guard_minutes) {
+            Some(why) => Err(PushRefused::Guarded(why)),
+            None => Ok(()),
+        }
+    }
+
+    /// What ends in the unit that switches somebody off: their sessions, with word to the apps that are in them, and
+    /// their passwords for single apps. The kill ends the rest.
+    pub(super) async fn ends_of(&self, at: &Pushing<'_>, person: PersonId) -> Result<Vec<Command>, PushRefused> {
+        let tenant = at.place.tenant;
+        let mut commands = Vec::new();
+        let sessions = self.logouts.sessions_of_person(tenant, person, at.now).await?;
+        for session in sessions.into_iter().take(SESSIONS) {
+            let name = self.session_record(tenant, &session).map(|record| record.subject.display);
+            let logout = LogoutId::at(at.now, self.services.rng.as_ref());
+            let asker = (Asker::Withdrawn, at.txn, name);
+            commands.push(Command::EndSession(session.id));
+            commands.push(unasked_logout(self.sealer.as_ref(), tenant, logout, session.id, asker, at.now)?);
+        }
+        for password in self.app_passwords.app_passwords(tenant, person, None).await? {
+            commands.push(Command::DropAppPassword { person, id: password.id });
+        }
+        Ok(commands)
+    }
+
+    /// Behind the answer: sessions that were not in the unit, and the upstreams' tokens.
+    pub(super) fn after_shut(self: &Arc<Self>, at: &Pushing<'_>, ended: Vec<(PersonId, Epoch)>) {
+        for (person, epoch) in ended {
+            let (hub, tenant) = (Arc::clone(self), Arc::clone(at.tenant));
+            tokio::spawn(async move {
+                if let Err(error) = hub.end_killed(&tenant, person, epoch).await {
+                    tracing::warn!(%error, "sessions of somebody who was switched off could not be ended one by one");
+                }
+            });
+        }
+    }
+}
+
+/// Why nobody more is switched off. It says what an administrator may do.
+fn too_many(count: ShutCount, percent: u8, minutes: u16) -> Option<String> {
+    let ends = count.shut.saturating_add(1);
+    let most = count.all.saturating_mul(u64::from(percent)) / 100;
+    (ends > ALWAYS && ends > most).then(|| {
+        format!(
+            "{} of {} people were switched off within {minutes} minutes, which is all that the connection's guard \
+             ({percent} percent) lets through: if that is right, an administrator raises it",
+            count.shut, count.all
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_at_once_are_not_switched_off() {
+        let stopped = |all, shut| too_many(ShutCount { all, shut }, 20, 60).is_some();
+        assert!(!stopped(3, 2) && !stopped(5, 4), "few may go from a small company");
+        assert!(stopped(5, 5));
+        assert!(!stopped(100, 19) && stopped(100, 20));
+        assert!(!stopped(1000, 199) && stopped(1000, 200));
+    }
+}
