@@ -13,6 +13,16 @@ pub enum Place<'s> {
     Attribute(Target<'s>),
 }
 
+impl Place<'_> {
+    /// As it is written in answers and in the audit.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Extension(schema) => schema.urn.clone(),
+            Self::Attribute(target) => target.text(),
+        }
+    }
+}
+
 /// An attribute, or a part of one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Target<'s> {

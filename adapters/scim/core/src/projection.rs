@@ -1,5 +1,7 @@
 //! Which attributes an answer has (RFC 7644 section 3.9).
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::error::Fault;
@@ -36,7 +38,9 @@ impl<'s> Projection<'s> {
     ) -> Result<Self, Fault> {
         let places = |names: &[String]| {
             let found = names.iter().filter_map(|name| resolve(schemas, kind, name.trim()).ok());
-            found.collect::<Vec<_>>()
+            // Each costs a walk through all values, so one that comes again is left out.
+            let mut seen = HashSet::new();
+            found.filter(|place| seen.insert(place.text())).collect::<Vec<_>>()
         };
         let mode = match (attributes, excluded) {
             (Some(_), Some(_)) => {
@@ -134,8 +138,11 @@ fn bring_in(shown: &mut Map<String, Value>, view: &Map<String, Value>, place: &P
             }
             return;
         }
-        Place::Attribute(Target { extension: Some(schema), .. }) => {
+        Place::Attribute(Target { extension: Some(schema), attribute, .. }) => {
             let Some(Value::Object(holder)) = view.get(&schema.urn) else { return };
+            if !holder.contains_key(&attribute.name) {
+                return;
+            }
             let into = shown.entry(schema.urn.clone()).or_insert_with(|| Value::Object(Map::new()));
             let Value::Object(into) = into else { return };
             (holder, into)

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::error::Fault;
 use crate::schema::{Attribute, Mutability, ResourceKind, Schema, Schemas};
-pub use crate::value::UnknownAttributes;
 use crate::value::{Reader, primaries};
+pub use crate::value::{UnknownAttributes, VALUES};
 
 /// What a client says of a resource: attributes under their canonical names, extensions below their URN. Without `id`,
 /// `meta`, `schemas`, a group's members and a user's groups and password, none of which is the client's to keep here.

@@ -22,6 +22,10 @@ pub(crate) struct Reader<'i> {
     pub ignored: &'i mut Vec<String>,
 }
 
+/// Values of one attribute: products send a handful, and each operation of a patch may go through all of them. Members
+/// of groups are rows elsewhere, and not counted here.
+pub const VALUES: usize = 1_000;
+
 /// So many names are kept of what was left out.
 const NAMED: usize = 50;
 
@@ -48,6 +52,7 @@ impl Reader<'_> {
         match (attribute.multi_valued, value) {
             (_, Value::Null) => Ok(None),
             (true, Value::Array(values)) => {
+                not_too_many(values.len(), place)?;
                 let mut read = Vec::with_capacity(values.len());
                 for value in values {
                     read.extend(self.single(attribute, value, place)?);
@@ -120,6 +125,15 @@ impl Reader<'_> {
         }
         Ok((!read.is_empty()).then_some(Value::Object(read)))
     }
+}
+
+/// # Errors
+/// `invalidValue`.
+pub(crate) fn not_too_many(values: usize, place: &str) -> Result<(), Fault> {
+    if values > VALUES {
+        return Err(Fault::value(format!("{place} has {VALUES} values at most")));
+    }
+    Ok(())
 }
 
 pub(crate) fn boolean(word: &str) -> Option<bool> {

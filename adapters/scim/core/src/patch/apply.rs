@@ -11,7 +11,7 @@ use crate::path::{Place, Target, resolve};
 use crate::profiles::Profile;
 use crate::resource::Rules;
 use crate::schema::{Attribute, Mutability, ResourceKind, Schema, Schemas};
-use crate::value::Reader;
+use crate::value::{Reader, not_too_many};
 
 pub(super) struct Work<'s, 'p> {
     pub schemas: &'s Schemas,
@@ -145,8 +145,7 @@ impl<'s> Work<'s, '_> {
             for one in values.iter_mut().filter_map(Value::as_object_mut) {
                 elements::set(one, sub, read.clone());
             }
-        });
-        Ok(())
+        })
     }
 
     fn put_values(&mut self, verb: Verb, target: &Target<'s>, value: Value) -> Result<(), Fault> {
@@ -160,8 +159,7 @@ impl<'s> Work<'s, '_> {
         self.in_values(target, |values| match verb {
             Verb::Replace => *values = new,
             _ => elements::add(values, target.attribute, new),
-        });
-        Ok(())
+        })
     }
 
     fn put_chosen(&mut self, verb: Verb, target: &Target<'s>, filter: &Filter<'s>, value: Value) -> Result<(), Fault> {
@@ -172,13 +170,18 @@ impl<'s> Work<'s, '_> {
         };
         let creates = verb == Verb::Add || self.profile.creates_missing_target;
         let attribute = target.attribute;
+        // A filter compares with any text, and a value has to be one that could have been sent.
+        let made = match creates.then(|| elements::made_of(attribute, filter)).flatten() {
+            Some(made) => self.reader().single(attribute, Value::Object(made), &place)?,
+            None => None,
+        };
         self.in_values(target, |values| {
             let chosen = elements::chosen(values, filter);
             if !chosen.is_empty() {
                 elements::put(values, &chosen, target.sub, (verb, read));
                 return Ok(());
             }
-            let Some(mut made) = creates.then(|| elements::made_of(attribute, filter)).flatten() else {
+            let Some(Value::Object(mut made)) = made else {
                 let detail = format!("no value of {} is what the path asks for", attribute.name);
                 return Err(Fault::new(ScimType::NoTarget, detail));
             };
@@ -190,7 +193,7 @@ impl<'s> Work<'s, '_> {
             }
             elements::add(values, attribute, vec![Value::Object(made)]);
             Ok(())
-        })
+        })?
     }
 
     fn remove(&mut self, path: PatchPath<'s>, value: Option<Value>) -> Result<(), Fault> {
@@ -208,7 +211,7 @@ impl<'s> Work<'s, '_> {
         }
         let attribute = target.attribute;
         if attribute.multi_valued {
-            self.in_values(&target, |values| match (path.filter, value, target.sub) {
+            return self.in_values(&target, |values| match (path.filter, value, target.sub) {
                 (Some(filter), _, sub) => elements::remove_chosen(values, &filter, sub),
                 (None, Some(value), None) => elements::remove_named(values, attribute, &value),
                 (None, _, Some(sub)) => {
@@ -216,7 +219,6 @@ impl<'s> Work<'s, '_> {
                 }
                 (None, None, None) => values.clear(),
             });
-            return Ok(());
         }
         if target.sub.is_none() {
             may_go(&target)?;
@@ -241,7 +243,10 @@ impl<'s> Work<'s, '_> {
     }
 
     /// Does something to the values of a multi-valued attribute. Nothing empty stays (RFC 7643 section 2.5).
-    fn in_values<T>(&mut self, target: &Target<'_>, work: impl FnOnce(&mut Vec<Value>) -> T) -> T {
+    ///
+    /// # Errors
+    /// There would be too many. Told after each operation, because the next one goes through all of them.
+    fn in_values<T>(&mut self, target: &Target<'_>, work: impl FnOnce(&mut Vec<Value>) -> T) -> Result<T, Fault> {
         let name = &target.attribute.name;
         in_holder(&mut self.document, target.extension, |holder| {
             let there = holder.entry(name.clone()).or_insert(Value::Null);
@@ -252,9 +257,10 @@ impl<'s> Work<'s, '_> {
             };
             let done = work(&mut values);
             values.retain(|value| value.as_object().is_none_or(|members| !members.is_empty()));
+            not_too_many(values.len(), name)?;
             *there = Value::Array(values);
             drop_empty(holder, name);
-            done
+            Ok(done)
         })
     }
 }

@@ -1,5 +1,7 @@
 //! The values of a multi-valued attribute, one by one.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value};
 
 use super::operation::Verb;
@@ -23,9 +25,10 @@ pub(super) fn set(members: &mut Map<String, Value>, part: &Attribute, value: Opt
 
 /// Adds those that are not there yet. What says more of one that is there becomes a part of it.
 pub(super) fn add(values: &mut Vec<Value>, attribute: &Attribute, new: Vec<Value>) {
+    let mut known = Known::of(attribute, values);
     let mut touched = Vec::new();
     for one in new {
-        match values.iter().position(|there| same(attribute, there, &one)) {
+        match known.place(&one) {
             Some(at) => {
                 if let (Some(Value::Object(there)), Value::Object(more)) = (values.get_mut(at), one) {
                     there.extend(more);
@@ -34,6 +37,7 @@ pub(super) fn add(values: &mut Vec<Value>, attribute: &Attribute, new: Vec<Value
             }
             None => {
                 touched.push(values.len());
+                known.learn(&one, values.len());
                 values.push(one);
             }
         }
@@ -88,19 +92,19 @@ pub(super) fn remove_named(values: &mut Vec<Value>, attribute: &Attribute, named
         Value::Array(named) => named.as_slice(),
         one => std::slice::from_ref(one),
     };
-    values.retain(|value| !named.iter().any(|one| means(attribute, value, one)));
-}
-
-fn means(attribute: &Attribute, value: &Value, named: &Value) -> bool {
-    let Some(main) = attribute.default_sub() else { return value == named };
-    let wanted = match named {
-        Value::Object(members) => members.iter().find(|(name, _)| name.eq_ignore_ascii_case("value")).map(|(_, it)| it),
-        one => Some(one),
+    let Some(main) = attribute.default_sub() else {
+        let named: HashSet<&Value> = named.iter().collect();
+        values.retain(|value| !named.contains(value));
+        return;
     };
-    match (value.get("value"), wanted) {
-        (Some(value), Some(wanted)) => equal(main, value, wanted),
-        _ => false,
-    }
+    let wanted = |named: &Value| match named {
+        Value::Object(members) => {
+            members.iter().find(|(name, _)| name.eq_ignore_ascii_case("value")).map(|(_, it)| compared(main, it))
+        }
+        one => Some(compared(main, one)),
+    };
+    let named: HashSet<Value> = named.iter().filter_map(wanted).collect();
+    values.retain(|value| value.get("value").is_none_or(|value| !named.contains(&compared(main, value))));
 }
 
 /// The value that a filter asks for, where it says all of it by `eq` and `and`.
@@ -128,29 +132,55 @@ fn gather(attribute: &Attribute, filter: &Filter<'_>, made: &mut Map<String, Val
     }
 }
 
-/// Whether two values say the same: by their main part and what they are used for, or throughout where they have no
-/// main part.
-fn same(attribute: &Attribute, one: &Value, other: &Value) -> bool {
-    let Some(main) = attribute.default_sub() else { return one == other };
-    let part = |value: &Value, name: &str| value.get(name).cloned();
-    let kind = attribute.sub("type");
-    let same_part = |part: &Attribute, one: Option<Value>, other: Option<Value>| match (one, other) {
-        (Some(one), Some(other)) => equal(part, &one, &other),
-        (one, other) => one == other,
-    };
-    let has_value = one.get("value").is_some() && other.get("value").is_some();
-    has_value
-        && same_part(main, part(one, "value"), part(other, "value"))
-        // What does not say what it is used for is the one that is there.
-        && (other.get("type").is_none() || kind.is_none_or(|kind| same_part(kind, part(one, "type"), part(other, "type"))))
+/// Where the first of the values is that says a thing: by its main part and what it is used for, or throughout where
+/// it has no main part. Kept beside the values, because a request may bring tens of thousands.
+struct Known<'a> {
+    attribute: &'a Attribute,
+    by_main: HashMap<Value, usize>,
+    by_use: HashMap<(Value, Option<Value>), usize>,
 }
 
-fn equal(attribute: &Attribute, one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::String(one), Value::String(other)) if attribute.kind == Kind::String && !attribute.case_exact => {
-            folded(one) == folded(other)
+impl<'a> Known<'a> {
+    fn of(attribute: &'a Attribute, values: &[Value]) -> Self {
+        let mut known = Self { attribute, by_main: HashMap::new(), by_use: HashMap::new() };
+        values.iter().enumerate().for_each(|(at, value)| known.learn(value, at));
+        known
+    }
+
+    fn learn(&mut self, value: &Value, at: usize) {
+        let Some(main) = self.main(value) else { return };
+        self.by_use.entry((main.clone(), self.used_for(value))).or_insert(at);
+        self.by_main.entry(main).or_insert(at);
+    }
+
+    fn place(&self, value: &Value) -> Option<usize> {
+        let main = self.main(value)?;
+        match self.used_for(value) {
+            // What does not say what it is used for is the one that is there.
+            None => self.by_main.get(&main).copied(),
+            used_for => self.by_use.get(&(main, used_for)).copied(),
         }
-        _ => one == other,
+    }
+
+    fn main(&self, value: &Value) -> Option<Value> {
+        match self.attribute.default_sub() {
+            Some(main) => value.get("value").map(|value| compared(main, value)),
+            None => Some(value.clone()),
+        }
+    }
+
+    fn used_for(&self, value: &Value) -> Option<Value> {
+        self.attribute.default_sub()?;
+        let part = self.attribute.sub("type")?;
+        value.get("type").map(|value| compared(part, value))
+    }
+}
+
+/// Equal where the values are.
+fn compared(attribute: &Attribute, value: &Value) -> Value {
+    match value {
+        Value::String(text) if attribute.kind == Kind::String && !attribute.case_exact => folded(text).into(),
+        value => value.clone(),
     }
 }
 
