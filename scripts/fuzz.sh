@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets of adapters/saml/fuzz and adapters/ldap/fuzz, one after the other. The first finding stops
-# it: libFuzzer prints it, and keeps the input below the build folder.
+# Runs the fuzz targets of adapters/saml/fuzz, adapters/ldap/fuzz and adapters/scim/fuzz, one after the other. The
+# first finding stops it: libFuzzer prints it, and keeps the input below the build folder.
 #
 #   scripts/fuzz.sh [TARGET...]      all of them, if none is named
 #
@@ -12,8 +12,8 @@ cd "$(dirname "$0")/.."
 
 cargo_fuzz_version=0.13.2
 seconds=${FUZZ_SECONDS:-60}
-# Each has its targets and a dictionary, NAME.dict.
-protocols=(saml ldap)
+# Each has its targets, under names that no other has, and a dictionary, NAME.dict.
+protocols=(saml ldap scim)
 
 command -v g++ >/dev/null || { echo "g++ is missing: libFuzzer is written in C++; run: apt-get install g++" >&2; exit 1; }
 cargo fuzz --version 2>/dev/null | grep -qF "$cargo_fuzz_version" || {
