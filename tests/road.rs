@@ -14,6 +14,7 @@ mod logout;
 mod nodes;
 mod passwords;
 mod people;
+mod push;
 mod records;
 mod revalidate;
 mod sync;
@@ -38,12 +39,13 @@ use fedbridge_contract::services::{Clock, Counters, Egress};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_fake::{FakeDownstream, FakeFactory};
 use fedbridge_hub::ports::{ConfigStore as _, TraceFilter, TraceStore as _};
-use fedbridge_hub::run::{Builder, Hub, Observer, Recorder, Snapshot, Snapshots, Target};
+use fedbridge_hub::run::{Builder, Hub, HubPushDesk, Observer, Recorder, Snapshot, Snapshots, Target};
 use fedbridge_hub::spec::{
     AppSpec, ConfigChange, ConnectionSpec, Managed, MappingSpec, PeopleSpec, StoredApp, StoredConnection, StoredTenant,
     SubjectType, TenantExtras, TenantSpec,
 };
 use fedbridge_keys::{TenantName, initial_keys};
+use fedbridge_scim::ScimFactory;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -86,6 +88,7 @@ struct World {
     origin: Option<String>,
     peer: IpAddr,
     wired: Rewired,
+    push_desk: Arc<HubPushDesk>,
     _scratch: Scratch,
 }
 
@@ -217,11 +220,11 @@ impl World {
         changes.extend(keys.unwrap().into_iter().map(ConfigChange::PutKey));
         let version = foundation.system.version().await.unwrap();
         foundation.system.apply(version, &changes).await.unwrap();
-        let Wired { mut hub, builder, snapshots, recorder, .. } = scripted(&foundation).await;
+        let Wired { mut hub, builder, snapshots, recorder, push_desk, .. } = scripted(&foundation).await;
         change(Arc::get_mut(&mut hub).unwrap());
         let wired = Rewired { builder, snapshots };
         let (cookies, origin, peer) = (Vec::new(), None, HERE);
-        Self { hub, recorder, foundation, clock, cookies, origin, peer, wired, _scratch: scratch }
+        Self { hub, recorder, foundation, clock, cookies, origin, peer, wired, push_desk, _scratch: scratch }
     }
 
     /// Follows our own addresses until something else comes.
@@ -341,7 +344,7 @@ async fn foundation(scratch: &Scratch, database: &str) -> Foundation {
 
 /// A hub whose SAML sides are the fakes.
 async fn scripted(foundation: &Foundation) -> Wired {
-    let registry = Registry::default().with(Arc::new(FakeFactory));
+    let registry = Registry::default().with(Arc::new(FakeFactory)).with(Arc::new(ScimFactory));
     let mut wired = wire(foundation, registry, Arc::new(Silent)).await.unwrap();
     let own = Arc::get_mut(&mut wired.hub).unwrap();
     own.downstreams.retain(|downstream| downstream.kind() == AppKind::OidcClient);

@@ -87,8 +87,9 @@ impl Server {
         let notes = Notes::start(Arc::clone(&foundation.system) as _);
         foundation.sightings = Arc::new(notes.clone());
         let prometheus = metrics::install().context("the metrics can't be recorded")?;
-        let Wired { hub, snapshots, recorder, follower, keeper, .. } =
+        let Wired { hub, snapshots, recorder, follower, keeper, push_desk, .. } =
             wire(&foundation, registry::upstreams(), Arc::new(Metrics)).await?;
+        push_desk.serve(&hub);
         let system = Arc::clone(&foundation.system);
         let public = bind("http.listen", settings.http.listen)?;
         let management = bind("management.listen", settings.management_listen)?;

@@ -24,6 +24,8 @@ pub struct Wired {
     pub recorder: Recorder,
     pub follower: Arc<Follower>,
     pub keeper: Arc<Keeper>,
+    /// Whoever serves pushes has it serve the hub.
+    pub push_desk: Arc<HubPushDesk>,
 }
 
 /// Wires the hub. Tests give a registry of their own.
@@ -98,8 +100,7 @@ pub async fn wire<M: Counters + Observer + 'static>(
         observer: meter,
         no_app: AppRules::default(),
     });
-    push_desk.serve(&hub);
-    Ok(Wired { hub, builder, snapshots, recorder, follower, keeper })
+    Ok(Wired { hub, builder, snapshots, recorder, follower, keeper, push_desk })
 }
 
 fn revalidator(foundation: &Foundation, snapshots: Arc<Snapshots>, recorder: Recorder) -> HubRevalidator {

@@ -1,0 +1,208 @@
+//! What a directory pushes, from the request to what becomes of people.
+
+use std::sync::atomic::Ordering;
+
+use fedbridge_contract::http::{HttpInput, Method, ReplyKind};
+use fedbridge_contract::ids::{ConnectionId, PersonId, TenantId};
+use fedbridge_hub::ports::{Command, LoginStore as _, NewLink, PeopleStore as _, ProfileStore as _, Unit};
+use fedbridge_hub::ports::{PushedStore as _, TraceFilter, TraceStore as _};
+use fedbridge_hub::spec::{ConfigChange, SecretOwner, SecretValue, StoredSecret, SubjectType};
+use serde_json::{Value, json};
+
+use super::{HERE, World, alice, connection, id, param};
+
+const TOKEN: &str = "a-token-of-32-characters-or-more-0123";
+
+fn tenant() -> TenantId {
+    id(1)
+}
+
+fn hr() -> ConnectionId {
+    id(3)
+}
+
+async fn world(settings: Value) -> World {
+    let ConfigChange::PutConnection(mut stored) = connection(3, "hr", settings, json!({})) else { unreachable!() };
+    stored.spec.protocol = "scim".into();
+    let secret = StoredSecret {
+        tenant: tenant(),
+        owner: SecretOwner::Connection(hr()),
+        name: "bearer_token/0".into(),
+        value: SecretValue::Clear(TOKEN.into()),
+    };
+    let changes = vec![
+        connection(2, "one", alice(), json!({})),
+        ConfigChange::PutConnection(stored),
+        ConfigChange::PutSecret(secret),
+    ];
+    let world = World::new(changes, SubjectType::Public).await;
+    world.push_desk.serve(&world.hub);
+    world
+}
+
+impl World {
+    async fn push(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
+        self.clock.0.fetch_add(1, Ordering::Relaxed);
+        let resolved = self.hub.connection_route("acme", "hr", &format!("scim/v2/{path}")).unwrap();
+        let input = HttpInput {
+            method,
+            route: resolved.route.path,
+            rest: resolved.rest,
+            query: String::new(),
+            body: body.to_string().into(),
+            content_type: Some("application/scim+json".into()),
+            authorization: Some(format!("Bearer {TOKEN}")),
+            origin: None,
+            accept_language: None,
+            if_match: None,
+            if_none_match: None,
+            prefer: None,
+            cookies: Vec::new(),
+            peer: HERE,
+        };
+        let ReplyKind::Body(body) = self.hub.handle(resolved.target, input).await.kind else { panic!("no body") };
+        (body.status, serde_json::from_slice(&body.bytes).unwrap_or_default())
+    }
+
+    async fn patch(&self, path: &str, operation: Value) -> (u16, Value) {
+        self.push(Method::Patch, path, json!({ "Operations": [operation] })).await
+    }
+
+    /// The id of a pushed user, and who that is.
+    async fn pushed(&self, name: &str) -> (String, PersonId) {
+        let (status, user) = self.push(Method::Post, "Users", json!({ "userName": name })).await;
+        assert_eq!(status, 201, "{user}");
+        let id = user["id"].as_str().unwrap().to_owned();
+        let known = self.foundation.store.known(tenant(), hr(), &id).await.unwrap().unwrap();
+        (id, known.person)
+    }
+
+    async fn groups_said(&self, person: PersonId) -> Vec<String> {
+        let said = self.foundation.store.profiles_of(tenant(), person).await.unwrap();
+        let groups = said[0].profile.claims.get("groups").cloned().unwrap_or_default();
+        groups.as_array().into_iter().flatten().map(|group| group.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Logins of `alice` are of this person.
+    async fn logs_in_as(&self, person: PersonId) {
+        let link = NewLink {
+            person,
+            connection: id(2),
+            subject_key: "alice".into(),
+            display: "alice".into(),
+            email: None,
+            scope: None,
+        };
+        let unit = Unit { commands: vec![Command::LinkIdentity(link)], now: self.now() };
+        self.foundation.store.commit(tenant(), unit).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_is_switched_off_is_out_before_it_is_answered() {
+    let mut world = world(json!({})).await;
+    let (user, person) = world.pushed("alice").await;
+    world.logs_in_as(person).await;
+    assert!(param(&world.authorize("").await, "code").is_some());
+    assert_eq!(world.foundation.store.sessions(tenant(), person, world.now()).await.unwrap().len(), 1);
+
+    let path = format!("Users/{user}");
+    let (status, off) = world.patch(&path, json!({ "op": "Replace", "path": "active", "value": "False" })).await;
+    assert_eq!((status, &off["active"]), (200, &json!(false)), "{off}");
+    assert!(world.foundation.store.sessions(tenant(), person, world.now()).await.unwrap().is_empty());
+    assert_eq!(param(&world.authorize("&prompt=none").await, "error").as_deref(), Some("login_required"));
+    let known = world.foundation.store.known(tenant(), hr(), &user).await.unwrap().unwrap();
+    assert_eq!(known.last.unwrap().disabled.as_deref(), Some("switched off by the upstream"));
+
+    let (_, on) = world.patch(&path, json!({ "op": "replace", "value": { "active": true } })).await;
+    assert_eq!(on["active"], true);
+    assert!(
+        world.foundation.store.sessions(tenant(), person, world.now()).await.unwrap().is_empty(),
+        "nothing comes back"
+    );
+    let known = world.foundation.store.known(tenant(), hr(), &user).await.unwrap().unwrap();
+    assert_eq!(known.last.unwrap().disabled, None);
+
+    assert!(param(&world.authorize("").await, "code").is_some());
+    assert_eq!(world.push(Method::Delete, &path, Value::Null).await.0, 204);
+    assert!(world.foundation.store.sessions(tenant(), person, world.now()).await.unwrap().is_empty());
+    assert_eq!(world.push(Method::Get, &path, Value::Null).await.0, 404);
+}
+
+#[tokio::test]
+async fn groups_are_what_is_said_of_their_members() {
+    let world = world(json!({})).await;
+    let (ann, person) = world.pushed("ann").await;
+    let members = json!([{ "value": ann }]);
+    let (_, inner) = world.push(Method::Post, "Groups", json!({ "displayName": "Inner", "members": members })).await;
+    assert_eq!(world.groups_said(person).await, ["Inner"]);
+    let inner = inner["id"].as_str().unwrap();
+    let members = json!([{ "value": inner }]);
+    let (_, outer) = world.push(Method::Post, "Groups", json!({ "displayName": "Outer", "members": members })).await;
+    // Members of members are behind a mark; a worker takes them up.
+    for _ in 0..3 {
+        world.clock.0.fetch_add(10, Ordering::Relaxed);
+        world.hub.restate_pushed(100).await.unwrap();
+    }
+    assert_eq!(world.groups_said(person).await, ["Inner", "Outer"]);
+    assert_eq!(world.hub.restate_pushed(100).await.unwrap(), 0, "nobody waits any more");
+
+    let path = format!("Groups/{inner}");
+    let remove = json!({ "op": "remove", "path": format!("members[value eq \"{ann}\"]") });
+    let (status, group) = world.patch(&path, remove.clone()).await;
+    assert_eq!((status, group.get("members"), &group["meta"]["version"]), (200, None, &json!("W/\"2\"")), "{group}");
+    assert_eq!(world.groups_said(person).await, Vec::<String>::new());
+    let (_, again) = world.patch(&path, remove).await;
+    assert_eq!(again["meta"]["version"], "W/\"2\"", "who is no member stays none");
+
+    let outer = format!("Groups/{}", outer["id"].as_str().unwrap());
+    let circle = json!({ "op": "add", "path": "members", "value": [{ "value": outer.split_once('/').unwrap().1 }, { "value": ann }] });
+    let (status, group) = world.patch(&outer, circle).await;
+    assert_eq!((status, group["members"].as_array().map(Vec::len)), (200, Some(3)), "{group}");
+    assert_eq!(world.groups_said(person).await, ["Outer"], "a group that is in itself is there once");
+    assert_eq!(world.push(Method::Delete, &outer, Value::Null).await.0, 204);
+    assert_eq!(world.groups_said(person).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn not_too_many_are_switched_off_at_once() {
+    let world = world(json!({ "guard": { "percent": 10, "minutes": 60 } })).await;
+    let mut ids = Vec::new();
+    for number in 0..10 {
+        ids.push(world.pushed(&format!("user{number}")).await);
+    }
+    let off = json!({ "op": "replace", "path": "active", "value": false });
+    for (id, _) in &ids[..5] {
+        assert_eq!(world.patch(&format!("Users/{id}"), off.clone()).await.0, 200);
+    }
+    let (status, refused) = world.patch(&format!("Users/{}", ids[5].0), off.clone()).await;
+    assert_eq!(status, 403, "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("guard"), "{refused}");
+    assert_eq!(world.push(Method::Delete, &format!("Users/{}", ids[6].0), Value::Null).await.0, 403);
+    world.clock.0.fetch_add(61 * 60 * 1_000, Ordering::Relaxed);
+    assert_eq!(world.patch(&format!("Users/{}", ids[5].0), off).await.0, 200);
+}
+
+#[tokio::test]
+async fn every_change_is_written_down_without_secrets() {
+    let world = world(json!({ "passwords": true })).await;
+    let (user, _) = world.pushed("ann").await;
+    let path = format!("Users/{user}");
+    world.patch(&path, json!({ "op": "add", "path": "title", "value": "Dr" })).await;
+    world.patch(&path, json!({ "op": "replace", "value": { "password": "secret word" } })).await;
+    world.recorder.flush().await;
+    let filter = TraceFilter { limit: 10, ..TraceFilter::default() };
+    let traces = world.foundation.system.list(&filter).await.unwrap();
+    let pushes: Vec<_> = traces.iter().filter(|trace| trace.kind == "push").collect();
+    assert_eq!(pushes.len(), 3);
+    let stored = world
+        .foundation
+        .store
+        .record(fedbridge_contract::push::PushPlace { tenant: tenant(), connection: hr() }, user.parse().unwrap());
+    let stored = stored.await.unwrap().unwrap();
+    assert!(!format!("{stored:?}").contains("secret word"));
+    for trace in pushes {
+        let found = world.foundation.system.find(trace.id).await.unwrap().unwrap();
+        assert!(!format!("{found:?}").contains("secret word"));
+    }
+}
