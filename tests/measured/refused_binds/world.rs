@@ -101,17 +101,21 @@ impl World {
         }
     }
 
-    /// By the directory's own policy: so many wrong passwords there.
+    /// By the directory's own policy: so many wrong passwords there. It may lose one of them where its clock is set while
+    /// it writes, and begins to count again with the right one.
     fn lock(&self) {
         let upstream = &self.openldap.directory;
         let mut client = Client::open(&upstream.url, &upstream.ca).unwrap();
         for number in 0..Class::Locked.people() {
-            let dn = upstream.person(&Class::Locked.name(number));
-            for _ in 0..5 {
-                assert_eq!(client.bind(&dn, "a wrong password").unwrap().code, 49);
-            }
-            let right = client.bind(&dn, &format!("{}-password", Class::Locked.name(number))).unwrap();
-            assert_eq!(right.code, 49, "the directory has locked {dn}");
+            let name = Class::Locked.name(number);
+            let dn = upstream.person(&name);
+            let mut locked = || {
+                for _ in 0..5 {
+                    assert_eq!(client.bind(&dn, "a wrong password").unwrap().code, 49);
+                }
+                client.bind(&dn, &format!("{name}-password")).unwrap().code == 49
+            };
+            assert!((0..3).any(|_| locked()), "the directory locks {dn}");
         }
     }
 
