@@ -15,6 +15,8 @@ mod nodes;
 mod passwords;
 mod people;
 mod push;
+mod pushed;
+mod pushed_claims;
 mod records;
 mod revalidate;
 mod sync;

@@ -3,6 +3,7 @@
 //! and then to its own, where it must be good: a row that proves nothing is red.
 
 mod passwords;
+mod pushed;
 mod rows;
 pub mod world;
 
@@ -71,7 +72,8 @@ async fn routes(world: &World) -> BTreeSet<String> {
         let login = adapter.login.iter().flat_map(|login| login.routes());
         let logout = adapter.logout.iter().flat_map(|logout| logout.routes());
         let published = adapter.metadata.iter().map(|metadata| metadata.route());
-        let paths = login.chain(logout).map(|route| route.path).chain(published.map(|route| route.path));
+        let pushed = adapter.push.iter().flat_map(|push| push.routes());
+        let paths = login.chain(logout).chain(pushed).map(|route| route.path).chain(published.map(|route| route.path));
         all.extend(paths.map(|path| Place::Connection(world.slug_of(&open.view.protocol), path).route()));
     }
     all

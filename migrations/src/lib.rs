@@ -15,6 +15,7 @@ mod m0006_kills;
 mod m0007_chaining;
 mod m0008_directory;
 mod m0009_pushed;
+mod m0010_shut;
 mod statistics;
 
 use sea_orm_migration::prelude::*;
@@ -107,6 +108,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_chaining::Migration),
             Box::new(m0008_directory::Migration),
             Box::new(m0009_pushed::Migration),
+            Box::new(m0010_shut::Migration),
         ]
     }
 }

@@ -119,6 +119,7 @@ impl Foundation {
             sightings: Arc::clone(&self.sightings),
             dialer: Arc::clone(&self.dialer),
             revalidator: Arc::new(Closed),
+            current_claims: Arc::new(Closed),
             pushed: Arc::new(Closed),
         }
     }

@@ -17,6 +17,7 @@ mod metrics;
 mod radar;
 pub mod registry;
 mod reload;
+mod restate;
 mod rollover;
 pub mod serve;
 pub mod settings;

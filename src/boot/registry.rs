@@ -14,11 +14,16 @@ use fedbridge_oidc::op::OpenIdProvider;
 use fedbridge_oidc_rp::OidcFactory;
 use fedbridge_saml::SamlFactory;
 use fedbridge_saml_idp::SamlIdentityProvider;
+use fedbridge_scim::ScimFactory;
 use serde_json::{Map, Value};
 
 /// Upstream adapters, by the word that `protocol:` takes.
 pub fn upstreams() -> Registry {
-    Registry::default().with(Arc::new(LdapFactory)).with(Arc::new(OidcFactory::default())).with(Arc::new(SamlFactory))
+    Registry::default()
+        .with(Arc::new(LdapFactory))
+        .with(Arc::new(OidcFactory::default()))
+        .with(Arc::new(SamlFactory))
+        .with(Arc::new(ScimFactory))
 }
 
 /// Downstream adapters. The first one that declares a route answers it.

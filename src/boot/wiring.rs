@@ -6,7 +6,8 @@ use fedbridge_contract::factory::Registry;
 use fedbridge_contract::services::{Counters, Services, TraceSink};
 use fedbridge_hub::mapping::AppRules;
 use fedbridge_hub::run::{
-    Behind, Builder, Hasher, Hub, HubPushDesk, HubRevalidator, Observer, Provisioned, Recorder, Snapshots,
+    Behind, Builder, Hasher, Hub, HubCurrentClaims, HubPushDesk, HubRevalidator, Observer, Provisioned, Recorder,
+    Snapshots,
 };
 use fedbridge_keys::{Argon2Hasher, OpensslFactors};
 use tokio::sync::{Mutex, Notify};
@@ -48,6 +49,11 @@ pub async fn wire<M: Counters + Observer + 'static>(
     let push_desk = Arc::new(HubPushDesk::default());
     let services = Services {
         revalidator: Arc::new(revalidator(foundation, Arc::clone(&snapshots), recorder.clone())),
+        current_claims: Arc::new(HubCurrentClaims {
+            snapshots: Arc::clone(&snapshots),
+            pushed: Arc::clone(&foundation.store) as _,
+            profiles: Arc::clone(&foundation.store) as _,
+        }),
         pushed: Arc::clone(&push_desk) as _,
         ..foundation.services(traces, Arc::clone(&meter) as _)
     };

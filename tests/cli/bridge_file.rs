@@ -19,7 +19,7 @@ tenants:
         clock_skew: 9h
         clok_skew: 1s
       - slug: entra
-        protocol: scim
+        protocol: radius
         issuer: https://login.example
       - slug: web
         protocol: saml
@@ -79,7 +79,7 @@ fn a_terrible_file_is_refused_whole() {
             "14: tenants[Acme].connections[okta].idp_metadata.file:",
             "15: tenants[Acme].connections[okta].clock_skew",
             "16: tenants[Acme].connections[okta].clok_skew: unknown key; the nearest known one is `clock_skew`",
-            "18: tenants[Acme].connections[entra].protocol: the protocol scim is not supported by this version",
+            "18: tenants[Acme].connections[entra].protocol: `radius` is not a protocol; known are ldap",
             "22: tenants[Acme].connections[web].enabled:",
             "23: tenants[Acme].connections[web].idp_metadata.url: the metadata can't be fetched",
             "24: tenants[Acme].connections[web].mapping.claims.email.form:",

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use fedbridge_contract::http::{HttpInput, Method, ReplyKind};
 use fedbridge_contract::ids::{ConnectionId, PersonId, TenantId};
+use fedbridge_contract::push::PushPlace;
 use fedbridge_hub::ports::{Command, LoginStore as _, NewLink, PeopleStore as _, ProfileStore as _, Unit};
 use fedbridge_hub::ports::{PushedStore as _, TraceFilter, TraceStore as _};
 use fedbridge_hub::spec::{ConfigChange, SecretOwner, SecretValue, StoredSecret, SubjectType};
@@ -13,15 +14,24 @@ use super::{HERE, World, alice, connection, id, param};
 
 const TOKEN: &str = "a-token-of-32-characters-or-more-0123";
 
-fn tenant() -> TenantId {
+pub fn tenant() -> TenantId {
     id(1)
 }
 
-fn hr() -> ConnectionId {
+pub fn hr() -> ConnectionId {
     id(3)
 }
 
-async fn world(settings: Value) -> World {
+pub fn place() -> PushPlace {
+    PushPlace { tenant: tenant(), connection: hr() }
+}
+
+pub async fn world(settings: Value) -> World {
+    world_with(settings, vec![connection(2, "one", alice(), json!({}))]).await
+}
+
+/// With the connections by which people log in, and apps.
+pub async fn world_with(settings: Value, others: Vec<ConfigChange>) -> World {
     let ConfigChange::PutConnection(mut stored) = connection(3, "hr", settings, json!({})) else { unreachable!() };
     stored.spec.protocol = "scim".into();
     let secret = StoredSecret {
@@ -30,18 +40,15 @@ async fn world(settings: Value) -> World {
         name: "bearer_token/0".into(),
         value: SecretValue::Clear(TOKEN.into()),
     };
-    let changes = vec![
-        connection(2, "one", alice(), json!({})),
-        ConfigChange::PutConnection(stored),
-        ConfigChange::PutSecret(secret),
-    ];
+    let mut changes = others;
+    changes.extend([ConfigChange::PutConnection(stored), ConfigChange::PutSecret(secret)]);
     let world = World::new(changes, SubjectType::Public).await;
     world.push_desk.serve(&world.hub);
     world
 }
 
 impl World {
-    async fn push(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
+    pub async fn push(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
         self.clock.0.fetch_add(1, Ordering::Relaxed);
         let resolved = self.hub.connection_route("acme", "hr", &format!("scim/v2/{path}")).unwrap();
         let input = HttpInput {
@@ -64,12 +71,12 @@ impl World {
         (body.status, serde_json::from_slice(&body.bytes).unwrap_or_default())
     }
 
-    async fn patch(&self, path: &str, operation: Value) -> (u16, Value) {
+    pub async fn patch(&self, path: &str, operation: Value) -> (u16, Value) {
         self.push(Method::Patch, path, json!({ "Operations": [operation] })).await
     }
 
     /// The id of a pushed user, and who that is.
-    async fn pushed(&self, name: &str) -> (String, PersonId) {
+    pub async fn pushed(&self, name: &str) -> (String, PersonId) {
         let (status, user) = self.push(Method::Post, "Users", json!({ "userName": name })).await;
         assert_eq!(status, 201, "{user}");
         let id = user["id"].as_str().unwrap().to_owned();
@@ -110,7 +117,7 @@ async fn who_is_switched_off_is_out_before_it_is_answered() {
     let (status, off) = world.patch(&path, json!({ "op": "Replace", "path": "active", "value": "False" })).await;
     assert_eq!((status, &off["active"]), (200, &json!(false)), "{off}");
     assert!(world.foundation.store.sessions(tenant(), person, world.now()).await.unwrap().is_empty());
-    assert_eq!(param(&world.authorize("&prompt=none").await, "error").as_deref(), Some("login_required"));
+    assert_eq!(param(&world.authorize("&prompt=none").await, "error").as_deref(), Some("access_denied"));
     let known = world.foundation.store.known(tenant(), hr(), &user).await.unwrap().unwrap();
     assert_eq!(known.last.unwrap().disabled.as_deref(), Some("switched off by the upstream"));
 
@@ -195,10 +202,7 @@ async fn every_change_is_written_down_without_secrets() {
     let traces = world.foundation.system.list(&filter).await.unwrap();
     let pushes: Vec<_> = traces.iter().filter(|trace| trace.kind == "push").collect();
     assert_eq!(pushes.len(), 3);
-    let stored = world
-        .foundation
-        .store
-        .record(fedbridge_contract::push::PushPlace { tenant: tenant(), connection: hr() }, user.parse().unwrap());
+    let stored = world.foundation.store.record(place(), user.parse().unwrap());
     let stored = stored.await.unwrap().unwrap();
     assert!(!format!("{stored:?}").contains("secret word"));
     for trace in pushes {

@@ -81,6 +81,7 @@ pub async fn rows(world: &World) -> Vec<Row> {
     rows.extend(logouts(world).await);
     rows.extend(upstream_saml(world).await);
     rows.extend(upstream_oidc(world).await);
+    rows.extend(super::pushed::rows(world).await);
     rows
 }
 
@@ -246,7 +247,7 @@ async fn apps_of_saml(world: &World) -> Vec<Row> {
     let parked = Url::parse(&parked.location.unwrap()).unwrap();
     assert!(parked.path().ends_with("/saml/sso"), "{parked}");
     let parked = Sent { query: parked.query().unwrap().into(), cookies: cookies.clone(), ..Sent::default() };
-    let by_start = Sent { cookies: cookies.clone(), rest: "wiki", ..Sent::default() };
+    let by_start = Sent { cookies: cookies.clone(), rest: "wiki".into(), ..Sent::default() };
     let goes_on: fn(&Came) -> bool = |came| came.body.contains("SAMLResponse") || came.status == 303;
     let artifact = artifact(world, alice).await;
     let sp = world.sp.clone();

@@ -1,5 +1,6 @@
 //! Two tenants that differ in nothing but their names.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use crate::support::{Scratch, eventually};
 pub const TAKES_ARTIFACTS: &str = "http://127.0.0.1:9/artifact";
 const APP_LOGOUT: &str = "http://127.0.0.1:9/slo";
 /// The connections of each tenant, by their slugs, which are their protocols.
-pub const CONNECTIONS: [&str; 3] = ["saml", "oidc", "ldap"];
+pub const CONNECTIONS: [&str; 4] = ["saml", "oidc", "ldap", "scim"];
 pub const BY_ARTIFACT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact";
 
 /// One of the two.
@@ -84,8 +85,8 @@ pub struct Sent {
     pub bearer: Option<String>,
     /// Of the owner.
     pub cookies: BTreeMap<String, String>,
-    /// What stands for the `*` of the route.
-    pub rest: &'static str,
+    /// What stands for the `*` or `**` of the route.
+    pub rest: Cow<'static, str>,
 }
 
 pub struct Came {
@@ -146,7 +147,7 @@ impl World {
           bind_password: {{ value: {SECRET} }}
           attributes: [uid, cn]
     connections:
-{ldap}      - slug: saml
+{ldap}{}      - slug: saml
         protocol: saml
         enabled: true # connection {slug}
         domains: [{slug}.example]
@@ -175,6 +176,7 @@ impl World {
         sp_metadata: {{ file: {} }}
         unsolicited: true
 ",
+                super::pushed::connection(slug),
                 files.0.display(),
                 op.issuer,
                 files.1.display(),
@@ -336,7 +338,7 @@ impl World {
 
     /// Sends a request of the own tenant's to `side`, which gets the cookies under its own names too.
     pub async fn send(&self, place: &Place, sent: &Sent, side: &Side) -> Came {
-        let route = place.route().replace('*', sent.rest);
+        let route = place.route().replace("**", "*").replace('*', &sent.rest);
         let url = format!("{}/{route}{}{}", side.at, if sent.query.is_empty() { "" } else { "?" }, sent.query);
         let mut request = match (&sent.form, &sent.xml) {
             (Some(form), _) => {

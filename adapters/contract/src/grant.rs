@@ -49,6 +49,10 @@ pub struct GrantRecord {
     /// The newest kill that the node knew which gave it out (see [`crate::epoch`]). The hub sets it.
     #[serde(default)]
     pub epoch: Epoch,
+    /// What the claims were decided from, where a directory may say something else later: the hub's own form, and the hub
+    /// sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Value>,
     /// What the downstream adapter keeps: redirect URI, nonce, code challenge.
     pub protocol: Value,
 }

@@ -10,6 +10,7 @@
 pub mod checks;
 pub mod claims;
 pub mod config;
+pub mod current;
 pub mod directory;
 pub mod documents;
 pub mod downstream;

@@ -4,6 +4,7 @@
 //! The hub is the [`PushDesk`]: it keeps records, finds out whose they are, and draws the consequences, all in one
 //! durable unit before anybody is told that it is done.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -51,11 +52,19 @@ pub struct Belonging {
     pub unmatched: Unmatched,
     /// What is ended of somebody whom the upstream switches off or deletes.
     pub shut: Shut,
+    pub precedence: Precedence,
     /// More than this part of the people switched off or deleted within [`Belonging::guard_minutes`] stops further
     /// ones, in percent. `None`: nothing does.
     pub most_shut: Option<u8>,
     /// In minutes.
     pub guard_minutes: u16,
+}
+
+impl Belonging {
+    /// What settings name as [`Belonging::provisions`], also where they can't be opened.
+    pub fn names(settings: &Value) -> impl Iterator<Item = &str> {
+        settings.get("provisions").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -113,6 +122,32 @@ pub struct Record {
     pub document: Value,
     /// Of a user: who that is here.
     pub person: Option<PersonId>,
+}
+
+/// For each claim that both a login and the directory make, whose value counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Precedence {
+    #[serde(default)]
+    pub otherwise: ClaimSource,
+    #[serde(default)]
+    pub claims: BTreeMap<String, ClaimSource>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimSource {
+    /// The directory that pushes is the authority.
+    #[default]
+    Push,
+    Login,
+}
+
+impl Precedence {
+    pub fn of(&self, claim: &str) -> ClaimSource {
+        // An address and the word about it are one statement.
+        let claim = if claim == "email_verified" { "email" } else { claim };
+        self.claims.get(claim).copied().unwrap_or(self.otherwise)
+    }
 }
 
 /// What an adapter makes of a document for the hub.

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{App, Tenant};
+use crate::current::CurrentClaims;
 pub use crate::egress::{
     DialTarget, Dialed, Dialer, Egress, EgressError, EgressGet, EgressLimits, EgressPost, Fetched, Lane, egress_to,
 };
@@ -40,6 +41,7 @@ pub struct Services {
     pub name_ids: Arc<dyn NameIds>,
     pub sightings: Arc<dyn Sightings>,
     pub revalidator: Arc<dyn Revalidator>,
+    pub current_claims: Arc<dyn CurrentClaims>,
     pub pushed: Arc<dyn PushDesk>,
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::Field;
-use fedbridge_contract::push::{Belonging, LoginKey, Shut, Unmatched};
+use fedbridge_contract::push::{Belonging, ClaimSource, LoginKey, Precedence, Shut, Unmatched};
 use fedbridge_contract::reader::Reader;
 use fedbridge_contract::text::expected;
 use fedbridge_scim_core::path::{Place, resolve};
@@ -27,6 +27,10 @@ pub const FIELDS: &[Field] = &[
          attribute of the login; default subject)",
     ),
     Field::new("unmatched", "a login there of somebody who was not pushed: deny (default) or create"),
+    Field::new(
+        "precedence",
+        "whose value counts for a claim that a login brings too: push (default) or login, for `default` and for claims by name",
+    ),
     Field::new("shut", "what ends for somebody who is switched off: person (default, everything) or connection"),
     Field::new(
         "guard",
@@ -77,6 +81,7 @@ impl Settings {
             shut: reader
                 .choice(object, "", "shut", &[("person", Shut::Person), ("connection", Shut::Connection)])
                 .unwrap_or_default(),
+            precedence: precedence(&mut reader, object),
             most_shut,
             guard_minutes,
         };
@@ -110,6 +115,21 @@ fn matching(reader: &mut Reader, object: &Map<String, Value>, schemas: &Schemas)
         Some(attribute) => LoginKey::Attribute(attribute.to_owned()),
     };
     (path, login)
+}
+
+fn precedence(reader: &mut Reader, object: &Map<String, Value>) -> Precedence {
+    let words = [("push", ClaimSource::Push), ("login", ClaimSource::Login)];
+    let none = Map::new();
+    let named = reader.map(object, "", "precedence").unwrap_or(&none);
+    let mut found = Precedence::default();
+    for claim in named.keys() {
+        let Some(source) = reader.choice(named, "precedence", claim, &words) else { continue };
+        match claim.as_str() {
+            "default" => found.otherwise = source,
+            _ => drop(found.claims.insert(claim.clone(), source)),
+        }
+    }
+    found
 }
 
 fn guard(reader: &mut Reader, object: &Map<String, Value>) -> (Option<u8>, u16) {

@@ -20,12 +20,10 @@ use super::metadata;
 use super::names::{self, Names};
 use super::node::Node;
 use super::people;
+use super::provisions;
 use super::reference;
 use super::secrets::{Keep, Owner, Reader, read_beside};
 use super::tenants::Scope;
-
-/// Protocols that INTERFACE knows and this version doesn't build yet.
-const NOT_YET: &[&str] = &["scim"];
 
 /// Names of the tenant's apps, which connections may refer to.
 pub struct AppNames<'a> {
@@ -50,6 +48,7 @@ pub async fn read(
             connections.extend(connection(fields, &mut slugs, scope, apps, complaints).await);
         }
     }
+    provisions::check(nodes, tenant, &connections, scope, complaints);
     connections
 }
 
@@ -122,15 +121,10 @@ fn factory<'s>(
     if let Some(factory) = registry.find(protocol) {
         return Some(factory.as_ref());
     }
-    let message = if NOT_YET.contains(&protocol) {
-        let built: Vec<_> = registry.kinds().collect();
-        format!("the protocol {protocol} is not supported by this version; it has {}", built.join(", "))
-    } else {
-        let kinds: Vec<_> = registry.kinds().collect();
-        match nearest(protocol, kinds.iter().copied()) {
-            Some(near) => format!("`{protocol}` is not a protocol; the nearest known one is `{near}`"),
-            None => format!("`{protocol}` is not a protocol; known are {}", kinds.join(", ")),
-        }
+    let kinds: Vec<_> = registry.kinds().collect();
+    let message = match nearest(protocol, kinds.iter().copied()) {
+        Some(near) => format!("`{protocol}` is not a protocol; the nearest known one is `{near}`"),
+        None => format!("`{protocol}` is not a protocol; known are {}", kinds.join(", ")),
     };
     complaints.add(fields.node().place_of("protocol"), fields.path("protocol"), message);
     None

@@ -21,6 +21,7 @@ mod names;
 mod node;
 mod people;
 pub mod plan;
+mod provisions;
 pub mod reference;
 mod secrets;
 mod service_providers;

@@ -35,6 +35,7 @@ pub fn services(clock: Arc<dyn Clock>, rng: Arc<dyn Rng>, egress: Arc<dyn Egress
         sightings: Arc::new(Closed),
         dialer: Arc::new(Closed),
         revalidator: Arc::new(Closed),
+        current_claims: Arc::new(Closed),
         pushed: Arc::new(Closed),
     }
 }

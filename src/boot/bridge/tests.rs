@@ -347,7 +347,7 @@ tenants:
         clock_skew: 9h
         clok_skew: 1s
       - slug: entra
-        protocol: scim
+        protocol: radius
         issuer: https://login.example
       - slug: fetch
         protocol: saml
@@ -408,7 +408,7 @@ tenants:
         "14: tenants[Acme].connections[okta].idp_metadata.file: the file",
         "15: tenants[Acme].connections[okta].clock_skew: is too much",
         "16: tenants[Acme].connections[okta].clok_skew: unknown key; the nearest known one is `clock_skew`",
-        "18: tenants[Acme].connections[entra].protocol: the protocol scim is not supported by this version",
+        "18: tenants[Acme].connections[entra].protocol: `radius` is not a protocol; known are ldap",
         "22: tenants[Acme].connections[fetch].enabled: expected true or false, found text",
         "23: tenants[Acme].connections[fetch].idp_metadata.url: the metadata can't be fetched: https://idp.example/gone answered",
         "24: tenants[Acme].connections[fetch].mapping.claims.email: a rule needs one of",

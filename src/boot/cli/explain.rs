@@ -18,7 +18,7 @@ pub async fn explain(foundation: &Foundation, tenant: &TenantSnapshot, person: P
         return Ok(text);
     };
     if found.disabled {
-        text.push_str("  disabled by an administrator\n");
+        text.push_str("  disabled by an administrator, or switched off by the directory that pushes them\n");
     }
     if let Some(number) = found.number {
         text.push_str(&format!("  POSIX number {number}\n"));

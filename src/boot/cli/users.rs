@@ -136,7 +136,13 @@ impl Desk<'_> {
             Command::Enable(who) => {
                 let (tenant, person) = self.find(who).await?;
                 self.set_disabled(&tenant, person, false).await?;
-                Ok(format!("{} can log in again\n", who.user))
+                Ok(match self.foundation.store.person_disabled(tenant.view.id, person).await? {
+                    Some(true) => format!(
+                        "{} is enabled here, and stays out while the directory that pushes them says so\n",
+                        who.user
+                    ),
+                    _ => format!("{} can log in again\n", who.user),
+                })
             }
             Command::Unlink(login) => self.take_away(login, TombstoneReason::Unlinked).await,
             Command::Block(login) => self.take_away(login, TombstoneReason::Blocked).await,

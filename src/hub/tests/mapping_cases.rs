@@ -13,7 +13,7 @@ use fedbridge_contract::identity::{Attributes, UpstreamSubject};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{RuleResult, Step};
 use fedbridge_hub::decide::{
-    ClientFacts, ConnectionFacts, DecideInput, Decision, Facts, ReplayInput, RequestFacts, Verdict, decide,
+    ClientFacts, ConnectionFacts, DecideInput, Decision, Facts, PushedFacts, ReplayInput, RequestFacts, Verdict, decide,
 };
 use fedbridge_hub::mapping::{AppRules, AppRulesSpec, Mapping};
 use fedbridge_hub::spec::MappingSpec;
@@ -43,6 +43,7 @@ struct Case {
     #[serde(default)]
     asked: Vec<String>,
     user: Option<Value>,
+    pushed: Option<PushedFacts>,
     ip: Option<String>,
     acr: Option<String>,
     #[serde(default)]
@@ -67,6 +68,7 @@ impl Case {
             connection: ConnectionFacts { slug: "okta".to_owned(), domains: self.domains.clone() },
             client: Some(ClientFacts { name: "portal".to_owned(), scopes: self.registered.clone() }),
             user: self.user.clone(),
+            pushed: self.pushed.clone(),
             request: RequestFacts {
                 ip: self.ip.clone(),
                 time: Timestamp::from_seconds(1_800_000_000),

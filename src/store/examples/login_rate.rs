@@ -211,6 +211,7 @@ impl Bench {
             amr: vec![],
             created: now,
             upstream_limit: None,
+            basis: None,
             epoch: Epoch::default(),
             protocol: json!({"redirect_uri": "https://app.example/cb", "nonce": "n", "challenge": "c"}),
         }

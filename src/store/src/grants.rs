@@ -21,7 +21,7 @@ use crate::work::{Arg, Change, digest};
 /// Subqueries and not joins: for a join, PostgreSQL's cached plan looked sessions up by tenant alone.
 const GRANT: &str = "SELECT g.id, g.sealed, g.code_expires_at, g.redeemed_at, g.generation, g.rotated_at, \
     g.idle_expires_at, g.absolute_expires_at, g.revoked_at, \
-    (SELECT p.disabled FROM people p WHERE p.tenant_id = g.tenant_id AND p.id = g.person_id), \
+    (SELECT (p.disabled OR p.shut_at IS NOT NULL) FROM people p WHERE p.tenant_id = g.tenant_id AND p.id = g.person_id), \
     (SELECT p.epoch FROM people p WHERE p.tenant_id = g.tenant_id AND p.id = g.person_id), \
     (SELECT s.idle_expires_at FROM sessions s WHERE s.tenant_id = g.tenant_id AND s.id = g.session_id \
         AND s.idle_expires_at > ? AND s.absolute_expires_at > ?), \

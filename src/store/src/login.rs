@@ -14,7 +14,7 @@ use crate::unit::{millis, plan, uuid};
 use crate::work::{Arg, Done, WorkError, digest};
 
 /// What [`stored_session`] reads, and from where.
-pub const SESSION: &str = "s.id, s.person_id, p.disabled, coalesce(p.epoch, 0), s.connection_id, s.idle_expires_at, s.absolute_expires_at, \
+pub const SESSION: &str = "s.id, s.person_id, (p.disabled OR p.shut_at IS NOT NULL), coalesce(p.epoch, 0), s.connection_id, s.idle_expires_at, s.absolute_expires_at, \
     s.sealed FROM sessions s JOIN people p ON p.tenant_id = s.tenant_id AND p.id = s.person_id";
 
 #[async_trait]
@@ -38,7 +38,7 @@ impl LoginStore for Store {
         connection: ConnectionId,
         subject_key: &str,
     ) -> Result<Option<LinkedPerson>, StoreError> {
-        let sql = "SELECT p.id, p.disabled, coalesce(p.epoch, 0), i.email_hash, i.display FROM identities i \
+        let sql = "SELECT p.id, p.disabled, coalesce(p.epoch, 0), i.email_hash, i.display, p.shut_at FROM identities i \
                    JOIN people p ON p.tenant_id = i.tenant_id AND p.id = i.person_id \
                    WHERE i.tenant_id = ? AND i.connection_id = ? AND i.subject_hash = ?";
         let args = vec![uuid(tenant), Arg::Uuid(connection.uuid()), Arg::Octets(digest(&[subject_key]))];
@@ -50,6 +50,7 @@ impl LoginStore for Store {
             Ok(LinkedPerson {
                 person,
                 disabled: get(&row, 1)?,
+                shut: get::<Option<i64>>(&row, 5)?.is_some(),
                 epoch: Epoch(get(&row, 2)?),
                 email,
                 display: get(&row, 4)?,

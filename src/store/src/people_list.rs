@@ -41,7 +41,7 @@ impl Store {
         };
         args.push(Arg::Int(i64::from(most)));
         let sql = format!(
-            "SELECT p.id, p.disabled, p.created_at, i.connection_id, i.display FROM people p \
+            "SELECT p.id, (p.disabled OR p.shut_at IS NOT NULL), p.created_at, i.connection_id, i.display FROM people p \
              LEFT JOIN identities i ON i.tenant_id = p.tenant_id AND i.person_id = p.id \
              WHERE p.tenant_id = ? AND p.id IN (SELECT q.id FROM people q WHERE q.tenant_id = ? {found} \
              ORDER BY q.created_at DESC, q.id LIMIT ?) ORDER BY p.created_at DESC, p.id, i.created_at, i.connection_id"
@@ -66,7 +66,7 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn person_disabled(&self, tenant: TenantId, person: PersonId) -> Result<Option<bool>, StoreError> {
-        let sql = "SELECT disabled FROM people WHERE tenant_id = ? AND id = ?";
+        let sql = "SELECT (disabled OR shut_at IS NOT NULL) FROM people WHERE tenant_id = ? AND id = ?";
         let row = self.one(sql, vec![uuid(tenant), Arg::Uuid(person.uuid())]).await?;
         row.map(|row| get(&row, 0)).transpose()
     }

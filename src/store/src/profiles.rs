@@ -20,7 +20,7 @@ use crate::unit::{SealedProfile, millis, plan, profile_place, seal_profile, sour
 use crate::work::{Arg, Change, digest};
 
 /// What [`Store::read_profiled`] reads, and from where.
-const PROFILED: &str = "p.id, p.disabled, coalesce(p.epoch, 0), p.created_at, n.number, r.connection_id, r.source, \
+const PROFILED: &str = "p.id, (p.disabled OR p.shut_at IS NOT NULL), coalesce(p.epoch, 0), p.created_at, n.number, r.connection_id, r.source, \
     r.disabled, r.created_at, r.changed_at, r.subject_hash, r.sealed FROM profiles r \
     JOIN people p ON p.tenant_id = r.tenant_id AND p.id = r.person_id \
     LEFT JOIN posix_numbers n ON n.tenant_id = r.tenant_id AND n.owner_id = r.person_id";

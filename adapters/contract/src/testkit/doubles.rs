@@ -29,6 +29,7 @@ pub fn bare_services(clock: Arc<dyn Clock>) -> Services {
         sightings: Arc::new(Closed),
         dialer: Arc::new(Closed),
         revalidator: Arc::new(Closed),
+        current_claims: Arc::new(Closed),
         pushed: Arc::new(Closed),
     }
 }

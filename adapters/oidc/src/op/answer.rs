@@ -54,8 +54,9 @@ pub(crate) fn finish(finish: &Finish<'_>, _permit: &Permit) -> Result<Finished, 
         amr: identity.amr.clone(),
         created: finish.now,
         upstream_limit: identity.upstream_limit,
-        // The hub writes it.
+        // The hub writes these.
         epoch: Epoch::default(),
+        basis: None,
         protocol,
     };
     let grant = NewGrant { id, record, code_hash: sha256(code.as_bytes()), code_expires: finish.now + CODE_LIFETIME };

@@ -10,6 +10,7 @@ use fedbridge_oidc_core::pkce;
 use openssl::memcmp;
 
 use super::client_auth::AuthenticatedClient;
+use super::current::brought_up_to_date;
 use super::error::OAuthError;
 use super::exchange::Exchange;
 use super::grant_refresh_token::may_refresh;
@@ -56,6 +57,7 @@ pub(crate) async fn handle(
         .grant(tenant, &client.app, &grant)
         .await
         .map_err(|refusal| OAuthError::gate(refusal, |cause| OAuthError::invalid_grant(BAD_CODE, cause)))?;
+    let grant = brought_up_to_date(exchange, grant).await.map_err(|why| why.answer(BAD_CODE))?;
 
     // Signed before the code is used up, so that a key that fails costs nobody a login. No
     // token leaves before the store has said that this request redeemed the code.

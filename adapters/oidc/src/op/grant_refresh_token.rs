@@ -7,6 +7,7 @@ use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{Rotation, Valid};
 
 use super::client_auth::AuthenticatedClient;
+use super::current::brought_up_to_date;
 use super::error::OAuthError;
 use super::exchange::Exchange;
 use super::grant_authorization_code::note;
@@ -39,6 +40,7 @@ pub(crate) async fn handle(
         // A kill or a logout may have come meanwhile, so the permit from before is worth nothing.
         permit = permitted(exchange, client, &found(exchange, grant.id).await?).await?;
     }
+    let grant = brought_up_to_date(exchange, grant).await.map_err(|why| why.answer(BAD_TOKEN))?;
 
     // Signed before the rotation, for the same reason as with a code.
     let tokens = mint_for_grant(exchange, client, &grant, &scope, None, &permit)?;

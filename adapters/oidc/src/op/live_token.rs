@@ -9,6 +9,7 @@ use fedbridge_contract::ids::AppId;
 use fedbridge_contract::services::GateRefusal;
 
 use super::access_token::{self, Holder, VerifiedAccessToken};
+use super::current::{NotCurrent, brought_up_to_date};
 use super::error::OAuthError;
 use super::exchange::Exchange;
 use super::settings::ClientSettings;
@@ -35,6 +36,15 @@ pub(crate) enum NotLive {
 impl From<fedbridge_contract::error::StoreError> for NotLive {
     fn from(error: fedbridge_contract::error::StoreError) -> Self {
         Self::Unknown(error.into())
+    }
+}
+
+impl From<NotCurrent> for NotLive {
+    fn from(why: NotCurrent) -> Self {
+        match why {
+            NotCurrent::Denied(cause) => Self::No(cause),
+            NotCurrent::Unknown(cause) => Self::Unknown(OAuthError::unavailable(cause)),
+        }
     }
 }
 
@@ -71,6 +81,7 @@ pub(crate) async fn find(exchange: &mut Exchange<'_>, presented: &str) -> Result
             exchange.person = Some(grant.record.sub.clone());
             exchange.connection = Some(grant.record.connection);
             services.gate.grant(exchange.tenant, &app, &grant).await?;
+            let grant = brought_up_to_date(exchange, grant).await?;
             Ok(LiveToken { scope: scope_now(&token, &settings), token, app, settings, grant: Some(grant) })
         }
         Holder::App { app, epoch } => {

@@ -12,6 +12,7 @@ mod authorize_claims;
 mod backchannel_logout;
 mod client_assertion;
 mod client_auth;
+mod current;
 mod discovery;
 mod document;
 mod error;

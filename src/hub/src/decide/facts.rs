@@ -6,6 +6,8 @@ use fedbridge_contract::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::PushedFacts;
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
     pub attributes: Attributes,
@@ -17,6 +19,9 @@ pub struct Facts {
     /// What SCIM pushed about this person, as a JSON object.
     #[serde(default)]
     pub user: Option<Value>,
+    /// The claims that a directory makes of it, for a login of somebody whom it pushes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed: Option<PushedFacts>,
     #[serde(default)]
     pub request: RequestFacts,
 }

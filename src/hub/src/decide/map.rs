@@ -5,7 +5,7 @@ use fedbridge_contract::claims::Claims;
 use fedbridge_contract::trace::{RuleResult, RuleStep, Step, TraceLog, clip};
 use serde_json::Value;
 
-use super::{Denial, DenialKind, Facts, NormalizedIdentity, email};
+use super::{Denial, DenialKind, Facts, NormalizedIdentity, email, sources};
 use crate::mapping::cel::Variables;
 use crate::mapping::{CelRule, DenyRule, Make, Mapping, NameIndex, PlainRule, Wanted};
 
@@ -16,7 +16,7 @@ pub struct MapOutcome {
     pub trace: TraceLog,
 }
 
-/// Maps one login: `from` and `value`, then `cel`, then `deny_when`.
+/// Maps one login: `from` and `value`, then what was pushed, then `cel`, then `deny_when`.
 ///
 /// Rules of one stage see the claims of the stages before it, not each other's.
 /// A rule that fails denies the login, but the other rules of its stage still
@@ -30,11 +30,19 @@ pub fn map(facts: &Facts, mapping: &Mapping) -> MapOutcome {
     for rule in &mapping.plain {
         run.plain(rule);
     }
-    let domains = &facts.connection.domains;
+    let mut domains = &facts.connection.domains;
+    if let Some(pushed) = &facts.pushed
+        && sources::merge(&mut run.claims, pushed, &mut run.trace)
+    {
+        domains = &pushed.domains;
+    }
     let mut lowered = email::says_no(&run.claims);
     let mut verified = email::settle(&mut run.claims, domains, lowered);
     if !mapping.cel.is_empty() {
         let made = run_cel(facts, &run.claims, &mapping.cel, &mut run.trace, &mut run.failure);
+        if made.iter().any(|(claim, _)| *claim == "email") {
+            domains = &facts.connection.domains;
+        }
         lowered |= made.iter().any(|(claim, value)| *claim == "email_verified" && *value == Some(Value::Bool(false)));
         merge(&mut run.claims, made);
         verified = email::settle(&mut run.claims, domains, lowered);

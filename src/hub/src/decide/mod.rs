@@ -2,8 +2,8 @@
 //! the live login, the preview and the replay of a recorded one call the same
 //! [`decide`], so they can't disagree.
 //!
-//! The order is fixed: [`map`] (`from` and `value`, the connection's `cel`,
-//! `deny_when`), then the app's `groups`, then [`release`] (the app's `cel`, and what it may see).
+//! The order is fixed: [`map`] (`from` and `value`, [`sources`] where a directory pushes the person, the connection's
+//! `cel`, `deny_when`), then the app's `groups`, then [`release`] (the app's `cel`, and what it may see).
 
 mod email;
 mod facts;
@@ -11,6 +11,7 @@ mod map;
 mod pairwise;
 mod release;
 mod replay;
+mod sources;
 
 use fedbridge_contract::claims::Claims;
 use fedbridge_contract::trace::TraceLog;
@@ -25,6 +26,7 @@ pub use map::{MapOutcome, map};
 pub use pairwise::pairwise_sub;
 pub use release::{ReleaseOutcome, release};
 pub use replay::{CompiledReplay, ReplayInput};
+pub use sources::PushedFacts;
 
 /// What a decision is made from.
 #[derive(Debug, Clone, Copy)]

@@ -8,7 +8,8 @@ use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::grant::NewGrant;
 use fedbridge_contract::ids::{
-    AppId, AppPasswordId, ConnectionId, FactorId, GroupId, LinkProofId, PersonId, SessionId, TenantId, TransactionId,
+    AppId, AppPasswordId, ConnectionId, FactorId, GroupId, LinkProofId, PersonId, RecordId, SessionId, TenantId,
+    TransactionId,
 };
 use fedbridge_contract::logout::Participant;
 use fedbridge_contract::time::Timestamp;
@@ -190,6 +191,9 @@ pub enum Command {
     PasswordChanged {
         person: PersonId,
     },
+    ShutPerson(ShutOut),
+    /// Guards: the record is there and switched on, it is `from`'s, and nobody has ever come to them by another way.
+    AdoptRecord(Adopted),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -199,6 +203,26 @@ pub struct NewTransaction {
     pub expires: Timestamp,
     /// Sealed by the hub: the request, the adapter's state, the steps so far.
     pub sealed: Vec<u8>,
+}
+
+/// A directory that pushes the person keeps them out, whatever they come by; or does not any more, and then they may come
+/// in again unless another one does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShutOut {
+    pub person: PersonId,
+    pub connection: ConnectionId,
+    pub out: bool,
+}
+
+/// A login has shown whose a pushed record is: its identity and profile become this person's, in the place of those of
+/// records that are gone, and the person that it was made with goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Adopted {
+    pub connection: ConnectionId,
+    pub record: RecordId,
+    /// `None`: an administrator has deleted them.
+    pub from: Option<PersonId>,
+    pub person: PersonId,
 }
 
 /// A person at first sight, with the upstream identity that brought them.
@@ -228,13 +252,23 @@ pub struct NewProof {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkedPerson {
     pub person: PersonId,
+    /// By an administrator.
     pub disabled: bool,
+    /// A directory that pushes them keeps them out (see [`Command::ShutPerson`]).
+    pub shut: bool,
     /// The last kill of the person.
     pub epoch: Epoch,
     /// Keyed hash of the address that this identity brought, where one was verified.
     pub email: Option<[u8; 32]>,
     /// How people read it.
     pub display: String,
+}
+
+impl LinkedPerson {
+    /// Whose session it is. `disabled`: whoever has said so.
+    pub const fn of_session(person: PersonId, disabled: bool, epoch: Epoch) -> Self {
+        Self { person, disabled, shut: false, epoch, email: None, display: String::new() }
+    }
 }
 
 /// What an identity says now, and did not say before.
@@ -301,6 +335,8 @@ pub enum GuardFailed {
     ConsentChanged,
     #[error("the session has ended")]
     SessionEnded,
+    #[error("the pushed record of this person was changed just now")]
+    RecordTaken,
 }
 
 #[derive(Debug, Clone, thiserror::Error)]

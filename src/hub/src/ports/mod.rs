@@ -26,8 +26,8 @@ pub use factors::{FactorKind, FactorStore, FactorUse, NewFactor, StoredFactor};
 pub use failures::{DeviceStore, FailureCount, FailureStore, KnownDevice};
 pub use hashing::{Expected, FactorCrypto, NewPasskeyAnswer, Passkey, PasskeyAnswer, PasswordHasher};
 pub use login::{
-    Command, GuardFailed, IdentityNews, LinkedPerson, LoginStore, NewLink, NewProof, NewSession, NewTransaction,
-    StoredSession, Unit, UnitError,
+    Adopted, Command, GuardFailed, IdentityNews, LinkedPerson, LoginStore, NewLink, NewProof, NewSession,
+    NewTransaction, ShutOut, StoredSession, Unit, UnitError,
 };
 pub use logouts::{LogoutOutbox, LogoutStore, NewLogout, StoredLogout, StoredNotice};
 pub use partners::{

@@ -178,11 +178,6 @@ pub enum RecordWrite {
         group: RecordId,
         members: Vec<RecordId>,
     },
-    /// The person has another one by now: a login found out whose record it is.
-    MovePerson {
-        id: RecordId,
-        person: PersonId,
-    },
     /// Direct members, users and groups, are to be looked at again by [`PushedWork::to_restate`].
     Restate {
         group: RecordId,

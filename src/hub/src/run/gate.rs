@@ -72,7 +72,7 @@ impl HubGate {
         let permit = self.login(tenant, app, connection).await?;
         if self.epochs.dead(epoch, tenant.id, Some(connection.id), app.map(|app| app.id), person.epoch) {
             Err(GateRefusal::Killed)
-        } else if person.disabled {
+        } else if person.disabled || person.shut {
             Err(GateRefusal::PersonDisabled)
         } else {
             Ok(permit)

@@ -65,7 +65,7 @@ pub use kill::PersonKilled;
 pub use logout::Behind;
 pub use own::{Act, OwnPage};
 pub use provision::{NotMade, Provisioned, SyncFailed, SyncWish, Synced};
-pub use push::HubPushDesk;
+pub use push::{HubCurrentClaims, HubPushDesk};
 pub use revalidate::HubRevalidator;
 pub use shapes::Shapes;
 pub use snapshot::{Builder, Lapsed, OpenApp, OpenConnection, Ready, Snapshot, Snapshots, TenantSnapshot};

@@ -296,6 +296,7 @@ impl HubRevalidator {
             connection: ConnectionFacts { slug: view.slug.clone(), domains: view.domains.clone() },
             client: Some(ClientFacts { name: ground.app.view.name.clone(), scopes: record.scope.clone() }),
             user: None,
+            pushed: None,
             request: RequestFacts {
                 ip: memory.ip.clone(),
                 time: self.clock.now(),

@@ -9,6 +9,7 @@ use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::{Open, Registry};
 use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
 use fedbridge_contract::logout::Party;
+use fedbridge_contract::push::{Belonging, LoginKey};
 use fedbridge_contract::services::Services;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::Adapter;
@@ -84,6 +85,14 @@ pub struct TenantSnapshot {
     pub apps: HashMap<AppId, Arc<OpenApp>>,
 }
 
+/// The directory whose people log in by a connection.
+pub enum Provisioner<'t> {
+    Nobody,
+    By(&'t Arc<OpenConnection>, &'t Belonging),
+    /// By its slug: its configuration is broken, so nobody knows whom it would let in.
+    Broken(&'t str),
+}
+
 /// A connection with its adapter and its mapping, or why it can't be used.
 pub struct OpenConnection {
     pub view: Arc<Connection>,
@@ -130,6 +139,31 @@ impl TenantSnapshot {
     /// A connection by its slug, together with what is open of it.
     pub fn connection(&self, slug: &str) -> Option<&Arc<OpenConnection>> {
         self.view.connection(slug).and_then(|view| self.connections.get(&view.id))
+    }
+
+    /// Whether the directory behind a connection knows its people by their addresses.
+    pub fn compares_addresses(&self, slug: &str) -> bool {
+        matches!(self.provisioner(slug), Provisioner::By(_, belonging) if belonging.login == LoginKey::Email)
+    }
+
+    /// Who pushes the people of a connection. One that is switched off takes no pushes, and its word still counts.
+    pub fn provisioner(&self, slug: &str) -> Provisioner<'_> {
+        for open in self.connections.values() {
+            match &open.state {
+                Ok(ready) => {
+                    if let Some(push) = ready.adapter.push.as_deref()
+                        && push.belonging().provisions.iter().any(|it| it == slug)
+                    {
+                        return Provisioner::By(open, push.belonging());
+                    }
+                }
+                Err(_) if Belonging::names(&open.settings).any(|it| it == slug) => {
+                    return Provisioner::Broken(&open.view.slug);
+                }
+                Err(_) => {}
+            }
+        }
+        Provisioner::Nobody
     }
 }
 

@@ -84,10 +84,6 @@ impl PushPlan {
                 writes::note_shut(place, *id, now).into_iter().for_each(|change| self.free(change));
                 self.guarded(writes::delete(place, *id, *version), PushGuard::Stale);
             }
-            RecordWrite::MovePerson { id, person } => {
-                self.guarded(writes::move_person(place, *id, *person, now), PushGuard::Stale);
-                self.versions.push((*id, None));
-            }
             RecordWrite::Restate { group } => self.free(members::restate(place, *group, now)),
             RecordWrite::RestateThese { ids } => {
                 for part in parts(&distinct(ids)) {

@@ -92,16 +92,6 @@ pub fn delete(place: PushPlace, id: RecordId, version: Option<i64>) -> Change {
     Change { guarded: true, ..change }
 }
 
-/// Guard: it is there. The version grows, so that nobody writes the person before over this one.
-pub fn move_person(place: PushPlace, id: RecordId, person: PersonId, now: Timestamp) -> Change {
-    let sql = "UPDATE pushed_records SET person_id = ?, version = version + 1, modified_at = ? \
-               WHERE tenant_id = ? AND id = ? AND connection_id = ?";
-    Change {
-        guarded: true,
-        ..Change::new(sql, [vec![Arg::Uuid(person.uuid()), millis(now)], this(place, id)].concat())
-    }
-}
-
 /// A mark that was made since then stays.
 pub fn restated(place: PushPlace, id: RecordId, looked: Timestamp) -> Change {
     let sql = "UPDATE pushed_records SET restate_at = NULL WHERE tenant_id = ? AND id = ? AND connection_id = ? \

@@ -4,6 +4,7 @@ mod links;
 mod logout;
 mod profiles;
 mod proofs;
+mod pushed;
 mod sessions;
 
 use std::time::Duration;
@@ -13,7 +14,8 @@ use fedbridge_contract::grant::{MAX_ACCESS_TOKEN, NewGrant};
 use fedbridge_contract::ids::{AppPasswordId, ConnectionId, GrantId, PersonId, TenantId, TransactionId};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{
-    Command, GuardFailed, NewLink, NewTransaction, PosixOwner, Sealer, TombstoneReason, Unit, UnitError,
+    Adopted, Command, GuardFailed, NewLink, NewTransaction, PosixOwner, Sealer, ShutOut, TombstoneReason, Unit,
+    UnitError,
 };
 
 use crate::app_passwords::{drop_app_password, keep_app_password};
@@ -29,6 +31,7 @@ pub use profiles::{SealedProfile, profile_place, seal_profile, source, touch_pro
 use profiles::{ensure_group, give_number, hold_tenant, keep_profile, see_profile};
 pub use proofs::forget_proofs;
 use proofs::{bind_proof, open_proof, use_proof};
+use pushed::{forget_gone, hold_unknown, identity_of, move_identity, shut_person, take_record};
 use sessions::{also_upstream, end_session, renew_session, start_session, touch_session};
 
 /// How long a grant is kept after its code was used or its refresh family ended: the longest
@@ -75,9 +78,7 @@ pub fn plan(tenant: TenantId, unit: Unit, sealer: &dyn Sealer) -> Result<Plan, U
                 plan.guarded(touch_session(tenant, session, idle_expires, now), GuardFailed::SessionEnded);
             }
             Command::EndSession(session) => {
-                for change in end_session(tenant, session, now) {
-                    plan.free(change);
-                }
+                end_session(tenant, session, now).into_iter().for_each(|change| plan.free(change));
             }
             Command::OpenLogout(new) => plan.free(open_logout(tenant, new, now)?),
             Command::Join { session, expires, participant } => {
@@ -120,6 +121,8 @@ pub fn plan(tenant: TenantId, unit: Unit, sealer: &dyn Sealer) -> Result<Plan, U
             Command::DropFactor { person, id } => plan.free(drop_factor(tenant, person, id)),
             Command::KeepAppPassword(new) => plan.free(keep_app_password(tenant, &new, now)),
             Command::DropAppPassword { person, id } => plan.drop_app_password(tenant, person, id, now),
+            Command::ShutPerson(shut) => plan.free(shut_person(tenant, shut, now)),
+            Command::AdoptRecord(adopted) => plan.adopt(tenant, adopted, now),
             Command::PasswordChanged { person } => plan.free(touch_profiles(tenant, person, now)),
         }
     }
@@ -149,6 +152,18 @@ impl Plan {
         self.free(leave_tombstone(tenant, person, (connection, subject), reason, now));
         self.guarded(unlink(tenant, person, connection, subject), GuardFailed::LastLink);
         self.free(forget_proofs(tenant, person));
+    }
+
+    fn adopt(&mut self, tenant: TenantId, Adopted { connection, record, from, person }: Adopted, now: Timestamp) {
+        self.in_turn = true;
+        let this = identity_of(connection, record);
+        self.guarded(take_record(tenant, (connection, record), from, person, now), GuardFailed::RecordTaken);
+        if let Some(from) = from {
+            self.guarded(hold_unknown(tenant, from, &this), GuardFailed::RecordTaken);
+            move_identity(tenant, &this, (from, person), now).into_iter().for_each(|change| self.free(change));
+        }
+        forget_gone(tenant, &this, person).into_iter().for_each(|change| self.free(change));
+        self.free(shut_person(tenant, ShutOut { person, connection, out: false }, now));
     }
 
     fn give_number(

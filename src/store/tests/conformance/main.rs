@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod admins;
+mod adoption;
 mod app_passwords;
 mod config;
 mod contention;
@@ -78,6 +79,8 @@ mod run {
     on_both!(profiles: what_is_said_last_is_kept, who_is_kept_out_is_killed_once, a_sweep_finds_who_was_not_seen,
         changes_are_found_by_their_time, a_lost_login_takes_its_profile_along, people_are_read_page_by_page,
         a_number_is_nobody_elses_ever, no_number_is_given_twice);
+    on_both!(adoption: a_record_becomes_whose_login_shows_it, a_record_is_taken_by_one_and_from_nobody_else,
+        who_is_shut_out_is_out_everywhere);
     on_both!(pushed: a_record_is_kept_found_and_deleted, a_name_is_one_records, no_update_is_lost, members_come_and_go,
         no_member_is_lost, records_are_read_page_by_page, who_is_switched_off_is_counted_and_ended,
         a_push_is_whole_or_not_at_all, marks_wait_for_the_worker, connections_never_see_each_others_records,

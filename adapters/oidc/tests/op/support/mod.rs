@@ -76,6 +76,7 @@ pub fn world() -> World {
         sightings: Arc::new(Closed),
         dialer: Arc::new(Closed),
         revalidator: Arc::clone(&upstream) as Arc<Upstream>,
+        current_claims: Arc::new(Closed),
         pushed: Arc::new(Closed),
     };
     use SignatureAlgorithm::{ES256, EdDSA, PS256, RS256};

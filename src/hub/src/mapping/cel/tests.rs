@@ -14,6 +14,7 @@ fn facts(attributes: Attributes) -> Facts {
         connection: ConnectionFacts { slug: "okta".to_owned(), domains: Vec::new() },
         client: None,
         user: None,
+        pushed: None,
         request: RequestFacts::default(),
     }
 }

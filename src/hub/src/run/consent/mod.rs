@@ -59,7 +59,7 @@ impl Hub {
             // Nobody logs in to one by way of a browser.
             AppKind::LdapApp => Vec::new(),
         };
-        if asked.consent == ConsentWish::Remembered && whose.link.is_none() {
+        if asked.consent == ConsentWish::Remembered && !whose.is_new {
             let before = self.people.consent(tenant, whose.person.person, app.view.id).await?;
             if let Some(before) = before.filter(|before| items.iter().all(|item| before.items.contains(item))) {
                 let outcome = format!("given at {}", before.at.rfc3339_seconds());

@@ -19,6 +19,7 @@ use crate::ports::StoredAppPassword;
 use crate::run::Hub;
 use crate::run::app_password::{Allowed, AppToken};
 use crate::run::password::Verdict;
+use crate::run::push::Barred;
 use crate::run::snapshot::TenantSnapshot;
 
 /// What one password has led to.
@@ -101,6 +102,14 @@ impl Hub {
             BoundBy::Upstream(connection) => Some(connection),
             _ => None,
         };
+        if let Some(open) = connection.and_then(|id| tenant.connections.get(&id)) {
+            match self.still_pushed(tenant, open, person, trace).await {
+                Ok(()) => {}
+                Err(Barred::Store(error)) => return BindAnswer::Unavailable(error.to_string()),
+                Err(Barred::Refused(why)) => return BindAnswer::No(why),
+                Err(Barred::Broken) => return BindAnswer::No("nobody knows who may come in".to_owned()),
+            }
+        }
         let bound = Bound {
             tenant: ask.tenant,
             app: ask.app,

@@ -2,13 +2,14 @@
 //! ends: identity -> mapping -> policy -> release -> the app's answer, stored as
 //! one durable unit before anything leaves.
 //!
-//! [`claims`] decides what the app may see, [`person`] whose login it is, [`answer`] has the app's adapter say
+//! [`claims`] decides what the app may see, [`person`] and [`pushed`] whose login it is, [`answer`] has the app's adapter say
 //! it, [`unit`] is what is stored. Where the person has to be asked before, [`consent`](super::consent) stores
 //! what is there by then, and the login ends with a page.
 
 mod answer;
 mod claims;
 mod person;
+mod pushed;
 mod unit;
 
 use std::sync::Arc;
@@ -131,9 +132,10 @@ impl Hub {
 
     async fn try_finish(&self, mut last: Finishing<'_>, replay: &mut Option<ReplayInput>) -> Result<Ended, Stop> {
         answer::may_go_onward(&mut last)?;
-        let claims = self.claims(&mut last, replay)?;
         for _ in 0..LINK_ATTEMPTS {
-            let whose = match self.person(&mut last, &claims.all).await? {
+            let comes = self.who_comes(&mut last).await?;
+            let claims = self.claims(&mut last, comes.said.as_ref(), replay)?;
+            let whose = match self.person(&mut last, comes, &claims.all).await? {
                 Found::Person(whose) => whose,
                 Found::Unsure(before) => {
                     return self.ask_if_somebody_else(&mut last, before).await.map(Ended::Answered);
@@ -148,7 +150,10 @@ impl Hub {
                 Wanted::Ask(items) => self.ask_for_consent(&mut last, &whose, &plan, items)?,
                 Wanted::Nothing { relied } => {
                     let person = whose.person.person;
-                    let finished = self.answer_app(&mut last, &claims.released, person, &plan, &permit).await?;
+                    let mut finished = self.answer_app(&mut last, &claims.released, person, &plan, &permit).await?;
+                    if let Some(grant) = &mut finished.grant {
+                        grant.record.basis = claims.basis()?;
+                    }
                     self.unit(&last, &whose, &plan, finished, relied)?
                 }
             };
@@ -167,7 +172,10 @@ impl Hub {
                 Ok(()) => return Ok(Ended::Answered(reply)),
                 Err(UnitError::Guard(GuardFailed::LinkGone)) => self.door_is_open(&mut last).await?,
                 Err(UnitError::Guard(
-                    GuardFailed::LinkExists | GuardFailed::NameIdExists | GuardFailed::ConsentChanged,
+                    GuardFailed::LinkExists
+                    | GuardFailed::NameIdExists
+                    | GuardFailed::ConsentChanged
+                    | GuardFailed::RecordTaken,
                 )) => {}
                 Err(error) => return Err(lost(last.login, error)),
             }
@@ -217,9 +225,8 @@ impl Hub {
             last.login.trace.decide("session", "it was ended before the answer left", false);
             return Err(Stop::new(RefusalKind::LoginRequired, AGAIN, "the session was ended before the answer left"));
         };
-        self.may_issue(last, &LinkedPerson { person, disabled, epoch, email: None, display: String::new() })
-            .await
-            .map(drop)
+        let of_session = LinkedPerson::of_session(person, disabled, epoch);
+        self.may_issue(last, &of_session).await.map(drop)
     }
 }
 

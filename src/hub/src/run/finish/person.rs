@@ -1,7 +1,7 @@
 //! Who a login is of: somebody who is known, somebody new, or nobody who may come in.
 //!
 //! The link is (connection, upstream subject). An e-mail address is data: it is a reason to ask or to refuse,
-//! and never links anybody.
+//! and never links anybody, but where an administrator has said that a pushing directory names its people by it.
 
 use std::sync::Arc;
 
@@ -13,21 +13,23 @@ use fedbridge_contract::page::WayBack;
 use fedbridge_contract::trace::TraceLog;
 use serde_json::Value;
 
+use super::pushed::Comes;
 use super::{Basis, Finishing};
 use crate::decide::owns;
-use crate::ports::{IdentityNews, LinkedPerson, NewLink, StoredSession, Tombstone, TombstoneReason};
+use crate::ports::{Command, IdentityNews, LinkedPerson, NewLink, StoredSession, Tombstone, TombstoneReason};
 use crate::run::Hub;
 use crate::run::ending::{NOT_ALLOWED, Stop};
+use crate::run::push::Pushed;
 use crate::run::start::Login;
 use crate::spec::{Create, PeopleSpec, SameEmail};
 
 /// Whose login it is.
 pub(in crate::run) struct Whose {
     pub person: LinkedPerson,
-    /// Of somebody new: what is written down.
-    pub link: Option<NewLink>,
-    /// Of somebody known.
-    pub news: IdentityNews,
+    /// What ties the login to them, in the unit that stores it.
+    pub ties: Vec<Command>,
+    /// Nobody has seen them before.
+    pub is_new: bool,
 }
 
 /// What is known of whose login it is.
@@ -39,27 +41,37 @@ pub(super) enum Found {
 
 impl Hub {
     /// The person behind the identity. `claims` are all that the mapping made.
-    pub(super) async fn person(&self, last: &mut Finishing<'_>, claims: &Claims) -> Result<Found, Stop> {
+    pub(super) async fn person(&self, last: &mut Finishing<'_>, comes: Comes, claims: &Claims) -> Result<Found, Stop> {
         if let Basis::Session { stored, .. } = last.basis {
             let StoredSession { person, person_disabled: disabled, person_epoch: epoch, .. } = *stored;
-            let linked = LinkedPerson { person, disabled, epoch, email: None, display: String::new() };
-            return Ok(Found::Person(Box::new(known(linked))));
+            let person = LinkedPerson::of_session(person, disabled, epoch);
+            // The session was theirs before.
+            return Ok(Found::Person(Box::new(Whose { person, ties: Vec::new(), is_new: false })));
         }
         let (tenant, connection) = (last.login.tenant.view.id, last.connection.view.id);
         let subject = &last.who.record.subject;
-        let linked = self.store.linked_person(tenant, connection, &subject.key).await?;
+        let Comes { linked, pushed, .. } = comes;
         self.same_scope(last).await?;
         let email = verified_address(claims).map(|address| self.email_hash(tenant, address));
-        if let Some(linked) = linked {
-            last.login.trace.decide("person", "known here by this upstream subject", true);
-            // Whoever is named by an address later is named by the newest one.
-            let news = IdentityNews {
-                email: email.filter(|email| linked.email != Some(*email)),
-                display: (linked.display != subject.display).then(|| subject.display.clone()),
-            };
-            return Ok(Found::Person(Box::new(Whose { news, ..known(linked) })));
+        let link = NewLink {
+            person: PersonId::random(self.services.rng.as_ref()),
+            connection,
+            subject_key: subject.key.clone(),
+            display: subject.display.clone(),
+            email,
+            scope: subject.scope.clone(),
+        };
+        if linked.is_none() {
+            self.may_come_back(last.login, connection, &subject.key).await?;
         }
-        self.may_come_back(last.login, connection, &subject.key).await?;
+        let known = linked.map(|linked| Whose::known(linked, &link));
+        if let Pushed::Theirs(theirs) = pushed {
+            return Ok(Found::Person(Box::new(self.as_pushed(last, theirs, known, link).await?)));
+        }
+        if let Some(known) = known {
+            last.login.trace.decide("person", "known here by this upstream subject", true);
+            return Ok(Found::Person(Box::new(known)));
+        }
         if let Err(cause) = may_appear(&last.connection.people, claims, &mut last.login.trace) {
             return Err(Stop::new(RefusalKind::AccessDenied, NOT_ALLOWED, cause));
         }
@@ -69,18 +81,7 @@ impl Hub {
             return Ok(unsure);
         }
         last.login.trace.decide("person", "seen for the first time: a new subject identifier", true);
-        let person = PersonId::random(self.services.rng.as_ref());
-        let link = NewLink {
-            person,
-            connection,
-            subject_key: subject.key.clone(),
-            display: subject.display.clone(),
-            email,
-            scope: subject.scope.clone(),
-        };
-        let person =
-            LinkedPerson { person, disabled: false, epoch: Epoch::default(), email, display: subject.display.clone() };
-        Ok(Found::Person(Box::new(Whose { link: Some(link), ..known(person) })))
+        Ok(Found::Person(Box::new(Whose::new(link))))
     }
 
     /// People never move to another issuer: the same `sub` is somebody else there.
@@ -169,8 +170,31 @@ impl Hub {
     }
 }
 
-fn known(person: LinkedPerson) -> Whose {
-    Whose { person, link: None, news: IdentityNews::default() }
+impl Whose {
+    /// Somebody new.
+    pub(super) fn new(link: NewLink) -> Self {
+        let NewLink { person, email, ref display, .. } = link;
+        let display = display.clone();
+        let person = LinkedPerson { email, display, ..LinkedPerson::of_session(person, false, Epoch::default()) };
+        Self { person, ties: vec![Command::CreatePerson(link)], is_new: true }
+    }
+
+    /// Somebody who comes by this subject already. `now`: what it says of them.
+    fn known(person: LinkedPerson, now: &NewLink) -> Self {
+        // Whoever is named by an address later is named by the newest one.
+        let news = IdentityNews {
+            email: now.email.filter(|email| person.email != Some(*email)),
+            display: (person.display != now.display).then(|| now.display.clone()),
+        };
+        // The person may disconnect this login at this very moment.
+        let held = Command::HoldIdentity {
+            person: person.person,
+            connection: now.connection,
+            subject_key: now.subject_key.clone(),
+            news,
+        };
+        Self { person, ties: vec![held], is_new: false }
+    }
 }
 
 /// What a tombstone says of a subject that is here again.

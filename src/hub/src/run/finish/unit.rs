@@ -118,16 +118,7 @@ impl Hub {
         };
         commands.extend(transaction.map(Command::FinishTransaction));
         commands.extend(last.who.once.iter().cloned().map(AskedOnce::from).map(spent));
-        commands.push(match &whose.link {
-            Some(link) => Command::CreatePerson(link.clone()),
-            // The person may disconnect this login at this very moment.
-            None => Command::HoldIdentity {
-                person: whose.person.person,
-                connection: last.connection.view.id,
-                subject_key: last.who.record.subject.key.clone(),
-                news: whose.news.clone(),
-            },
-        });
+        commands.extend(whose.ties.iter().cloned());
         let (cookie, row) = self.new_session(last, whose.person.person, plan)?;
         match plan {
             SessionPlan::Start { instead_of, .. } => {

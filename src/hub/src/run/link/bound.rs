@@ -66,7 +66,7 @@ impl Hub {
     ) -> Result<Option<Reply>, Stop> {
         let (tenant, connection) = (last.login.tenant.view.id, last.connection.view.id);
         // The rules of the connection hold here as at a login.
-        let claims = self.claims(&mut last, replay)?;
+        let claims = self.claims(&mut last, None, replay)?;
         let stored = self.people.link_proof(tenant, proof, &secret, last.now).await?;
         let stored = stored.filter(|stored| stored.connection == connection && stored.subject.is_none());
         let Some((stored, mut kept)) = stored.and_then(|stored| self.opened(tenant, stored)) else {

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use fedbridge_contract::directory::ProvisionedRecord;
 use fedbridge_contract::error::StoreError;
+use fedbridge_contract::identity::UpstreamSubject;
 use fedbridge_contract::ids::PersonId;
 use fedbridge_contract::trace::TraceLog;
 
 use super::groups::refused as refused_unit;
 use super::record::{Mapped, groups};
-use crate::ports::{Command, NewLink, NewProfile, PosixOwner, ProfileBy, TombstoneReason, Unit, UnitError};
+use crate::ports::{Command, NewLink, NewProfile, PosixOwner, Profile, ProfileBy, TombstoneReason, Unit, UnitError};
 use crate::run::Hub;
 use crate::run::finish::{may_appear, verified_address};
+use crate::run::push::{Barred, Comer, Pushed};
 use crate::run::snapshot::{OpenConnection, TenantSnapshot};
 use crate::spec::SameEmail;
 
@@ -40,16 +42,39 @@ impl Hub {
         trace: &mut TraceLog,
     ) -> Result<PersonId, NotMade> {
         let (id, subject) = (tenant.view.id, &record.subject);
+        let newcomer = self.described(tenant, connection, record)?;
         for _ in 0..2 {
-            if let Some(known) = self.profiles.known(id, connection.view.id, &subject.key).await? {
-                self.said_again(tenant, connection, record, known.person).await?;
-                return Ok(known.person);
-            }
-            let person = PersonId::random(self.services.rng.as_ref());
-            let commands = self.appearing(tenant, connection, record, person, trace).await?;
+            let known = self.profiles.known(id, connection.view.id, &subject.key).await?.map(|known| known.person);
+            let comer = Comer {
+                connection,
+                subject,
+                attributes: &record.attributes,
+                address: verified_address(&newcomer.profile.claims),
+                known,
+            };
+            let theirs = match (self.pushed_by(tenant, &comer, trace).await?, known) {
+                (Pushed::Theirs(theirs), None) => match theirs.person {
+                    Some(person) => Some(person.person),
+                    None => return Err(refused("who was pushed was deleted here: a login on the web has to tell")),
+                },
+                (Pushed::Theirs(_), Some(_)) => {
+                    return Err(refused("the pushed user is somebody else by now: a login on the web has to tell"));
+                }
+                (_, Some(known)) => {
+                    self.said_again(tenant, connection, record, known).await?;
+                    return Ok(known);
+                }
+                (_, None) => None,
+            };
+            let person = theirs.unwrap_or_else(|| PersonId::random(self.services.rng.as_ref()));
+            let commands = self.appearing(tenant, connection, &newcomer, (person, theirs.is_some()), trace).await?;
             match self.store.commit(id, Unit { commands, now: self.services.clock.now() }).await {
                 Ok(()) => {
-                    trace.decide("person", "seen for the first time: a new subject identifier", true);
+                    let outcome = match theirs {
+                        Some(_) => "the one who was pushed; this login is theirs from now on",
+                        None => "seen for the first time: a new subject identifier",
+                    };
+                    trace.decide("person", outcome, true);
                     return Ok(person);
                 }
                 Err(UnitError::Store(error)) => return Err(error.into()),
@@ -79,56 +104,89 @@ impl Hub {
         Ok(())
     }
 
+    /// What the connection's rules make of whoever comes.
+    fn described<'r>(
+        &self,
+        tenant: &TenantSnapshot,
+        connection: &OpenConnection,
+        record: &'r ProvisionedRecord,
+    ) -> Result<Newcomer<'r>, NotMade> {
+        let ready = connection.state.as_ref().map_err(|_| refused("the connection's configuration is broken"))?;
+        let about = (&record.subject, &record.attributes, record.place.as_deref());
+        match self.mapped(tenant.view.id, connection, ready, about) {
+            Mapped::Said { profile, digest, denied: None } => {
+                let synced = ready.adapter.directory.is_some();
+                Ok(Newcomer { subject: &record.subject, profile, digest, synced })
+            }
+            Mapped::Said { denied: Some(why), .. } | Mapped::Broken(why) => Err(NotMade::Refused(why)),
+        }
+    }
+
     async fn appearing(
         &self,
         tenant: &Arc<TenantSnapshot>,
         connection: &Arc<OpenConnection>,
-        record: &ProvisionedRecord,
-        person: PersonId,
+        newcomer: &Newcomer<'_>,
+        (person, was_pushed): (PersonId, bool),
         trace: &mut TraceLog,
     ) -> Result<Vec<Command>, NotMade> {
-        let (id, subject) = (tenant.view.id, &record.subject);
-        let ready = connection.state.as_ref().map_err(|_| refused("the connection's configuration is broken"))?;
-        let about = (subject, &record.attributes, record.place.as_deref());
-        let (profile, digest) = match self.mapped(id, connection, ready, about) {
-            Mapped::Said { profile, digest, denied: None } => (profile, digest),
-            Mapped::Said { denied: Some(why), .. } | Mapped::Broken(why) => return Err(NotMade::Refused(why)),
-        };
+        let Newcomer { subject, profile, digest, synced } = newcomer;
+        let id = tenant.view.id;
         let before = self.people.tombstone(id, connection.view.id, &subject.key).await?;
         if before.is_some_and(|before| before.reason == TombstoneReason::Blocked) {
             return Err(refused("an administrator has blocked this subject"));
         }
-        may_appear(&connection.people, &profile.claims, trace).map_err(NotMade::Refused)?;
         let email = verified_address(&profile.claims).map(|address| self.email_hash(id, address));
-        if let Some(email) = email.filter(|_| connection.people.same_email != SameEmail::Separate)
-            && !self.people.by_email(id, &email).await?.is_empty()
-        {
-            return Err(refused("somebody else has this address: a login on the web has to tell"));
+        if !was_pushed {
+            may_appear(&connection.people, &profile.claims, trace).map_err(NotMade::Refused)?;
+            if let Some(email) = email.filter(|_| connection.people.same_email != SameEmail::Separate)
+                && !self.people.by_email(id, &email).await?.is_empty()
+            {
+                return Err(refused("somebody else has this address: a login on the web has to tell"));
+            }
         }
         self.ensure_groups(tenant, groups(&profile.claims)).await?;
-        let synced = ready.adapter.directory.is_some();
-        let mut commands = vec![
-            Command::CreatePerson(NewLink {
-                person,
-                connection: connection.view.id,
-                subject_key: subject.key.clone(),
-                display: subject.display.clone(),
-                email,
-                scope: subject.scope.clone(),
-            }),
-            Command::KeepProfile(Box::new(NewProfile {
-                person,
-                connection: connection.view.id,
-                subject_key: subject.key.clone(),
-                profile,
-                digest,
-                disabled: None,
-                by: ProfileBy::Login { synced },
-            })),
-        ];
+        let link = NewLink {
+            person,
+            connection: connection.view.id,
+            subject_key: subject.key.clone(),
+            display: subject.display.clone(),
+            email,
+            scope: subject.scope.clone(),
+        };
+        let said = NewProfile {
+            person,
+            connection: connection.view.id,
+            subject_key: subject.key.clone(),
+            profile: profile.clone(),
+            digest: *digest,
+            disabled: None,
+            by: ProfileBy::Login { synced: *synced },
+        };
+        let tie = if was_pushed { Command::LinkIdentity(link) } else { Command::CreatePerson(link) };
+        let mut commands = vec![tie, Command::KeepProfile(Box::new(said))];
         let owner = PosixOwner::Person(person);
         commands.extend(tenant.numbers().map(|range| Command::GiveNumber { owner, range }));
         Ok(commands)
+    }
+}
+
+/// Whoever comes, mapped.
+struct Newcomer<'r> {
+    subject: &'r UpstreamSubject,
+    profile: Profile,
+    digest: [u8; 32],
+    /// A sync says more of the connection's people.
+    synced: bool,
+}
+
+impl From<Barred> for NotMade {
+    fn from(barred: Barred) -> Self {
+        match barred {
+            Barred::Refused(why) => Self::Refused(why),
+            Barred::Broken => refused("the configuration of the connection that pushes these people is broken"),
+            Barred::Store(error) => error.into(),
+        }
     }
 }
 

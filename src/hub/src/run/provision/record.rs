@@ -40,6 +40,7 @@ impl Hub {
             },
             client: None,
             user: None,
+            pushed: None,
             request: RequestFacts::default(),
         };
         let outcome = map(&facts, &ready.mapping);

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use fedbridge_contract::ids::TraceId;
-use fedbridge_contract::push::{PushActor, PushChange, PushDone, PushOrder, PushPlace, PushRefused, RecordKind};
+use fedbridge_contract::push::{
+    Belonging, PushActor, PushChange, PushDone, PushOrder, PushPlace, PushRefused, PushServer, RecordKind, Shut,
+};
 use fedbridge_contract::services::{TraceEvent, TraceSink as _};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Outcome, TraceLog, clip};
@@ -21,6 +23,17 @@ pub(super) struct Pushing<'a> {
     /// Of the change, in the audit and in what it brings about.
     pub txn: TraceId,
     pub now: Timestamp,
+}
+
+impl Pushing<'_> {
+    /// Whether somebody who is switched off loses all that they were given, whatever they logged in with.
+    pub fn shuts_all(&self) -> bool {
+        self.belonging().is_none_or(|belonging| belonging.shut == Shut::Person)
+    }
+
+    pub fn belonging(&self) -> Option<&Belonging> {
+        self.ready.adapter.push.as_deref().map(PushServer::belonging)
+    }
 }
 
 impl Hub {

@@ -2,17 +2,21 @@
 //!
 //! [`change`] takes an order in: [`user`] and [`group`] make one unit of it, in which the record, its person and what
 //! ends for them change together. [`said`] maps a record as the connection's rules want it, [`shut`] ends whoever is
-//! switched off, but not too many at once. A group that changes changes what is said of its members: they are marked in the
-//! same unit, and [`restate`] maps them anew.
+//! switched off, but not too many at once; [`outside`] ends what a lost group had opened. A group that changes changes what is said of its members: they are marked in the
+//! same unit, and [`restate`] maps them anew. [`whose`] is the other end: which logins belong to people who are pushed; and [`current`] says to rules and apps what is pushed
+//! of them by now.
 
 mod change;
+mod current;
 mod group;
 mod keys;
 mod membership;
+mod outside;
 mod restate;
 mod said;
 mod shut;
 mod user;
+mod whose;
 
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -26,6 +30,10 @@ use fedbridge_contract::trace::TraceLog;
 
 use super::Hub;
 use crate::ports::StoredRecord;
+
+pub use current::HubCurrentClaims;
+pub(super) use current::SaidByPush;
+pub(super) use whose::{Barred, Comer, Pushed, Theirs};
 
 /// The hub as the desk of what is pushed. Adapters are opened with it before there is a hub.
 #[derive(Default)]

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{RecordId, TraceId};
 use fedbridge_contract::push::{PushPlace, PushRefused, RecordKind};
 
@@ -25,25 +26,41 @@ impl Hub {
         }
     }
 
-    /// Does some of those who wait, of all tenants. Gives back how many there were.
+    /// Does some of those who wait, of all tenants. Gives back how many were done. Who could not be done waits behind the
+    /// others from now on.
     ///
     /// # Errors
     /// The store does not answer.
-    pub async fn restate_pushed(self: &Arc<Self>, most: u32) -> Result<usize, fedbridge_contract::error::StoreError> {
-        let waiting = self.pushed_work.to_restate(most).await?;
-        let snapshot = self.snapshots.current();
-        for (place, id) in &waiting {
-            let Some(tenant) = snapshot.tenant(place.tenant) else { continue };
-            let Some(connection) = tenant.connections.get(&place.connection) else { continue };
-            let Ok(ready) = &connection.state else { continue };
-            let now = self.services.clock.now();
-            let txn = TraceId::at(now, self.services.rng.as_ref());
-            let at = Pushing { tenant, connection, ready, place: *place, txn, now };
-            if let Err(error) = self.restate_one(&at, *id).await {
-                tracing::warn!(%error, record = %id, "what is said of a pushed user could not be mapped anew yet");
+    pub async fn restate_pushed(self: &Arc<Self>, most: u32) -> Result<usize, StoreError> {
+        let mut done = 0;
+        for (place, id) in self.pushed_work.to_restate(most).await? {
+            let why = match self.restate_at(place, id).await {
+                Ok(()) => {
+                    done += 1;
+                    continue;
+                }
+                Err(PushRefused::Store(error)) => return Err(StoreError(error)),
+                Err(why) => why,
+            };
+            tracing::warn!(%why, record = %id, "what is said of a pushed user could not be mapped anew yet");
+            let again = RecordWrite::RestateThese { ids: vec![id] };
+            let waits = bare(place, vec![again], self.services.clock.now());
+            if let Err(PushRefused::Store(error)) = self.commit_push(waits).await {
+                return Err(StoreError(error));
             }
         }
-        Ok(waiting.len())
+        Ok(done)
+    }
+
+    async fn restate_at(self: &Arc<Self>, place: PushPlace, id: RecordId) -> Result<(), PushRefused> {
+        let broken = || PushRefused::Denied("the connection is gone, or its configuration is broken".to_owned());
+        let snapshot = self.snapshots.current();
+        let tenant = snapshot.tenant(place.tenant).ok_or_else(broken)?;
+        let connection = tenant.connections.get(&place.connection).ok_or_else(broken)?;
+        let ready = connection.state.as_ref().map_err(|_| broken())?;
+        let now = self.services.clock.now();
+        let txn = TraceId::at(now, self.services.rng.as_ref());
+        self.restate_one(&Pushing { tenant, connection, ready, place, txn, now }, id).await
     }
 
     async fn restate_one(self: &Arc<Self>, at: &Pushing<'_>, id: RecordId) -> Result<(), PushRefused> {
@@ -65,9 +82,13 @@ impl Hub {
                 self.of_person(at, person, said, false).await?
             }
         };
+        let stays = stored.record.person.filter(|_| ends.is_empty());
         let unit = PushUnit { commands, ends, ..bare(at.place, vec![done], now) };
         let pushed = self.commit_push(unit).await?;
-        self.after_shut(at, pushed.ended);
+        self.after_shut(at, pushed.ended).await;
+        if let Some(person) = stays {
+            self.end_what_is_outside(at, person).await;
+        }
         Ok(())
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fedbridge_contract::epoch::Epoch;
-use fedbridge_contract::ids::{LogoutId, PersonId};
+use fedbridge_contract::error::StoreError;
+use fedbridge_contract::ids::{LogoutId, PersonId, SessionId};
 use fedbridge_contract::push::PushRefused;
 
 use super::change::Pushing;
@@ -22,8 +23,7 @@ impl Hub {
     /// # Errors
     /// Too many were switched off of late.
     pub(super) async fn may_be_shut(&self, at: &Pushing<'_>) -> Result<(), PushRefused> {
-        let Some(push) = at.ready.adapter.push.as_deref() else { return Ok(()) };
-        let belonging = push.belonging();
+        let Some(belonging) = at.belonging() else { return Ok(()) };
         let Some(percent) = belonging.most_shut else { return Ok(()) };
         let window = Duration::from_secs(u64::from(belonging.guard_minutes) * 60);
         let count = self.pushed.shut_since(at.place, at.now - window).await?;
@@ -38,13 +38,9 @@ impl Hub {
     pub(super) async fn ends_of(&self, at: &Pushing<'_>, person: PersonId) -> Result<Vec<Command>, PushRefused> {
         let tenant = at.place.tenant;
         let mut commands = Vec::new();
-        let sessions = self.logouts.sessions_of_person(tenant, person, at.now).await?;
-        for session in sessions.into_iter().take(SESSIONS) {
+        for session in self.logouts.sessions_of_person(tenant, person, at.now).await?.into_iter().take(SESSIONS) {
             let name = self.session_record(tenant, &session).map(|record| record.subject.display);
-            let logout = LogoutId::at(at.now, self.services.rng.as_ref());
-            let asker = (Asker::Withdrawn, at.txn, name);
-            commands.push(Command::EndSession(session.id));
-            commands.push(unasked_logout(self.sealer.as_ref(), tenant, logout, session.id, asker, at.now)?);
+            commands.extend(self.end_of(at, session.id, name)?);
         }
         for password in self.app_passwords.app_passwords(tenant, person, None).await? {
             commands.push(Command::DropAppPassword { person, id: password.id });
@@ -52,8 +48,48 @@ impl Hub {
         Ok(commands)
     }
 
-    /// Behind the answer: sessions that were not in the unit, and the upstreams' tokens.
-    pub(super) fn after_shut(self: &Arc<Self>, at: &Pushing<'_>, ended: Vec<(PersonId, Epoch)>) {
+    /// The same where only what came of the provisioned connections ends. No kill comes behind it, so grants with offline
+    /// access are revoked here, before the unit: should it fail, the upstream sends the change again.
+    pub(super) async fn ends_at_connections(
+        &self,
+        at: &Pushing<'_>,
+        person: PersonId,
+    ) -> Result<Vec<Command>, PushRefused> {
+        let tenant = at.place.tenant;
+        let slugs = at.belonging().map(|belonging| belonging.provisions.as_slice()).unwrap_or_default();
+        let theirs: Vec<_> = slugs.iter().filter_map(|slug| at.tenant.connection(slug)).map(|it| it.view.id).collect();
+        for id in self.people.unrevoked(tenant, person, at.now).await? {
+            let grant = self.services.grants.find(tenant, id, None, at.now).await?;
+            if grant.is_some_and(|grant| theirs.contains(&grant.record.connection)) {
+                self.services.grants.revoke(tenant, id, at.now).await?;
+            }
+        }
+        let mut commands = vec![Command::PasswordChanged { person }];
+        for session in self.logouts.sessions_of_person(tenant, person, at.now).await? {
+            let record = self.session_record(tenant, &session);
+            let by = record.as_ref().map(|record| record.upstreams(session.connection)).unwrap_or_default();
+            if theirs.contains(&session.connection) || by.iter().any(|part| theirs.contains(&part.connection)) {
+                commands.extend(self.end_of(at, session.id, record.map(|record| record.subject.display))?);
+            }
+        }
+        Ok(commands)
+    }
+
+    fn end_of(&self, at: &Pushing<'_>, session: SessionId, name: Option<String>) -> Result<[Command; 2], StoreError> {
+        let logout = LogoutId::at(at.now, self.services.rng.as_ref());
+        let asker = (Asker::Withdrawn, at.txn, name);
+        let told = unasked_logout(self.sealer.as_ref(), at.place.tenant, logout, session, asker, at.now)?;
+        Ok([Command::EndSession(session), told])
+    }
+
+    /// This node hears of the kill before the answer; the others hear of it as of any kill. Behind the answer: sessions that
+    /// were not in the unit, and the upstreams' tokens.
+    pub(super) async fn after_shut(self: &Arc<Self>, at: &Pushing<'_>, ended: Vec<(PersonId, Epoch)>) {
+        if !ended.is_empty()
+            && let Err(error) = self.gate.catch_up(self.kills.as_ref()).await
+        {
+            tracing::warn!(%error, "this node hears later of somebody who was switched off");
+        }
         for (person, epoch) in ended {
             let (hub, tenant) = (Arc::clone(self), Arc::clone(at.tenant));
             tokio::spawn(async move {

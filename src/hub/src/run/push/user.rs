@@ -8,7 +8,9 @@ use fedbridge_contract::push::{PushDone, PushRefused, Record, RecordData, Record
 use super::change::Pushing;
 use super::keys::Hashes;
 use super::said::{Described, Said};
-use crate::ports::{Command, IdentityNews, NewLink, NewRecord, PosixOwner, PushUnit, RecordWrite, StoredRecord};
+use crate::ports::{
+    Command, IdentityNews, NewLink, NewRecord, PosixOwner, PushUnit, RecordWrite, ShutOut, StoredRecord,
+};
 use crate::run::Hub;
 
 /// What the audit and the log say of somebody who was deleted.
@@ -32,7 +34,9 @@ impl Hub {
             email: said.email,
             scope: None,
         })];
+        let out = said.out.is_some() && at.shuts_all();
         commands.push(Command::KeepProfile(Box::new(said.profile(at, person))));
+        commands.extend(out.then_some(Command::ShutPerson(ShutOut { person, connection: at.place.connection, out })));
         let owner = PosixOwner::Person(person);
         commands.extend(at.tenant.numbers().map(|range| Command::GiveNumber { owner, range }));
         let new = self.new_record(at, (id, RecordKind::User), data, Some(person));
@@ -72,12 +76,16 @@ impl Hub {
             // An administrator has deleted the person: the record goes on without one.
             None => (Vec::new(), Vec::new()),
         };
+        let person = stored.record.person.filter(|_| ends.is_empty());
         let new = self.new_record(at, (id, RecordKind::User), data, stored.record.person);
         let record = changed(&stored, &new, at);
         let writes = vec![RecordWrite::Update { version, new: Box::new(new) }];
         let unit = PushUnit { place: at.place, writes, commands, ends, now: at.now };
         let pushed = self.commit_push(unit).await?;
-        self.after_shut(at, pushed.ended);
+        self.after_shut(at, pushed.ended).await;
+        if let Some(person) = person {
+            self.end_what_is_outside(at, person).await;
+        }
         Ok(PushDone { record, changed: true })
     }
 
@@ -102,7 +110,7 @@ impl Hub {
         let writes = vec![RecordWrite::Delete { id, version }];
         let unit = PushUnit { place: at.place, writes, commands, ends, now: at.now };
         let pushed = self.commit_push(unit).await?;
-        self.after_shut(at, pushed.ended);
+        self.after_shut(at, pushed.ended).await;
         Ok(PushDone { record: stored.record, changed: true })
     }
 
@@ -130,12 +138,22 @@ impl Hub {
             let (connection, subject_key) = (at.place.connection, said.subject.key.clone());
             commands.push(Command::HoldIdentity { person, connection, subject_key, news });
         }
+        let out = said.out.is_some();
         commands.push(Command::KeepProfile(Box::new(said.profile(at, person))));
+        commands.push(Command::ShutPerson(ShutOut {
+            person,
+            connection: at.place.connection,
+            out: out && at.shuts_all(),
+        }));
         if !known.numbered {
             let owner = PosixOwner::Person(person);
             commands.extend(at.tenant.numbers().map(|range| Command::GiveNumber { owner, range }));
         }
         if !ends {
+            return Ok((commands, Vec::new()));
+        }
+        if !at.shuts_all() {
+            commands.extend(self.ends_at_connections(at, person).await?);
             return Ok((commands, Vec::new()));
         }
         commands.extend(self.ends_of(at, person).await?);

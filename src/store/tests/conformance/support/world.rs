@@ -184,6 +184,7 @@ impl World {
                 amr: vec!["otp".into()],
                 created: at(0),
                 upstream_limit: None,
+                basis: None,
                 epoch: Epoch::default(),
                 protocol: json!({"nonce": "n-1"}),
             },

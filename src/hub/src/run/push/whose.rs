@@ -1,0 +1,222 @@
+//! Whose login it is, where a directory pushes the people of the login's connection: of somebody whom it pushed, by what
+//! the directory's connection compares, and of nobody else unless it lets newcomers in.
+
+use std::sync::Arc;
+
+use fedbridge_contract::error::StoreError;
+use fedbridge_contract::identity::{Attributes, UpstreamSubject};
+use fedbridge_contract::ids::{PersonId, RecordId};
+use fedbridge_contract::push::{Belonging, LoginKey, PushPlace, RecordKey, RecordKind, Unmatched};
+use fedbridge_contract::trace::TraceLog;
+
+use super::keys::{hash, matching};
+use crate::ports::{LinkedPerson, StoredRecord};
+use crate::run::Hub;
+use crate::run::snapshot::{OpenConnection, Provisioner, TenantSnapshot};
+
+/// A login, as it is compared with who was pushed.
+pub(in crate::run) struct Comer<'a> {
+    pub connection: &'a OpenConnection,
+    pub subject: &'a UpstreamSubject,
+    pub attributes: &'a Attributes,
+    /// The address that counts as verified at the login's connection, where the directory asks for it.
+    pub address: Option<&'a str>,
+    /// Who comes by this subject already.
+    pub known: Option<PersonId>,
+}
+
+/// Who comes, in the eyes of the directory.
+pub(in crate::run) enum Pushed {
+    /// Nobody pushes the people of this connection.
+    Free,
+    /// Nobody whom it pushed, and it lets them in all the same.
+    Stranger,
+    /// Who comes by this subject already.
+    Known,
+    /// Somebody who was pushed, and by whom this subject has not come yet.
+    Theirs(Theirs),
+}
+
+/// A pushed user whose first login this is, by this connection.
+pub(in crate::run) struct Theirs {
+    pub place: PushPlace,
+    pub record: RecordId,
+    pub display: String,
+    /// Who that is here; `None`: an administrator has deleted them.
+    pub person: Option<LinkedPerson>,
+}
+
+/// Why nobody comes in.
+pub(in crate::run) enum Barred {
+    /// The directory says so.
+    Refused(String),
+    /// Its configuration is broken, so nobody knows what it would say.
+    Broken,
+    Store(StoreError),
+}
+
+impl From<StoreError> for Barred {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// The step of the trace.
+const STEP: &str = "pushed user";
+
+impl Hub {
+    /// Whom the directory takes a login for.
+    ///
+    /// # Errors
+    /// [`Barred`]: they may not come in.
+    pub(in crate::run) async fn pushed_by(
+        &self,
+        tenant: &TenantSnapshot,
+        comer: &Comer<'_>,
+        trace: &mut TraceLog,
+    ) -> Result<Pushed, Barred> {
+        let Some((directory, belonging)) = provisioner(tenant, comer.connection, trace)? else {
+            return Ok(Pushed::Free);
+        };
+        let place = PushPlace { tenant: tenant.view.id, connection: directory.view.id };
+        let slug = &directory.view.slug;
+        if let Some(known) = comer.known
+            && self.stands(place, slug, known, trace).await?
+        {
+            return Ok(Pushed::Known);
+        }
+        let (what, value) = key(&belonging.login, comer);
+        let Some(value) = value else {
+            let outcome = format!("the login brings no {what}, by which {slug} knows its people");
+            return stranger(belonging, outcome, trace);
+        };
+        let tokens = self.services.tokens.as_ref();
+        let found = self.pushed.matching(place, &matching(tokens, place, value)).await?;
+        let mut found = found.into_iter();
+        let stored = match (found.next(), found.next()) {
+            (Some(one), None) => one,
+            (Some(_), Some(_)) => {
+                let outcome = format!("{slug} has pushed more than one user who is {value} ({what})");
+                return barred(outcome, trace);
+            }
+            (None, _) => {
+                let near = self.nearly(place, value).await?;
+                let outcome = format!("{slug} has pushed nobody who is {value} ({what}){near}");
+                return stranger(belonging, outcome, trace);
+            }
+        };
+        if !stored.active {
+            return barred(format!("{} is switched off by {slug}", stored.display), trace);
+        }
+        trace.decide(STEP, format!("{} of {slug}, by {what}", stored.display), true);
+        self.theirs(place, stored).await.map(Pushed::Theirs)
+    }
+
+    /// Whether somebody who logged in before is still among those who are pushed. For whoever knows the person, and
+    /// nothing else of the login.
+    ///
+    /// # Errors
+    /// [`Barred`]: they may not come in.
+    pub(in crate::run) async fn still_pushed(
+        &self,
+        tenant: &TenantSnapshot,
+        connection: &OpenConnection,
+        person: PersonId,
+        trace: &mut TraceLog,
+    ) -> Result<(), Barred> {
+        let Some((directory, belonging)) = provisioner(tenant, connection, trace)? else { return Ok(()) };
+        let place = PushPlace { tenant: tenant.view.id, connection: directory.view.id };
+        let slug = &directory.view.slug;
+        if self.stands(place, slug, person, trace).await? {
+            return Ok(());
+        }
+        stranger(belonging, format!("{slug} has not pushed this person"), trace).map(drop)
+    }
+
+    /// Whether a person is one whom the directory has pushed. Whoever is switched off is barred.
+    async fn stands(
+        &self,
+        place: PushPlace,
+        slug: &str,
+        person: PersonId,
+        trace: &mut TraceLog,
+    ) -> Result<bool, Barred> {
+        let records = self.pushed.of_person(place.tenant, person).await?;
+        let mut of_here = records.iter().filter(|(at, _)| *at == place).map(|(_, stored)| stored).peekable();
+        let Some(first) = of_here.peek() else { return Ok(false) };
+        let outcome = format!("{} of {slug}, known here", first.display);
+        match of_here.find(|stored| !stored.active) {
+            None => Ok(trace.decide(STEP, outcome, true)),
+            Some(off) => barred(format!("{} is switched off by {slug}", off.display), trace),
+        }
+    }
+
+    async fn theirs(&self, place: PushPlace, stored: StoredRecord) -> Result<Theirs, Barred> {
+        let record = stored.record.id;
+        let person = match stored.record.person {
+            None => None,
+            Some(_) => self.store.linked_person(place.tenant, place.connection, &record.to_string()).await?,
+        };
+        Ok(Theirs { place, record, display: stored.display, person })
+    }
+
+    /// What a value would have matched, had it been looked for elsewhere. For the trace of a login that matches nobody.
+    async fn nearly(&self, place: PushPlace, value: &str) -> Result<String, StoreError> {
+        let tokens = self.services.tokens.as_ref();
+        let folded = value.trim().to_lowercase();
+        for (name, key) in [
+            ("userName", RecordKey::Unique(folded.clone())),
+            ("externalId", RecordKey::ExternalId(value.to_owned())),
+            ("e-mail address", RecordKey::Email(folded)),
+        ] {
+            let hash = hash(tokens, place, RecordKind::User, &key);
+            if let Some(near) = self.pushed.look_up(place, RecordKind::User, hash, 1).await?.first() {
+                return Ok(format!("; but it is the {name} of {}: should `match` compare that?", near.display));
+            }
+        }
+        Ok(String::new())
+    }
+}
+
+/// The directory that pushes a connection's people.
+fn provisioner<'t>(
+    tenant: &'t TenantSnapshot,
+    connection: &OpenConnection,
+    trace: &mut TraceLog,
+) -> Result<Option<(&'t Arc<OpenConnection>, &'t Belonging)>, Barred> {
+    match tenant.provisioner(&connection.view.slug) {
+        Provisioner::Nobody => Ok(None),
+        Provisioner::By(open, belonging) => Ok(Some((open, belonging))),
+        Provisioner::Broken(slug) => {
+            trace.decide(STEP, format!("the configuration of {slug}, which pushes the people here, is broken"), false);
+            Err(Barred::Broken)
+        }
+    }
+}
+
+/// What of a login is compared, in words, and its value.
+fn key<'c>(key: &LoginKey, comer: &'c Comer<'_>) -> (String, Option<&'c str>) {
+    let (what, value) = match key {
+        LoginKey::Subject => ("subject".to_owned(), Some(comer.subject.display.as_str())),
+        LoginKey::Attribute(name) => {
+            (format!("attribute {name}"), comer.attributes.get(name).first().map(String::as_str))
+        }
+        LoginKey::Email => ("verified e-mail address".to_owned(), comer.address),
+    };
+    (what, value.filter(|value| !value.trim().is_empty()))
+}
+
+fn stranger(belonging: &Belonging, outcome: String, trace: &mut TraceLog) -> Result<Pushed, Barred> {
+    match belonging.unmatched {
+        Unmatched::Create => {
+            trace.decide(STEP, format!("{outcome}; it may come in all the same"), true);
+            Ok(Pushed::Stranger)
+        }
+        Unmatched::Deny => barred(outcome, trace),
+    }
+}
+
+fn barred<T>(outcome: String, trace: &mut TraceLog) -> Result<T, Barred> {
+    trace.decide(STEP, outcome.clone(), false);
+    Err(Barred::Refused(outcome))
+}

@@ -1,0 +1,66 @@
+//! What a directory has pushed to one tenant, asked for at the other with a token that is good at both.
+
+use serde_json::{Value, json};
+
+use super::rows::{Good, Row, same};
+use super::world::{Came, Place, Sent, World};
+use crate::support::browser::HTTP;
+use crate::support::scripted::SECRET;
+
+const PUSHED: Place = Place::Connection("scim", "scim/v2/**");
+
+/// As the bridge file has it: one token for both tenants, and one of its own.
+pub fn connection(slug: &str) -> String {
+    format!(
+        "      - slug: scim
+        protocol: scim
+        bearer_tokens: [{{ value: {SECRET} }}, {{ value: {} }}]
+",
+        own_token(slug)
+    )
+}
+
+fn own_token(slug: &str) -> String {
+    format!("a-token-that-is-good-at-{slug}-and-nowhere-else")
+}
+
+pub async fn rows(world: &World) -> Vec<Row> {
+    let ada = push(world, "Users", json!({ "userName": "ada", "externalId": "7" })).await;
+    let group = push(world, "Groups", json!({ "displayName": "Staff", "members": [{ "value": ada }] })).await;
+    push(world, "Users", json!({ "userName": "bob" })).await;
+    let first: Value = serde_json::from_str(&get(world, "Users?cursor=&count=1").await).unwrap();
+    let next = first["nextCursor"].as_str().unwrap();
+    let good = || Good::Answer(|came: &Came| came.status == 200 && !came.body.contains("\"totalResults\":0"));
+    let ask = |rest: String, query: String, bearer: &str| Sent {
+        rest: rest.into(),
+        query,
+        bearer: Some(bearer.to_owned()),
+        ..Sent::default()
+    };
+    let found = |filter: &str| {
+        let filter: String = url::form_urlencoded::byte_serialize(filter.as_bytes()).collect();
+        format!("filter={filter}")
+    };
+    vec![
+        same(PUSHED, "a user", good(), ask(format!("Users/{ada}"), String::new(), SECRET)),
+        same(PUSHED, "a group", good(), ask(format!("Groups/{group}"), String::new(), SECRET)),
+        same(PUSHED, "a name", good(), ask("Users".into(), found("userName eq \"ada\""), SECRET)),
+        same(PUSHED, "a member", good(), ask("Groups".into(), found(&format!("members eq \"{ada}\"")), SECRET)),
+        same(PUSHED, "a cursor", good(), ask("Users".into(), format!("cursor={next}&count=1"), SECRET)),
+        same(PUSHED, "a token", good(), ask("Users".into(), String::new(), &own_token(world.own.slug))),
+    ]
+}
+
+async fn push(world: &World, kind: &str, body: Value) -> String {
+    let at = format!("{}/connections/scim/scim/v2/{kind}", world.own.at);
+    let sent = HTTP.post(at).bearer_auth(SECRET).header("content-type", "application/scim+json");
+    let answer = sent.body(body.to_string()).send().await.unwrap();
+    assert_eq!(answer.status(), 201);
+    let made: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    made["id"].as_str().unwrap().to_owned()
+}
+
+async fn get(world: &World, rest: &str) -> String {
+    let at = format!("{}/connections/scim/scim/v2/{rest}", world.own.at);
+    HTTP.get(at).bearer_auth(SECRET).send().await.unwrap().text().await.unwrap()
+}
