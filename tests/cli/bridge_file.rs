@@ -121,3 +121,64 @@ fn serve_ends_before_it_listens_when_the_file_is_bad() {
     let got = desk.plain(&["serve", "--apply", file.to_str().unwrap()]);
     assert_eq!(got.code, 2, "{got:?}");
 }
+
+const PUSHING: &str = r#"version: 1
+tenants:
+  - slug: acme
+    display_name: Acme
+    domains: [acme.example]
+    connections:
+      - slug: corp
+        protocol: ldap
+        flavor: openldap
+        urls: ["ldaps://127.0.0.1:1"]
+        bind_dn: cn=bridge,dc=acme,dc=example
+        bind_password: { value: secret-secret-secret-secret-secret-secret }
+        users: { base: "ou=people,dc=acme,dc=example" }
+      - slug: hr
+        protocol: scim
+        profile: entra
+        bearer_tokens: [{ value: secret-secret-secret-secret-secret-secret }, { value: another-another-another-another-another }]
+        provisions: [corp]
+        match: { scim: userName, login: uid }
+        unmatched: create
+        precedence: { default: login, groups: push }
+        guard: { percent: 30 }
+"#;
+
+#[test]
+fn a_connection_that_pushes_is_kept_as_it_was_written() {
+    let desk = Desk::new("pushing");
+    let got = desk.run(&["apply"], PUSHING);
+    assert_eq!(got.code, 0, "{got:?}");
+    let exported = desk.plain(&["export"]).out;
+    for part in ["provisions: [corp]", "unmatched: create", "default: login", "percent: 30", "login: uid"] {
+        assert!(exported.contains(part), "{part} is missing in\n{exported}");
+    }
+    let again = desk.run(&["plan"], &exported);
+    assert_eq!((again.code, again.out.contains("hr")), (0, false), "{again:?}");
+    let checked = desk.plain(&["check"]);
+    assert!(checked.out.contains("acme/hr: the directory pushes to "), "{checked:?}");
+    assert!(checked.out.contains("acme/hr: logins of corp belong to who is pushed"), "{checked:?}");
+}
+
+#[test]
+fn who_pushes_whom_is_said_once_and_of_connections_that_are_there() {
+    let desk = Desk::new("pushes-whom");
+    let wrong = PUSHING.replace("[corp]", "[corpp, hr, corp]").replace("groups: push", "groups: pull")
+        + "      - slug: it
+        protocol: scim
+        bearer_token: { value: secret-secret-secret-secret-secret-secret }
+        provisions: [corp]
+";
+    let got = desk.run(&["plan"], &wrong);
+    assert_eq!(got.code, 2, "{got:?}");
+    for want in [
+        "18: tenants[acme].connections[hr].provisions[0]: the tenant has no connection `corpp`; the nearest is `corp`",
+        "18: tenants[acme].connections[hr].provisions[1]: nobody logs in by the connection `hr`",
+        "21: tenants[acme].connections[hr].precedence.groups: expected push or login, found `pull`",
+        "26: tenants[acme].connections[it].provisions[0]: the people of `corp` are pushed by the connection hr already",
+    ] {
+        assert!(got.err.contains(want), "missing {want} in\n{}", got.err);
+    }
+}

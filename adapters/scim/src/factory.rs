@@ -4,6 +4,7 @@ use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::{AdapterFactory, Field, Open};
 use fedbridge_contract::upstream::Adapter;
 
+use crate::check::Check;
 use crate::endpoint::{Endpoint, ScimServer};
 use crate::settings::{FIELDS, Settings};
 
@@ -32,6 +33,8 @@ impl AdapterFactory for ScimFactory {
             settings,
             services: input.services.clone(),
         };
-        Ok(Adapter { push: Some(Box::new(ScimServer(endpoint))), ..Adapter::default() })
+        let check =
+            Check { address: endpoint.base.clone(), provisions: endpoint.settings.belonging.provisions.clone() };
+        Ok(Adapter { check: Some(Box::new(check)), push: Some(Box::new(ScimServer(endpoint))), ..Adapter::default() })
     }
 }

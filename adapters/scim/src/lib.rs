@@ -8,6 +8,7 @@
 mod answer;
 mod auth;
 mod bulk;
+mod check;
 mod cursor;
 mod data;
 mod discovery;
