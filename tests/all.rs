@@ -30,6 +30,7 @@ mod revocation;
 mod road;
 mod rollover;
 mod rotation;
+mod scim;
 mod sp_variants;
 mod ssrf;
 mod support;

@@ -1,8 +1,8 @@
-//! People whom a directory that pushes them has switched off.
+//! People whom a directory that pushes them has switched off, and who they were before it did.
 
 use sea_orm_migration::prelude::*;
 
-use crate::column::int_null;
+use crate::column::{TENANT, index, int_null};
 
 pub struct Migration;
 
@@ -16,7 +16,9 @@ impl MigrationName for Migration {
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         // Since when; null: not. An administrator's word (`disabled`) stands beside it, and outlives it.
-        manager.alter_table(Table::alter().table("people").add_column(int_null("shut_at")).take()).await
+        manager.alter_table(Table::alter().table("people").add_column(int_null("shut_at")).take()).await?;
+        // A directory names people as they log in.
+        manager.create_index(index("identities_display", "identities", &[TENANT, "connection_id", "display"])).await
     }
 
     async fn down(&self, _: &SchemaManager) -> Result<(), DbErr> {

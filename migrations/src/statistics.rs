@@ -47,7 +47,8 @@ fn alike(columns: &[String], unique: bool) -> String {
         rows = rows.min(match column.as_str() {
             "tenant_id" => ROWS / 10,
             "connection_id" | "app_id" | "kind" => ROWS / 50,
-            "person_id" | "logout_id" => 10,
+            "group_id" => 1_000,
+            "person_id" | "logout_id" | "member_id" => 10,
             "session_id" => 4,
             _ => 2,
         });

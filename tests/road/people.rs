@@ -55,6 +55,15 @@ impl PeopleStore for Watched {
         self.inner.by_email(tenant, email).await
     }
 
+    async fn by_display(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        display: &str,
+    ) -> Result<Vec<StoredIdentity>, StoreError> {
+        self.inner.by_display(tenant, connection, display).await
+    }
+
     async fn people_by_email(
         &self,
         tenant: TenantId,

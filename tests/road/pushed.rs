@@ -8,7 +8,7 @@ use fedbridge_hub::ports::{LoginStore as _, PeopleStore as _, ProfileSource, Pro
 use fedbridge_hub::spec::ConfigChange;
 use serde_json::{Value, json};
 
-use super::push::{hr, place, tenant, world};
+use super::push::{hr, place, tenant, world, world_with};
 use super::{World, alice, connection, id, param};
 
 /// The people of `one` are those of `hr`.
@@ -38,6 +38,16 @@ impl World {
     /// Who `alice` of the connection `one` is.
     async fn alice(&self) -> Option<PersonId> {
         self.foundation.store.linked_person(tenant(), id(2), "alice").await.unwrap().map(|linked| linked.person)
+    }
+
+    /// A user with an address, and who that is.
+    async fn pushed_as(&self, name: &str) -> (String, PersonId) {
+        let emails = json!([{ "value": format!("{name}@acme.example") }]);
+        let (status, user) = self.push(Method::Post, "Users", json!({ "userName": name, "emails": emails })).await;
+        assert_eq!(status, 201, "{user}");
+        let id = user["id"].as_str().unwrap().to_owned();
+        let known = self.foundation.store.known(tenant(), hr(), &id).await.unwrap().unwrap();
+        (id, known.person)
     }
 
     async fn sessions_of(&self, person: PersonId) -> usize {
@@ -109,37 +119,66 @@ async fn a_record_of_two_users_is_nobodys_login() {
     assert_eq!(world.refused().await, "hr has pushed more than one user who is alice (subject)");
 }
 
+/// At the push where the store can find them by what is compared, else at their next login.
 #[tokio::test]
 async fn who_logged_in_before_keeps_who_they_are() {
+    for (login, at_once) in [("subject", true), ("email", true), ("uid", false)] {
+        let scim = if login == "email" { "emails" } else { "userName" };
+        let settings = json!({ "unmatched": "create", "match": { "scim": scim, "login": login } });
+        let alice = json!({
+            "subject": "alice", "attributes": { "email": ["alice@acme.example"], "uid": ["alice"] },
+        });
+        let mut world = world_with(provisioned(settings), vec![connection(2, "one", alice, json!({}))]).await;
+        world.logs_in("").await.unwrap();
+        let first = world.alice().await.unwrap();
+        let (user, second) = world.pushed_as("alice").await;
+        assert_eq!(first == second, at_once, "{login}");
+        world.logs_in("").await.unwrap();
+        assert_eq!(world.alice().await, Some(first), "a `sub` stays for ever");
+        let stored = world.foundation.store.record(place(), user.parse().unwrap()).await.unwrap().unwrap();
+        assert_eq!(stored.record.person, Some(first));
+        let known = world.foundation.store.known(tenant(), hr(), &user).await.unwrap().unwrap();
+        assert_eq!(known.person, first);
+        if !at_once {
+            assert_eq!(world.foundation.store.identities(tenant(), second).await.unwrap(), []);
+            let left = world.foundation.store.person_disabled(tenant(), second).await.unwrap();
+            assert_eq!(left, None, "nobody is left");
+        }
+        let path = format!("Users/{user}");
+        let (_, shown) = world.push(Method::Get, &path, Value::Null).await;
+        assert_eq!(shown["meta"]["version"], "W/\"2\"");
+
+        world.active(&user, false).await;
+        assert_eq!(
+            (world.sessions_of(first).await, world.refused().await),
+            (0, "alice is switched off by hr".to_owned())
+        );
+        world.active(&user, true).await;
+        world.logs_in("").await.unwrap();
+
+        // Gone: nobody comes back by logging in, also where strangers may. Pushed again, it is the same person.
+        assert_eq!(world.push(Method::Delete, &path, Value::Null).await.0, 204);
+        assert!(world.refused().await.contains("disabled"));
+        let (again, _) = world.pushed_as("alice").await;
+        world.logs_in("").await.unwrap();
+        assert_eq!(world.alice().await, Some(first));
+        let said = world.foundation.store.profiles_of(tenant(), first).await.unwrap();
+        let said: Vec<_> = said.iter().filter(|one| one.source == ProfileSource::Push).collect();
+        assert_eq!(said.iter().map(|one| one.subject_key.as_str()).collect::<Vec<_>>(), [again.as_str()], "{login}");
+        assert_eq!(said[0].disabled, None);
+    }
+}
+
+/// Somebody who is pushed as one who is out is out, whoever they were.
+#[tokio::test]
+async fn who_is_pushed_as_switched_off_is_ended() {
     let mut world = world(provisioned(json!({ "unmatched": "create" }))).await;
     world.logs_in("").await.unwrap();
     let first = world.alice().await.unwrap();
-    let (user, second) = world.pushed("alice").await;
-    assert_ne!(first, second);
-    world.logs_in("").await.unwrap();
-    assert_eq!(world.alice().await, Some(first), "a `sub` stays for ever");
-    let stored = world.foundation.store.record(place(), user.parse().unwrap()).await.unwrap().unwrap();
-    assert_eq!(stored.record.person, Some(first));
-    let known = world.foundation.store.known(tenant(), hr(), &user).await.unwrap().unwrap();
-    assert_eq!(known.person, first);
-    assert_eq!(world.foundation.store.identities(tenant(), second).await.unwrap(), []);
-    assert_eq!(world.foundation.store.person_disabled(tenant(), second).await.unwrap(), None, "nobody is left");
-
-    world.active(&user, false).await;
+    assert_eq!(world.sessions_of(first).await, 1);
+    let off = json!({ "userName": "alice", "active": false });
+    assert_eq!(world.push(Method::Post, "Users", off).await.0, 201);
     assert_eq!((world.sessions_of(first).await, world.refused().await), (0, "alice is switched off by hr".to_owned()));
-    world.active(&user, true).await;
-    world.logs_in("").await.unwrap();
-
-    // Gone: nobody comes back by logging in, also where strangers may. Pushed again, it is the same person.
-    assert_eq!(world.push(Method::Delete, &format!("Users/{user}"), Value::Null).await.0, 204);
-    assert!(world.refused().await.contains("disabled"));
-    let (again, _) = world.pushed("ALICE").await;
-    world.logs_in("").await.unwrap();
-    assert_eq!(world.alice().await, Some(first));
-    let said = world.foundation.store.profiles_of(tenant(), first).await.unwrap();
-    let said: Vec<_> = said.iter().filter(|one| one.source == ProfileSource::Push).collect();
-    assert_eq!(said.iter().map(|one| one.subject_key.as_str()).collect::<Vec<_>>(), [again.as_str()]);
-    assert_eq!(said[0].disabled, None);
 }
 
 #[tokio::test]
@@ -160,7 +199,9 @@ async fn who_was_deleted_by_an_administrator_is_somebody_new() {
 
 #[tokio::test]
 async fn somebody_elses_record_is_not_taken() {
-    let mut world = world(provisioned(json!({ "unmatched": "create" }))).await;
+    let by_attribute = json!({ "unmatched": "create", "match": { "login": "uid" } });
+    let alice = json!({ "subject": "alice", "attributes": { "uid": ["alice"] } });
+    let mut world = world_with(provisioned(by_attribute), vec![connection(2, "one", alice.clone(), json!({}))]).await;
     world.logs_in("").await.unwrap();
     let (_, bob) = world.pushed("alice").await;
     // Whoever was pushed has come by another login already.
@@ -172,7 +213,7 @@ async fn somebody_elses_record_is_not_taken() {
         email: None,
         scope: None,
     };
-    world.apply(&[connection(4, "two", alice(), json!({}))]).await;
+    world.apply(&[connection(4, "two", alice, json!({}))]).await;
     let unit = fedbridge_hub::ports::Unit {
         commands: vec![fedbridge_hub::ports::Command::LinkIdentity(elsewhere)],
         now: world.now(),

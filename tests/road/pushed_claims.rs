@@ -146,3 +146,22 @@ async fn who_loses_the_apps_group_loses_the_app() {
     assert_eq!(param(&reply, "error").as_deref(), Some("access_denied"));
     assert!(world.newest_cause().await.1.contains("Staff"));
 }
+
+/// Somebody is found by the address that a connection vouches for, to be asked about or to be ended; never by what
+/// another one has pushed.
+#[tokio::test]
+async fn a_pushed_address_is_no_word_of_the_login() {
+    use fedbridge_hub::ports::PeopleStore as _;
+    let mut world = world(json!({}), json!({}), &[]).await;
+    let named = json!({ "userName": "alice", "emails": [{ "value": "ada@acme.example" }] });
+    assert_eq!(world.push(Method::Post, "Users", named).await.0, 201);
+    let tokens = world.shop().await;
+    assert_eq!(in_id_token(&tokens, "email"), "ada@acme.example");
+    let by = async |address: &str| {
+        let hash = world.hub.services.tokens.mac(super::push::tenant(), "verified e-mail", address.as_bytes());
+        let found = world.foundation.store.by_email(super::push::tenant(), &hash).await.unwrap();
+        found.into_iter().map(|one| one.connection).collect::<Vec<_>>()
+    };
+    assert_eq!(by("alice@acme.example").await, [super::id(2)]);
+    assert_eq!(by("ada@acme.example").await, [super::push::hr()]);
+}

@@ -11,7 +11,7 @@ pub struct Nodes {
     pub setup: Setup,
     pub apps: Vec<App>,
     pub bridges: Vec<Bridge>,
-    _scratch: Scratch,
+    pub scratch: Scratch,
     _postgres: Peer,
 }
 
@@ -33,7 +33,7 @@ impl Nodes {
             bridges.push(another.serve(&scratch).await);
         }
         let apps = bridges.iter().map(App::of).collect();
-        Self { setup, apps, bridges, _scratch: scratch, _postgres: postgres }
+        Self { setup, apps, bridges, scratch, _postgres: postgres }
     }
 
     /// A browser whose cookies of the first node go to all: a load balancer does the same.

@@ -88,7 +88,9 @@ impl Endpoint {
             return Err(Fault::plain(403, "the connection is switched off").into());
         }
         let asked = Asked { endpoint: self, request, actor };
-        let spot = spot(&request.input.rest).ok_or_else(not_found)?;
+        // A URN comes as it is, or with its colons encoded (RFC 3986 section 2.2); nothing else has to be decoded.
+        let rest = request.input.rest.replace("%3A", ":").replace("%3a", ":");
+        let spot = spot(&rest).ok_or_else(not_found)?;
         match (request.input.method, spot) {
             (Method::Get, Spot::Config) => self.service_provider_config(),
             (Method::Get, Spot::ResourceTypes(name)) => self.resource_types(request.input, name),

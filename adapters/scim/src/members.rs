@@ -62,7 +62,7 @@ impl Endpoint {
                 patch::MemberChange::RemoveWhere(filter) => {
                     let all = self.all_members(group).await?;
                     let means = |member: &&Related| {
-                        matches!(self.member(member), Value::Object(members) if filter.matches(&members))
+                        matches!(self.member(member, true), Value::Object(members) if filter.matches(&members))
                     };
                     MemberChange::Remove(all.iter().filter(means).map(|member| member.id).collect())
                 }

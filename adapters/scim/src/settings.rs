@@ -17,30 +17,35 @@ use serde_json::{Map, Value};
 const BEARER_TOKEN: &str = "bearer_token";
 
 pub const FIELDS: &[Field] = &[
-    Field::new("profile", "the product that pushes: entra, okta or generic (default)"),
-    Field::new(BEARER_TOKEN, "the secret that the product sends: 32 characters or more").secret(),
-    Field::new("bearer_tokens", "two of them, for rotation").secret(),
-    Field::new("provisions", "connections whose logins belong to the people that are pushed here"),
+    Field::new("profile", "The product that pushes: entra, okta or generic. Default: generic."),
+    Field::new(BEARER_TOKEN, "The secret that the product sends: 32 characters or more.").secret(),
+    Field::new("bearer_tokens", "Two of them, for rotation.").secret(),
+    Field::new("provisions", "Connections whose logins belong to the people that are pushed here."),
     Field::new(
         "match",
-        "how a login is compared with a pushed user: scim (an attribute; default userName) and login (subject, email or an \
-         attribute of the login; default subject)",
+        "How a login is compared with a pushed user: scim is an attribute of the user, login is subject, email or an attribute of \
+         the login. Default: userName and subject.",
     ),
-    Field::new("unmatched", "a login there of somebody who was not pushed: deny (default) or create"),
+    Field::new("unmatched", "A login there of somebody who was not pushed: deny or create. Default: deny."),
     Field::new(
         "precedence",
-        "whose value counts for a claim that a login brings too: push (default) or login, for `default` and for claims by name",
+        "Whose value counts for a claim that a login brings too, push or login: for claims by name, and for all others as \
+         default. Default: push.",
     ),
-    Field::new("shut", "what ends for somebody who is switched off: person (default, everything) or connection"),
+    Field::new(
+        "shut",
+        "What ends for somebody who is switched off: person is everything, connection is what came of the connections that \
+         are provisioned. Default: person.",
+    ),
     Field::new(
         "guard",
-        "how many may be switched off at once: percent (default 20, 100 for all) and minutes (default 60)",
+        "How many may be switched off at once: percent, 100 for all, within minutes. Default: 20 within 60.",
     ),
-    Field::new("passwords", "keep passwords that are pushed, for binds and local logins; default false"),
-    Field::new("unknown_attributes", "ignore (default) or refuse what is in no schema"),
+    Field::new("passwords", "Keep passwords that are pushed, for binds and local logins. Default: false."),
+    Field::new("unknown_attributes", "What is in no schema is to ignore or to refuse. Default: ignore."),
     Field::new(
         "extensions",
-        "schemas of your own: urn, of (user or group), attributes with name, type, list, required, case_exact",
+        "Schemas of your own: urn, of (user or group), attributes with name, type, list, required, case_exact.",
     ),
 ];
 

@@ -19,18 +19,21 @@ use crate::members::id_of;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     pub members: MembersAsked,
+    /// With their names.
+    pub named: bool,
     pub groups: bool,
 }
 
 impl Wanted {
     pub fn by_filter(filter: &Filter<'_>) -> Self {
-        Self { members: filter.members_asked(), groups: filter.asks_for_groups() }
+        Self { members: filter.members_asked(), named: true, groups: filter.asks_for_groups() }
     }
 
     pub fn by_projection(projection: &Projection<'_>, kind: ResourceKind) -> Self {
         let members = kind == ResourceKind::Group && projection.wants("members");
         let members = if members { MembersAsked::All } else { MembersAsked::Nothing };
-        Self { members, groups: kind == ResourceKind::User && projection.wants("groups") }
+        let groups = kind == ResourceKind::User && projection.wants("groups");
+        Self { members, named: projection.names("members", "display"), groups }
     }
 }
 
@@ -57,7 +60,7 @@ impl Endpoint {
                 view.insert("groups".to_owned(), groups.iter().map(|group| self.group_of(group)).collect());
             }
             if kind == ResourceKind::Group {
-                let members = self.members_shown(id, &wanted.members).await?;
+                let members = self.members_shown(id, wanted).await?;
                 if !members.is_empty() {
                     view.insert("members".to_owned(), Value::Array(members));
                 }
@@ -88,8 +91,8 @@ impl Endpoint {
         view
     }
 
-    async fn members_shown(&self, group: RecordId, asked: &MembersAsked) -> Result<Vec<Value>, StoreError> {
-        match asked {
+    async fn members_shown(&self, group: RecordId, wanted: &Wanted) -> Result<Vec<Value>, StoreError> {
+        match &wanted.members {
             MembersAsked::Nothing => Ok(Vec::new()),
             MembersAsked::Whether(ids) => {
                 let ids: Vec<_> = ids.iter().filter_map(|id| id_of(id)).collect();
@@ -98,19 +101,23 @@ impl Endpoint {
             }
             MembersAsked::All => {
                 let all = self.all_members(group).await?;
-                Ok(all.iter().map(|member| self.member(member)).collect())
+                Ok(all.iter().map(|member| self.member(member, wanted.named)).collect())
             }
         }
     }
 
-    pub fn member(&self, member: &Related) -> Value {
+    /// RFC 7643 section 8.7.1 has no name there, so it is shown where it is asked for.
+    pub fn member(&self, member: &Related, named: bool) -> Value {
         let kind = resource_kind(member.kind);
-        json!({
+        let mut shown = json!({
             "value": member.id.to_string(),
             "$ref": self.location(kind, member.id),
             "type": kind.name(),
-            "display": member.display,
-        })
+        });
+        if named {
+            shown["display"] = member.display.clone().into();
+        }
+        shown
     }
 
     fn group_of(&self, group: &Related) -> Value {

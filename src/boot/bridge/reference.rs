@@ -34,7 +34,7 @@ pub const TENANT: &[Field] = &[
 pub const CONNECTION: &[Field] = &[
     Field::new("slug", "The connection's name in addresses: a-z, 0-9 and hyphens.").required(),
     WAS,
-    Field::new("protocol", "What the identity provider speaks: oidc or saml.").required(),
+    Field::new("protocol", "What the other side speaks: oidc, saml, ldap or scim.").required(),
     Field::new("display_name", "The name that people see. Default: what its metadata says, or the slug."),
     Field::new("enabled", "Whether it can be used. Default: true."),
     Field::new("domains", "Mail domains that this connection may speak for. They are domains of the tenant."),

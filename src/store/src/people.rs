@@ -35,6 +35,17 @@ impl PeopleStore for Store {
         rows.iter().map(identity).collect()
     }
 
+    async fn by_display(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        display: &str,
+    ) -> Result<Vec<StoredIdentity>, StoreError> {
+        let sql = format!("{IDENTITY} WHERE tenant_id = ? AND connection_id = ? AND display = ? LIMIT 2");
+        let args = vec![uuid(tenant), Arg::Uuid(connection.uuid()), Arg::Text(display.to_owned())];
+        self.all(&sql, args).await?.iter().map(identity).collect()
+    }
+
     async fn people_by_email(
         &self,
         tenant: TenantId,

@@ -27,7 +27,7 @@ impl<'a> Place<'a> {
             return is_route(rest).then_some(Self::Tenant { tenant, route: rest });
         };
         let (connection, route) = below.split_once('/')?;
-        (is_slug(connection) && is_route(route)).then_some(Self::Connection { tenant, connection, route })
+        (is_slug(connection) && is_route_of_connection(route)).then_some(Self::Connection { tenant, connection, route })
     }
 
     pub fn tenant(&self) -> &'a str {
@@ -57,6 +57,16 @@ fn is_route(text: &str) -> bool {
         })
 }
 
+/// As [`is_route`], and with colons: a schema is found by its URN (RFC 7644 section 4). Some clients encode them, so this
+/// stays as it was sent.
+fn is_route_of_connection(text: &str) -> bool {
+    if !text.contains([':', '%']) {
+        return is_route(text);
+    }
+    let colons = |text: &str| text.replace("%3A", "-").replace("%3a", "-").replace(':', "-");
+    text.len() <= 256 && is_route(&colons(text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +84,12 @@ mod tests {
             Place::parse("/t/acme/connections/okta/saml/acs"),
             Some(Place::Connection { tenant: "acme", connection: "okta", route: "saml/acs" })
         );
+        for urn in ["urn:ietf:params:scim:schemas:core:2.0:User", "urn%3Aietf%3aparams"] {
+            let route = format!("scim/v2/Schemas/{urn}");
+            let path = format!("/t/acme/connections/hr/{route}");
+            let place = Place::Connection { tenant: "acme", connection: "hr", route: &route };
+            assert_eq!(Place::parse(&path), Some(place));
+        }
         assert_eq!(
             Place::parse("/.well-known/oauth-authorization-server/t/acme"),
             Some(Place::AuthorizationServerMetadata { tenant: "acme" })
@@ -99,6 +115,9 @@ mod tests {
             "/t/acme/%61uthorize",
             "/t/ac%6de/authorize",
             "/t/acme/authorize;a=b",
+            "/t/acme/auth:orize",
+            "/t/acme/connections/hr/scim/v2/Users/%2e%2e",
+            "/t/acme/connections/hr/scim/v2/Users/%3Ax%41",
             "/t/acme/auth\\orize",
             "/t/acme/connections/okta",
             "/t/acme/connections/okta/",

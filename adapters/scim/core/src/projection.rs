@@ -67,6 +67,12 @@ impl<'s> Projection<'s> {
         }
     }
 
+    /// Whether a part of an attribute of the core schema is asked for by its name.
+    pub fn names(&self, name: &str, part: &str) -> bool {
+        let named = |place: &Place<'_>| matches!(place, Place::Attribute(target) if target.is_core(name) && target.sub.is_some_and(|sub| sub.name == part));
+        matches!(&self.mode, Mode::Only(places) if places.iter().any(named))
+    }
+
     /// What of a resource is shown.
     pub fn apply(&self, view: Map<String, Value>) -> Map<String, Value> {
         match &self.mode {

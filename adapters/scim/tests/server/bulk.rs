@@ -22,7 +22,7 @@ async fn a_user_and_a_group_with_them_are_made_at_once() {
         done.body["Operations"].as_array().unwrap().iter().map(|it| it["status"].as_str().unwrap()).collect();
     assert_eq!((done.status, statuses), (200, vec!["201", "201", "200"]), "{}", done.body);
     let groups = world.get("Groups").await.body;
-    assert_eq!(groups["Resources"][0]["members"][0]["display"], "ann");
+    assert_eq!(groups["Resources"][0]["members"][0]["type"], "User");
     assert_eq!(world.get("Users").await.body["Resources"][0]["title"], "Dr");
 }
 

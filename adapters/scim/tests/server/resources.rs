@@ -114,6 +114,8 @@ async fn groups_have_people_and_groups() {
     let inner = world.group("Inner", &[&ann]).await;
     let outer = world.group("Outer", &[&inner, &bob]).await;
     let read = world.get(&format!("Groups/{outer}")).await.body;
+    assert_eq!(read["members"][0].get("display"), None, "names are shown where they are asked for");
+    let read = world.get(&format!("Groups/{outer}?attributes=members.type,members.display")).await.body;
     let members: Vec<_> = read["members"]
         .as_array()
         .unwrap()

@@ -17,6 +17,14 @@ pub trait PeopleStore: Send + Sync {
     /// refuse, never to link.
     async fn by_email(&self, tenant: TenantId, email: &[u8; 32]) -> Result<Vec<StoredIdentity>, StoreError>;
 
+    /// Identities of a connection that people read as this, letter by letter: two at most.
+    async fn by_display(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        display: &str,
+    ) -> Result<Vec<StoredIdentity>, StoreError>;
+
     /// The people who came from a connection with this address, by its keyed hash: all of them, each once. For
     /// whoever ends what they hold.
     async fn people_by_email(

@@ -112,6 +112,7 @@ pub async fn nothing_of_a_person_is_seen_by_another_tenant(database: Database) {
             !store.identities(tenant, person).await.unwrap().is_empty(),
             !store.by_email(tenant, &Full::EMAIL).await.unwrap().is_empty(),
             !store.people_by_email(tenant, ours.connection, &Full::EMAIL).await.unwrap().is_empty(),
+            !store.by_display(tenant, ours.connection, "ada").await.unwrap().is_empty(),
             store.tombstone(tenant, full.second, "left").await.unwrap().is_some(),
             !store.scopes(tenant, ours.connection).await.unwrap().is_empty(),
             proof.is_some(),
@@ -122,7 +123,7 @@ pub async fn nothing_of_a_person_is_seen_by_another_tenant(database: Database) {
             !store.sessions_of_upstream(tenant, full.second, "ada@second", &[], at(1)).await.unwrap().is_empty(),
             !store.sessions_of_upstream_index(tenant, full.second, "sid-2", at(1)).await.unwrap().is_empty(),
         ];
-        assert_eq!(seen, [there; 12]);
+        assert_eq!(seen, [there; 13]);
     }
 
     // Changing: each with our ids in their tenant, even from a session of the same id.

@@ -21,6 +21,7 @@ const BEFORE: &str = "m0007_chaining";
 const BACK: &[&str] = &[
     "DROP INDEX people_epoch",
     "ALTER TABLE people DROP COLUMN shut_at",
+    "DROP INDEX identities_display",
     "DROP INDEX tombstones_at",
     "DROP TABLE profiles",
     "DROP TABLE directory_groups",

@@ -99,6 +99,7 @@ async fn people(world: &World, full: &Full) {
     let (store, tenant, person) = (&world.store, world.tenant, full.login.person);
     assert_eq!(store.identities(tenant, person).await.unwrap().len(), 2);
     assert!(!store.by_email(tenant, &Full::EMAIL).await.unwrap().is_empty());
+    assert_eq!(store.by_display(tenant, world.connection, "ada").await.unwrap().len(), 1);
     assert_eq!(store.people_by_email(tenant, world.connection, &Full::EMAIL).await.unwrap(), [person]);
     assert!(!store.unrevoked(tenant, person, at(1)).await.unwrap().is_empty());
     assert!(store.tombstone(tenant, full.second, "left").await.unwrap().is_some());

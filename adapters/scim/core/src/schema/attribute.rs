@@ -103,6 +103,12 @@ impl Attribute {
         Self { uniqueness: Uniqueness::Server, ..self }
     }
 
+    /// Shown where a request names it.
+    #[must_use]
+    pub fn on_request(self) -> Self {
+        Self { returned: Returned::Request, ..self }
+    }
+
     #[must_use]
     pub fn read_only(self) -> Self {
         Self { mutability: Mutability::ReadOnly, ..self }

@@ -156,7 +156,7 @@ pub fn group() -> Schema {
         text("value", "The member's id.").exact().immutable(),
         Attribute::new("$ref", Kind::Reference, "The member's address.").refers_to(&["User", "Group"]).immutable(),
         text("type", "User or Group.").words(&["User", "Group"]).immutable(),
-        text("display", "The member's name.").read_only(),
+        text("display", "The member's name.").read_only().on_request(),
     ];
     let attributes = vec![
         text("displayName", "The group's name.").required(),

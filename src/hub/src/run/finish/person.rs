@@ -13,6 +13,7 @@ use fedbridge_contract::page::WayBack;
 use fedbridge_contract::trace::TraceLog;
 use serde_json::Value;
 
+use super::claims::address_of;
 use super::pushed::Comes;
 use super::{Basis, Finishing};
 use crate::decide::owns;
@@ -50,9 +51,14 @@ impl Hub {
         }
         let (tenant, connection) = (last.login.tenant.view.id, last.connection.view.id);
         let subject = &last.who.record.subject;
-        let Comes { linked, pushed, .. } = comes;
+        let Comes { linked, pushed, said } = comes;
         self.same_scope(last).await?;
-        let email = verified_address(claims).map(|address| self.email_hash(tenant, address));
+        // What a directory pushes is no word of this connection about an address.
+        let address = match said {
+            Some(_) => address_of(last),
+            None => verified_address(claims).map(str::to_owned),
+        };
+        let email = address.as_deref().map(|address| self.email_hash(tenant, address));
         let link = NewLink {
             person: PersonId::random(self.services.rng.as_ref()),
             connection,
@@ -75,7 +81,7 @@ impl Hub {
         if let Err(cause) = may_appear(&last.connection.people, claims, &mut last.login.trace) {
             return Err(Stop::new(RefusalKind::AccessDenied, NOT_ALLOWED, cause));
         }
-        if let (Some(email), Some(address)) = (&email, verified_address(claims))
+        if let (Some(email), Some(address)) = (&email, &address)
             && let Some(unsure) = self.namesakes(last, address, email).await?
         {
             return Ok(unsure);

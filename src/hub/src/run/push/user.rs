@@ -9,7 +9,7 @@ use super::change::Pushing;
 use super::keys::Hashes;
 use super::said::{Described, Said};
 use crate::ports::{
-    Command, IdentityNews, NewLink, NewRecord, PosixOwner, PushUnit, RecordWrite, ShutOut, StoredRecord,
+    Adopted, Command, IdentityNews, NewLink, NewRecord, PosixOwner, PushUnit, RecordWrite, ShutOut, StoredRecord,
 };
 use crate::run::Hub;
 
@@ -23,34 +23,51 @@ impl Hub {
         data: RecordData,
     ) -> Result<PushDone, PushRefused> {
         let id = RecordId::at(at.now, self.services.rng.as_ref());
-        let person = PersonId::random(self.services.rng.as_ref());
+        let before = self.came_before(at, data.match_value.as_deref()).await?;
+        let person = before.unwrap_or_else(|| PersonId::random(self.services.rng.as_ref()));
         let said = self.pushed_said(at, &described(id, &data, &[]))?;
         self.pushed_groups_there(at, &said.profile).await?;
-        let mut commands = vec![Command::CreatePerson(NewLink {
+        let link = NewLink {
             person,
             connection: at.place.connection,
             subject_key: said.subject.key.clone(),
             display: said.subject.display.clone(),
             email: said.email,
             scope: None,
-        })];
-        let out = said.out.is_some() && at.shuts_all();
+        };
+        // Records of somebody that are gone leave something behind, and that goes with the new one.
+        let adopts = before.is_some() && data.active;
+        let mut commands = match before {
+            None => vec![Command::CreatePerson(link)],
+            Some(_) => vec![Command::LinkIdentity(link)],
+        };
+        let adopted = Adopted { connection: at.place.connection, record: id, from: None, person };
+        commands.extend(adopts.then_some(Command::AdoptRecord(adopted)));
+        let out = said.out.is_some();
         commands.push(Command::KeepProfile(Box::new(said.profile(at, person))));
-        commands.extend(out.then_some(Command::ShutPerson(ShutOut { person, connection: at.place.connection, out })));
+        let shut = ShutOut { person, connection: at.place.connection, out };
+        commands.extend((out && at.shuts_all()).then_some(Command::ShutPerson(shut)));
         let owner = PosixOwner::Person(person);
         commands.extend(at.tenant.numbers().map(|range| Command::GiveNumber { owner, range }));
-        let new = self.new_record(at, (id, RecordKind::User), data, Some(person));
+        let mut ends = Vec::new();
+        if out && before.is_some() {
+            let (ending, ended) = self.endings(at, person).await?;
+            commands.extend(ending);
+            ends = ended;
+        }
+        let new = self.new_record(at, (id, RecordKind::User), data, (!adopts).then_some(person));
         let record = Record {
             id,
             kind: RecordKind::User,
-            version: 1,
+            version: if adopts { 2 } else { 1 },
             created: at.now,
             modified: at.now,
             document: new.document.clone(),
             person: Some(person),
         };
         let writes = vec![RecordWrite::Insert(Box::new(new))];
-        self.commit_push(PushUnit { place: at.place, writes, commands, ends: Vec::new(), now: at.now }).await?;
+        let pushed = self.commit_push(PushUnit { place: at.place, writes, commands, ends, now: at.now }).await?;
+        self.after_shut(at, pushed.ended).await;
         Ok(PushDone { record, changed: true })
     }
 
@@ -152,12 +169,18 @@ impl Hub {
         if !ends {
             return Ok((commands, Vec::new()));
         }
-        if !at.shuts_all() {
-            commands.extend(self.ends_at_connections(at, person).await?);
-            return Ok((commands, Vec::new()));
+        let (ending, ended) = self.endings(at, person).await?;
+        commands.extend(ending);
+        Ok((commands, ended))
+    }
+
+    /// What ends for somebody who is kept out, and who is killed.
+    async fn endings(&self, at: &Pushing<'_>, person: PersonId) -> Result<(Vec<Command>, Vec<PersonId>), PushRefused> {
+        if at.shuts_all() {
+            Ok((self.ends_of(at, person).await?, vec![person]))
+        } else {
+            Ok((self.ends_at_connections(at, person).await?, Vec::new()))
         }
-        commands.extend(self.ends_of(at, person).await?);
-        Ok((commands, vec![person]))
     }
 
     pub(super) fn new_record(

@@ -109,7 +109,7 @@ impl Hub {
             return barred(format!("{} is switched off by {slug}", stored.display), trace);
         }
         trace.decide(STEP, format!("{} of {slug}, by {what}", stored.display), true);
-        self.theirs(place, stored).await.map(Pushed::Theirs)
+        self.theirs(place, stored, trace).await.map(Pushed::Theirs)
     }
 
     /// Whether somebody who logged in before is still among those who are pushed. For whoever knows the person, and
@@ -151,13 +151,16 @@ impl Hub {
         }
     }
 
-    async fn theirs(&self, place: PushPlace, stored: StoredRecord) -> Result<Theirs, Barred> {
+    async fn theirs(&self, place: PushPlace, stored: StoredRecord, trace: &mut TraceLog) -> Result<Theirs, Barred> {
         let record = stored.record.id;
-        let person = match stored.record.person {
-            None => None,
-            Some(_) => self.store.linked_person(place.tenant, place.connection, &record.to_string()).await?,
+        let Some(person) = stored.record.person else {
+            return Ok(Theirs { place, record, display: stored.display, person: None });
         };
-        Ok(Theirs { place, record, display: stored.display, person })
+        let linked = self.store.linked_person(place.tenant, place.connection, &record.to_string()).await?;
+        match linked.filter(|linked| linked.person == person) {
+            Some(linked) => Ok(Theirs { place, record, display: stored.display, person: Some(linked) }),
+            None => barred(format!("{} was disconnected from its person by an administrator", stored.display), trace),
+        }
     }
 
     /// What a value would have matched, had it been looked for elsewhere. For the trace of a login that matches nobody.

@@ -1,0 +1,5 @@
+//! SCIM from outside: what real clients make of it, and what is closed when the directory has its answer.
+
+pub mod client;
+mod shut;
+mod tester;
