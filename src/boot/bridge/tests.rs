@@ -408,7 +408,7 @@ tenants:
         "14: tenants[Acme].connections[okta].idp_metadata.file: the file",
         "15: tenants[Acme].connections[okta].clock_skew: is too much",
         "16: tenants[Acme].connections[okta].clok_skew: unknown key; the nearest known one is `clock_skew`",
-        "18: tenants[Acme].connections[entra].protocol: `radius` is not a protocol; known are saml",
+        "18: tenants[Acme].connections[entra].protocol: `radius` is not a protocol; known are oidc, saml",
         "22: tenants[Acme].connections[fetch].enabled: expected true or false, found text",
         "23: tenants[Acme].connections[fetch].idp_metadata.url: the metadata can't be fetched: https://idp.example/gone answered",
         "24: tenants[Acme].connections[fetch].mapping.claims.email: a rule needs one of",
