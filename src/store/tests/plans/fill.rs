@@ -45,7 +45,7 @@ pub async fn world(database: &Database) -> World {
         (
             "identities",
             "connection_id, subject_hash, subject_key, display, person_id, created_at, email_hash",
-            format!("{connection}, {h}, 'subject', 'display', {person}, 1, {h}"),
+            format!("{connection}, {h}, 'subject', 'display ' || i, {person}, 1, {h}"),
         ),
         (
             "sessions",

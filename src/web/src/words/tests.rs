@@ -78,6 +78,7 @@ const FOR_OTHERS: &[&str] = &[
     "adapters/saml/core",
     "adapters/saml/fuzz",
     "adapters/saml/idp/src/resolve.rs",
+    "adapters/scim",
 ];
 
 fn is_for_others(path: &Path) -> bool {
