@@ -90,13 +90,13 @@ impl World {
         groups.as_array().into_iter().flatten().map(|group| group.as_str().unwrap().to_owned()).collect()
     }
 
-    /// Logins of `alice` are of this person.
-    async fn logs_in_as(&self, person: PersonId) {
+    /// Logins of this subject are of this person.
+    pub async fn links(&self, person: PersonId, connection: ConnectionId, subject: &str) {
         let link = NewLink {
             person,
-            connection: id(2),
-            subject_key: "alice".into(),
-            display: "alice".into(),
+            connection,
+            subject_key: subject.into(),
+            display: subject.into(),
             email: None,
             scope: None,
         };
@@ -109,7 +109,7 @@ impl World {
 async fn who_is_switched_off_is_out_before_it_is_answered() {
     let mut world = world(json!({})).await;
     let (user, person) = world.pushed("alice").await;
-    world.logs_in_as(person).await;
+    world.links(person, id(2), "alice").await;
     assert!(param(&world.authorize("").await, "code").is_some());
     assert_eq!(world.foundation.store.sessions(tenant(), person, world.now()).await.unwrap().len(), 1);
 

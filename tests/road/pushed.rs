@@ -205,20 +205,8 @@ async fn somebody_elses_record_is_not_taken() {
     world.logs_in("").await.unwrap();
     let (_, bob) = world.pushed("alice").await;
     // Whoever was pushed has come by another login already.
-    let elsewhere = fedbridge_hub::ports::NewLink {
-        person: bob,
-        connection: id(4),
-        subject_key: "bob".into(),
-        display: "bob".into(),
-        email: None,
-        scope: None,
-    };
     world.apply(&[connection(4, "two", alice, json!({}))]).await;
-    let unit = fedbridge_hub::ports::Unit {
-        commands: vec![fedbridge_hub::ports::Command::LinkIdentity(elsewhere)],
-        now: world.now(),
-    };
-    world.foundation.store.commit(tenant(), unit).await.unwrap();
+    world.links(bob, id(4), "bob").await;
     let (error, cause) = world.logs_in("&connection=one").await.unwrap_err();
     assert_eq!(error, "access_denied");
     assert!(cause.starts_with("a conflict: the pushed user has logged in by another connection"), "{cause}");
@@ -231,19 +219,7 @@ async fn only_logins_of_the_provisioned_connections_end_where_that_is_wanted() {
         world.apply(&[connection(4, "two", alice(), json!({}))]).await;
         let (user, person) = world.pushed("alice").await;
         world.logs_in("&connection=one").await.unwrap();
-        let link = fedbridge_hub::ports::NewLink {
-            person,
-            connection: id(4),
-            subject_key: "alice".into(),
-            display: "alice".into(),
-            email: None,
-            scope: None,
-        };
-        let unit = fedbridge_hub::ports::Unit {
-            commands: vec![fedbridge_hub::ports::Command::LinkIdentity(link)],
-            now: world.now(),
-        };
-        world.foundation.store.commit(tenant(), unit).await.unwrap();
+        world.links(person, id(4), "alice").await;
         world.logs_in("&connection=two").await.unwrap();
         assert_eq!(world.sessions_of(person).await, 2);
         world.active(&user, false).await;

@@ -8,13 +8,12 @@ use fedbridge_hub::ports::{
     Consent, LogoutStore as _, PeopleStore, StoredIdentity, StoredProof, StoredSession, Tombstone, TombstoneReason,
 };
 
-use crate::config::{OF_PERSON, OF_SESSION};
 use crate::consents::{CONSENT, consent};
 use crate::error::damaged;
 use crate::open::Store;
 use crate::pushed::forget_person;
 use crate::row::{Row, get, time, uuid as read_uuid};
-use crate::unit::{hold_person, leave_tombstones, millis, reason, touch_profiles, uuid};
+use crate::unit::{delete_person, hold_person, leave_tombstones, millis, reason, touch_profiles, uuid};
 use crate::work::{Arg, Change, WorkError, digest};
 
 /// What [`identity`] reads.
@@ -173,20 +172,12 @@ impl PeopleStore for Store {
     }
 
     async fn delete(&self, tenant: TenantId, person: PersonId, now: Timestamp) -> Result<bool, StoreError> {
-        let both = || vec![uuid(tenant), Arg::Uuid(person.uuid())];
         let mut changes = vec![
             Change { guarded: true, ..hold_person(tenant, person) },
             leave_tombstones(tenant, person, TombstoneReason::Deleted, now),
             forget_person(tenant, person),
         ];
-        for table in OF_SESSION {
-            let sessions = "SELECT id FROM sessions WHERE tenant_id = ? AND person_id = ?";
-            let sql = format!("DELETE FROM {table} WHERE tenant_id = ? AND session_id IN ({sessions})");
-            changes.push(Change::new(sql, [vec![uuid(tenant)], both()].concat()));
-        }
-        for (table, column) in OF_PERSON {
-            changes.push(Change::new(format!("DELETE FROM {table} WHERE tenant_id = ? AND {column} = ?"), both()));
-        }
+        changes.extend(delete_person(tenant, person));
         match self.work_in_turn(changes).await {
             Ok(_) => Ok(true),
             Err(WorkError::Guard(_)) => Ok(false),

@@ -24,7 +24,6 @@ pub struct PushedFacts {
 
 /// Puts what was pushed beside what the login says. True: the e-mail address is the directory's.
 pub(super) fn merge(claims: &mut Claims, pushed: &PushedFacts, trace: &mut TraceLog) -> bool {
-    let address = pushed.claims.get("email").is_some();
     let mut is_theirs = false;
     for (claim, value) in pushed.claims.iter().filter(|(claim, _)| claim.as_str() != "email_verified") {
         let by_login = claims.get(claim).is_some() && pushed.precedence.of(claim) == ClaimSource::Login;
@@ -37,7 +36,7 @@ pub(super) fn merge(claims: &mut Claims, pushed: &PushedFacts, trace: &mut Trace
         };
         trace.push(step("pushed", claim, &rule(pushed), result));
     }
-    if address && is_theirs {
+    if is_theirs {
         claims.set("email_verified", pushed.claims.get("email_verified").cloned().unwrap_or(Value::Null));
     }
     if pushed.groups && pushed.claims.get("groups").is_none() && pushed.precedence.of("groups") == ClaimSource::Push {

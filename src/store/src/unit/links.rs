@@ -6,6 +6,7 @@ use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{IdentityNews, NewLink, TombstoneReason};
 
 use super::{millis, uuid};
+use crate::config::{OF_PERSON, OF_SESSION};
 use crate::work::{Arg, Change, digest};
 
 const LEAVE: &str = "INSERT INTO tombstones (tenant_id, connection_id, subject_hash, person_id, reason, at) \
@@ -27,6 +28,20 @@ pub fn create_person(tenant: TenantId, link: &NewLink, now: Timestamp) -> Change
         "INSERT INTO people (tenant_id, id, disabled, created_at) VALUES (?, ?, ?, ?)",
         vec![uuid(tenant), Arg::Uuid(link.person.uuid()), Arg::Flag(false), millis(now)],
     )
+}
+
+/// With all that hangs on them, the person last.
+pub fn delete_person(tenant: TenantId, person: PersonId) -> Vec<Change> {
+    let both = || vec![uuid(tenant), Arg::Uuid(person.uuid())];
+    let of_sessions = OF_SESSION.map(|table| {
+        let sessions = "SELECT id FROM sessions WHERE tenant_id = ? AND person_id = ?";
+        let sql = format!("DELETE FROM {table} WHERE tenant_id = ? AND session_id IN ({sessions})");
+        Change::new(sql, [vec![uuid(tenant)], both()].concat())
+    });
+    let of_person = OF_PERSON.map(|(table, column)| {
+        Change::new(format!("DELETE FROM {table} WHERE tenant_id = ? AND {column} = ?"), both())
+    });
+    of_sessions.into_iter().chain(of_person).collect()
 }
 
 /// A subject that an administrator has blocked is nobody's, whatever was read before the door closed.

@@ -24,7 +24,7 @@ use crate::factors::{drop_factor, keep_factor};
 use crate::upstream_tokens::keep_tokens;
 use crate::work::{Arg, Change, digest};
 use links::{create_person, hold_identity, keep_name_id, leave_tombstone, link_person, note_scope, unlink};
-pub use links::{hold_person, leave_tombstones, reason};
+pub use links::{delete_person, hold_person, leave_tombstones, reason};
 pub use logout::participant_place;
 use logout::{join, open_logout};
 pub use profiles::{SealedProfile, profile_place, seal_profile, source, touch_profiles};

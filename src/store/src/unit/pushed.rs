@@ -4,8 +4,8 @@ use fedbridge_contract::ids::{ConnectionId, PersonId, RecordId, TenantId};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::ShutOut;
 
+use super::links::delete_person;
 use super::{millis, uuid};
-use crate::config::{OF_PERSON, OF_SESSION};
 use crate::work::{Arg, Change, digest};
 
 /// `out`: from now on. Else they may come in again, unless another connection has pushed them and keeps them out.
@@ -104,15 +104,7 @@ pub fn move_identity(
             ],
         ),
     ];
-    let both = || vec![uuid(tenant), was.clone()];
-    for table in OF_SESSION {
-        let sessions = "SELECT id FROM sessions WHERE tenant_id = ? AND person_id = ?";
-        let sql = format!("DELETE FROM {table} WHERE tenant_id = ? AND session_id IN ({sessions})");
-        changes.push(Change::new(sql, [vec![uuid(tenant)], both()].concat()));
-    }
-    for (table, column) in OF_PERSON {
-        changes.push(Change::new(format!("DELETE FROM {table} WHERE tenant_id = ? AND {column} = ?"), both()));
-    }
+    changes.extend(delete_person(tenant, from));
     changes
 }
 

@@ -123,7 +123,7 @@ impl From<Barred> for Stop {
     fn from(barred: Barred) -> Self {
         match barred {
             Barred::Refused(cause) => Self::new(RefusalKind::AccessDenied, NOT_ALLOWED, cause),
-            Barred::Broken => Self::broken("the configuration of the connection that pushes these people is broken"),
+            Barred::Broken => Self::broken(barred.to_string()),
             Barred::Store(error) => error.into(),
         }
     }

@@ -183,9 +183,8 @@ struct Newcomer<'r> {
 impl From<Barred> for NotMade {
     fn from(barred: Barred) -> Self {
         match barred {
-            Barred::Refused(why) => Self::Refused(why),
-            Barred::Broken => refused("the configuration of the connection that pushes these people is broken"),
             Barred::Store(error) => error.into(),
+            Barred::Refused(_) | Barred::Broken => Self::Refused(barred.to_string()),
         }
     }
 }

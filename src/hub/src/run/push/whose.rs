@@ -47,18 +47,16 @@ pub(in crate::run) struct Theirs {
 }
 
 /// Why nobody comes in.
+#[derive(Debug, thiserror::Error)]
 pub(in crate::run) enum Barred {
     /// The directory says so.
+    #[error("{0}")]
     Refused(String),
-    /// Its configuration is broken, so nobody knows what it would say.
+    /// Nobody knows what it would say.
+    #[error("the configuration of the connection that pushes these people is broken")]
     Broken,
-    Store(StoreError),
-}
-
-impl From<StoreError> for Barred {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// The step of the trace.
