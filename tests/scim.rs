@@ -1,5 +1,6 @@
 //! SCIM from outside: what real clients make of it, and what is closed when the directory has its answer.
 
 pub mod client;
+mod explain;
 mod shut;
 mod tester;

@@ -10,7 +10,10 @@ use anyhow::{Context as _, bail};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Connection {
+    address: SocketAddr,
     stream: TcpStream,
+    /// The server said that it closes.
+    closed: bool,
     buffer: Vec<u8>,
     waited: Duration,
 }
@@ -24,20 +27,21 @@ pub struct Answer<'a> {
 
 impl Connection {
     pub fn open(address: SocketAddr) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, buffer: vec![0; 64 * 1024], waited: Duration::ZERO })
+        let stream = open(address)?;
+        Ok(Self { address, stream, closed: false, buffer: vec![0; 64 * 1024], waited: Duration::ZERO })
     }
 
     /// Sends a request and reads its answer whole.
     pub fn call(&mut self, request: &[u8]) -> anyhow::Result<Answer<'_>> {
         let start = Instant::now();
+        if self.closed {
+            self.stream = open(self.address)?;
+        }
         self.stream.write_all(request)?;
         let (head, total) = self.read_answer()?;
         self.waited += start.elapsed();
         let head_text = std::str::from_utf8(&self.buffer[..head]).context("the head of an answer is not UTF-8")?;
+        self.closed = head_text.starts_with("HTTP/1.0") || field(head_text, "connection") == Some("close");
         let status = head_text.get(9..12).and_then(|digits| digits.parse().ok()).context("an answer has no status")?;
         Ok(Answer { status, head: head_text, body: &self.buffer[head..total] })
     }
@@ -83,8 +87,20 @@ impl Connection {
     }
 }
 
+fn open(address: SocketAddr) -> anyhow::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
 fn content_length(head: &[u8]) -> anyhow::Result<usize> {
     let text = std::str::from_utf8(head).context("the head of an answer is not UTF-8")?;
+    // RFC 9110 section 8.6: this one never has the field.
+    if text.get(9..12) == Some("204") {
+        return Ok(0);
+    }
     let value = field(text, "content-length").context("an answer has no Content-Length")?;
     value.parse().context("an answer's Content-Length is not a number")
 }

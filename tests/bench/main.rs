@@ -1,7 +1,8 @@
 //! `make bench`: complete logins, single sign-on and single requests against the release
 //! binary on loopback, beside the floor of the same run: the same cryptography alone, and
 //! one durable commit. Then what a stalled provider does to others, what a request costs
-//! with much in the store, and LDAP beside slapd. Nothing here asserts a time; a wrong answer ends the run.
+//! with much in the store, LDAP beside slapd, and SCIM beside scim2-server and SCIMMY.
+//! Nothing here asserts a time; a wrong answer ends the run.
 //!
 //! The load comes from threads with one keep-alive connection each. CPU is read from
 //! /proc: the server and the database's processes, never the load's own.
@@ -28,6 +29,7 @@ mod report;
 mod requests;
 mod run;
 mod scale;
+mod scim;
 mod server;
 mod sso;
 mod stalled;
@@ -62,13 +64,20 @@ fn main() -> anyhow::Result<()> {
     }
     let ldap = options.ldap.then(|| ldap::run(&scratch.0, &options)).transpose().context("LDAP")?;
     ldap.iter().for_each(ldap::print);
+    let scims = options.scim.iter().map(|database| {
+        let run = scim::run(&scratch.0, *database, &options).with_context(|| format!("SCIM on {}", database.name()))?;
+        scim::print(&run);
+        Ok(run)
+    });
+    let scims = scims.collect::<anyhow::Result<Vec<_>>>()?;
     let mut targets = targets::of(&runs, &scales, &options);
     targets.extend(ldap.iter().flat_map(ldap::targets));
+    targets.extend(scims.iter().flat_map(scim::targets));
     report::print_targets(&targets);
     let file = target_folder()?.join("bench.json");
     std::fs::write(
         &file,
-        serde_json::to_string_pretty(&report::json(&options, &runs, &scales, ldap.as_ref(), &targets))?,
+        serde_json::to_string_pretty(&report::json(&options, (&runs, &scales, ldap.as_ref(), &scims), &targets))?,
     )?;
     println!("\nall figures: {}", file.display());
     Ok(())

@@ -39,6 +39,12 @@ pub struct Options {
     pub ldap_rounds: usize,
     /// People of the directories, the first of which binds too (`BENCH_LDAP_PEOPLE`, with commas).
     pub ldap_people: Vec<usize>,
+    /// Where SCIM is measured beside scim2-server and SCIMMY (`BENCH_SCIM`: as `BENCH_DATABASES`).
+    pub scim: Vec<Database>,
+    /// Turns that each has in every comparison of SCIM (`BENCH_SCIM_ROUNDS`).
+    pub scim_rounds: usize,
+    /// Users of a first sync (`BENCH_SCIM_USERS`; 0: none).
+    pub scim_users: usize,
     /// `BENCH_DATABASES`: `sqlite`, `postgres`, both with a comma, or `none`.
     pub databases: Vec<Database>,
 }
@@ -55,7 +61,10 @@ impl Options {
             ldap: number("BENCH_LDAP", 1)? != 0,
             ldap_rounds: number("BENCH_LDAP_ROUNDS", 5)?,
             ldap_people: ldap_people()?,
-            databases: databases()?,
+            scim: databases("BENCH_SCIM")?,
+            scim_rounds: number("BENCH_SCIM_ROUNDS", 3)?,
+            scim_users: number("BENCH_SCIM_USERS", 100_000)?,
+            databases: databases("BENCH_DATABASES")?,
         };
         if options.logins < 200
             || options.flows == 0
@@ -83,14 +92,14 @@ fn ldap_people() -> anyhow::Result<Vec<usize>> {
     numbers.collect()
 }
 
-fn databases() -> anyhow::Result<Vec<Database>> {
-    let text = std::env::var("BENCH_DATABASES").unwrap_or_else(|_| "sqlite,postgres".into());
+fn databases(name: &str) -> anyhow::Result<Vec<Database>> {
+    let text = std::env::var(name).unwrap_or_else(|_| "sqlite,postgres".into());
     text.split(',')
-        .filter(|name| name.trim() != "none")
-        .map(|name| match name.trim() {
+        .filter(|word| word.trim() != "none")
+        .map(|word| match word.trim() {
             "sqlite" => Ok(Database::Sqlite),
             "postgres" => Ok(Database::Postgres),
-            other => bail!("BENCH_DATABASES: {other} is none of sqlite, postgres and none"),
+            other => bail!("{name}: {other} is none of sqlite, postgres and none"),
         })
         .collect()
 }

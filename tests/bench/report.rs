@@ -13,6 +13,7 @@ use crate::op::Source;
 use crate::options::Options;
 use crate::run::{Logins, Run};
 use crate::scale::{self, Scale};
+use crate::scim::{self, ScimRun};
 use crate::sso::Asks;
 use crate::stalled::BROWSERS;
 use crate::targets::{Target, busy_floor, floor, megabytes, milliseconds, own_cpu, sso_floor, to_floor};
@@ -256,7 +257,10 @@ fn millis(duration: Duration) -> f64 {
 
 // ---- JSON: times in microseconds, memory in octets ----
 
-pub fn json(options: &Options, runs: &[Run], scales: &[Scale], ldap: Option<&LdapRun>, targets: &[Target]) -> Value {
+/// What was measured: logins, small and large, LDAP, SCIM.
+type Runs<'r> = (&'r [Run], &'r [Scale], Option<&'r LdapRun>, &'r [ScimRun]);
+
+pub fn json(options: &Options, (runs, scales, ldap, scims): Runs<'_>, targets: &[Target]) -> Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "units": { "time": "microseconds", "memory": "octets" },
@@ -270,6 +274,7 @@ pub fn json(options: &Options, runs: &[Run], scales: &[Scale], ldap: Option<&Lda
         "runs": runs.iter().map(run_json).collect::<Vec<_>>(),
         "small_and_large": scales.iter().map(scale::json).collect::<Vec<_>>(),
         "ldap": ldap.map(ldap::json),
+        "scim": scims.iter().map(scim::json).collect::<Vec<_>>(),
         "targets": targets.iter().map(|target| json!({
             "database": target.database,
             "what": target.what,

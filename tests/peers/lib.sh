@@ -100,6 +100,7 @@ supervise() {
   shift
   setsid "$@" >>"$PEER_DIR/peer.log" 2>&1 </dev/null &
   PEER_CHILD=$!
+  echo "$PEER_CHILD" >"$PEER_DIR/peer.pid"
   trap 'peer_stop; exit 0' TERM INT HUP
   trap peer_stop EXIT
   # The watcher sleeps on a pipe that only this shell holds open: end of file means that we are gone.

@@ -8,8 +8,8 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, LinkProofId, PersonId, TenantId};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{
-    Command, Consent, LoginStore, PeopleStore, StoredIdentity, StoredProof, StoredSession, Tombstone, TombstoneReason,
-    Unit,
+    Command, Consent, LoginStore, PeopleStore, PersonStanding, StoredIdentity, StoredProof, StoredSession, Tombstone,
+    TombstoneReason, Unit,
 };
 
 use super::World;
@@ -148,6 +148,10 @@ impl PeopleStore for Watched {
         let consent = self.inner.consent(tenant, person, app).await?;
         self.agreed_at_revocation.fetch_or(consent.is_some(), Ordering::Relaxed);
         self.inner.revoke_app(tenant, person, app, now).await
+    }
+
+    async fn standing(&self, tenant: TenantId, person: PersonId) -> Result<Option<PersonStanding>, StoreError> {
+        self.inner.standing(tenant, person).await
     }
 
     async fn delete(&self, tenant: TenantId, person: PersonId, now: Timestamp) -> Result<bool, StoreError> {

@@ -258,6 +258,20 @@ pub struct Changed {
     pub after: Option<Value>,
 }
 
+/// The change that made something what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    pub at: Timestamp,
+    /// See [`PushOrder::txn`].
+    pub txn: TraceId,
+    /// See [`PushActor::credential`].
+    pub by: String,
+}
+
+/// By the path of an attribute; the empty path is that of the whole document. What has none of its own has that of the
+/// longest path that it lies under.
+pub type Origins = BTreeMap<String, Origin>;
+
 /// What a change came to. It is durable.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PushDone {

@@ -15,7 +15,7 @@ pub use crate::egress::{
 };
 use crate::epoch::Epoch;
 use crate::error::StoreError;
-use crate::grant::{Grant, Redeemed, Rotated};
+use crate::grant::{Grant, GrantRecord, Redeemed, Rotated};
 use crate::ids::{AppId, ConnectionId, GrantId, PersonId, SessionId, TenantId};
 use crate::logout::Party;
 use crate::password::Lockout;
@@ -254,7 +254,7 @@ pub struct RefreshLifetimes {
     pub absolute_expires: Timestamp,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rotation {
     pub grant: GrantId,
     /// The generation of the token that was presented.
@@ -263,6 +263,8 @@ pub struct Rotation {
     pub rotate: bool,
     pub grace: std::time::Duration,
     pub idle: std::time::Duration,
+    /// What the grant is from now on, where its claims have changed since it was given: kept with the rotation.
+    pub changed: Option<Box<GrantRecord>>,
     pub now: Timestamp,
 }
 

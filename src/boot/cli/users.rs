@@ -49,9 +49,15 @@ enum Command {
     /// Show one person: logins, sessions, applications
     #[command(after_help = "Example:\n  fedbridge users show 3f0c9a54c7e14bb2a4a1c1b2d3e4f506 --tenant acme")]
     Show(Who),
-    /// Show what upstreams say of a person without a login, and what the rules make of it
-    #[command(after_help = "Example:\n  fedbridge users explain 3f0c9a54c7e14bb2a4a1c1b2d3e4f506 --tenant acme")]
-    Explain(Who),
+    /// Show what upstreams say of a person, which request made each attribute what it is, and what apps were told
+    #[command(after_help = "Example:\n  fedbridge users explain anna@acme.example --tenant acme")]
+    Explain {
+        #[command(flatten)]
+        who: Who,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Let a person log in no more, and end everything that they were given
     #[command(after_help = "Example:\n  fedbridge users disable 3f0c9a54c7e14bb2a4a1c1b2d3e4f506 --tenant acme")]
     Disable(Who),
@@ -73,7 +79,8 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 pub struct Who {
-    /// The `sub` of the person
+    /// The `sub` of the person, or the whole name that one of their logins shows
+    #[arg(value_name = "NAME")]
     pub user: String,
     /// The tenant's slug
     #[arg(long, value_name = "SLUG")]
@@ -123,9 +130,9 @@ impl Desk<'_> {
                 let (tenant, person) = self.find(who).await?;
                 self.show(&tenant, person).await
             }
-            Command::Explain(who) => {
+            Command::Explain { who, json } => {
                 let (tenant, person) = self.find(who).await?;
-                explain(self.foundation, &tenant, person).await
+                explain(self.foundation, self.wired, (&tenant, person), *json).await
             }
             Command::Disable(who) => {
                 let (tenant, person) = self.find(who).await?;
@@ -274,10 +281,30 @@ impl Desk<'_> {
 
     async fn find(&self, who: &Who) -> Result<(Arc<TenantSnapshot>, PersonId), CliError> {
         let tenant = tenant(self.wired, &who.tenant)?;
-        let person = id(&who.user, "user", "the `sub` that its tokens show").map(PersonId::from_uuid)?;
+        let Ok(person) = id(&who.user, "user", "the `sub` that its tokens show").map(PersonId::from_uuid) else {
+            let person = self.named(&tenant, &who.user).await?;
+            return Ok((tenant, person));
+        };
         match self.foundation.store.person_disabled(tenant.view.id, person).await? {
             Some(_) => Ok((tenant, person)),
             None => Err(absent("user", &who.user)),
+        }
+    }
+
+    /// The one person with a login that shows as this, in any case of ASCII letters.
+    async fn named(&self, tenant: &TenantSnapshot, name: &str) -> Result<PersonId, CliError> {
+        let mut found = self.foundation.store.people(tenant.view.id, Some(name), MOST).await?;
+        found.retain(|person| person.logins.iter().any(|(_, shown)| shown.eq_ignore_ascii_case(name)));
+        match found.as_slice() {
+            [only] => Ok(only.id),
+            [] => {
+                Err(absent("user", name).advise("find people with `fedbridge users list --search`, and use the `sub`"))
+            }
+            several => {
+                let ids = several.iter().map(|person| person.id.to_string()).collect();
+                Err(CliError::refused(format!("{} people are called {name:?}; nothing was done", several.len()), ids)
+                    .advise("use the `sub` of the one that you mean"))
+            }
         }
     }
 

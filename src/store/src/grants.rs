@@ -11,11 +11,12 @@ use fedbridge_contract::grant::{CodeState, Grant, Redeemed, RefreshState, Rotate
 use fedbridge_contract::ids::{GrantId, TenantId};
 use fedbridge_contract::services::{Grants, RefreshLifetimes, Rotation};
 use fedbridge_contract::time::Timestamp;
+use fedbridge_hub::ports::Sealer;
 
 use crate::error::damaged;
 use crate::open::Store;
 use crate::row::{Row, get, time, time_or_none, uuid as read_uuid};
-use crate::unit::{KEEP_GRANT, grant_place, millis, uuid};
+use crate::unit::{KEEP_GRANT, grant_place, millis, seal_grant, uuid};
 use crate::work::{Arg, Change, digest};
 
 /// Subqueries and not joins: for a join, PostgreSQL's cached plan looked sessions up by tenant alone.
@@ -72,7 +73,7 @@ impl Grants for Store {
     }
 
     async fn rotate(&self, tenant: TenantId, rotation: Rotation) -> Result<Rotated, StoreError> {
-        if self.change(rotate(tenant, &rotation)).await? == 1 {
+        if self.change(rotate(tenant, &rotation, self.inner.sealer.as_ref())?).await? == 1 {
             let generation = rotation.presented + i64::from(rotation.rotate);
             return Ok(Rotated::To { generation });
         }
@@ -186,7 +187,7 @@ fn redeem(tenant: TenantId, grant: GrantId, refresh: Option<RefreshLifetimes>, n
 }
 
 /// Compare and swap: only the holder of the generation that is good now gets past it.
-fn rotate(tenant: TenantId, rotation: &Rotation) -> Change {
+fn rotate(tenant: TenantId, rotation: &Rotation, sealer: &dyn Sealer) -> Result<Change, StoreError> {
     let (now, idle) = (rotation.now, rotation.now + rotation.idle);
     let mut args = Vec::with_capacity(9);
     let moved = if rotation.rotate {
@@ -194,6 +195,13 @@ fn rotate(tenant: TenantId, rotation: &Rotation) -> Change {
         "generation = generation + 1, rotated_at = ?, "
     } else {
         ""
+    };
+    let kept = match &rotation.changed {
+        None => "",
+        Some(record) => {
+            args.push(Arg::Octets(seal_grant(tenant, rotation.grant, record, sealer)?));
+            "sealed = ?, "
+        }
     };
     args.extend([
         millis(idle),
@@ -205,12 +213,12 @@ fn rotate(tenant: TenantId, rotation: &Rotation) -> Change {
         millis(now),
     ]);
     let sql = format!(
-        "UPDATE grants SET {moved}idle_expires_at = \
+        "UPDATE grants SET {moved}{kept}idle_expires_at = \
          CASE WHEN absolute_expires_at < ? THEN absolute_expires_at ELSE ? END \
          WHERE tenant_id = ? AND id = ? AND generation = ? AND revoked_at IS NULL \
          AND idle_expires_at > ? AND absolute_expires_at > ?"
     );
-    Change::new(sql, args)
+    Ok(Change::new(sql, args))
 }
 
 fn joined(select: &str, condition: &str) -> String {

@@ -5,14 +5,15 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{AppId, ConnectionId, GrantId, LinkProofId, PersonId, SessionId, TenantId};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{
-    Consent, LogoutStore as _, PeopleStore, StoredIdentity, StoredProof, StoredSession, Tombstone, TombstoneReason,
+    Consent, LogoutStore as _, PeopleStore, PersonStanding, StoredIdentity, StoredProof, StoredSession, Tombstone,
+    TombstoneReason,
 };
 
 use crate::consents::{CONSENT, consent};
 use crate::error::damaged;
 use crate::open::Store;
 use crate::pushed::forget_person;
-use crate::row::{Row, get, time, uuid as read_uuid};
+use crate::row::{Row, get, time, time_or_none, uuid as read_uuid};
 use crate::unit::{delete_person, hold_person, leave_tombstones, millis, reason, touch_profiles, uuid};
 use crate::work::{Arg, Change, WorkError, digest};
 
@@ -169,6 +170,12 @@ impl PeopleStore for Store {
             vec![millis(now), uuid(tenant), Arg::Uuid(person.uuid()), Arg::Uuid(app.uuid())],
         );
         self.change(change).await
+    }
+
+    async fn standing(&self, tenant: TenantId, person: PersonId) -> Result<Option<PersonStanding>, StoreError> {
+        let sql = "SELECT disabled, shut_at FROM people WHERE tenant_id = ? AND id = ?";
+        let row = self.one(sql, vec![uuid(tenant), Arg::Uuid(person.uuid())]).await?;
+        row.map(|row| Ok(PersonStanding { disabled: get(&row, 0)?, shut: time_or_none(&row, 1)? })).transpose()
     }
 
     async fn delete(&self, tenant: TenantId, person: PersonId, now: Timestamp) -> Result<bool, StoreError> {

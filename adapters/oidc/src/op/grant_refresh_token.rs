@@ -1,6 +1,6 @@
 //! The refresh token grant (RFC 6749 section 6) with rotation and reuse detection (RFC 9700 section 4.14.2).
 
-use fedbridge_contract::grant::{Grant, Rotated};
+use fedbridge_contract::grant::{Grant, GrantRecord, Rotated};
 use fedbridge_contract::http::Reply;
 use fedbridge_contract::ids::GrantId;
 use fedbridge_contract::proof::Permit;
@@ -40,11 +40,13 @@ pub(crate) async fn handle(
         // A kill or a logout may have come meanwhile, so the permit from before is worth nothing.
         permit = permitted(exchange, client, &found(exchange, grant.id).await?).await?;
     }
+    let granted = grant.record.claims.clone();
     let grant = brought_up_to_date(exchange, grant).await.map_err(|why| why.answer(BAD_TOKEN))?;
+    let changed = (grant.record.claims != granted).then(|| Box::new(grant.record.clone()));
 
     // Signed before the rotation, for the same reason as with a code.
     let tokens = mint_for_grant(exchange, client, &grant, &scope, None, &permit)?;
-    let generation = rotated(exchange, client, &grant, presented).await?;
+    let generation = rotated(exchange, client, (&grant, changed), presented).await?;
     let refresh = refresh_token::mint(tenant.id, services.tokens.as_ref(), grant.id, generation, &permit);
     services.counters.token_issued("refresh_token");
     let response = TokenResponse {
@@ -96,7 +98,7 @@ async fn permitted(exchange: &Exchange<'_>, client: &AuthenticatedClient, grant:
 async fn rotated(
     exchange: &mut Exchange<'_>,
     client: &AuthenticatedClient,
-    grant: &Grant,
+    (grant, changed): (&Grant, Option<Box<GrantRecord>>),
     presented: i64,
 ) -> Result<i64, OAuthError> {
     let (services, settings) = (exchange.services, client.settings.refresh_token);
@@ -106,6 +108,7 @@ async fn rotated(
         rotate: true,
         grace: settings.grace,
         idle: settings.idle,
+        changed,
         now: exchange.now,
     };
     match services.grants.rotate(exchange.tenant.id, rotation).await? {

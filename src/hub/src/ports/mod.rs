@@ -35,7 +35,8 @@ pub use partners::{
     RolloverStore, StoredDocument, StoredSighting,
 };
 pub use people::{
-    Consent, KeptTokens, PeopleStore, StoredIdentity, StoredProof, Tombstone, TombstoneReason, Turn, UpstreamTokenStore,
+    Consent, KeptTokens, PeopleStore, PersonStanding, StoredIdentity, StoredProof, Tombstone, TombstoneReason, Turn,
+    UpstreamTokenStore,
 };
 pub use profiles::{
     ChangedPerson, KeptOut, KnownSubject, LastSaid, NewProfile, PosixOwner, Profile, ProfileBy, ProfileNews,

@@ -86,9 +86,20 @@ pub trait PeopleStore: Send + Sync {
         now: Timestamp,
     ) -> Result<u64, StoreError>;
 
+    /// Who keeps the person out. `None`: there is no such person.
+    async fn standing(&self, tenant: TenantId, person: PersonId) -> Result<Option<PersonStanding>, StoreError>;
+
     /// Deletes a person with all that hangs on them. A tombstone of each identity stays, so that nobody is ever given
     /// their `sub`. Kill them first, so that apps and upstreams are told. False: there is no such person.
     async fn delete(&self, tenant: TenantId, person: PersonId, now: Timestamp) -> Result<bool, StoreError>;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PersonStanding {
+    /// An administrator does.
+    pub disabled: bool,
+    /// A directory that pushes the person does, since then.
+    pub shut: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

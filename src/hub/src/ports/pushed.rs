@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use fedbridge_contract::epoch::Epoch;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::identity::Attributes;
-use fedbridge_contract::ids::{PersonId, RecordId, TenantId};
-use fedbridge_contract::push::{PushPlace, Record, RecordKind, Related};
+use fedbridge_contract::ids::{PersonId, RecordId, TenantId, TraceId};
+use fedbridge_contract::push::{Origins, PushPlace, Record, RecordKind, Related};
 use fedbridge_contract::time::Timestamp;
 use serde_json::Value;
 
@@ -96,6 +96,9 @@ pub struct StoredRecord {
     pub group_name: Option<String>,
     /// See [`RecordWrite::Restate`].
     pub restate: bool,
+    pub origins: Origins,
+    /// When the groups that it is in have changed last, and by which change.
+    pub regrouped: Option<(Timestamp, TraceId)>,
 }
 
 /// Keyed hashes, made by the hub: the store sees no names.
@@ -122,6 +125,7 @@ pub struct NewRecord {
     pub document: Value,
     pub attributes: Attributes,
     pub group_name: Option<String>,
+    pub origins: Origins,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -141,6 +145,8 @@ pub struct PushUnit {
     pub commands: Vec<Command>,
     /// Killed in the same unit (see [`EpochStore::kill`](super::EpochStore::kill)).
     pub ends: Vec<PersonId>,
+    /// The change that an upstream asked for; `None` where the unit is what became of one before.
+    pub txn: Option<TraceId>,
     pub now: Timestamp,
 }
 
@@ -178,7 +184,8 @@ pub enum RecordWrite {
         group: RecordId,
         members: Vec<RecordId>,
     },
-    /// Direct members, users and groups, are to be looked at again by [`PushedWork::to_restate`].
+    /// Direct members, users and groups, are to be looked at again by [`PushedWork::to_restate`]: the groups that they are in
+    /// have changed.
     Restate {
         group: RecordId,
     },

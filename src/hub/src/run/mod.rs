@@ -14,6 +14,7 @@ mod desk;
 mod dispatch;
 mod ending;
 mod epochs;
+pub mod explain;
 mod factor;
 mod feed;
 mod finish;

@@ -1,6 +1,6 @@
 //! Who is in a group, as changes.
 
-use fedbridge_contract::ids::RecordId;
+use fedbridge_contract::ids::{RecordId, TraceId};
 use fedbridge_contract::push::PushPlace;
 use fedbridge_contract::time::Timestamp;
 use uuid::Uuid;
@@ -92,26 +92,37 @@ pub fn keep_only(place: PushPlace, group: RecordId, members: &[RecordId]) -> Vec
 }
 
 /// Members of the group, users and groups.
-pub fn restate(place: PushPlace, group: RecordId, now: Timestamp) -> Change {
-    Change::new(
-        "UPDATE pushed_records SET restate_at = ? WHERE tenant_id = ? AND connection_id = ? AND id IN \
-         (SELECT m.member_id FROM pushed_members m WHERE m.tenant_id = ? AND m.group_id = ?)",
-        vec![
-            millis(now),
-            uuid(place.tenant),
-            Arg::Uuid(place.connection.uuid()),
-            uuid(place.tenant),
-            Arg::Uuid(group.uuid()),
-        ],
-    )
+/// Without a change of its own, theirs is the one that the group's groups have changed by.
+pub fn restate(place: PushPlace, group: RecordId, (txn, now): (Option<TraceId>, Timestamp)) -> Change {
+    let (by, mut args) = match txn {
+        Some(txn) => ("?, regrouped_by = ?", vec![millis(now), millis(now), Arg::Uuid(txn.uuid())]),
+        None => {
+            let this = [uuid(place.tenant), Arg::Uuid(group.uuid())];
+            (
+                "(SELECT g.regrouped_at FROM pushed_records g WHERE g.tenant_id = ? AND g.id = ?), regrouped_by = \
+              (SELECT g.regrouped_by FROM pushed_records g WHERE g.tenant_id = ? AND g.id = ?)",
+                [vec![millis(now)], this.to_vec(), this.to_vec()].concat(),
+            )
+        }
+    };
+    let sql = format!(
+        "UPDATE pushed_records SET restate_at = ?, regrouped_at = {by} WHERE tenant_id = ? AND connection_id = ? \
+         AND id IN (SELECT m.member_id FROM pushed_members m WHERE m.tenant_id = ? AND m.group_id = ?)"
+    );
+    args.extend([uuid(place.tenant), Arg::Uuid(place.connection.uuid()), uuid(place.tenant), Arg::Uuid(group.uuid())]);
+    Change::new(sql, args)
 }
 
-pub fn restate_these(place: PushPlace, part: &Part<'_>, now: Timestamp) -> Change {
+pub fn restate_these(place: PushPlace, part: &Part<'_>, (txn, now): (Option<TraceId>, Timestamp)) -> Change {
+    let (by, mut args) = match txn {
+        Some(txn) => (", regrouped_at = ?, regrouped_by = ?", vec![millis(now), millis(now), Arg::Uuid(txn.uuid())]),
+        None => ("", vec![millis(now)]),
+    };
     let sql = format!(
-        "UPDATE pushed_records SET restate_at = ? WHERE tenant_id = ? AND connection_id = ? AND id IN ({})",
+        "UPDATE pushed_records SET restate_at = ?{by} WHERE tenant_id = ? AND connection_id = ? AND id IN ({})",
         part.places()
     );
-    let mut args = vec![millis(now), uuid(place.tenant), Arg::Uuid(place.connection.uuid())];
+    args.extend([uuid(place.tenant), Arg::Uuid(place.connection.uuid())]);
     args.extend(part.args());
     Change::new(sql, args)
 }

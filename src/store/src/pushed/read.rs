@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::identity::Attributes;
-use fedbridge_contract::ids::{ConnectionId, PersonId, RecordId};
-use fedbridge_contract::push::{PushPlace, Record, RecordKind, Related};
+use fedbridge_contract::ids::{ConnectionId, PersonId, RecordId, TraceId};
+use fedbridge_contract::push::{Origins, PushPlace, Record, RecordKind, Related};
+use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{NewRecord, Sealer, StoredRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,7 +18,7 @@ use crate::work::Arg;
 
 /// What [`stored`] reads.
 pub const RECORD: &str = "r.id, r.kind, r.version, r.created_at, r.modified_at, r.display, r.active, r.person_id, \
-    r.restate_at, r.sealed, r.connection_id";
+    r.restate_at, r.sealed, r.connection_id, r.regrouped_at, r.regrouped_by";
 
 const KINDS: [(RecordKind, &str); 2] = [(RecordKind::User, "user"), (RecordKind::Group, "group")];
 
@@ -26,6 +27,8 @@ struct Sealed<'a> {
     document: Cow<'a, Value>,
     attributes: Cow<'a, Attributes>,
     group_name: Option<Cow<'a, str>>,
+    #[serde(default)]
+    origins: Cow<'a, Origins>,
 }
 
 pub fn seal(place: PushPlace, new: &NewRecord, sealer: &dyn Sealer) -> Result<Vec<u8>, StoreError> {
@@ -33,6 +36,7 @@ pub fn seal(place: PushPlace, new: &NewRecord, sealer: &dyn Sealer) -> Result<Ve
         document: Cow::Borrowed(&new.document),
         attributes: Cow::Borrowed(&new.attributes),
         group_name: new.group_name.as_deref().map(Cow::Borrowed),
+        origins: Cow::Borrowed(&new.origins),
     };
     let plain = serde_json::to_vec(&sealed).map_err(|_| StoreError("the record can't be written as JSON".into()))?;
     Ok(sealer.seal(&sealed_for(place, new.id), &plain))
@@ -58,7 +62,14 @@ pub fn stored(place: PushPlace, row: &Row, sealer: &dyn Sealer) -> Result<Stored
         attributes: open.attributes.into_owned(),
         group_name: open.group_name.map(Cow::into_owned),
         restate: get::<Option<i64>>(row, 8)?.is_some(),
+        origins: open.origins.into_owned(),
+        regrouped: regrouped(row)?,
     })
+}
+
+fn regrouped(row: &Row) -> Result<Option<(Timestamp, TraceId)>, StoreError> {
+    let (at, by) = (get::<Option<i64>>(row, 11)?, get::<Option<Uuid>>(row, 12)?);
+    Ok(at.zip(by).map(|(at, by)| (Timestamp::from_millis(at), TraceId::from_uuid(by))))
 }
 
 /// The connection of a row of [`RECORD`].

@@ -84,10 +84,10 @@ impl PushPlan {
                 writes::note_shut(place, *id, now).into_iter().for_each(|change| self.free(change));
                 self.guarded(writes::delete(place, *id, *version), PushGuard::Stale);
             }
-            RecordWrite::Restate { group } => self.free(members::restate(place, *group, now)),
+            RecordWrite::Restate { group } => self.free(members::restate(place, *group, (unit.txn, now))),
             RecordWrite::RestateThese { ids } => {
                 for part in parts(&distinct(ids)) {
-                    self.free(members::restate_these(place, &part, now));
+                    self.free(members::restate_these(place, &part, (unit.txn, now)));
                 }
             }
             RecordWrite::Restated { id } => self.free(writes::restated(place, *id, now)),

@@ -10,7 +10,7 @@ mod sessions;
 use std::time::Duration;
 
 use fedbridge_contract::error::StoreError;
-use fedbridge_contract::grant::{MAX_ACCESS_TOKEN, NewGrant};
+use fedbridge_contract::grant::{GrantRecord, MAX_ACCESS_TOKEN, NewGrant};
 use fedbridge_contract::ids::{AppPasswordId, ConnectionId, GrantId, PersonId, TenantId, TransactionId};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{
@@ -232,7 +232,6 @@ fn finish_transaction(tenant: TenantId, id: TransactionId, now: Timestamp) -> Ch
 
 fn insert_grant(tenant: TenantId, grant: &NewGrant, sealer: &dyn Sealer) -> Result<Change, StoreError> {
     let record = &grant.record;
-    let plain = serde_json::to_vec(record).map_err(|_| StoreError("the grant can't be written as JSON".into()))?;
     let offline = record.scope.iter().any(|scope| scope == "offline_access");
     Ok(Change::new(
         "INSERT INTO grants \
@@ -248,9 +247,19 @@ fn insert_grant(tenant: TenantId, grant: &NewGrant, sealer: &dyn Sealer) -> Resu
             Arg::Octets(grant.code_hash.to_vec()),
             millis(grant.code_expires),
             millis(grant.code_expires + KEEP_GRANT),
-            Arg::Octets(sealer.seal(&grant_place(tenant, grant.id), &plain)),
+            Arg::Octets(seal_grant(tenant, grant.id, record, sealer)?),
         ],
     ))
+}
+
+pub fn seal_grant(
+    tenant: TenantId,
+    id: GrantId,
+    record: &GrantRecord,
+    sealer: &dyn Sealer,
+) -> Result<Vec<u8>, StoreError> {
+    let plain = serde_json::to_vec(record).map_err(|_| StoreError("the grant can't be written as JSON".into()))?;
+    Ok(sealer.seal(&grant_place(tenant, id), &plain))
 }
 
 /// The place that a grant's record is sealed for.

@@ -37,7 +37,7 @@ impl Pushed {
             Command::KeepProfile(Box::new(profile)),
         ];
         let writes = vec![RecordWrite::Insert(Box::new(record.clone()))];
-        world.store.push(PushUnit { place, writes, commands, ends: vec![], now: at(1) }).await.unwrap();
+        world.store.push(PushUnit { place, writes, commands, ends: vec![], txn: None, now: at(1) }).await.unwrap();
         Self { place, record, person }
     }
 
@@ -76,7 +76,7 @@ pub async fn a_record_becomes_whose_login_shows_it(database: Database) {
     let out = ShutOut { person: login.person, connection: hr, out: true };
     let commands = vec![Command::KeepProfile(Box::new(off)), Command::ShutPerson(out)];
     let writes = vec![RecordWrite::Delete { id: gone.id(), version: None }];
-    store.push(PushUnit { place: gone.place, writes, commands, ends: vec![], now: at(2) }).await.unwrap();
+    store.push(PushUnit { place: gone.place, writes, commands, ends: vec![], txn: None, now: at(2) }).await.unwrap();
     assert!(store.linked_person(world.tenant, world.connection, "ada").await.unwrap().unwrap().shut);
 
     let pushed = Pushed::at(&world, hr, "ada", None).await;

@@ -87,8 +87,15 @@ pub async fn one_rotation_wins(database: Database) {
         move |store| {
             let (world, grant) = (Arc::clone(&world), login.grant);
             async move {
-                let rotation =
-                    Rotation { grant, presented: 1, rotate: true, grace: seconds(10), idle: seconds(100), now: at(2) };
+                let rotation = Rotation {
+                    grant,
+                    presented: 1,
+                    rotate: true,
+                    grace: seconds(10),
+                    idle: seconds(100),
+                    changed: None,
+                    now: at(2),
+                };
                 store.rotate(world.tenant, rotation).await.unwrap()
             }
         }

@@ -167,7 +167,15 @@ async fn write_one(world: &World) -> Result<(), String> {
         return Err(format!("{grant} was redeemed before"));
     }
     say(&format!("redeemed {grant}"));
-    let rotation = Rotation { grant, presented: 1, rotate: true, grace: seconds(10), idle: seconds(1000), now: at(2) };
+    let rotation = Rotation {
+        grant,
+        presented: 1,
+        rotate: true,
+        grace: seconds(10),
+        idle: seconds(1000),
+        changed: None,
+        now: at(2),
+    };
     match world.store.rotate(world.tenant, rotation).await.map_err(|cause| cause.to_string())? {
         Rotated::To { generation } => say(&format!("rotated {grant} {generation}")),
         other => return Err(format!("{grant}: {other:?}")),

@@ -92,6 +92,26 @@ pub async fn a_refresh_family_ends(database: Database) {
     assert_eq!(rotate(&world, &revoked, 1, 2).await, Rotated::Gone);
 }
 
+pub async fn a_rotation_keeps_what_the_grant_is_by_then(database: Database) {
+    let store = database.open().await;
+    let world = World::new(&store, "acme").await;
+    let login = redeemed(&world).await;
+    let record = async || store.find(world.tenant, login.grant, None, at(1)).await.unwrap().unwrap().record;
+    let mut changed = record().await;
+    changed.claims.set("title", serde_json::json!("Dr"));
+    let with =
+        |presented, now| Rotation { changed: Some(Box::new(changed.clone())), ..rotation(&login, presented, now) };
+    assert_eq!(store.rotate(world.tenant, with(2, 100)).await.unwrap(), Rotated::Reused);
+    assert_ne!(record().await, changed, "nothing moved");
+    let login = redeemed(&world).await;
+    let with =
+        |presented, now| Rotation { changed: Some(Box::new(changed.clone())), ..rotation(&login, presented, now) };
+    assert_eq!(store.rotate(world.tenant, with(1, 100)).await.unwrap(), Rotated::To { generation: 2 });
+    let kept = store.find(world.tenant, login.grant, None, at(1)).await.unwrap().unwrap().record;
+    assert_eq!(kept, changed);
+    assert_eq!(rotate(&world, &login, 2, 101).await, Rotated::To { generation: 3 });
+}
+
 pub async fn standing_says_what_stops_a_grant(database: Database) {
     let store = database.open().await;
     let world = World::new(&store, "acme").await;
@@ -184,5 +204,13 @@ async fn rotate(world: &World, login: &Login, presented: i64, now: i64) -> Rotat
 }
 
 fn rotation(login: &Login, presented: i64, now: i64) -> Rotation {
-    Rotation { grant: login.grant, presented, rotate: true, grace: seconds(10), idle: seconds(1000), now: at(now) }
+    Rotation {
+        grant: login.grant,
+        presented,
+        rotate: true,
+        grace: seconds(10),
+        idle: seconds(1000),
+        changed: None,
+        now: at(now),
+    }
 }

@@ -93,9 +93,16 @@ pub async fn tenants_never_see_each_other(database: Database) {
     );
     let refresh = RefreshLifetimes { idle: seconds(100), absolute_expires: at(1000) };
     assert_eq!(store.redeem(ours.tenant, login.grant, Some(refresh), at(1)).await.unwrap(), Redeemed::Now);
-    let rotation =
-        Rotation { grant: login.grant, presented: 1, rotate: true, grace: seconds(1), idle: seconds(9), now: at(2) };
-    assert_eq!(store.rotate(them, rotation).await.unwrap(), Rotated::Gone);
+    let rotation = Rotation {
+        grant: login.grant,
+        presented: 1,
+        rotate: true,
+        grace: seconds(1),
+        idle: seconds(9),
+        changed: None,
+        now: at(2),
+    };
+    assert_eq!(store.rotate(them, rotation.clone()).await.unwrap(), Rotated::Gone);
     assert_eq!(store.rotate(ours.tenant, rotation).await.unwrap(), Rotated::To { generation: 2 });
 }
 

@@ -57,7 +57,7 @@ mod run {
     on_both!(login: a_login_is_stored_and_read_back, a_failed_guard_undoes_the_whole_unit, sessions_live_and_end,
         a_session_is_renewed_in_place, a_one_time_key_counts_until_it_expires, many_units_commit_together);
     on_both!(grants: a_code_is_redeemed_once, refresh_tokens_rotate, an_old_refresh_token_revokes_the_family,
-        a_refresh_family_ends, standing_says_what_stops_a_grant, ending_a_session_spares_offline_access,
+        a_refresh_family_ends, a_rotation_keeps_what_the_grant_is_by_then, standing_says_what_stops_a_grant, ending_a_session_spares_offline_access,
         an_expired_session_has_ended,        tokens_are_revoked_by_themselves);
     on_both!(config: what_is_put_is_loaded, a_change_is_whole_or_not_at_all, a_stale_version_conflicts,
         people_hold_their_tenant_and_connection, deleting_takes_everything_along, a_domain_moves_between_tenants,

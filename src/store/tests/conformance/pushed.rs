@@ -1,8 +1,8 @@
 //! Records that upstreams push: what is kept, what each guard refuses, and whom a record is about.
 
 use fedbridge_contract::epoch::Epoch;
-use fedbridge_contract::ids::{PersonId, RecordId};
-use fedbridge_contract::push::{PushPlace, RecordKind, Related};
+use fedbridge_contract::ids::{PersonId, RecordId, TraceId};
+use fedbridge_contract::push::{Origin, Origins, PushPlace, RecordKind, Related};
 use fedbridge_hub::ports::{
     Command, GuardFailed, LoginStore as _, NewRecord, PeopleStore as _, PushError, PushGuard, PushUnit, Pushed,
     PushedStore as _, PushedWork as _, RecordHash, RecordWrite, ShutCount,
@@ -10,6 +10,7 @@ use fedbridge_hub::ports::{
 use fedbridge_keys::OpensslRng;
 use serde_json::json;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use crate::sealing::{dump, holds};
 use crate::support::{Database, World, at, hash};
@@ -25,6 +26,7 @@ pub async fn a_record_is_kept_found_and_deleted(database: Database) {
     let found = store.record(place, id).await.unwrap().unwrap();
     assert_eq!((found.record.version, found.record.created, found.record.modified), (1, at(1), at(1)));
     assert_eq!((&found.record.document, &found.attributes), (&new.document, &new.attributes));
+    assert_eq!(found.origins, new.origins);
     assert_eq!((found.display.as_str(), found.active, found.restate), ("ada", true, false));
     let by = async |by| store.look_up(place, USER, by, 5).await.unwrap().len();
     let all = async || {
@@ -255,6 +257,20 @@ pub async fn marks_wait_for_the_worker(database: Database) {
     assert_eq!(waiting().await, [(place, inner.id)]);
     push(&world, vec![RecordWrite::RestateThese { ids: vec![ada.id, ada.id] }]).await.unwrap();
     assert_eq!(waiting().await, both, "those who are named, and nobody else");
+    // By which change their groups have changed; what becomes of one later is of the same.
+    let regrouped = async |id| store.record(place, id).await.unwrap().unwrap().regrouped;
+    assert_eq!(regrouped(ada.id).await, Some((at(1), txn(1))));
+    assert_eq!(regrouped(bob.id).await, None);
+    let add = RecordWrite::AddMembers { group: inner.id, members: vec![bob.id] };
+    push(&world, vec![add]).await.unwrap();
+    let later = |write| PushUnit { txn: None, now: at(3), ..unit(place, vec![write]) };
+    store.push(later(RecordWrite::Restate { group: inner.id })).await.unwrap();
+    assert_eq!(regrouped(bob.id).await, Some((at(1), txn(1))));
+    store.push(later(RecordWrite::RestateThese { ids: vec![ada.id] })).await.unwrap();
+    assert_eq!(regrouped(ada.id).await, Some((at(1), txn(1))));
+    let again = PushUnit { txn: Some(txn(2)), now: at(4), ..later(RecordWrite::Restate { group: staff.id }) };
+    store.push(again).await.unwrap();
+    assert_eq!(regrouped(ada.id).await, Some((at(4), txn(2))));
 }
 
 pub async fn connections_never_see_each_others_records(database: Database) {
@@ -317,7 +333,7 @@ pub fn place(world: &World) -> PushPlace {
 }
 
 pub fn unit(place: PushPlace, writes: Vec<RecordWrite>) -> PushUnit {
-    PushUnit { place, writes, commands: vec![], ends: vec![], now: at(1) }
+    PushUnit { place, writes, commands: vec![], ends: vec![], txn: Some(txn(1)), now: at(1) }
 }
 
 async fn push(world: &World, writes: Vec<RecordWrite>) -> Result<Pushed, PushError> {
@@ -346,7 +362,16 @@ pub fn user(name: &str) -> NewRecord {
         document: json!({"userName": name}),
         attributes: Default::default(),
         group_name: None,
+        origins: Origins::from([(String::new(), origin(1))]),
     }
+}
+
+pub fn origin(number: u128) -> Origin {
+    Origin { at: at(1), txn: txn(number), by: "token 1".into() }
+}
+
+fn txn(number: u128) -> TraceId {
+    TraceId::from_uuid(Uuid::from_u128(number))
 }
 
 fn group(name: &str) -> NewRecord {

@@ -80,8 +80,15 @@ async fn tokens(world: &World, full: &Full) {
     store.redeem(tenant, login.grant, Some(refresh), at(1)).await.unwrap();
     store.redeem(tenant, login.grant, Some(refresh), at(1)).await.unwrap();
     for (presented, rotate) in [(1, true), (2, false), (1, true), (9, true)] {
-        let rotation =
-            Rotation { grant: login.grant, presented, rotate, grace: seconds(1), idle: seconds(9), now: at(2) };
+        let rotation = Rotation {
+            grant: login.grant,
+            presented,
+            rotate,
+            grace: seconds(1),
+            idle: seconds(9),
+            changed: None,
+            now: at(2),
+        };
         store.rotate(tenant, rotation).await.unwrap();
     }
     store.revoke_token(tenant, "jti", at(90)).await.unwrap();

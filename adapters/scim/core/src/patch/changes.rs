@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 /// One attribute that changed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// `userName`, or a URN with an attribute.
+    /// `userName`, `name.familyName`, or a URN with an attribute.
     pub path: String,
     /// `None`: it was not there, or is never shown.
     pub before: Option<Value>,
@@ -35,6 +35,8 @@ fn compare(before: &Map<String, Value>, after: &Map<String, Value>, prefix: &str
             let members = |value: Option<&'_ Value>| value.and_then(Value::as_object).cloned();
             let (old, new) = (members(old).unwrap_or_else(|| none.clone()), members(new).unwrap_or(none));
             compare(&old, &new, &format!("{name}:"), changes);
+        } else if let (Some(Value::Object(old)), Some(Value::Object(new))) = (old, new) {
+            compare(old, new, &format!("{prefix}{name}."), changes);
         } else {
             changes.push(Change { path: format!("{prefix}{name}"), before: old.cloned(), after: new.cloned() });
         }

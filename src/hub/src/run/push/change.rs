@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fedbridge_contract::ids::TraceId;
+use fedbridge_contract::ids::{RecordId, TraceId};
 use fedbridge_contract::push::{
     Belonging, PushActor, PushChange, PushDone, PushOrder, PushPlace, PushRefused, PushServer, RecordKind, Shut,
 };
@@ -22,6 +22,7 @@ pub(super) struct Pushing<'a> {
     pub place: PushPlace,
     /// Of the change, in the audit and in what it brings about.
     pub txn: TraceId,
+    pub actor: &'a PushActor,
     pub now: Timestamp,
 }
 
@@ -48,25 +49,29 @@ impl Hub {
         let broken = || PushRefused::Denied("the connection's configuration is broken".to_owned());
         let ready = connection.state.as_ref().map_err(|_| broken())?;
         let place = PushPlace { tenant: order.tenant.id, connection: order.connection };
-        let at = Pushing { tenant, connection, ready, place, txn: order.txn, now: order.now };
+        let at = Pushing { tenant, connection, ready, place, txn: order.txn, actor: order.actor, now: order.now };
         if !tenant.view.enabled || !connection.view.enabled {
             return Err(switched_off());
         }
-        let about = About::of(&order.change);
+        let mut about = About::of(&order.change);
+        if matches!(order.change, PushChange::Delete { .. }) {
+            self.call_by_name(place, &mut about).await;
+        }
         let done = match order.change {
             PushChange::Create { kind: RecordKind::User, data, .. } => Box::pin(self.create_user(&at, *data)).await,
             PushChange::Create { kind: RecordKind::Group, data, members } => {
                 Box::pin(self.create_group(&at, *data, members)).await
             }
-            PushChange::Update { kind: RecordKind::User, id, data: Some(data), version, .. } => {
-                Box::pin(self.update_user(&at, id, version, *data)).await
+            PushChange::Update { kind: RecordKind::User, id, data: Some(data), version, changed, .. } => {
+                Box::pin(self.update_user(&at, id, (*data, version), &changed)).await
             }
             PushChange::Update { kind: RecordKind::User, id, data: None, .. } => self
                 .pushed_record(&at, RecordKind::User, id)
                 .await
                 .map(|it| PushDone { record: it.record, changed: false }),
-            PushChange::Update { kind: RecordKind::Group, id, data, version, members, .. } => {
-                Box::pin(self.update_group(&at, id, data.map(|data| (*data, version)), members)).await
+            PushChange::Update { kind: RecordKind::Group, id, data, version, members, changed } => {
+                let data = data.map(|data| (*data, version));
+                Box::pin(self.update_group(&at, id, data, (&changed, members))).await
             }
             PushChange::Delete { kind: RecordKind::User, id, version } => {
                 Box::pin(self.delete_user(&at, id, version)).await
@@ -75,10 +80,22 @@ impl Hub {
                 Box::pin(self.delete_group(&at, id, version)).await
             }
         };
+        if done.is_err() {
+            // It has kept the name that it had.
+            self.call_by_name(place, &mut about).await;
+        }
         if !matches!(&done, Ok(PushDone { changed: false, .. })) {
-            self.write_down(&at, order.actor, about, &done, trace);
+            self.write_down(&at, about, &done, trace);
         }
         done
+    }
+
+    /// Puts the name of the record that a change is about, as it is now.
+    async fn call_by_name(&self, place: PushPlace, about: &mut About) {
+        let Some(id) = about.id else { return };
+        if let Ok(Some(stored)) = self.pushed.record(place, id).await {
+            about.display = Some(stored.display);
+        }
     }
 
     /// # Errors
@@ -87,7 +104,7 @@ impl Hub {
         &self,
         at: &Pushing<'_>,
         kind: RecordKind,
-        id: fedbridge_contract::ids::RecordId,
+        id: RecordId,
     ) -> Result<StoredRecord, PushRefused> {
         let found = self.pushed.record(at.place, id).await?;
         found.filter(|found| found.record.kind == kind).ok_or(PushRefused::Gone)
@@ -104,16 +121,9 @@ impl Hub {
     }
 
     /// The audit: every change is a trace, with who has asked for it and what is different.
-    fn write_down(
-        &self,
-        at: &Pushing<'_>,
-        actor: &PushActor,
-        about: About,
-        done: &Result<PushDone, PushRefused>,
-        trace: &TraceLog,
-    ) {
+    fn write_down(&self, at: &Pushing<'_>, about: About, done: &Result<PushDone, PushRefused>, trace: &TraceLog) {
         let mut steps = TraceLog::new();
-        let mut facts = vec![("credential", actor.credential.clone())];
+        let mut facts = vec![("credential", at.actor.credential.clone())];
         facts.extend(about.facts.iter().map(|(name, value)| (name.as_str(), value.clone())));
         steps.received(at.now, &about.what, true, facts);
         steps.extend(trace.clone());
@@ -130,7 +140,7 @@ impl Hub {
             app: None,
             connection: Some(at.connection.view.slug.clone()),
             person: about.display,
-            peer: Some(actor.peer),
+            peer: Some(at.actor.peer),
             outcome,
             cause,
             steps,
@@ -145,6 +155,8 @@ fn switched_off() -> PushRefused {
 /// What an order is about, for the audit.
 struct About {
     what: String,
+    /// Of one that was there before.
+    id: Option<RecordId>,
     display: Option<String>,
     facts: Vec<(String, String)>,
 }
@@ -159,7 +171,7 @@ impl About {
             PushChange::Create { kind, data, members } => {
                 let mut facts = vec![("active".to_owned(), data.active.to_string())];
                 facts.extend((!members.is_empty()).then(|| ("members".to_owned(), members.len().to_string())));
-                Self { what: format!("create a {}", word(kind)), display: Some(data.display.clone()), facts }
+                Self { what: format!("create a {}", word(kind)), id: None, display: Some(data.display.clone()), facts }
             }
             PushChange::Update { kind, id, data, members, changed, .. } => {
                 let value = |value: &Option<serde_json::Value>| {
@@ -172,10 +184,11 @@ impl About {
                 facts.extend(changed.iter().map(differs));
                 facts.extend(members.iter().map(|change| ("members".to_owned(), clip(format!("{change:?}")))));
                 let display = data.as_ref().map(|data| data.display.clone());
-                Self { what: format!("change a {}", word(kind)), display, facts }
+                Self { what: format!("change a {}", word(kind)), id: Some(*id), display, facts }
             }
             PushChange::Delete { kind, id, .. } => Self {
                 what: format!("delete a {}", word(kind)),
+                id: Some(*id),
                 display: None,
                 facts: vec![("id".to_owned(), id.to_string())],
             },

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::RecordId;
-use fedbridge_contract::push::{MemberChange, PushDone, PushPlace, PushRefused, Record, RecordData, RecordKind};
+use fedbridge_contract::push::{
+    Changed, MemberChange, PushDone, PushPlace, PushRefused, Record, RecordData, RecordKind,
+};
 
 use super::change::Pushing;
+use super::origins;
 use super::user::changed;
 use crate::ports::{PushUnit, RecordWrite};
 use crate::run::Hub;
@@ -23,7 +26,7 @@ impl Hub {
         members: Vec<RecordId>,
     ) -> Result<PushDone, PushRefused> {
         let id = RecordId::at(at.now, self.services.rng.as_ref());
-        let new = self.new_record(at, (id, RecordKind::Group), data, None);
+        let new = self.new_record(at, (id, RecordKind::Group), data, origins::of_new(at));
         let record = Record {
             id,
             kind: RecordKind::Group,
@@ -49,7 +52,7 @@ impl Hub {
         at: &Pushing<'_>,
         id: RecordId,
         data: Option<(RecordData, i64)>,
-        members: Vec<MemberChange>,
+        (changes, members): (&[Changed], Vec<MemberChange>),
     ) -> Result<PushDone, PushRefused> {
         let stored = self.pushed_record(at, RecordKind::Group, id).await?;
         let Joining { come, go } = self.joining(at.place, id, &members).await?;
@@ -61,7 +64,8 @@ impl Hub {
         match data {
             Some((data, version)) if version == stored.record.version => {
                 is_renamed = data.group_name != stored.group_name;
-                let new = self.new_record(at, (id, RecordKind::Group), data, None);
+                let origins = origins::of_changed(at, stored.origins.clone(), changes);
+                let new = self.new_record(at, (id, RecordKind::Group), data, origins);
                 record = changed(&stored, &new, at);
                 writes.push(RecordWrite::Update { version, new: Box::new(new) });
             }
@@ -171,7 +175,7 @@ fn joined(before: &BTreeSet<RecordId>, changes: &[MemberChange]) -> Joining {
 }
 
 fn unit(at: &Pushing<'_>, writes: Vec<RecordWrite>) -> PushUnit {
-    PushUnit { place: at.place, writes, commands: Vec::new(), ends: Vec::new(), now: at.now }
+    PushUnit { place: at.place, writes, commands: Vec::new(), ends: Vec::new(), txn: Some(at.txn), now: at.now }
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl Hub {
     }
 
     /// The names that stand in somebody's `groups`.
-    pub(super) async fn pushed_group_names(
+    pub(in crate::run) async fn pushed_group_names(
         &self,
         place: PushPlace,
         member: RecordId,

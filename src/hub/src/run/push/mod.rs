@@ -13,6 +13,7 @@ mod current;
 mod group;
 mod keys;
 mod membership;
+mod origins;
 mod outside;
 mod restate;
 mod said;

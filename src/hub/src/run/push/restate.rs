@@ -1,11 +1,12 @@
 //! What is said of people whose groups have changed is mapped anew. They were marked in the unit of the change, so none
 //! is forgotten; a few are done before the answer, the others by whoever has time.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{RecordId, TraceId};
-use fedbridge_contract::push::{PushPlace, PushRefused, RecordKind};
+use fedbridge_contract::push::{PushActor, PushPlace, PushRefused, RecordKind};
 
 use super::change::Pushing;
 use super::said::Described;
@@ -60,7 +61,8 @@ impl Hub {
         let ready = connection.state.as_ref().map_err(|_| broken())?;
         let now = self.services.clock.now();
         let txn = TraceId::at(now, self.services.rng.as_ref());
-        self.restate_one(&Pushing { tenant, connection, ready, place, txn, now }, id).await
+        let actor = PushActor { credential: "a change before".to_owned(), peer: IpAddr::from([0, 0, 0, 0]) };
+        self.restate_one(&Pushing { tenant, connection, ready, place, txn, actor: &actor, now }, id).await
     }
 
     async fn restate_one(self: &Arc<Self>, at: &Pushing<'_>, id: RecordId) -> Result<(), PushRefused> {
@@ -104,5 +106,5 @@ fn described<'d>(stored: &'d StoredRecord, groups: &'d [String]) -> Described<'d
 }
 
 fn bare(place: PushPlace, writes: Vec<RecordWrite>, now: fedbridge_contract::time::Timestamp) -> PushUnit {
-    PushUnit { place, writes, commands: Vec::new(), ends: Vec::new(), now }
+    PushUnit { place, writes, commands: Vec::new(), ends: Vec::new(), txn: None, now }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use fedbridge_contract::ids::{PersonId, RecordId};
-use fedbridge_contract::push::{PushDone, PushRefused, Record, RecordData, RecordKind};
+use fedbridge_contract::push::{Changed, Origins, PushDone, PushRefused, Record, RecordData, RecordKind};
 
 use super::change::Pushing;
 use super::keys::Hashes;
+use super::origins;
 use super::said::{Described, Said};
 use crate::ports::{
     Adopted, Command, IdentityNews, NewLink, NewRecord, PosixOwner, PushUnit, RecordWrite, ShutOut, StoredRecord,
@@ -55,7 +56,10 @@ impl Hub {
             commands.extend(ending);
             ends = ended;
         }
-        let new = self.new_record(at, (id, RecordKind::User), data, (!adopts).then_some(person));
+        let new = NewRecord {
+            person: (!adopts).then_some(person),
+            ..self.new_record(at, (id, RecordKind::User), data, origins::of_new(at))
+        };
         let record = Record {
             id,
             kind: RecordKind::User,
@@ -66,7 +70,9 @@ impl Hub {
             person: Some(person),
         };
         let writes = vec![RecordWrite::Insert(Box::new(new))];
-        let pushed = self.commit_push(PushUnit { place: at.place, writes, commands, ends, now: at.now }).await?;
+        let pushed = self
+            .commit_push(PushUnit { place: at.place, writes, commands, ends, txn: Some(at.txn), now: at.now })
+            .await?;
         self.after_shut(at, pushed.ended).await;
         Ok(PushDone { record, changed: true })
     }
@@ -75,8 +81,8 @@ impl Hub {
         self: &Arc<Self>,
         at: &Pushing<'_>,
         id: RecordId,
-        version: i64,
-        data: RecordData,
+        (data, version): (RecordData, i64),
+        changes: &[Changed],
     ) -> Result<PushDone, PushRefused> {
         let stored = self.pushed_record(at, RecordKind::User, id).await?;
         if stored.record.version != version {
@@ -94,10 +100,12 @@ impl Hub {
             None => (Vec::new(), Vec::new()),
         };
         let person = stored.record.person.filter(|_| ends.is_empty());
-        let new = self.new_record(at, (id, RecordKind::User), data, stored.record.person);
+        let origins = origins::of_changed(at, stored.origins.clone(), changes);
+        let new =
+            NewRecord { person: stored.record.person, ..self.new_record(at, (id, RecordKind::User), data, origins) };
         let record = changed(&stored, &new, at);
         let writes = vec![RecordWrite::Update { version, new: Box::new(new) }];
-        let unit = PushUnit { place: at.place, writes, commands, ends, now: at.now };
+        let unit = PushUnit { place: at.place, writes, commands, ends, txn: Some(at.txn), now: at.now };
         let pushed = self.commit_push(unit).await?;
         self.after_shut(at, pushed.ended).await;
         if let Some(person) = person {
@@ -125,7 +133,7 @@ impl Hub {
             (commands, ends) = self.of_person(at, person, said, true).await?;
         }
         let writes = vec![RecordWrite::Delete { id, version }];
-        let unit = PushUnit { place: at.place, writes, commands, ends, now: at.now };
+        let unit = PushUnit { place: at.place, writes, commands, ends, txn: Some(at.txn), now: at.now };
         let pushed = self.commit_push(unit).await?;
         self.after_shut(at, pushed.ended).await;
         Ok(PushDone { record: stored.record, changed: true })
@@ -183,12 +191,13 @@ impl Hub {
         }
     }
 
+    /// Of nobody yet.
     pub(super) fn new_record(
         &self,
         at: &Pushing<'_>,
         (id, kind): (RecordId, RecordKind),
         data: RecordData,
-        person: Option<PersonId>,
+        origins: Origins,
     ) -> NewRecord {
         let Hashes { unique, external, keys, matches } =
             Hashes::of(self.services.tokens.as_ref(), at.place, kind, &data);
@@ -201,10 +210,11 @@ impl Hub {
             keys,
             matches,
             active: data.active,
-            person,
+            person: None,
             document: data.document,
             attributes: data.attributes,
             group_name: data.group_name,
+            origins,
         }
     }
 }
