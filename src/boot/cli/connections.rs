@@ -21,6 +21,7 @@ use crate::settings::Settings;
 use crate::wiring::wire;
 
 use super::CliError;
+use super::guard::{AllowRemovals, allow_removals};
 use super::output::{note, print, table};
 use super::sync::{SyncArgs, sync};
 
@@ -62,6 +63,9 @@ enum ConnectionsCommand {
     /// Read the people of a directory now, without anybody logging in
     #[command(after_help = "Example:\n  fedbridge connections sync acme/corp-ad --full")]
     Sync(SyncArgs),
+    /// Let a directory that pushes people switch off more of them than its guard does, for a while
+    #[command(after_help = "Example:\n  fedbridge connections allow-removals acme/hr --for 2h")]
+    AllowRemovals(AllowRemovals),
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -91,6 +95,7 @@ enum Command {
     Approve(Approve),
     Reject(Which),
     Sync(SyncArgs),
+    AllowRemovals(AllowRemovals),
 }
 
 impl From<ConnectionsCommand> for Command {
@@ -102,6 +107,7 @@ impl From<ConnectionsCommand> for Command {
             ConnectionsCommand::Approve(args) => Self::Approve(args),
             ConnectionsCommand::Reject(which) => Self::Reject(which),
             ConnectionsCommand::Sync(args) => Self::Sync(args),
+            ConnectionsCommand::AllowRemovals(args) => Self::AllowRemovals(args),
         }
     }
 }
@@ -192,6 +198,7 @@ async fn run(settings: Settings, side: Side, command: Command) -> Result<ExitCod
             with_keeper(&foundation, async |keeper| reject(keeper, document, trigger, &which.name).await).await
         }
         Command::Sync(args) => sync(&foundation, args).await,
+        Command::AllowRemovals(args) => allow_removals(&foundation, args).await,
     };
     foundation.store.close().await?;
     print(&text?)?;

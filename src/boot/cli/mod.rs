@@ -12,6 +12,7 @@ mod demo;
 mod error;
 mod explain;
 mod export;
+mod guard;
 mod keys;
 mod ldap;
 mod migrate;

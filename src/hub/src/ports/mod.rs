@@ -43,8 +43,7 @@ pub use profiles::{
     ProfileSource, ProfileStore, ProfiledPerson, StoredGroup, StoredProfile, Sweep, SweepCount, Unseen,
 };
 pub use pushed::{
-    NewRecord, PushError, PushGuard, PushUnit, Pushed, PushedStore, PushedWork, RecordHash, RecordWrite, ShutCount,
-    StoredRecord,
+    NewRecord, PushError, PushGuard, PushUnit, Pushed, PushedStore, PushedWork, RecordHash, RecordWrite, StoredRecord,
 };
 pub use revocation::{EpochStore, Signals, Versions};
 pub use seal::{SealError, Sealer};

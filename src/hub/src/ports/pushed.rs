@@ -71,8 +71,15 @@ pub trait PushedStore: Send + Sync {
     async fn of_person(&self, tenant: TenantId, person: PersonId)
     -> Result<Vec<(PushPlace, StoredRecord)>, StoreError>;
 
-    /// Users of a connection who were switched off or deleted since then, and how many there are.
-    async fn shut_since(&self, place: PushPlace, since: Timestamp) -> Result<ShutCount, StoreError>;
+    /// How many users of a connection were switched off or deleted since then.
+    async fn shut_since(&self, place: PushPlace, since: Timestamp) -> Result<u64, StoreError>;
+
+    /// Until when an administrator lets more of them be switched off than the connection's guard does; in the past: it was
+    /// let so.
+    async fn guard_open_until(&self, place: PushPlace) -> Result<Option<Timestamp>, StoreError>;
+
+    /// In the place of what was said before.
+    async fn open_guard(&self, place: PushPlace, until: Timestamp) -> Result<(), StoreError>;
 
     /// Carries a unit out, whole and durably, or not at all.
     async fn push(&self, unit: PushUnit) -> Result<Pushed, PushError>;
@@ -126,13 +133,6 @@ pub struct NewRecord {
     pub attributes: Attributes,
     pub group_name: Option<String>,
     pub origins: Origins,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ShutCount {
-    /// Users there are.
-    pub all: u64,
-    pub shut: u64,
 }
 
 /// One change with its consequences.

@@ -13,14 +13,14 @@ use fedbridge_contract::ids::{PersonId, RecordId, TenantId};
 use fedbridge_contract::push::{PushPlace, RecordKind, Related};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{
-    PushError, PushGuard, PushUnit, Pushed, PushedStore, PushedWork, RecordHash, RecordWrite, ShutCount, StoredRecord,
+    PushError, PushGuard, PushUnit, Pushed, PushedStore, PushedWork, RecordHash, RecordWrite, StoredRecord,
 };
 use uuid::Uuid;
 
 use crate::error::{damaged, is_gone, is_taken};
 use crate::open::{Backend, Store};
 use crate::postgres::NOTIFY;
-use crate::row::{Row, get, uuid as read_uuid};
+use crate::row::{Row, get, time, uuid as read_uuid};
 use crate::system::SystemStore;
 use crate::unit::{millis, uuid};
 use crate::work::{Arg, Change, Done, WorkError};
@@ -184,12 +184,22 @@ impl PushedStore for Store {
             .collect()
     }
 
-    async fn shut_since(&self, place: PushPlace, since: Timestamp) -> Result<ShutCount, StoreError> {
-        let all = self.count(place, RecordKind::User).await?;
+    async fn shut_since(&self, place: PushPlace, since: Timestamp) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM pushed_shuts WHERE tenant_id = ? AND connection_id = ? \
                    AND at BETWEEN ? AND ?";
         let args = [in_place(place), vec![millis(since), Arg::Int(i64::MAX)]].concat();
-        Ok(ShutCount { all, shut: self.number(sql, args).await? })
+        self.number(sql, args).await
+    }
+
+    async fn guard_open_until(&self, place: PushPlace) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT until FROM open_guards WHERE tenant_id = ? AND connection_id = ?";
+        self.one(sql, in_place(place).to_vec()).await?.map(|row| time(&row, 0)).transpose()
+    }
+
+    async fn open_guard(&self, place: PushPlace, until: Timestamp) -> Result<(), StoreError> {
+        let sql = "INSERT INTO open_guards (tenant_id, connection_id, until) VALUES (?, ?, ?) \
+                   ON CONFLICT (tenant_id, connection_id) DO UPDATE SET until = excluded.until";
+        self.change(Change::new(sql, [in_place(place).to_vec(), vec![millis(until)]].concat())).await.map(drop)
     }
 
     async fn push(&self, unit: PushUnit) -> Result<Pushed, PushError> {

@@ -36,6 +36,7 @@ const BACK: &[&str] = &[
     "DROP TABLE pushed_members",
     "DROP TABLE pushed_shuts",
     "DROP TABLE pushed_records",
+    "DROP TABLE open_guards",
     "DELETE FROM seaql_migrations WHERE version > 'm0007_chaining'",
 ];
 
