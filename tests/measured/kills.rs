@@ -21,13 +21,13 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-use super::surfaces::{Said, Surface, client};
+use super::surfaces::{Bind, Said, Surface, client};
 use crate::scim::client::{Directory, connection};
 use crate::support::browser::{Browser, HTTP};
 use crate::support::line::{Cut, Line};
 use crate::support::nodes::Nodes;
-use crate::support::scripted::{App, alice, bridge_file, bridge_file_with, claims, idp, now};
-use crate::support::{PATIENCE, bridge::Bridge, bridge::Setup, eventually};
+use crate::support::scripted::{App, SECRET, alice, bridge_file, bridge_file_with, claims, idp, now};
+use crate::support::{PATIENCE, bridge::Bridge, bridge::Setup, eventually, free_port};
 
 /// What is promised of 99 of 100 kills while the database's messages come through, and without them.
 const TOLD: Duration = Duration::from_millis(100);
@@ -45,6 +45,11 @@ const ROUNDS: usize = 3;
 
 /// When a code is tried, because each is good for one try.
 const TRIES: [u64; 6] = [0, 4, 12, 30, 60, 95];
+
+const WIKI: &str = r#"<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="https://wiki.example/sp">
+<SPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
+<AssertionConsumerService index="0" Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
+ Location="https://wiki.example/acs"/></SPSSODescriptor></EntityDescriptor>"#;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Switch {
@@ -115,6 +120,8 @@ struct Rig {
     app: AppId,
     /// That has pushed alice, by her id there.
     directory: Option<(Directory, String)>,
+    /// Of the nodes that are asked.
+    ldap: Vec<String>,
 }
 
 /// What one run has that is alive.
@@ -127,7 +134,7 @@ struct Held {
 impl Rig {
     async fn new(settings: &[(&str, &str)]) -> Self {
         let idp = idp();
-        let mut lines = Vec::new();
+        let (mut lines, mut ldap) = (Vec::new(), Vec::new());
         let nodes = Nodes::start(
             3,
             |scratch| bridge_file(scratch, &idp),
@@ -139,6 +146,13 @@ impl Rig {
                 }
                 lines[0].serve(node);
                 node.set("FEDBRIDGE_REVOCATION_LEASE", "1s");
+                let listen = format!("127.0.0.1:{}", free_port());
+                node.set("FEDBRIDGE_LDAP_LISTEN", &listen);
+                node.set("FEDBRIDGE_LDAP_REQUIRE_TLS", "false");
+                // Every run has refused binds.
+                node.set("FEDBRIDGE_LIMITS_FAILURES_PER_IP", "100000/s");
+                node.set("FEDBRIDGE_LIMITS_FAILURES_PER_ACCOUNT", "100000/s");
+                ldap.push(format!("ldap://{listen}"));
                 settings.iter().for_each(|(name, value)| node.set(name, value));
             },
         )
@@ -157,13 +171,30 @@ impl Rig {
             connection,
             app,
             directory: None,
+            ldap,
         }
     }
 
     /// From now on alice is one whom a directory has pushed.
     async fn with_directory(mut self) -> Self {
         let hr = connection("hr", "        provisions: [idp]\n");
-        self.nodes.setup.apply(&self.nodes.scratch, &bridge_file_with(&self.nodes.scratch, &self.idp, &hr, ""));
+        let wiki = self.nodes.scratch.write("wiki.xml", WIKI);
+        let apps = format!(
+            "    service_providers:
+      - slug: wiki
+        sp_metadata: {{ file: {} }}
+        unsolicited: true
+    ldap_directory:
+      bind_cache: 60s
+      apps:
+        - slug: mail
+          bind_password: {{ value: {SECRET} }}
+          attributes: [uid]
+          passwords: [app_password]
+",
+            wiki.display()
+        );
+        self.nodes.setup.apply(&self.nodes.scratch, &bridge_file_with(&self.nodes.scratch, &self.idp, &hr, &apps));
         let directory = Directory::of(&self.nodes.apps[0].at, "hr");
         let pushed = eventually("the first node takes pushes", async || directory.try_user("alice").await).await;
         self.directory = Some((directory, pushed));
@@ -216,6 +247,12 @@ impl Rig {
             surfaces.push((node, Surface::Introspection(access.clone())));
             surfaces.push((node, Surface::Userinfo(access.clone())));
             surfaces.push((node, Surface::Session(cookies.join("; "))));
+            if switch == Switch::Directory {
+                surfaces.push((node, Surface::Sso(cookies.join("; "))));
+            }
+        }
+        if switch == Switch::Directory {
+            surfaces.extend(self.binds(&tokens));
         }
         if let Some(refresh) = tokens["refresh_token"].as_str() {
             surfaces.push((1 + run % 2, Surface::Refresh(refresh.to_owned())));
@@ -223,6 +260,21 @@ impl Rig {
         surfaces.push((1 + (run + 1) % 2, Surface::Code(codes)));
         surfaces.retain(|(_, surface)| !switch.spares(surface));
         Some(Held { tokens, surfaces })
+    }
+
+    /// Binds with a new password of alice's for one app, at both nodes.
+    fn binds(&self, tokens: &Value) -> Vec<(usize, Surface)> {
+        let sub = claims(&tokens["id_token"])["sub"].as_str().unwrap().to_owned();
+        let given = self.nodes.setup.ok(&["users", "app-password", "add", &sub, "--tenant", "acme", "--app", "mail"]);
+        let password = given.lines().next().unwrap();
+        let bind = |url: &String| Bind {
+            url: url.clone(),
+            binds: [
+                ("cn=mail,ou=apps,dc=acme,dc=fedbridge".to_owned(), SECRET.to_owned()),
+                ("uid=alice,ou=people,dc=acme,dc=fedbridge".to_owned(), password.to_owned()),
+            ],
+        };
+        (1..).zip(&self.ldap).map(|(node, url)| (node, Surface::Bind(Box::new(bind(url))))).collect()
     }
 
     /// Whether what is measured is alive before, at both nodes. Codes are not tried: they would be used up.
@@ -233,7 +285,15 @@ impl Rig {
             asks.spawn(async move {
                 let mut surface = surface;
                 let untried = matches!(surface, Surface::Code(_) | Surface::Refresh(_));
-                untried || surface.ask(&client, &app).await == Some(Said::Accepted)
+                // A directory shows somebody who is switched on again a moment later.
+                let patience = if matches!(surface, Surface::Bind(_)) { 100 } else { 1 };
+                for _ in 0..patience {
+                    if untried || surface.ask(&client, &app).await == Some(Said::Accepted) {
+                        return true;
+                    }
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                false
             });
         }
         asks.join_all().await.into_iter().all(|alive| alive)

@@ -1,11 +1,13 @@
 //! The places where a node could still honour what was killed.
 
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder};
 
+use crate::support::ldap::client::Client as LdapClient;
 use crate::support::scripted::{App, REDIRECT, SECRET, VERIFIER};
 
 /// Keeps its connections, unlike a browser of the tests: what is measured is the server.
@@ -24,8 +26,19 @@ pub enum Surface {
     Code(Vec<String>),
     /// The cookies of a browser.
     Session(String),
+    /// The same, at an app that speaks SAML.
+    Sso(String),
+    /// A person's password for an app, by way of this app.
+    Bind(Box<Bind>),
     /// The app's own secret, which needs no database at all.
     Own,
+}
+
+#[derive(Debug, Clone)]
+pub struct Bind {
+    pub url: String,
+    /// The app's DN and password, then the person's.
+    pub binds: [(String, String); 2],
 }
 
 /// What came back.
@@ -47,12 +60,17 @@ impl Surface {
             Self::Refresh(_) => "refresh",
             Self::Code(_) => "code",
             Self::Session(_) => "session",
+            Self::Sso(_) => "SAML single sign-on",
+            Self::Bind(_) => "LDAP bind",
             Self::Own => "client credentials",
         }
     }
 
     /// Asks a node once. `None`: there is nothing left to ask with.
     pub async fn ask(&mut self, client: &Client, app: &App) -> Option<Said> {
+        if let Self::Bind(bind) = self {
+            return Some(bind.ask().await);
+        }
         let request = self.request(client, app)?;
         let Ok(answer) = request.send().await else { return Some(Said::Nothing) };
         let status = answer.status().as_u16();
@@ -66,6 +84,7 @@ impl Surface {
                 assert_eq!(status, 200, "{body}");
                 body.contains("\"active\":true")
             }
+            Self::Sso(_) => body.contains("SAMLResponse"),
             Self::Session(_) => location.unwrap_or_else(|| panic!("no redirect: {status} {body}")).contains("code="),
             Self::Refresh(token) if status == 200 => {
                 let tokens: serde_json::Value = serde_json::from_str(&body).unwrap();
@@ -97,8 +116,33 @@ impl Surface {
                 token(&[&[("grant_type", "authorization_code")], &fields[..]].concat())
             }
             Self::Session(cookies) => client.get(app.authorize_url("&prompt=none")).header(COOKIE, cookies.as_str()),
+            Self::Sso(cookies) => client.get(format!("{}/saml/start/wiki", app.at)).header(COOKIE, cookies.as_str()),
+            Self::Bind(_) => return None,
             Self::Own => token(&[("grant_type", "client_credentials"), ("scope", "api")]),
         })
+    }
+}
+
+impl Bind {
+    async fn ask(&self) -> Said {
+        let this = self.clone();
+        let asked = tokio::task::spawn_blocking(move || {
+            let mut client = LdapClient::open(&this.url, Path::new(""))?;
+            let [app, person] = &this.binds;
+            let of_app = client.bind(&app.0, &app.1)?.code;
+            // Busy or unavailable: it can't tell.
+            if of_app != 0 {
+                return Ok(of_app);
+            }
+            Ok::<_, std::io::Error>(client.bind(&person.0, &person.1)?.code)
+        });
+        match asked.await.unwrap() {
+            Ok(0) => Said::Accepted,
+            Ok(49 | 32 | 53) => Said::Refused,
+            Ok(51 | 52) => Said::Unsure,
+            Ok(other) => panic!("a bind is answered with {other}"),
+            Err(_) => Said::Nothing,
+        }
     }
 }
 
