@@ -1,4 +1,4 @@
-//! Who asks (RFC 7644 section 2): a bearer token of the connection.
+//! Who asks (RFC 7644 section 2): a bearer token of the connection, or an access token of its OAuth client.
 
 use fedbridge_contract::push::{PushActor, PushRequest};
 use fedbridge_scim_core::Fault;
@@ -7,11 +7,12 @@ use openssl::sha::sha256;
 
 use crate::answer::Refused;
 use crate::endpoint::Endpoint;
+use crate::oauth::May;
 
 impl Endpoint {
     /// # Errors
     /// 401, and 429 for whoever guesses.
-    pub fn authenticate(&self, request: &PushRequest<'_>) -> Result<PushActor, Refused> {
+    pub fn authenticate(&self, request: &PushRequest<'_>) -> Result<(PushActor, May), Refused> {
         let input = request.input;
         let sent = input.authorization.as_deref().and_then(bearer);
         let found = sent.and_then(|sent| {
@@ -23,10 +24,11 @@ impl Endpoint {
                     found = Some(name.clone());
                 }
             }
-            found
+            found.map(|name| (name, May::Write))
         });
-        if let Some(credential) = found {
-            return Ok(PushActor { credential, peer: input.peer });
+        let found = found.or_else(|| self.access_token(sent?, request.now));
+        if let Some((credential, may)) = found {
+            return Ok((PushActor { credential, peer: input.peer }, may));
         }
         let wait = match sent {
             Some(_) => {

@@ -7,8 +7,8 @@ use fedbridge_scim_core::{Fault, ResourceKind};
 use serde_json::Value;
 
 use crate::answer::{Answer, Answered, not_found};
-use crate::endpoint::Endpoint;
-use crate::{bulk, cursor, list};
+use crate::endpoint::{BASE, Endpoint};
+use crate::{bulk, cursor, list, oauth};
 
 /// The largest body that the web layer takes, in octets.
 const MOST_OCTETS: u64 = 1024 * 1024;
@@ -23,7 +23,7 @@ impl Endpoint {
             cursor_timeout: cursor::LIFETIME.as_secs(),
             bulk_operations: bulk::OPERATIONS as u64,
             bulk_octets: MOST_OCTETS,
-            oauth: false,
+            oauth: self.settings.oauth.as_ref().map(|_| self.base.replace(BASE, oauth::TOKEN)),
         })))
     }
 

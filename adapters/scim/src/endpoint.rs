@@ -11,13 +11,17 @@ use fedbridge_scim_core::{Fault, ResourceKind};
 use serde_json::Value;
 
 use crate::answer::{Answered, Refused, not_found, reply};
+use crate::oauth::{self, May};
 use crate::settings::Settings;
 
 /// Below the connection's address.
 pub const BASE: &str = "scim/v2";
 
 const METHODS: &[Method] = &[Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete];
-const ROUTES: &[Route] = &[Route::new("scim/v2/**", METHODS).with_faults(FaultForm::Scim)];
+const ROUTES: &[Route] = &[
+    Route::new("scim/v2/**", METHODS).with_faults(FaultForm::Scim),
+    Route::new(oauth::TOKEN, &[Method::Post]).with_faults(FaultForm::Scim),
+];
 
 pub struct Endpoint {
     pub tenant: TenantId,
@@ -44,6 +48,9 @@ impl PushServer for ScimServer {
     }
 
     async fn answer(&self, request: PushRequest<'_>) -> Reply {
+        if request.input.route == oauth::TOKEN {
+            return self.0.token(&request);
+        }
         reply(self.0.answer(&request).await)
     }
 
@@ -82,7 +89,7 @@ impl Endpoint {
     }
 
     async fn answer(&self, request: &PushRequest<'_>) -> Answered {
-        let actor = self.authenticate(request)?;
+        let (actor, may) = self.authenticate(request)?;
         let live = request.tenant.connection_by_id(self.connection).is_some_and(|connection| connection.enabled);
         if !(request.tenant.enabled && live) {
             return Err(Fault::plain(403, "the connection is switched off").into());
@@ -91,6 +98,10 @@ impl Endpoint {
         // A URN comes as it is, or with its colons encoded (RFC 3986 section 2.2); nothing else has to be decoded.
         let rest = request.input.rest.replace("%3A", ":").replace("%3a", ":");
         let spot = spot(&rest).ok_or_else(not_found)?;
+        let reads = request.input.method == Method::Get || matches!(spot, Spot::Search(_));
+        if may == May::Read && !reads {
+            return Err(Fault::plain(403, "the access token is for reading only (scope read)").into());
+        }
         match (request.input.method, spot) {
             (Method::Get, Spot::Config) => self.service_provider_config(),
             (Method::Get, Spot::ResourceTypes(name)) => self.resource_types(request.input, name),

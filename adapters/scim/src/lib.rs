@@ -17,6 +17,7 @@ mod factory;
 mod find;
 mod list;
 mod members;
+mod oauth;
 mod settings;
 mod view;
 mod write;

@@ -13,13 +13,23 @@ use fedbridge_scim_core::schema::{ExtensionAttribute, ExtensionSpec, Kind};
 use fedbridge_scim_core::{Profile, ResourceKind, Schemas};
 use serde_json::{Map, Value};
 
+use crate::oauth::{May, OauthClient};
+
 /// The secrets of a connection: one, or two for rotation.
 const BEARER_TOKEN: &str = "bearer_token";
+const OAUTH_SECRET: &str = "oauth_client_secret";
 
 pub const FIELDS: &[Field] = &[
     Field::new("profile", "The product that pushes: entra, okta or generic. Default: generic."),
     Field::new(BEARER_TOKEN, "The secret that the product sends: 32 characters or more.").secret(),
     Field::new("bearer_tokens", "Two of them, for rotation.").secret(),
+    Field::new(
+        "oauth_client_id",
+        "A client that gets access tokens from the connection's token endpoint (RFC 6749 section 4.4).",
+    ),
+    Field::new(OAUTH_SECRET, "The client's secret: 32 characters or more.").secret(),
+    Field::new("oauth_client_secrets", "Two of them, for rotation.").secret(),
+    Field::new("oauth_scope", "What its tokens may do: read or write. Default: write, which reads too."),
     Field::new("provisions", "Connections whose logins belong to the people that are pushed here."),
     Field::new(
         "match",
@@ -60,6 +70,7 @@ pub struct Settings {
     pub passwords: bool,
     /// With the name by which the audit knows it.
     pub tokens: Vec<(String, Vec<u8>)>,
+    pub oauth: Option<OauthClient>,
 }
 
 impl Settings {
@@ -91,16 +102,37 @@ impl Settings {
             guard_minutes,
         };
         let passwords = reader.boolean(object, "", "passwords").unwrap_or(false);
-        let tokens: Vec<_> = secrets
-            .iter()
-            .filter(|(name, _)| name.as_str() == BEARER_TOKEN || name.starts_with("bearer_token/"))
-            .map(|(name, secret)| (name.clone(), secret.clone()))
-            .collect();
-        if tokens.is_empty() {
-            reader.complain(BEARER_TOKEN, "is missing: without it nobody can push");
+        let tokens = secrets_of(secrets, BEARER_TOKEN);
+        let oauth = oauth(&mut reader, object, secrets);
+        if tokens.is_empty() && oauth.is_none() {
+            reader.complain(BEARER_TOKEN, "is missing, and there is no OAuth client: nobody can push");
         }
         let rules = Rules { unknown };
-        reader.finish(Self { profile, rules, belonging, match_path, schemas, passwords, tokens })
+        reader.finish(Self { profile, rules, belonging, match_path, schemas, passwords, tokens, oauth })
+    }
+}
+
+/// One of this name, or several for rotation; each with its whole name.
+fn secrets_of(secrets: &BTreeMap<String, Vec<u8>>, name: &str) -> Vec<(String, Vec<u8>)> {
+    let is_one = |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    secrets.iter().filter(|(key, _)| is_one(key)).map(|(key, secret)| (key.clone(), secret.clone())).collect()
+}
+
+fn oauth(reader: &mut Reader, object: &Map<String, Value>, secrets: &BTreeMap<String, Vec<u8>>) -> Option<OauthClient> {
+    let id = reader.text(object, "", "oauth_client_id");
+    let may = reader.choice(object, "", "oauth_scope", &May::ALL).unwrap_or(May::Write);
+    let secrets: Vec<_> = secrets_of(secrets, OAUTH_SECRET).into_iter().map(|(_, secret)| secret).collect();
+    match (id, secrets.is_empty()) {
+        (Some(id), false) => Some(OauthClient { id, secrets, may }),
+        (Some(_), true) => {
+            reader.complain(OAUTH_SECRET, "is missing: an OAuth client has a secret");
+            None
+        }
+        (None, false) => {
+            reader.complain("oauth_client_id", "is missing: a secret alone names no client");
+            None
+        }
+        (None, true) => None,
     }
 }
 

@@ -22,8 +22,8 @@ pub struct Facts {
     pub bulk_operations: u64,
     /// In octets.
     pub bulk_octets: u64,
-    /// Clients may bring an access token of the tenant's own (RFC 6749 section 4.4).
-    pub oauth: bool,
+    /// Where an OAuth client gets access tokens (RFC 6749 section 4.4), where there is one.
+    pub oauth: Option<String>,
 }
 
 pub fn service_provider_config(facts: &Facts) -> Value {
@@ -34,11 +34,11 @@ pub fn service_provider_config(facts: &Facts) -> Value {
         "specUri": "https://www.rfc-editor.org/info/rfc6750",
         "primary": true,
     })];
-    if facts.oauth {
+    if let Some(endpoint) = &facts.oauth {
         ways.push(json!({
             "type": "oauth2",
             "name": "OAuth client credentials",
-            "description": "An access token that the tenant's authorization server gives to a client.",
+            "description": format!("An access token from {endpoint}."),
             "specUri": "https://www.rfc-editor.org/info/rfc6749",
             "primary": false,
         }));

@@ -6,6 +6,7 @@ mod access;
 mod bulk;
 mod desk;
 mod lists;
+mod oauth;
 mod products;
 mod refusals;
 mod resources;

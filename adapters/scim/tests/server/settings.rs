@@ -40,7 +40,7 @@ fn everything_that_is_wrong_is_said_at_once() {
         "extensions[0]: urn:ietf:x:y is a name of the IETF",
         "extensions[1]: 7 can't be the name of an attribute",
         "extensions[2].attributes: is missing: a list of attributes",
-        "bearer_token: is missing: without it nobody can push",
+        "bearer_token: is missing, and there is no OAuth client: nobody can push",
     ] {
         assert!(found.iter().any(|complaint| complaint == wanted), "{wanted} is not in {found:#?}");
     }

@@ -22,6 +22,8 @@ use crate::desk::Desk;
 
 pub const TOKEN: &str = "a-token-of-32-characters-or-more-0123";
 pub const SECOND: &str = "the-other-token-of-the-same-connection";
+pub const CLIENT_SECRETS: [&str; 2] =
+    ["oauth-secret-of-32-characters-or-more", "oauth-the-other-one-of-the-same-client"];
 
 pub struct World {
     pub desk: Arc<Desk>,
@@ -62,6 +64,7 @@ impl Default for Sent<'_> {
 
 pub struct Answer {
     pub status: u16,
+    media_type: &'static str,
     pub body: Value,
     pub headers: BTreeMap<&'static str, String>,
 }
@@ -84,7 +87,10 @@ pub fn open(
     services: &Services,
     (tenant, connection): (TenantId, ConnectionId),
 ) -> Result<Box<dyn PushServer>, Vec<Complaint>> {
-    let named = |(at, token): (usize, &&str)| (format!("bearer_token/{at}"), token.as_bytes().to_vec());
+    let named = |(at, token): (usize, &&str)| {
+        let name = if token.starts_with("oauth-") { "oauth_client_secret" } else { "bearer_token" };
+        (format!("{name}/{at}"), token.as_bytes().to_vec())
+    };
     let secrets: BTreeMap<_, _> = tokens.iter().enumerate().map(named).collect();
     let opened = ScimFactory.open(Open {
         tenant,
@@ -126,6 +132,22 @@ impl World {
 
     /// Two connections with the same settings.
     pub fn with(settings: Value) -> Self {
+        let has_client = settings.get("oauth_client_id").is_some();
+        let clients = if has_client { &CLIENT_SECRETS[..] } else { &[] };
+        Self::open(&settings, &[&[TOKEN, SECOND], clients].concat())
+    }
+
+    /// The same connections, opened anew.
+    pub fn with_secrets(&self, settings: Value, secrets: &[&str]) -> Self {
+        let services = services(&self.clock, &self.desk);
+        let servers = self.ids.map(|id| {
+            open(settings.clone(), secrets, &services, (self.tenant.id, id)).unwrap_or_else(|it| panic!("{it:?}"))
+        });
+        let (desk, clock, tenant) = (Arc::clone(&self.desk), Arc::clone(&self.clock), Arc::clone(&self.tenant));
+        Self { servers: servers.into(), desk, clock, tenant, ids: self.ids }
+    }
+
+    fn open(settings: &Value, secrets: &[&str]) -> Self {
         let (desk, clock) = (Desk::new(), Hands::at(Timestamp::from_seconds(1_700_000_000)));
         let services = services(&clock, &desk);
         let (id, keys) = (TenantId::random(&Distinct), Arc::new(KeyRing::default()));
@@ -133,7 +155,7 @@ impl World {
         let views = ids.map(|id| Arc::new(connection(id, true))).into();
         let tenant = Tenant::new(id, "acme".into(), "Acme".into(), true, "https://bridge.example", views, vec![], keys);
         let servers = ids.map(|connection| {
-            open(settings.clone(), &[TOKEN, SECOND], &services, (id, connection))
+            open(settings.clone(), secrets, &services, (id, connection))
                 .unwrap_or_else(|complaints| panic!("{complaints:?}"))
         });
         Self { servers: servers.into(), desk, clock, tenant: Arc::new(tenant), ids }
@@ -148,14 +170,31 @@ impl World {
     }
 
     pub async fn send(&self, sent: Sent<'_>) -> Answer {
+        let answer = self.request("scim/v2/**", sent, None).await;
+        assert_eq!(answer.media_type, "application/scim+json");
+        answer
+    }
+
+    /// Asks the token endpoint of a connection.
+    pub async fn token(&self, connection: usize, form: &str, authorization: Option<&str>) -> Answer {
+        let content_type = Some("application/x-www-form-urlencoded");
+        let sent =
+            Sent { method: Method::Post, path: "", body: form.to_owned(), content_type, connection, ..Sent::default() };
+        let answer = self.request("scim/token", sent, Some(authorization.map(str::to_owned))).await;
+        assert_eq!(answer.media_type, "application/json");
+        answer
+    }
+
+    async fn request(&self, route: &'static str, sent: Sent<'_>, authorization: Option<Option<String>>) -> Answer {
+        let bearer = sent.token.map(|token| format!("Bearer {token}"));
         let input = HttpInput {
             method: sent.method,
-            route: "scim/v2/**",
+            route,
             rest: sent.path.to_owned(),
             query: sent.query.to_owned(),
             body: sent.body.into_bytes().into(),
             content_type: sent.content_type.map(str::to_owned),
-            authorization: sent.token.map(|token| format!("Bearer {token}")),
+            authorization: authorization.unwrap_or(bearer),
             origin: None,
             accept_language: None,
             if_match: sent.if_match.map(str::to_owned),
@@ -173,9 +212,9 @@ impl World {
             trace_id: TraceId::random(&Distinct),
         };
         let ReplyKind::Body(body) = self.servers[sent.connection].answer(request).await.kind else { panic!("no body") };
-        assert_eq!(body.content_type, "application/scim+json");
         let read = if body.bytes.is_empty() { Value::Null } else { serde_json::from_slice(&body.bytes).unwrap() };
-        Answer { status: body.status, body: read, headers: body.headers.into_iter().collect() }
+        let headers = body.headers.into_iter().collect();
+        Answer { status: body.status, media_type: body.content_type, body: read, headers }
     }
 
     pub async fn get(&self, path: &str) -> Answer {

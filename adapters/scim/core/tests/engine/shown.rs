@@ -154,7 +154,7 @@ fn the_server_describes_itself() {
         cursor_timeout: 3600,
         bulk_operations: 1000,
         bulk_octets: 1_048_576,
-        oauth: true,
+        oauth: Some("https://x.example/scim/token".into()),
     };
     let config = discovery::service_provider_config(&facts);
     assert_eq!(config["pagination"]["defaultPaginationMethod"], "index");
