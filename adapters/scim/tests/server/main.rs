@@ -10,5 +10,6 @@ mod oauth;
 mod products;
 mod refusals;
 mod resources;
+mod rfc7644;
 mod settings;
 mod world;

@@ -17,7 +17,7 @@ impl Filter<'_> {
             Self::Not(inner) => !inner.matches(view),
             Self::Never => false,
             Self::Extended(urn) => view.get(urn).is_some_and(is_something),
-            Self::Present(target) => present(target, view),
+            Self::Present(target) => has(target, view, is_something),
             Self::Value { target, inner } => {
                 values(target, view).iter().any(|value| value.as_object().is_some_and(|value| inner.matches(value)))
             }
@@ -28,8 +28,8 @@ impl Filter<'_> {
 
 fn compares(target: &Target<'_>, operator: Operator, literal: &Literal, view: &Map<String, Value>) -> bool {
     match (operator, literal) {
-        (Operator::Eq, Literal::Null) => !present(target, view),
-        (Operator::Ne, Literal::Null) => present(target, view),
+        (Operator::Eq, Literal::Null) => !has(target, view, is_assigned),
+        (Operator::Ne, Literal::Null) => has(target, view, is_assigned),
         (Operator::Ne, _) => !compares(target, Operator::Eq, literal, view),
         _ => {
             let exact = leaf(target).case_exact;
@@ -80,20 +80,31 @@ fn order(one: &Number, other: &Number) -> Option<Ordering> {
     }
 }
 
-fn present(target: &Target<'_>, view: &Map<String, Value>) -> bool {
+fn has(target: &Target<'_>, view: &Map<String, Value>, what: fn(&Value) -> bool) -> bool {
     match target.sub {
-        None => values(target, view).iter().any(is_something),
-        Some(sub) => values(target, view).iter().any(|value| value.get(&sub.name).is_some_and(is_something)),
+        None => values(target, view).iter().any(what),
+        Some(sub) => values(target, view).iter().any(|value| value.get(&sub.name).is_some_and(what)),
     }
 }
 
-/// RFC 7643 section 2.5.
-fn is_something(value: &Value) -> bool {
+/// RFC 7643 section 2.5: null and nothing are the same.
+fn is_assigned(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::Array(values) => !values.is_empty(),
         Value::Object(members) => !members.is_empty(),
         _ => true,
+    }
+}
+
+/// A value that is not empty, or a node of which a part is not (RFC 7644 section 3.4.2.2).
+fn is_something(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(values) => values.iter().any(is_something),
+        Value::Object(members) => members.values().any(is_something),
+        Value::Bool(_) | Value::Number(_) => true,
     }
 }
 

@@ -43,7 +43,7 @@ impl Condition {
             Self::And(one, other) => one.holds(user) && other.holds(user),
             Self::Or(one, other) => one.holds(user) || other.holds(user),
             Self::Not(inner) => !inner.holds(user),
-            Self::Has(name, part) => !found(user, name, part.as_deref()).is_empty(),
+            Self::Has(name, part) => found(user, name, part.as_deref()).iter().any(|there| !is_empty(there)),
             Self::Is(name, part, operator, value) => {
                 let found = found(
                     user,
@@ -267,5 +267,13 @@ fn keep(user: &mut Map<String, Value>, name: &str, value: Value) {
         user.shift_remove(name);
     } else {
         user.insert(name.to_owned(), value);
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.is_empty(),
+        Value::Object(parts) => parts.values().all(is_empty),
+        other => other.is_null(),
     }
 }
