@@ -4,15 +4,15 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
 
 use crate::options::Options;
 
 use super::Ask;
 
-/// Rows that a PATCH of one attribute writes anew: the record's, and the profile's of its person.
-const OF_A_PATCH: f64 = 2.0;
+/// Rows that a PATCH of one attribute writes: the record's, the profile's of its person, and the trace.
+const OF_A_PATCH: f64 = 3.0;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Floor {
@@ -49,12 +49,10 @@ pub fn measure(url: &str, (ask, before, writes): (Ask, Stored, usize), options: 
     // Over everything that is stored, so that a PATCH has it too.
     let octets = usize::try_from(after.octets / after.rows.max(1))?.clamp(64, 4_096);
     let each = rows.round().max(1.0) as usize;
-    let rate = runtime()?.block_on(async {
-        match url.strip_prefix("sqlite://") {
-            Some(path) => sqlite(&format!("{path}.floor"), (each, octets), options).await,
-            None => postgres(url, (each, octets), options).await,
-        }
-    })?;
+    let rate = match url.strip_prefix("sqlite://") {
+        Some(path) => sqlite(&format!("{path}.floor"), (each, octets), options)?,
+        None => runtime()?.block_on(postgres(url, (each, octets), options))?,
+    };
     Ok(Floor { rows, octets, rate })
 }
 
@@ -90,35 +88,28 @@ async fn of_postgres(url: &str) -> anyhow::Result<Stored> {
     Ok(Stored { rows, octets })
 }
 
-/// One writer, and all that wait in one commit.
-async fn sqlite(path: &str, unit: (usize, usize), options: &Options) -> anyhow::Result<f64> {
-    let opened = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full);
-    let mut connection = SqliteConnection::connect_with(&opened).await?;
-    sqlx::query("DROP TABLE IF EXISTS scim_floor").execute(&mut connection).await?;
-    sqlx::query("CREATE TABLE scim_floor (id BLOB PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID")
-        .execute(&mut connection)
-        .await?;
-    let insert = insert(unit.0, |at| format!("(?{}, ?{})", 2 * at + 1, 2 * at + 2));
-    let (start, mut writes, mut ids) = (Instant::now(), 0_usize, Ids::default());
+/// One writer, and all that wait in one commit: by the library that the store writes with.
+fn sqlite(path: &str, (rows, octets): (usize, usize), options: &Options) -> anyhow::Result<f64> {
+    let mut connection = rusqlite::Connection::open(path)?;
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; DROP TABLE IF EXISTS scim_floor;
+         CREATE TABLE scim_floor (id BLOB PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+    )?;
+    let (start, mut writes, mut ids, body) = (Instant::now(), 0_usize, Ids::default(), vec![7_u8; octets]);
     while start.elapsed() < options.lasting {
-        let mut transaction = connection.begin().await?;
-        for _ in 0..options.connections {
-            let mut query = sqlx::query(AssertSqlSafe(insert.clone()));
-            for _ in 0..unit.0 {
-                query = query.bind(ids.next()).bind(vec![7_u8; unit.1]);
+        let transaction = connection.transaction()?;
+        {
+            let mut insert = transaction.prepare_cached("INSERT INTO scim_floor (id, body) VALUES (?, ?)")?;
+            for _ in 0..options.connections {
+                for _ in 0..rows {
+                    insert.execute((ids.next(), &body))?;
+                }
+                writes += 1;
             }
-            query.execute(&mut *transaction).await?;
-            writes += 1;
         }
-        transaction.commit().await?;
+        transaction.commit()?;
     }
-    let rate = writes as f64 / start.elapsed().as_secs_f64();
-    connection.close().await?;
-    Ok(rate)
+    Ok(writes as f64 / start.elapsed().as_secs_f64())
 }
 
 /// As many connections as the load has, each of which commits: the server flushes for all that wait.
