@@ -65,11 +65,8 @@ impl Client {
 
     async fn ask(&self, grant: &ClientCredentials, secret: &str) -> Result<Token, CallFailed> {
         let failed = |why: String| CallFailed::NotCalled(format!("no token from the token_endpoint: {}", clip(why)));
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("grant_type", "client_credentials");
-        if let Some(scope) = &grant.scope {
-            form.append_pair("scope", scope);
-        }
+        let mut form = vec![("grant_type", "client_credentials")];
+        form.extend(grant.scope.iter().map(|scope| ("scope", scope.as_str())));
         // Both sides are form-encoded first (RFC 6749 section 2.3.1).
         let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let both = STANDARD.encode(format!("{}:{}", encode(&grant.client_id), encode(secret)));
@@ -80,7 +77,7 @@ impl Client {
                 ("accept".to_owned(), "application/json".to_owned()),
                 ("authorization".to_owned(), format!("Basic {both}")),
             ],
-            body: form.finish(),
+            body: form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish(),
         };
         let began = self.clock.steady();
         let answer = self.egress.post(&request, LIMITS).await.map_err(|error| failed(error.to_string()))?;

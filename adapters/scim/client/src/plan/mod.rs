@@ -30,13 +30,15 @@ pub enum Wish {
     In(DesiredUser),
     /// They have no business there, and why.
     Out(String),
+    /// Nobody knows what they should have: they stay as they are, and why.
+    Unclear { name: String, why: String },
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Linked {
     /// The app's id.
     pub remote: String,
-    /// They were let in there, by our last word.
+    /// A user: was let in there, by our last word. A group: was made by us.
     pub on: bool,
     /// What the app was sent last is what it should have now.
     pub in_step: bool,

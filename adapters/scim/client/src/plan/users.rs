@@ -81,6 +81,10 @@ impl<'a> Run<'a> {
         let mut step = match &person.wish {
             Wish::In(desired) => self.let_in(person.key, desired, person.link.as_ref(), there),
             Wish::Out(why) => self.out(person, why, there),
+            Wish::Unclear { name, why } => {
+                let name = there.and_then(|one| one.text("userName")).unwrap_or(name).to_owned();
+                UserStep { key: person.key, name, act: UserAct::Refuse, why: why.clone(), drift: None }
+            }
         };
         if let Some(there) = there {
             self.claimed.insert(&there.id);

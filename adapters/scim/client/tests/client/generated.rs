@@ -148,6 +148,7 @@ fn holds(seed: u64, bridge: &Bridge, app: &App) {
                 assert_eq!(changes(&desired, &theirs[0]), [], "{seed}");
             }
             Wish::Out(_) => assert!(theirs.iter().all(|user| user["active"] == false), "{seed}: {theirs:?}"),
+            Wish::Unclear { why, .. } => panic!("{seed}: {why}"),
         }
         for (at, (_, name)) in bridge.groups.iter().enumerate() {
             let group = app.with(|state| state.groups.values().find(|group| group["displayName"] == **name).cloned());

@@ -90,7 +90,7 @@ impl Bridge {
         match DesiredUser::of(&sub, &person.claims, &self.settings) {
             Ok(desired) if !person.out => Wish::In(desired),
             Ok(_) => Wish::Out("switched off".to_owned()),
-            Err(why) => Wish::Out(why),
+            Err(why) => Wish::Unclear { name: sub, why },
         }
     }
 
@@ -133,7 +133,7 @@ impl Bridge {
                 Ok(Done::Has { remote, on }) => {
                     let sent = match self.wish(step.key, &self.people[&step.key]) {
                         Wish::In(desired) => desired.canonical(),
-                        Wish::Out(_) => String::new(),
+                        Wish::Out(_) | Wish::Unclear { .. } => String::new(),
                     };
                     self.links.insert(step.key, (remote, on, sent));
                 }
@@ -247,6 +247,19 @@ async fn nobody_gets_anothers_account() {
     let (plan, _) = bridge.run().await;
     assert_eq!(plan.lines().iter().filter(|line| line.starts_with("! refuse user bob")).count(), 1);
     assert_eq!(app.user("Ada")["externalId"], id(1).simple().to_string());
+}
+
+#[tokio::test]
+async fn whoever_lost_their_name_stays_as_they_are() {
+    let app = App::new();
+    let mut bridge = Bridge::new(&app, json!({}));
+    bridge.person(1, "ada", json!({}));
+    bridge.run().await;
+    bridge.people.get_mut(&id(1)).unwrap().claims = Default::default();
+    let (plan, failed) = bridge.run().await;
+    let why = "! refuse user ada (no userName: the person has none of the claims preferred_username, email)";
+    assert_eq!((plan.lines(), failed), (vec![why.to_owned()], vec![]));
+    assert_eq!(app.user("ada")["active"], true);
 }
 
 #[tokio::test]
