@@ -2,5 +2,7 @@
 
 mod faults;
 mod front;
+mod nodes;
 mod peers;
+mod sources;
 mod world;

@@ -2,7 +2,9 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::column::{TENANT, cascade, clustered, flag, index, int, int_null, octets_null, primary_key, text, text_null, uuid};
+use crate::column::{
+    TENANT, cascade, clustered, flag, index, int, int_null, octets_null, primary_key, text, text_null, uuid,
+};
 
 pub struct Migration;
 
@@ -18,7 +20,8 @@ impl MigrationTrait for Migration {
         for table in [clustered(manager, provisioned()), clustered(manager, states())] {
             manager.create_table(table).await?;
         }
-        let remote = index("provisioned_remote", "provisioned", &[TENANT, "app_id", "kind", "remote_id"]).unique().take();
+        let remote =
+            index("provisioned_remote", "provisioned", &[TENANT, "app_id", "kind", "remote_id"]).unique().take();
         manager.create_index(remote).await
     }
 

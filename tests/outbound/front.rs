@@ -92,7 +92,9 @@ async fn answer(mut stream: TcpStream, app: String, state: Arc<Mutex<State>>) ->
         (away, lost)
     };
     if let Some(seconds) = away {
-        let text = format!("HTTP/1.1 429 Too Many\r\nRetry-After: {seconds}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let text = format!(
+            "HTTP/1.1 429 Too Many\r\nRetry-After: {seconds}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
         stream.write_all(text.as_bytes()).await.ok()?;
         return stream.shutdown().await.ok();
     }

@@ -134,9 +134,13 @@ async fn drift(peer: &str) {
     let output = setup.run(&["provisioning", "drift", "acme/wiki"]);
     let found = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(3), "{found}");
-    for line in ["user ada: changed there", "displayName: \"Somebody else\" -> \"The ada\", from name",
-        "user bob: missing there", "user root (", "): unknown here"]
-    {
+    for line in [
+        "user ada: changed there",
+        "displayName: \"Somebody else\" -> \"The ada\", from name",
+        "user bob: missing there",
+        "user root (",
+        "): unknown here",
+    ] {
         assert!(found.contains(line), "{line}: {found}");
     }
     setup.ok(&["provisioning", "run", "acme/wiki"]);

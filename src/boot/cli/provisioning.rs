@@ -122,7 +122,9 @@ fn not_run(name: &str, why: &NotRun) -> CliError {
     let error = CliError::failed(format!("{name} could not be looked at, or not to its end"), why);
     match why {
         NotRun::Taken => error.advise("wait until it is done, then run the command again"),
-        NotRun::App(_) => error.advise("look at the app, its `base_url` and its secret; `fedbridge check` opens it too"),
+        NotRun::App(_) => {
+            error.advise("look at the app, its `base_url` and its secret; `fedbridge check` opens it too")
+        }
         NotRun::TurnLost | NotRun::Store(_) => error,
     }
 }

@@ -126,11 +126,7 @@ impl Target {
         Ok(found.into_iter().flatten().filter(|one| seen.insert(one.id.clone())).collect())
     }
 
-    async fn look(
-        &self,
-        subject: &Subject,
-        link: Option<&ProvisionedLink>,
-    ) -> Result<Vec<RemoteResource>, CallFailed> {
+    async fn look(&self, subject: &Subject, link: Option<&ProvisionedLink>) -> Result<Vec<RemoteResource>, CallFailed> {
         if let Some(link) = link
             && let Some(found) = self.client.get(Endpoint::Users, &link.remote).await?
         {

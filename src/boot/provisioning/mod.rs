@@ -141,13 +141,23 @@ impl Target {
         }
     }
 
+    /// The turn is held for as long as the run takes, however long the app makes it wait. Where it is lost the run ends at
+    /// once: what it leaves half done is found again.
     async fn run_in(&self, turn: &mut Turn, scope: &Scope, allow_removals: bool) -> Result<Ran, NotRun> {
-        let mut prepared = self.prepare(scope).await?;
-        if allow_removals {
-            prepared.plan.held = None;
+        let work = async {
+            let mut prepared = self.prepare(scope).await?;
+            if allow_removals {
+                prepared.plan.held = None;
+            }
+            self.tell(prepared).await
+        };
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                ran = &mut work => return ran,
+                () = tokio::time::sleep(TURN / 4) => self.extend(turn).await?,
+            }
         }
-        self.extend(turn).await?;
-        self.tell(turn, prepared).await
     }
 
     fn after(
@@ -167,7 +177,8 @@ impl Target {
             Err(error) => report.stopped = Some(clip(error.to_string())),
             Ok(ran) => {
                 let plan = &ran.plan;
-                report.counts = plan.counts().into_iter().map(|(word, count)| (word.to_owned(), count as u64)).collect();
+                report.counts =
+                    plan.counts().into_iter().map(|(word, count)| (word.to_owned(), count as u64)).collect();
                 report.failed = ran.failed.len() as u64;
                 report.drift = plan.drift().len() as u64;
                 report.stopped = ran.stopped.as_ref().map(|(why, _)| clip(why.clone())).or_else(|| plan.held.clone());
@@ -182,11 +193,7 @@ impl Target {
     }
 
     async fn extend(&self, turn: &mut Turn) -> Result<(), NotRun> {
-        let now = self.now();
-        if now + TURN / 2 < turn.lease {
-            return Ok(());
-        }
-        let ((tenant, app), until) = (self.key(), now + TURN);
+        let ((tenant, app), until) = (self.key(), self.now() + TURN);
         match self.hub.outbound.extend_provisioning_turn(tenant, app, turn.lease, until).await? {
             true => {
                 turn.lease = until;
@@ -246,7 +253,8 @@ pub async fn findings(
         let at = last.at.rfc3339_seconds();
         if let Some(why) = &last.stopped {
             let name = format!("{}/{}", tenant.view.slug, app.view.name);
-            let text = format!("the run of {at} did not do everything: {why}; see `fedbridge provisioning plan {name}`");
+            let text =
+                format!("the run of {at} did not do everything: {why}; see `fedbridge provisioning plan {name}`");
             findings.push(Finding::new(Level::Problem, text));
         } else if last.failed > 0 {
             let text = format!("{} steps of the run of {at} failed; they are tried again", last.failed);

@@ -1,7 +1,7 @@
 //! Carries a plan out, a few steps beside each other. What the app has then is noted before the next steps, so that a
 //! process that dies on the way forgets little, and what it forgets is found again by the app's own word.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use fedbridge_contract::ids::{GroupId, PersonId};
 use fedbridge_contract::time::Timestamp;
@@ -17,7 +17,7 @@ use crate::registry::scim_client::plan::{GroupAct, GroupStep, UserAct, UserStep}
 
 use super::gather::Prepared;
 use super::subjects::{person, told};
-use super::{NotRun, Ran, Target, Turn};
+use super::{NotRun, Ran, Target};
 
 /// Steps that are noted together.
 const CHUNK: usize = 20;
@@ -33,7 +33,7 @@ struct Carried<'p> {
 }
 
 impl Target {
-    pub(super) async fn tell(&self, turn: &mut Turn, mut prepared: Prepared) -> Result<Ran, NotRun> {
+    pub(super) async fn tell(&self, mut prepared: Prepared) -> Result<Ran, NotRun> {
         let plan = std::mem::take(&mut prepared.plan);
         let mut ran = Ran::default();
         // Those of one kind beside each other, one kind after another.
@@ -47,7 +47,6 @@ impl Target {
                 }
                 let carried: Vec<Carried<'_>> = stream::iter(due).buffer_unordered(AT_ONCE).collect().await;
                 self.note(carried, &mut prepared, &mut ran).await?;
-                self.extend(turn).await?;
                 if ran.stopped.is_some() {
                     break 'all;
                 }
@@ -58,7 +57,6 @@ impl Target {
                 break;
             }
             self.tell_group(step, &mut prepared, &mut ran).await?;
-            self.extend(turn).await?;
         }
         ran.plan = plan;
         Ok(ran)
@@ -119,7 +117,8 @@ impl Target {
                 let before = prepared.group_links.get(&step.key);
                 let ours = matches!(step.act, GroupAct::Create(_)) || before.is_some_and(|before| before.on);
                 let (subject, groups) = (step.key, Vec::new());
-                let link = ProvisionedLink { subject, remote: remote.clone(), on: ours, digest: None, groups, changed: now };
+                let link =
+                    ProvisionedLink { subject, remote: remote.clone(), on: ours, digest: None, groups, changed: now };
                 self.hub.outbound.keep_provisioned(tenant, app, kind, std::slice::from_ref(&link)).await?;
                 self.note_members(step, prepared, now).await?;
             }
@@ -160,9 +159,7 @@ impl Target {
         let group = GroupId::from_uuid(step.key);
         let (come, go): (Vec<Uuid>, BTreeSet<Uuid>) = match &step.act {
             GroupAct::Create(members) => (members.clone(), BTreeSet::new()),
-            GroupAct::Update(change) => {
-                (change.add.clone(), change.remove.iter().map(|(key, _)| *key).collect())
-            }
+            GroupAct::Update(change) => (change.add.clone(), change.remove.iter().map(|(key, _)| *key).collect()),
             _ => return Ok(()),
         };
         let there = |key: &Uuid| prepared.people.contains_key(key);
@@ -171,7 +168,8 @@ impl Target {
     }
 
     async fn note_nobody(&self, group: GroupId, prepared: &mut Prepared) -> Result<(), NotRun> {
-        let all = prepared.links.values().filter(|link| link.groups.contains(&group)).map(|link| link.subject).collect();
+        let all =
+            prepared.links.values().filter(|link| link.groups.contains(&group)).map(|link| link.subject).collect();
         self.note_group(prepared, &BTreeSet::new(), &all, group, self.now()).await
     }
 
@@ -229,15 +227,17 @@ impl Target {
     fn record(&self, told: ToldApp, sent: Vec<Sent>, failed: Option<CallFailed>) {
         let (tenant, app) = (self.tenant.view.slug.clone(), self.app.view.name.clone());
         let result = if failed.is_some() { "failed" } else { "done" };
-        counter!("fedbridge_provisioning_steps_total", "tenant" => tenant, "app" => app, "result" => result).increment(1);
+        counter!("fedbridge_provisioning_steps_total", "tenant" => tenant, "app" => app, "result" => result)
+            .increment(1);
         let sent = sent.into_iter().map(|Sent { what, answer }| (what, answer)).collect();
         let failed = failed.map(|failed| failed.to_string());
         self.hub.record_told(&self.tenant, ToldApp { sent, failed, ..told });
     }
 }
 
-/// Those who are to be tried again, each once.
-pub fn failed(ran: &Ran) -> Vec<PersonId> {
-    let by_person: HashMap<PersonId, &str> = ran.failed.iter().map(|(who, why)| (*who, why.as_str())).collect();
-    by_person.into_keys().collect()
+/// Those who are to be tried again, each once: also who waits for an administrator, or for the hour to be over.
+pub fn left(ran: &Ran) -> Vec<PersonId> {
+    let held = ran.plan.users.iter().filter(|step| ran.plan.holds(step)).map(|step| person(step.key));
+    let all: BTreeSet<PersonId> = ran.failed.iter().map(|(who, _)| *who).chain(held).collect();
+    all.into_iter().collect()
 }

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use crate::foundation::Foundation;
 use crate::registry::scim_client::CallFailed;
 
-use super::tell::failed;
+use super::tell::left;
 use super::{NotRun, Ran, Scope, Target, apps};
 
 /// How often it is looked whether a run is due, where nobody has changed.
@@ -47,14 +47,25 @@ type Key = (TenantId, AppId);
 /// What is known of one app.
 struct Standing {
     running: bool,
-    /// By the steady clock: nothing is tried before.
+    /// By the steady clock: the app hears nothing before.
     rest_until: Duration,
+    /// Runs that did not come to their end, one after another.
     failures: u32,
+    /// As it was configured then.
+    app: Option<Arc<OpenApp>>,
     /// Nobody has looked yet whom it was told otherwise of.
     untold: bool,
     changed: HashSet<PersonId>,
+    /// Those whom the app could not be told of: one whom it never takes delays nobody else.
+    again: HashMap<PersonId, Again>,
     /// When everything is due, as far as the store was asked, and by which settings.
     due: Option<(Timestamp, String)>,
+}
+
+/// Somebody who is to be tried again.
+struct Again {
+    at: Duration,
+    failures: u32,
 }
 
 /// What a run leaves to be done.
@@ -96,7 +107,8 @@ impl Worker {
             }
             self.take_ended();
             let told = self.told();
-            self.known.retain(|key, standing| standing.running || told.iter().any(|(tenant, app)| id(tenant, app) == *key));
+            self.known
+                .retain(|key, standing| standing.running || told.iter().any(|(tenant, app)| id(tenant, app) == *key));
             for (tenant, app) in &told {
                 self.known.entry(id(tenant, app)).or_insert_with(Standing::new);
             }
@@ -128,7 +140,9 @@ impl Worker {
                         standing.changed.extend(&people);
                     }
                 }
-                Err(error) => tracing::warn!(tenant = %tenant.slug, %error, "who has changed is not known; it is asked again"),
+                Err(error) => {
+                    tracing::warn!(tenant = %tenant.slug, %error, "who has changed is not known; it is asked again")
+                }
             }
         }
     }
@@ -136,6 +150,7 @@ impl Worker {
     async fn begin_if_due(&mut self, tenant: &Arc<TenantSnapshot>, app: &Arc<OpenApp>) {
         let (key, now) = (id(tenant, app), self.clock.steady());
         let Some(standing) = self.known.get_mut(&key) else { return };
+        standing.configured(app);
         let looks = !standing.running && standing.rest_until <= now && self.runs.len() < AT_ONCE;
         if !looks {
             return;
@@ -156,11 +171,12 @@ impl Worker {
                 return;
             }
         };
-        let scope = match (everything, standing.untold, standing.changed.is_empty()) {
-            (true, ..) => Scope::Everything,
-            (false, true, _) => Scope::Untold,
-            (false, false, true) => return,
-            (false, false, false) => Scope::Changed(standing.changed.iter().copied().collect()),
+        let due = standing.due_people(now);
+        let scope = match (everything, standing.untold) {
+            (true, _) => Scope::Everything,
+            (false, true) => Scope::Untold,
+            (false, false) if due.is_empty() => return,
+            (false, false) => Scope::Changed(due),
         };
         // A run over everybody tells these, too.
         standing.changed.clear();
@@ -195,7 +211,33 @@ impl Worker {
 
 impl Standing {
     fn new() -> Self {
-        Self { running: false, rest_until: Duration::ZERO, failures: 0, untold: true, changed: HashSet::new(), due: None }
+        Self {
+            running: false,
+            rest_until: Duration::ZERO,
+            failures: 0,
+            app: None,
+            untold: true,
+            changed: HashSet::new(),
+            again: HashMap::new(),
+            due: None,
+        }
+    }
+
+    /// Whoever mends the configuration need not wait.
+    fn configured(&mut self, app: &Arc<OpenApp>) {
+        if !self.app.as_ref().is_some_and(|before| Arc::ptr_eq(before, app)) {
+            (self.rest_until, self.failures) = (Duration::ZERO, 0);
+            self.again.values_mut().for_each(|again| again.at = Duration::ZERO);
+            self.app = Some(Arc::clone(app));
+        }
+    }
+
+    fn due_people(&self, now: Duration) -> Vec<PersonId> {
+        let again = self.again.iter().filter(|(_, again)| again.at <= now).map(|(person, _)| *person);
+        let mut all: Vec<PersonId> = self.changed.iter().copied().chain(again).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     /// It was never looked at, not for long, or with other settings. The store is asked only where that may be.
@@ -214,21 +256,35 @@ impl Standing {
 
     fn ended(&mut self, scope: Scope, outcome: Outcome, now: Duration) {
         self.running = false;
-        let good = outcome.again.is_empty() && !outcome.whole;
-        self.failures = if good || outcome.taken { 0 } else { self.failures.saturating_add(1) };
-        self.changed.extend(outcome.again);
+        let failed: HashSet<PersonId> = outcome.again.into_iter().collect();
+        if !outcome.whole {
+            match &scope {
+                Scope::Changed(people) => self.again.retain(|who, _| failed.contains(who) || !people.contains(who)),
+                Scope::Everything | Scope::Untold => self.again.retain(|who, _| failed.contains(who)),
+            }
+        }
+        for person in failed {
+            let again = self.again.entry(person).or_insert(Again { at: now, failures: 0 });
+            again.failures = again.failures.saturating_add(1);
+            again.at = now + pause(again.failures);
+        }
         if outcome.whole {
             match scope {
                 Scope::Changed(people) => self.changed.extend(people),
                 Scope::Everything | Scope::Untold => self.untold = true,
             }
         }
-        let pause = match (outcome.taken, self.failures) {
-            (true, _) => TAKEN,
-            (false, 0) => Duration::ZERO,
-            (false, failures) => (FIRST_PAUSE * 2_u32.saturating_pow(failures.min(16) - 1)).min(LONGEST_PAUSE),
-        };
+        self.failures = if !outcome.whole || outcome.taken { 0 } else { self.failures.saturating_add(1) };
+        let pause = if outcome.taken { TAKEN } else { pause(self.failures) };
         self.rest_until = now + outcome.rest.unwrap_or_default().max(pause);
+    }
+}
+
+/// Before the next try, after so many failures.
+fn pause(failures: u32) -> Duration {
+    match failures {
+        0 => Duration::ZERO,
+        failures => FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures.min(16) - 1)).min(LONGEST_PAUSE),
     }
 }
 
@@ -240,12 +296,10 @@ fn outcome(ran: Result<Ran, NotRun>) -> Result<Outcome, String> {
     match ran {
         Ok(ran) => {
             let rest = ran.stopped.as_ref().and_then(|(_, rest)| *rest);
-            Ok(Outcome { again: failed(&ran), whole: ran.stopped.is_some(), taken: false, rest })
+            Ok(Outcome { again: left(&ran), whole: ran.stopped.is_some(), taken: false, rest })
         }
         Err(NotRun::Taken) => Ok(Outcome { whole: true, taken: true, ..Outcome::default() }),
-        Err(NotRun::App(CallFailed::Rest(rest))) => {
-            Ok(Outcome { whole: true, rest: Some(rest), ..Outcome::default() })
-        }
+        Err(NotRun::App(CallFailed::Rest(rest))) => Ok(Outcome { whole: true, rest: Some(rest), ..Outcome::default() }),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -287,14 +341,23 @@ mod tests {
         for _ in 0..12 {
             standing.running = true;
             standing.ended(Scope::Changed(vec![who]), failed(), seconds(100));
-            pauses.push(standing.rest_until.as_secs() - 100);
-            assert_eq!((standing.running, standing.changed.len()), (false, 1));
+            // Nobody else waits for it.
+            assert_eq!((standing.running, standing.rest_until), (false, seconds(100)));
+            pauses.push(standing.again[&who].at.as_secs() - 100);
         }
         assert_eq!(pauses[..4], [2, 4, 8, 16]);
         assert_eq!(pauses[11], 600);
-        standing.changed.clear();
+        assert_eq!((standing.due_people(seconds(699)), standing.due_people(seconds(700))), (vec![], vec![who]));
+        let other = PersonId::from_uuid(Uuid::from_u128(2));
+        standing.ended(Scope::Changed(vec![other]), Outcome::default(), seconds(100));
+        assert_eq!(standing.again.len(), 1, "of this one nothing was said");
         standing.ended(Scope::Changed(vec![who]), Outcome::default(), seconds(100));
-        assert_eq!((standing.rest_until, standing.failures, standing.changed.len()), (seconds(100), 0, 0));
+        assert_eq!((standing.rest_until, standing.failures, standing.again.len()), (seconds(100), 0, 0));
+        let whole = || Outcome { whole: true, ..Outcome::default() };
+        for want in [102, 104, 108] {
+            standing.ended(Scope::Untold, whole(), seconds(100));
+            assert_eq!((standing.rest_until, standing.untold), (seconds(want), true));
+        }
         let taken = Outcome { whole: true, taken: true, ..Outcome::default() };
         standing.ended(Scope::Everything, taken, seconds(100));
         assert_eq!((standing.rest_until, standing.untold), (seconds(101), true));

@@ -6,7 +6,7 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{AppId, TenantId};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{
-    ProvisionedLink, ProvisionedCount, ProvisionedKind, ProvisionedStore, ProvisioningState, Which,
+    ProvisionedCount, ProvisionedKind, ProvisionedLink, ProvisionedStore, ProvisioningState, Which,
 };
 use uuid::Uuid;
 

@@ -27,7 +27,10 @@ const MEMBERS_AT_ONCE: usize = 100;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Done {
     /// The app has them by this id, let in or not.
-    Has { remote: String, on: bool },
+    Has {
+        remote: String,
+        on: bool,
+    },
     Gone,
     Nothing,
 }
@@ -214,16 +217,19 @@ impl Client {
         }
         let comes: Vec<Value> =
             change.add.iter().filter_map(|key| people.get(key)).map(|remote| json!({ "value": remote })).collect();
-        let goes: Vec<String> =
-            change.remove.iter().filter_map(|(key, known)| known.clone().or_else(|| people.get(key).cloned())).collect();
+        let goes: Vec<String> = change
+            .remove
+            .iter()
+            .filter_map(|(key, known)| known.clone().or_else(|| people.get(key).cloned()))
+            .collect();
         if self.puts() {
             return self.put_group(change, comes, &goes, sent).await.map(|()| done);
         }
         let chunks = comes.chunks(MEMBERS_AT_ONCE);
         operations.extend(chunks.map(|some| json!({ "op": "add", "path": "members", "value": some })));
-        operations.extend(goes.iter().map(|id| {
-            json!({ "op": "remove", "path": format!("members[value eq {}]", json!(id)) })
-        }));
+        operations.extend(
+            goes.iter().map(|id| json!({ "op": "remove", "path": format!("members[value eq {}]", json!(id)) })),
+        );
         let path = place(Endpoint::Groups, &change.remote);
         for some in operations.chunks(MEMBERS_AT_ONCE) {
             match self.send(CallMethod::Patch, &path, &patch(some.to_vec()), sent).await {

@@ -27,7 +27,8 @@ fn findings(config: &Value, update: Update) -> Vec<Finding> {
         findings.push(Finding::new(Level::Advice, text.to_owned()));
     }
     if says("filter") == Some(false) {
-        let text = "it can't be asked with a filter: everybody is read to find one user, which takes long in a large app";
+        let text =
+            "it can't be asked with a filter: everybody is read to find one user, which takes long in a large app";
         findings.push(Finding::new(Level::Warning, text.to_owned()));
     }
     findings

@@ -41,9 +41,7 @@ impl DesiredUser {
         }
         let named = values.iter().find(|one| is_user_name(&one.path)).and_then(|one| one.value.as_ref()?.as_str());
         match named {
-            Some(user_name) => {
-                Ok(Self { external_id: sub.to_owned(), user_name: user_name.to_owned(), values })
-            }
+            Some(user_name) => Ok(Self { external_id: sub.to_owned(), user_name: user_name.to_owned(), values }),
             None => {
                 let claims = settings.attributes.iter().find(|mapped| is_user_name(&mapped.path));
                 let claims = claims.map(|mapped| mapped.claims.join(", ")).unwrap_or_default();
@@ -104,9 +102,12 @@ mod tests {
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department": "department" } });
         let settings = ScimAppSettings::parse(&settings).unwrap();
         let mut claims = Claims::default();
-        for (name, value) in [("email", json!("ada@example.org")), ("given_name", json!("Ada")),
-            ("jobs", json!(["first", "second"])), ("department", json!("R&D"))]
-        {
+        for (name, value) in [
+            ("email", json!("ada@example.org")),
+            ("given_name", json!("Ada")),
+            ("jobs", json!(["first", "second"])),
+            ("department", json!("R&D")),
+        ] {
             claims.set(name, value);
         }
         let user = DesiredUser::of("s1", &claims, &settings).unwrap();

@@ -212,9 +212,20 @@ mod tests {
         ] {
             assert_eq!(AttributePath::parse(text).unwrap().to_string(), text);
         }
-        for text in ["", ".", "a b", "id", "Active", "groups", "emails[value eq \"a\"].value", "emails[type eq \"work\"]",
-            "emails[type eq \"a\" or type eq \"b\"].value", "urn:x", "name.", "emails[type eq \"a\\\"b\"].value"]
-        {
+        for text in [
+            "",
+            ".",
+            "a b",
+            "id",
+            "Active",
+            "groups",
+            "emails[value eq \"a\"].value",
+            "emails[type eq \"work\"]",
+            "emails[type eq \"a\" or type eq \"b\"].value",
+            "urn:x",
+            "name.",
+            "emails[type eq \"a\\\"b\"].value",
+        ] {
             assert!(AttributePath::parse(text).is_err(), "{text}");
         }
     }

@@ -20,7 +20,8 @@ pub const BEARER_TOKEN: &str = "bearer_token";
 pub const CLIENT_SECRET: &str = "client_secret";
 
 pub const FIELDS: &[Field] = &[
-    Field::new("base_url", "Where its SCIM server is: https, or http on this machine (egress.allow_loopback).").required(),
+    Field::new("base_url", "Where its SCIM server is: https, or http on this machine (egress.allow_loopback).")
+        .required(),
     Field::new("token_endpoint", "With client_secret: where the bridge gets its tokens (RFC 6749 section 4.4)."),
     Field::new("client_id", "With client_secret: the bridge's own name there."),
     Field::new("scope", "With client_secret: what it asks for. Default: nothing."),
@@ -31,8 +32,14 @@ pub const FIELDS: &[Field] = &[
          name.givenName: given_name, name.familyName: family_name, displayName: name, emails[type eq \"work\"].value: email. \
          externalId is the person's sub.",
     ),
-    Field::new("push_groups", "Groups that the app gets with their members: all, none, or a list of names. Default: none."),
-    Field::new("remove", "What becomes of somebody who has no business there any more: deactivate or delete. Default: deactivate."),
+    Field::new(
+        "push_groups",
+        "Groups that the app gets with their members: all, none, or a list of names. Default: none.",
+    ),
+    Field::new(
+        "remove",
+        "What becomes of somebody who has no business there any more: deactivate or delete. Default: deactivate.",
+    ),
     Field::new("update", "How somebody is changed: patch (put, where the app knows no PATCH) or put. Default: patch."),
     Field::new(
         "adopt",
@@ -40,7 +47,10 @@ pub const FIELDS: &[Field] = &[
          with a strange one, never none. Default: unclaimed.",
     ),
     Field::new("reconcile", "How often everything that the app has is looked at: from 1m to 30d. Default: 24h."),
-    Field::new("guard", "The most of its users that may be removed within an hour, in percent; five always may. Default: 20."),
+    Field::new(
+        "guard",
+        "The most of its users that may be removed within an hour, in percent; five always may. Default: 20.",
+    ),
 ];
 
 /// Keys of an app that the bridge file's reader consumes; good for a suggestion only.
@@ -341,10 +351,17 @@ mod tests {
         let settings = json!({ "base_url": "http://app.example", "removes": 1, "client_id": "a", "reconcile": "1s",
             "push_groups": "some", "attributes": { "id": "sub", "x y": "a", "userName": null, "title": "sub" } });
         let found = wrong(settings);
-        for part in ["base_url: `http://app.example` is not https", "removes: unknown key; the nearest known one is `remove`",
-            "client_id: is nothing", "reconcile: has to be", "push_groups: expected", "attributes.id: id can't be mapped",
-            "attributes.x y: ", "attributes.userName: every user", "attributes.title: `sub` is a claim of the protocol"]
-        {
+        for part in [
+            "base_url: `http://app.example` is not https",
+            "removes: unknown key; the nearest known one is `remove`",
+            "client_id: is nothing",
+            "reconcile: has to be",
+            "push_groups: expected",
+            "attributes.id: id can't be mapped",
+            "attributes.x y: ",
+            "attributes.userName: every user",
+            "attributes.title: `sub` is a claim of the protocol",
+        ] {
             assert!(found.iter().any(|line| line.starts_with(part)), "{part}: {found:#?}");
         }
         assert_eq!(wrong(json!({})), ["base_url: missing; it is required"]);

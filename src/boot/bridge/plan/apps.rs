@@ -7,9 +7,7 @@ use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
 use fedbridge_contract::logout::Party;
 use fedbridge_hub::spec::{AppSpec, ConfigChange, Managed, SecretOwner, StoredApp, TenantConfiguration};
 
-use crate::bridge::desired::{
-    DesiredClient, DesiredLdapApp, DesiredProvider, DesiredScimApp, DesiredTenant, Secrets,
-};
+use crate::bridge::desired::{DesiredClient, DesiredLdapApp, DesiredProvider, DesiredScimApp, DesiredTenant, Secrets};
 use crate::bridge::{clients, ldap_apps, scim_apps, service_providers};
 use crate::settings::complaints::Place;
 

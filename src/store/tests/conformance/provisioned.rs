@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fedbridge_contract::ids::{AppId, GroupId};
 use fedbridge_hub::ports::{
-    ConfigStore as _, ProvisionedLink, ProvisionedCount, ProvisionedKind, ProvisionedStore as _, ProvisioningReport,
+    ConfigStore as _, ProvisionedCount, ProvisionedKind, ProvisionedLink, ProvisionedStore as _, ProvisioningReport,
     ProvisioningState, Which,
 };
 use fedbridge_hub::spec::ConfigChange;
@@ -40,9 +40,15 @@ pub async fn whom_an_app_has_is_kept(database: Database) {
     let off = ProvisionedLink { on: false, digest: None, groups: vec![], changed: at(9), ..bob };
     store.keep_provisioned(tenant, app, User, std::slice::from_ref(&off)).await.unwrap();
     let subjects = [off.subject, Uuid::from_u128(9)];
-    assert_eq!(store.provisioned(tenant, app, User, Which::Subjects(&subjects)).await.unwrap(), [off.clone()]);
+    assert_eq!(
+        store.provisioned(tenant, app, User, Which::Subjects(&subjects)).await.unwrap(),
+        std::slice::from_ref(&off)
+    );
     let remotes = ["r1".to_owned(), "r9".to_owned()];
-    assert_eq!(store.provisioned(tenant, app, User, Which::Remotes(&remotes)).await.unwrap(), [ada.clone()]);
+    assert_eq!(
+        store.provisioned(tenant, app, User, Which::Remotes(&remotes)).await.unwrap(),
+        std::slice::from_ref(&ada)
+    );
     assert_eq!(store.provisioned(tenant, app, User, Which::Subjects(&[])).await.unwrap(), []);
     for (since, off_lately) in [(8, 1), (9, 0)] {
         let count = store.count_provisioned(tenant, app, at(since)).await.unwrap();

@@ -144,7 +144,9 @@ fn matching<'a>(
     if external.is_some() {
         return Ok(external);
     }
-    let same = |one: &&RemoteResource| one.text("displayName").is_some_and(|name| name.to_lowercase() == wish.name.to_lowercase());
+    let same = |one: &&RemoteResource| {
+        one.text("displayName").is_some_and(|name| name.to_lowercase() == wish.name.to_lowercase())
+    };
     let named: Vec<_> = there.iter().filter(same).collect();
     match named.as_slice() {
         [] => Ok(None),

@@ -31,7 +31,10 @@ pub enum Wish {
     /// They have no business there, and why.
     Out(String),
     /// Nobody knows what they should have: they stay as they are, and why.
-    Unclear { name: String, why: String },
+    Unclear {
+        name: String,
+        why: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -13,7 +13,9 @@ use crate::settings::{Adopt, Remove, ScimAppSettings};
 /// The steps, in the order in which they are carried out, and whom the app has besides.
 pub fn users(people: &[Person], seen: &Seen<'_>, settings: &ScimAppSettings) -> (Vec<UserStep>, Vec<Stranger>) {
     let mut run = Run::new(seen, settings);
-    let mut steps: Vec<UserStep> = people.iter().map(|person| run.step(person)).collect();
+    // Of two people with one name it is theirs whom the app has.
+    let (linked, new): (Vec<_>, Vec<_>) = people.iter().partition(|person| person.link.is_some());
+    let mut steps: Vec<UserStep> = linked.into_iter().chain(new).map(|person| run.step(person)).collect();
     steps.sort_by(|one, other| (one.act.rank(), &one.name, one.key).cmp(&(other.act.rank(), &other.name, other.key)));
     let strangers = if seen.whole { run.strangers() } else { Vec::new() };
     (steps, strangers)
@@ -107,13 +109,12 @@ impl<'a> Run<'a> {
         }
         if let (Some(link), Some(there)) = (link, there) {
             let changes = changes(desired, &there.document);
-            let known = || Box::new(Known { remote: there.clone(), desired: desired.clone(), changes: changes.clone() });
+            let known =
+                || Box::new(Known { remote: there.clone(), desired: desired.clone(), changes: changes.clone() });
             return match (changes.is_empty(), link.on, link.in_step) {
                 (true, true, true) => step(UserAct::Nothing, "as it should be", None),
                 (true, ..) => step(UserAct::Note(known()), "the app has it already", None),
-                (false, true, true) => {
-                    step(UserAct::Update(known()), "changed at the app", Some(Drift::ChangedThere))
-                }
+                (false, true, true) => step(UserAct::Update(known()), "changed at the app", Some(Drift::ChangedThere)),
                 (false, true, false) => step(UserAct::Update(known()), "changed here", None),
                 (false, false, _) => step(UserAct::Update(known()), "comes back", None),
             };
@@ -196,9 +197,11 @@ impl<'a> Run<'a> {
     }
 
     fn strangers(&self) -> Vec<Stranger> {
-        let strange = self.seen.users.iter().filter(|one| {
-            !self.claimed.contains(one.id.as_str()) && !self.seen.taken.contains_key(&one.id)
-        });
+        let strange = self
+            .seen
+            .users
+            .iter()
+            .filter(|one| !self.claimed.contains(one.id.as_str()) && !self.seen.taken.contains_key(&one.id));
         let mut all: Vec<Stranger> = strange
             .map(|one| Stranger { id: one.id.clone(), name: one.text("userName").unwrap_or_default().to_owned() })
             .collect();

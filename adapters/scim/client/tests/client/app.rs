@@ -95,7 +95,8 @@ impl State {
     }
 
     fn draft(&self, kind: ResourceKind, body: Value) -> Result<Map<String, Value>, Refused> {
-        let draft = Draft::read(kind, body, &Schemas::default(), Rules::default()).map_err(|_| (400, "invalidValue"))?;
+        let draft =
+            Draft::read(kind, body, &Schemas::default(), Rules::default()).map_err(|_| (400, "invalidValue"))?;
         let mut document = draft.resource.document;
         if let Some(members) = draft.members.filter(|members| !members.is_empty()) {
             document.insert("members".into(), members.into_iter().map(|id| json!({ "value": id })).collect());
@@ -156,12 +157,14 @@ impl State {
                 return Err((400, "invalidFilter"));
             }
             let schemas = Schemas::default();
-            let filter = Filter::parse(&filter, &schemas, kind, Strange::Refused).map_err(|_| (400, "invalidFilter"))?;
+            let filter =
+                Filter::parse(&filter, &schemas, kind, Strange::Refused).map_err(|_| (400, "invalidFilter"))?;
             found.retain(|one| filter.matches(one.as_object().unwrap()));
         }
         let total = found.len();
         let first = asked("startIndex").map_or(1, |text| text.parse::<usize>().unwrap());
-        let count = asked("count").map_or(100, |text| text.parse::<usize>().unwrap()).min(self.manners.page.unwrap_or(100));
+        let count =
+            asked("count").map_or(100, |text| text.parse::<usize>().unwrap()).min(self.manners.page.unwrap_or(100));
         let page: Vec<Value> = found.into_iter().skip(first - 1).take(count).collect();
         Ok(json!({ "totalResults": total, "itemsPerPage": page.len(), "startIndex": first, "Resources": page }))
     }

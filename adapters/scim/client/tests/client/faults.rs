@@ -87,7 +87,8 @@ async fn an_app_without_patch_or_filters_is_served_too() {
 #[tokio::test]
 async fn tokens_come_from_the_authorization_server() {
     let app = App::new();
-    let settings = json!({ "token_endpoint": "https://as.example/token", "client_id": "bridge", "scope": "scim write" });
+    let settings =
+        json!({ "token_endpoint": "https://as.example/token", "client_id": "bridge", "scope": "scim write" });
     let mut bridge = Bridge::new(&app, settings);
     bridge.secret = Secret::Client("s:secret".to_owned());
     bridge.person(1, "ada", json!({}));

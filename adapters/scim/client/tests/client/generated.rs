@@ -130,8 +130,11 @@ fn untouched(app: &App) -> Vec<(u64, Value)> {
     let own = |user: &serde_json::Map<String, Value>| {
         let emails = user.get("emails").and_then(Value::as_array).into_iter().flatten();
         let home: Vec<_> = emails.filter(|one| one["type"] == "home").cloned().collect();
-        json!([user.get("name").and_then(|name| name.get("middleName")), home,
-            user.get(ENTERPRISE).and_then(|it| it.get("costCenter"))])
+        json!([
+            user.get("name").and_then(|name| name.get("middleName")),
+            home,
+            user.get(ENTERPRISE).and_then(|it| it.get("costCenter"))
+        ])
     };
     app.with(|state| state.users.iter().map(|(id, user)| (*id, own(user))).collect())
 }

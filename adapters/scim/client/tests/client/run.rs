@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use fedbridge_contract::services::Clock;
 use fedbridge_contract::claims::Claims;
+use fedbridge_contract::services::Clock;
 use fedbridge_contract::testkit::Distinct;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_scim_client::carry::Done;
@@ -107,12 +107,24 @@ impl Bridge {
         });
         let everybody: Vec<Person> = everybody.collect();
         let (users, strangers) = users(&everybody, &Seen { users: &there, whole: true, taken: &taken }, &self.settings);
-        let wishes: Vec<GroupWish> = self.groups.iter().enumerate().map(|(at, (key, name))| {
-            let members = self.people.iter().filter(|(_, person)| !person.out && person.groups.contains(&at));
-            let link = self.group_links.get(key).map(|remote| Linked { remote: remote.clone(), on: true, in_step: true });
-            let members = Members::All(members.map(|(key, _)| *key).collect());
-            GroupWish { key: *key, name: name.clone(), wanted: self.settings.push_groups.wants(name), link, members }
-        }).collect();
+        let wishes: Vec<GroupWish> = self
+            .groups
+            .iter()
+            .enumerate()
+            .map(|(at, (key, name))| {
+                let members = self.people.iter().filter(|(_, person)| !person.out && person.groups.contains(&at));
+                let link =
+                    self.group_links.get(key).map(|remote| Linked { remote: remote.clone(), on: true, in_step: true });
+                let members = Members::All(members.map(|(key, _)| *key).collect());
+                GroupWish {
+                    key: *key,
+                    name: name.clone(),
+                    wanted: self.settings.push_groups.wants(name),
+                    link,
+                    members,
+                }
+            })
+            .collect();
         let of_groups = client.list(Endpoint::Groups).await?;
         let taken_groups = self.group_links.iter().map(|(key, remote)| (remote.clone(), *key)).collect();
         let groups = groups(&wishes, &of_groups, &known(self.remotes(), &users), &taken_groups);
@@ -159,7 +171,11 @@ impl Bridge {
 async fn the_first_run_makes_everybody_and_the_second_nobody() {
     let app = App::new();
     let mut bridge = Bridge::new(&app, json!({ "push_groups": "all" }));
-    bridge.person(1, "ada", json!({ "email": "ada@example.org", "given_name": "Ada", "family_name": "L", "name": "Ada L" }));
+    bridge.person(
+        1,
+        "ada",
+        json!({ "email": "ada@example.org", "given_name": "Ada", "family_name": "L", "name": "Ada L" }),
+    );
     bridge.person(2, "bob", json!({}));
     bridge.groups = vec![(id(100), "staff".into()), (id(101), "empty".into())];
     for person in bridge.people.values_mut() {
@@ -181,8 +197,11 @@ async fn the_first_run_makes_everybody_and_the_second_nobody() {
     // Renamed: the least of it is said.
     bridge.person(1, "ada.new", json!({ "email": "ada@example.org", "given_name": "Ada", "name": "Ada L" }));
     let (plan, _) = bridge.run().await;
-    assert_eq!(plan.lines()[0], "~ update user ada.new (changed here)\n    userName: \"ada\" -> \"ada.new\", from \
-        preferred_username\n    name.familyName: \"L\" -> nothing, from family_name");
+    assert_eq!(
+        plan.lines()[0],
+        "~ update user ada.new (changed here)\n    userName: \"ada\" -> \"ada.new\", from \
+        preferred_username\n    name.familyName: \"L\" -> nothing, from family_name"
+    );
     assert_eq!(app.user("ada.new")["name"], json!({ "givenName": "Ada" }));
     assert_eq!(app.writes()[0], "PATCH Users/1");
 }
@@ -236,10 +255,13 @@ async fn nobody_gets_anothers_account() {
     bridge.run().await;
     bridge.person(3, "bob", json!({}));
     let (plan, _) = bridge.run().await;
-    assert_eq!(plan.lines(), [
-        "! refuse user ada (the app's user with this userName has another externalId (adopt))",
-        "! refuse user bob (the app's user with this userName is somebody else's)"
-    ]);
+    assert_eq!(
+        plan.lines(),
+        [
+            "! refuse user ada (the app's user with this userName has another externalId (adopt))",
+            "! refuse user bob (the app's user with this userName is somebody else's)"
+        ]
+    );
     // Not even where strange ones may be taken over.
     let mut settings = (*bridge.settings).clone();
     settings.adopt = fedbridge_scim_client::settings::Adopt::Any;
@@ -263,6 +285,20 @@ async fn whoever_lost_their_name_stays_as_they_are() {
 }
 
 #[tokio::test]
+async fn of_two_people_with_one_name_the_first_keeps_it() {
+    let app = App::new();
+    let mut bridge = Bridge::new(&app, json!({}));
+    bridge.person(5, "ada", json!({}));
+    bridge.run().await;
+    bridge.person(1, "Ada", json!({}));
+    bridge.person(5, "ada", json!({ "name": "Ada" }));
+    let (plan, _) = bridge.run().await;
+    assert!(plan.lines()[0].starts_with("~ update user ada (changed here)"), "{:?}", plan.lines());
+    assert_eq!(plan.lines()[1..], ["! refuse user Ada (somebody else has the same userName)"]);
+    assert_eq!(app.user("ada")["displayName"], "Ada");
+}
+
+#[tokio::test]
 async fn drift_is_found_and_mended() {
     let app = App::new();
     let mut bridge = Bridge::new(&app, json!({ "push_groups": ["staff"] }));
@@ -280,8 +316,16 @@ async fn drift_is_found_and_mended() {
     });
     let (plan, failed) = bridge.run().await;
     assert_eq!(failed, []);
-    assert_eq!(plan.drift(), ["user ada: changed there", "    displayName: \"Eve\" -> \"Ada\", from name",
-        "user bob: missing there", "group staff: changed there", &format!("user root ({stranger}): unknown here")]);
+    assert_eq!(
+        plan.drift(),
+        [
+            "user ada: changed there",
+            "    displayName: \"Eve\" -> \"Ada\", from name",
+            "user bob: missing there",
+            "group staff: changed there",
+            &format!("user root ({stranger}): unknown here")
+        ]
+    );
     assert_eq!((&app.user("ada")["displayName"], &app.user("ada")["title"]), (&json!("Ada"), &json!("the app's own")));
     assert_eq!(app.user("bob")["active"], true);
     let members = app.with(|state| state.groups.values().next().unwrap()["members"].clone());

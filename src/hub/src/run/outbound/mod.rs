@@ -118,7 +118,8 @@ fn entitled(tenant: &TenantSnapshot, app: &App, rules: &AppRules, person: Profil
     let ProfiledPerson { person: id, disabled, profiles, .. } = person;
     let mut log = TraceLog::new();
     let out = |why: &str| Standing::Out(why.to_owned());
-    let none = |standing, rules| Entitled { person: id, standing, claims: Claims::default(), groups: Vec::new(), rules };
+    let none =
+        |standing, rules| Entitled { person: id, standing, claims: Claims::default(), groups: Vec::new(), rules };
     let Some(best) = best(profiles) else { return none(out("nothing is known of them"), log) };
     if disabled {
         return none(out("switched off"), log);
