@@ -46,8 +46,7 @@ fn an_app_with_a_scim_server_goes_round_too() {
 
     let grant = "        was: wiki\n        token_endpoint: https://as.example/token\n        client_id: bridge\n        client_secret: { value: s }\n";
     let got = desk.run(&["apply"], &app(grant).replace("slug: wiki", "slug: wiki2"));
-    let want =
-        "~ scim_app acme/wiki2: slug (was wiki), groups, token_endpoint, client_id, bearer_token, client_secret\n";
+    let want = "~ scim_app acme/wiki2: slug (was wiki), name, token_endpoint, client_id, groups, bearer_token, client_secret\n";
     assert_eq!((got.code, got.out.as_str()), (0, want), "{got:?}");
     let got = desk.run(&["apply"], "version: 1\ntenants:\n  - slug: acme\n");
     assert_eq!((got.code, got.out.as_str()), (0, "- scim_app acme/wiki2\n"), "{got:?}");

@@ -75,7 +75,7 @@ async fn people_of_a_directory_that_is_read_are_there() {
     let peer = Peer::start("scim2-server", scratch.path(), &[("SCIM_TOKEN", APP_TOKEN)]);
     let (remote, setup) = (Remote::of(&peer), Setup::sqlite(scratch.path()));
     let openldap = OpenLdap::start(scratch.path(), &[]);
-    let connection = openldap.connection("corp", "        sync: { full: 1h, delta: 1s }\n");
+    let connection = openldap.connection("corp", "        sync: { full: 1h, delta: 5s }\n");
     let head = "version: 1\ntenants:\n  - slug: acme\n    domains: [acme.example]\n    connections:\n";
     let groups = "        groups: [employees]\n        push_groups: [admins]\n";
     setup.apply(&scratch, &format!("{head}{connection}{}", app(&peer.url, groups)));
