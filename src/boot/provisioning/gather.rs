@@ -68,9 +68,11 @@ impl Target {
         let people = known(remotes, &steps);
         let mut plan = Plan { users: steps, strangers, ..Plan::default() };
         let group_links = self.plan_groups(&mut plan, (whole, &groups), &subjects, &links, &people).await?;
-        let (tenant, app) = self.key();
-        let count = self.hub.outbound.count_provisioned(tenant, app, self.now() - LATELY).await?;
-        plan.guard(count.on, count.off_lately, self.settings.most_removed);
+        if plan.users.iter().any(|step| step.act.is_removal()) {
+            let (tenant, app) = self.key();
+            let count = self.hub.outbound.count_provisioned(tenant, app, self.now() - LATELY).await?;
+            plan.guard(count.on, count.off_lately, self.settings.most_removed);
+        }
         Ok(Prepared { plan, subjects, links, group_links, people })
     }
 

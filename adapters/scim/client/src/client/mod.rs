@@ -77,6 +77,9 @@ pub enum CallFailed {
     /// Nobody knows whether it has been done.
     #[error("the app gave no answer that says what became of it: {0}")]
     Unsure(String),
+    /// However often it was asked.
+    #[error("the app does not answer: {0}")]
+    Silent(String),
     /// It has not been done.
     #[error("{0}")]
     NotCalled(String),
@@ -93,9 +96,10 @@ impl CallFailed {
         }
     }
 
-    /// Whether trying anything else of the run is in vain for now.
+    /// Whether trying anything else of the run is in vain for now: it is the app, and not this one call.
     pub const fn ends_the_run(&self) -> bool {
-        matches!(self, Self::Rest(_) | Self::Refused { status: 401 | 403, .. } | Self::NotCalled(_))
+        let refused = matches!(self, Self::Refused { status: 401 | 403 | 429 | 502 | 503 | 504, .. });
+        refused || matches!(self, Self::Rest(_) | Self::NotCalled(_) | Self::Silent(_))
     }
 }
 
@@ -180,7 +184,7 @@ impl Client {
             // It had no answer, or one that was cut off: who can ask twice asks twice.
             Err(error) if error.silent => match method {
                 CallMethod::Post => Tried::Failed(CallFailed::Unsure(clip(error.to_string()))),
-                _ => Tried::Again(CallFailed::Unsure(clip(error.to_string())), None),
+                _ => Tried::Again(CallFailed::Silent(clip(error.to_string())), None),
             },
             Err(error) if method == CallMethod::Get => Tried::Failed(CallFailed::NotCalled(clip(error.to_string()))),
             Err(error) => Tried::Failed(CallFailed::Unsure(clip(error.to_string()))),

@@ -28,6 +28,8 @@ pub struct Manners {
     pub page: Option<usize>,
     /// The next answers are lost behind the deed; what is asked for meanwhile too.
     pub lose: usize,
+    /// Nobody answers.
+    pub gone: bool,
     /// The next calls are sent away.
     pub busy: Vec<(u16, Option<u64>)>,
 }
@@ -248,6 +250,10 @@ impl Egress for App {
         self.with(|state| {
             let path = call.url.split('?').next().unwrap().trim_start_matches("https://app.example/scim/");
             state.calls.push(format!("{} {path}", call.method.name()));
+            if state.manners.gone {
+                let cause = "connection refused".to_owned();
+                return Err(EgressError { url: call.url.clone(), cause, silent: true });
+            }
             if !state.manners.busy.is_empty() {
                 let (status, after) = state.manners.busy.remove(0);
                 return Ok(EgressAnswer { status, retry_after: after.map(Duration::from_secs), body: Bytes::new() });

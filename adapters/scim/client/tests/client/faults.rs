@@ -51,6 +51,24 @@ async fn an_app_that_asks_for_long_is_left_alone() {
     assert!(began.elapsed().as_micros() >= 1700, "{:?}", began.elapsed());
 }
 
+/// Nobody else is tried at an app that is gone.
+#[tokio::test]
+async fn an_app_that_is_gone_ends_the_run() {
+    let app = App::new();
+    let mut bridge = Bridge::new(&app, json!({}));
+    bridge.person(1, "ada", json!({}));
+    let client = bridge.client();
+    let plan = bridge.plan(&client).await.unwrap();
+    app.with(|state| state.manners.gone = true);
+    let failed = client.carry_user(&plan.users[0], &mut Vec::new()).await.unwrap_err();
+    assert!(matches!(failed, CallFailed::Silent(_)) && failed.ends_the_run(), "{failed}");
+    app.with(|state| (state.manners.gone, state.manners.busy) = (false, vec![(502, None); 6]));
+    let failed = client.carry_user(&plan.users[0], &mut Vec::new()).await.unwrap_err();
+    assert!(failed.status() == Some(502) && failed.ends_the_run(), "{failed}");
+    client.carry_user(&plan.users[0], &mut Vec::new()).await.unwrap();
+    assert_eq!(app.with(|state| state.users.len()), 1);
+}
+
 #[tokio::test]
 async fn an_app_without_patch_or_filters_is_served_too() {
     for manners in [
