@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
+use serde_json::json;
+
 use super::front::Front;
 use super::world::{APP_TOKEN, Remote, asked, directory, file, push, server, tenant};
 use crate::support::bridge::Setup;
@@ -73,6 +76,33 @@ async fn another_tenants_app_hears_nothing() {
     push(&directory(&bridge, "other"), "zoe").await;
     theirs.becomes("zoe", "is there", |_| true).await;
     assert_eq!(ours.all("Users").await.len(), 1);
+}
+
+/// Without a command: the worker looks at everything, and mends what somebody has done there.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_other_settings_everything_is_looked_at() {
+    let scratch = Scratch::new("outbound-settings");
+    let peer = Peer::start(PEER, scratch.path(), &[("SCIM_TOKEN", APP_TOKEN)]);
+    let app = Remote::of(&peer);
+    let (scratch, setup, bridge) = server(&peer.url, "").await;
+    push(&directory(&bridge, "acme"), "ada").await;
+    let there = app.becomes("ada", "is there", |_| true).await;
+    let meddled = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{ "op": "replace", "path": "displayName", "value": "Somebody else" }] });
+    let (status, said) = app.send(Method::PATCH, &format!("Users/{}", there["id"].as_str().unwrap()), meddled).await;
+    assert!(matches!(status, 200 | 204), "{said}");
+    let more = "        attributes: { nickName: given_name, name.familyName: null }\n";
+    setup.apply(&scratch, &file(&tenant("acme", &peer.url, more)));
+    let mended = app.becomes("ada", "has a nickname", |user| user["nickName"] == "ada").await;
+    assert_eq!((&mended["displayName"], &mended["name"]["familyName"]), (&json!("The ada"), &json!("Pushed")));
+    // A token that is not taken any more, and then mended: nobody waits for long.
+    let wrong = file(&tenant("acme", &peer.url, more)).replace(APP_TOKEN, "a-token-that-the-app-does-not-take");
+    setup.apply(&scratch, &wrong);
+    push(&directory(&bridge, "acme"), "bob").await;
+    eventually("the app says no", async || bridge.log().contains("answered 401").then_some(())).await;
+    assert!(!bridge.log().contains("a-token-that-the-app-does-not-take"));
+    setup.apply(&scratch, &file(&tenant("acme", &peer.url, more)));
+    app.becomes("bob", "is there", |_| true).await;
 }
 
 /// Threat 24, at the other end: a directory that goes mad takes nobody's account away at the app.

@@ -246,7 +246,7 @@ pub async fn findings(
     state: &ProvisioningState,
 ) -> Vec<Finding> {
     let mut findings = match client(services, tenant, app) {
-        Ok((_, client)) => check(&client).await,
+        Ok((_, client)) => check(&client.without_patience()).await,
         Err(why) => vec![Finding::new(Level::Problem, why)],
     };
     if let Some(last) = &state.last {

@@ -58,6 +58,7 @@ pub struct Client {
     unfiltered: AtomicBool,
     /// Nobody calls before this, by the steady clock.
     rest: Mutex<Duration>,
+    tries: u32,
 }
 
 /// What came of a call that was answered in earnest.
@@ -130,7 +131,14 @@ impl Client {
             puts,
             unfiltered: AtomicBool::new(false),
             rest: Mutex::default(),
+            tries: TRIES,
         }
+    }
+
+    /// For whoever wants to know whether the app answers, and not to wait until it does.
+    #[must_use]
+    pub fn without_patience(self) -> Self {
+        Self { tries: 1, ..self }
     }
 
     pub fn puts(&self) -> bool {
@@ -149,7 +157,7 @@ impl Client {
     /// [`CallFailed`].
     pub async fn call(&self, method: CallMethod, path: &str, body: Option<&Value>) -> Result<Answered, CallFailed> {
         let mut pause = FIRST_PAUSE;
-        for left in (0..TRIES).rev() {
+        for left in (0..self.tries).rev() {
             self.wait().await;
             let (failed, asked) = match self.once(method, path, body).await {
                 Tried::Done(answered) => return Ok(answered),

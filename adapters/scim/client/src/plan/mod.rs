@@ -206,3 +206,35 @@ impl Plan {
         self.held.is_some() && step.act.is_removal()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn removing(count: u128) -> Plan {
+        let step = |number| UserStep {
+            key: Uuid::from_u128(number),
+            name: number.to_string(),
+            act: UserAct::Delete(number.to_string()),
+            why: "gone".to_owned(),
+            drift: None,
+        };
+        Plan { users: (0..count).map(step).collect(), ..Plan::default() }
+    }
+
+    #[test]
+    fn so_many_may_be_removed_within_an_hour() {
+        let held = |removed, linked, lately, percent| {
+            let mut plan = removing(removed);
+            plan.guard(linked, lately, percent);
+            plan.held.is_some()
+        };
+        assert!(!held(20, 100, 0, Some(20)));
+        assert!(held(21, 100, 0, Some(20)));
+        assert!(held(11, 100, 10, Some(20)), "those of the last hour count");
+        assert!(!held(100, 100, 0, None));
+        assert!(!held(5, 5, 0, Some(1)), "a few always may");
+        assert!(held(6, 6, 0, Some(99)));
+        assert!(!held(0, 100, 90, Some(20)), "nobody waits");
+    }
+}

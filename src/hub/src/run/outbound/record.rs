@@ -46,7 +46,6 @@ impl Hub {
             None => (Outcome::Success, String::new()),
             Some(cause) => (Outcome::Error, cause),
         };
-        steps.push(Step::Result { at: now, outcome, cause: cause.clone() });
         self.services.traces.record(TraceEvent {
             tenant: tenant.view.id,
             id: self.new_trace_id(),
