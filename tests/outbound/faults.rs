@@ -105,6 +105,38 @@ async fn with_other_settings_everything_is_looked_at() {
     app.becomes("bob", "is there", |_| true).await;
 }
 
+/// Threat 34: neither the app's address nor that of its tokens leads inside.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_address_inside_is_called() {
+    let inside = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    inside.set_nonblocking(true).unwrap();
+    let here = inside.local_addr().unwrap();
+    let scratch = Scratch::new("outbound-inside");
+    let mut setup = Setup::sqlite(scratch.path());
+    setup.set("FEDBRIDGE_EGRESS_ALLOW_LOOPBACK", "false");
+    let grant =
+        format!("token_endpoint: https://{here}/token\n        client_id: b\n        client_secret: {{ value: s }}");
+    for (app, auth) in [
+        (format!("https://{here}"), None),
+        (format!("http://{here}"), None),
+        ("https://169.254.169.254/scim".to_owned(), None),
+        ("https://[::ffff:127.0.0.1]/scim".to_owned(), None),
+        ("https://app.example/scim".to_owned(), Some(&grant)),
+    ] {
+        let mut text = tenant("acme", &app, "");
+        if let Some(grant) = auth {
+            text = text.replace(&format!("bearer_token: {{ value: {APP_TOKEN} }}"), grant);
+        }
+        setup.apply(&scratch, &file(&text));
+        let output = setup.run(&["provisioning", "plan", "acme/wiki"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{app}: {said}");
+        let refused = said.contains("special-use address") || said.contains("plain http is not fetched");
+        assert!(refused, "{app}: {said}");
+    }
+    assert!(inside.accept().is_err(), "somebody came");
+}
+
 /// Threat 24, at the other end: a directory that goes mad takes nobody's account away at the app.
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_removals_wait_for_an_administrator() {

@@ -186,7 +186,7 @@ impl Target {
             false => self.look_for_groups(&wishes).await?,
         };
         let taken = group_links.values().map(|link| (link.remote.clone(), link.subject)).collect();
-        plan.groups = groups(&wishes, &there, people, &taken);
+        plan.groups = groups(&wishes, &there, people, &taken, self.settings.adopt);
         Ok(group_links)
     }
 

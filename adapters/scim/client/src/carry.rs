@@ -186,8 +186,18 @@ impl Client {
         let mut last = None;
         for _ in 0..TRIES {
             let named = self.find(Endpoint::Groups, "displayName", &step.name).await?;
-            if let Some(there) = named.into_iter().find(|one| one.text("externalId").is_none_or(|it| it == key)) {
-                return Ok(there.id);
+            let ours = named.iter().find(|one| one.text("externalId") == Some(&key));
+            if let Some(one) = ours.or(named.first()) {
+                return match (self.settings.adopt, one.text("externalId")) {
+                    (_, Some(theirs)) if theirs == key => Ok(one.id.clone()),
+                    (Adopt::Any, _) | (Adopt::Unclaimed, None) => Ok(one.id.clone()),
+                    // Some apps keep no externalId: what was not there before our POST was made by it.
+                    (Adopt::Never, None) if last.is_some() => Ok(one.id.clone()),
+                    _ => {
+                        let detail = "the app has another group with this name (adopt)".to_owned();
+                        Err(CallFailed::Refused { status: 409, scim_type: Some("uniqueness".to_owned()), detail })
+                    }
+                };
             }
             match self.send(CallMethod::Post, "Groups", &body, sent).await {
                 Ok(answer) => match RemoteResource::read(answer) {

@@ -44,7 +44,7 @@ pub const FIELDS: &[Field] = &[
     Field::new(
         "adopt",
         "A user of the app who has the userName of somebody new: unclaimed takes over one without an externalId, any also one \
-         with a strange one, never none. Default: unclaimed.",
+         with a strange one, never none. So do groups by their names. Default: unclaimed.",
     ),
     Field::new("reconcile", "How often everything that the app has is looked at: from 1m to 30d. Default: 24h."),
     Field::new(

@@ -9,6 +9,7 @@ use super::{Drift, GroupAct, GroupChange, GroupStep, Linked};
 use crate::difference::Change;
 use crate::path::AttributePath;
 use crate::read::RemoteResource;
+use crate::settings::Adopt;
 
 /// A group of the tenant, as far as a run is about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +37,7 @@ pub fn groups(
     there: &[RemoteResource],
     people: &HashMap<Uuid, String>,
     taken: &HashMap<String, Uuid>,
+    adopt: Adopt,
 ) -> Vec<GroupStep> {
     let ours: HashMap<&str, Uuid> = people.iter().map(|(key, remote)| (remote.as_str(), *key)).collect();
     let mut named: HashSet<String> = HashSet::new();
@@ -44,7 +46,7 @@ pub fn groups(
         let doubled = wish.wanted && !named.insert(wish.name.to_lowercase());
         let (act, why, drift) = match (wish.wanted, doubled) {
             (_, true) => (GroupAct::Refuse, "another group has the same name".to_owned(), None),
-            (true, false) => wanted(wish, there, people, &ours, taken),
+            (true, false) => wanted(wish, there, people, &ours, (taken, adopt)),
             (false, false) => unwanted(wish),
         };
         steps.push(GroupStep { key: wish.key, name: wish.name.clone(), act, why, drift });
@@ -59,7 +61,7 @@ fn wanted(
     there: &[RemoteResource],
     people: &HashMap<Uuid, String>,
     ours: &HashMap<&str, Uuid>,
-    taken: &HashMap<String, Uuid>,
+    (taken, adopt): (&HashMap<String, Uuid>, Adopt),
 ) -> Found {
     // What has changed about a group that the app has is known without looking at it.
     if let (Some(link), Members::Change { add, remove }) = (&wish.link, &wish.members) {
@@ -69,7 +71,7 @@ fn wanted(
     let drift = (wish.link.is_some() && linked.is_none()).then_some(Drift::MissingThere);
     let found = match linked {
         Some(one) => Some(one),
-        None => match matching(wish, there, taken) {
+        None => match matching(wish, there, taken, adopt) {
             Ok(found) => found,
             Err(why) => return (GroupAct::Refuse, why, drift),
         },
@@ -137,6 +139,7 @@ fn matching<'a>(
     wish: &GroupWish,
     there: &'a [RemoteResource],
     taken: &HashMap<String, Uuid>,
+    adopt: Adopt,
 ) -> Result<Option<&'a RemoteResource>, String> {
     let key = wish.key.simple().to_string();
     let of_another = |one: &RemoteResource| taken.get(&one.id).is_some_and(|owner| *owner != wish.key);
@@ -151,7 +154,13 @@ fn matching<'a>(
     match named.as_slice() {
         [] => Ok(None),
         [one] if of_another(one) => Err("the app's group with this name is another one".to_owned()),
-        [one] => Ok(Some(one)),
+        [one] => match (adopt, one.text("externalId")) {
+            (Adopt::Any, _) | (Adopt::Unclaimed, None) => Ok(Some(one)),
+            (Adopt::Unclaimed, Some(_)) => {
+                Err("the app's group with this name has another externalId (adopt)".to_owned())
+            }
+            (Adopt::Never, _) => Err("the app has a group with this name (adopt)".to_owned()),
+        },
         several => Err(format!("the app has {} groups with this name", several.len())),
     }
 }

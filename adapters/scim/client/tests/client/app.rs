@@ -62,6 +62,10 @@ impl App {
         self.with(|state| state.post(ResourceKind::User, body).unwrap()["id"].as_str().unwrap().to_owned())
     }
 
+    pub fn add_group(&self, body: Value) {
+        self.with(|state| state.post(ResourceKind::Group, body).map(drop).unwrap());
+    }
+
     pub fn user(&self, name: &str) -> Value {
         let found = self.with(|state| state.users.values().find(|user| user["userName"] == name).cloned());
         found.map_or(Value::Null, Value::Object)

@@ -127,7 +127,7 @@ impl Bridge {
             .collect();
         let of_groups = client.list(Endpoint::Groups).await?;
         let taken_groups = self.group_links.iter().map(|(key, remote)| (remote.clone(), *key)).collect();
-        let groups = groups(&wishes, &of_groups, &known(self.remotes(), &users), &taken_groups);
+        let groups = groups(&wishes, &of_groups, &known(self.remotes(), &users), &taken_groups, self.settings.adopt);
         Ok(Plan { users, groups, strangers, held: None })
     }
 
@@ -282,6 +282,25 @@ async fn whoever_lost_their_name_stays_as_they_are() {
     let why = "! refuse user ada (no userName: the person has none of the claims preferred_username, email)";
     assert_eq!((plan.lines(), failed), (vec![why.to_owned()], vec![]));
     assert_eq!(app.user("ada")["active"], true);
+}
+
+#[tokio::test]
+async fn a_group_of_the_app_is_taken_over_where_nobody_claims_it() {
+    let app = App::new();
+    let root = app.add(json!({ "userName": "root" }));
+    app.add_group(json!({ "displayName": "Staff", "members": [{ "value": root }] }));
+    app.add_group(json!({ "displayName": "admins", "externalId": "of another directory" }));
+    let mut bridge = Bridge::new(&app, json!({ "push_groups": "all" }));
+    bridge.groups = vec![(id(100), "staff".into()), (id(101), "admins".into())];
+    bridge.person(1, "ada", json!({}));
+    bridge.people.get_mut(&id(1)).unwrap().groups.extend([0, 1]);
+    let (plan, failed) = bridge.run().await;
+    let why = "! refuse group admins (the app's group with this name has another externalId (adopt))";
+    assert_eq!((plan.lines().last().map(String::as_str), failed), (Some(why), vec![]));
+    let staff = app.with(|state| state.groups.values().find(|group| group["displayName"] == "staff").cloned().unwrap());
+    assert_eq!(staff["members"], json!([{ "value": root }, { "value": "4" }]), "who was in it stays");
+    let members = app.with(|state| state.groups.values().filter(|group| group.contains_key("members")).count());
+    assert_eq!(members, 1, "nobody becomes an admin there");
 }
 
 #[tokio::test]
