@@ -24,6 +24,7 @@ mod metadata;
 mod oauth;
 mod once;
 mod operation;
+mod outbound;
 mod pages;
 mod passkeys;
 mod revocation;

@@ -17,6 +17,7 @@ mod m0008_directory;
 mod m0009_pushed;
 mod m0010_shut;
 mod m0011_origins;
+mod m0012_outbound;
 mod statistics;
 
 use sea_orm_migration::prelude::*;
@@ -111,6 +112,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_pushed::Migration),
             Box::new(m0010_shut::Migration),
             Box::new(m0011_origins::Migration),
+            Box::new(m0012_outbound::Migration),
         ]
     }
 }

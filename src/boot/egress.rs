@@ -22,13 +22,14 @@ use bytes::Bytes;
 use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::loopback::is_loopback;
 use fedbridge_contract::services::{
-    Clock, Egress, EgressError, EgressGet, EgressLimits, EgressPost, Fetched, Lane, Rng,
+    CallMethod, Clock, Egress, EgressAnswer, EgressCall, EgressError, EgressGet, EgressLimits, EgressPost, Fetched,
+    Lane, Rng,
 };
 use futures_util::StreamExt;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONTENT_TYPE, IF_NONE_MATCH};
 use reqwest::redirect::Policy;
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
@@ -157,6 +158,25 @@ impl Egress for Client {
         self.send(&request.url, limits, build).await
     }
 
+    async fn call(&self, request: &EgressCall, limits: EgressLimits) -> Result<EgressAnswer, EgressError> {
+        let method = match request.method {
+            CallMethod::Get => Method::GET,
+            CallMethod::Post => Method::POST,
+            CallMethod::Put => Method::PUT,
+            CallMethod::Patch => Method::PATCH,
+            CallMethod::Delete => Method::DELETE,
+        };
+        let build = |http: &reqwest::Client, url| {
+            let named = with_headers(http.request(method, url), &request.headers);
+            match &request.body {
+                Some(body) => named.body(body.clone()),
+                None => named,
+            }
+        };
+        let (fetched, retry_after) = self.send_and(&request.url, limits, build).await?;
+        Ok(EgressAnswer { status: fetched.status, retry_after, body: fetched.body })
+    }
+
     fn lane(&self, lane: Lane) -> Option<Arc<dyn Egress>> {
         let line = self.shared.lanes.line(lane.tenant, lane.party);
         let (shared, asker) = (Arc::clone(&self.shared), Some(lane.tenant));
@@ -175,6 +195,16 @@ impl Client {
         limits: EgressLimits,
         build: impl FnOnce(&reqwest::Client, Url) -> RequestBuilder + Send,
     ) -> Result<Fetched, EgressError> {
+        self.send_and(url, limits, build).await.map(|(fetched, _)| fetched)
+    }
+
+    /// With what the answer says of the next try.
+    async fn send_and(
+        &self,
+        url: &str,
+        limits: EgressLimits,
+        build: impl FnOnce(&reqwest::Client, Url) -> RequestBuilder + Send,
+    ) -> Result<(Fetched, Option<Duration>), EgressError> {
         let fail = |cause: String| EgressError { url: without_query(url), cause, silent: false };
         let silent = |cause: String| EgressError { silent: true, ..fail(cause) };
         let parsed = self.permitted(url).map_err(fail)?;
@@ -221,7 +251,7 @@ impl Client {
     }
 }
 
-async fn read(response: Response, max_body: usize) -> Result<Fetched, String> {
+async fn read(response: Response, max_body: usize) -> Result<(Fetched, Option<Duration>), String> {
     let status = response.status();
     if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
         return Err(format!("answered {status}; redirects are not followed, give the final address"));
@@ -229,6 +259,7 @@ async fn read(response: Response, max_body: usize) -> Result<Fetched, String> {
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (content_type, etag) = (header("content-type"), header("etag"));
     let max_age = freshness::max_age(response.headers());
+    let retry_after = header("retry-after").and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
     let mut body = Vec::new();
     let mut chunks = response.bytes_stream();
     while let Some(chunk) = chunks.next().await {
@@ -238,7 +269,7 @@ async fn read(response: Response, max_body: usize) -> Result<Fetched, String> {
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Fetched { status: status.as_u16(), content_type, etag, max_age, body: Bytes::from(body) })
+    Ok((Fetched { status: status.as_u16(), content_type, etag, max_age, body: Bytes::from(body) }, retry_after))
 }
 
 /// Resolves names and lets through only addresses that may be connected to. The

@@ -14,6 +14,7 @@ mod janitor;
 mod ldap;
 mod logging;
 mod metrics;
+pub mod provisioning;
 mod radar;
 pub mod registry;
 mod reload;

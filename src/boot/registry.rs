@@ -37,6 +37,7 @@ pub fn app_fields(kind: AppKind) -> &'static [Field] {
         AppKind::OidcClient => fedbridge_oidc::op::settings::FIELDS,
         AppKind::SamlSp => fedbridge_saml_idp::settings::FIELDS,
         AppKind::LdapApp => ldap::FIELDS,
+        AppKind::ScimApp => fedbridge_scim_client::settings::FIELDS,
     }
 }
 
@@ -70,6 +71,19 @@ pub use fedbridge_ldap_server::{Learnt as LearntLdapApp, learnt as ldap_learnt};
 pub fn check_ldap_app(settings: &Value) -> Vec<Complaint> {
     ldap::LdapAppSettings::parse(settings).err().unwrap_or_default()
 }
+
+/// Everything that is wrong with the settings of a SCIM app.
+pub fn check_scim_app(settings: &Value) -> Vec<Complaint> {
+    fedbridge_scim_client::ScimAppSettings::parse(settings).err().unwrap_or_default()
+}
+
+/// The claims that a SCIM app gets: what it is configured to get is what it may get.
+pub fn scim_app_claims(settings: &Value) -> Vec<String> {
+    fedbridge_scim_client::ScimAppSettings::parse(settings).map(|settings| settings.claims()).unwrap_or_default()
+}
+
+/// The client of apps that have a SCIM server.
+pub use fedbridge_scim_client as scim_client;
 
 /// What adapters need once per process, with the proof that it took.
 ///

@@ -25,7 +25,7 @@ use super::settings::Settings;
 use super::sightings::Notes;
 use super::watch::{Calls, Watcher};
 use super::wiring::{Wired, wire};
-use super::{janitor, logging, metrics, radar, registry, restate, rollover, sync};
+use super::{janitor, logging, metrics, provisioning, radar, registry, restate, rollover, sync};
 
 /// How often the metrics' samples are summed up.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -115,6 +115,7 @@ impl Server {
             clock: Arc::clone(&foundation.clock),
         };
         background.spawn(syncs.run());
+        background.spawn(provisioning::worker::Worker::new(&hub, &foundation).run());
         background.spawn(restate::run(Arc::clone(&hub)));
         background.spawn(gauges::watch(Arc::clone(&keeper)));
         background.spawn(radar::watch(snapshots, Arc::clone(&system), downstreams, clock));

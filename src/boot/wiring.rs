@@ -87,6 +87,7 @@ pub async fn wire<M: Counters + Observer + 'static>(
         profiles: Arc::clone(&foundation.store) as _,
         profile_news: Arc::clone(&foundation.system) as _,
         profile_syncs: Arc::clone(&foundation.store) as _,
+        outbound: Arc::clone(&foundation.store) as _,
         pushed: Arc::clone(&foundation.store) as _,
         pushed_work: Arc::clone(&foundation.system) as _,
         provisioned: Provisioned::default(),

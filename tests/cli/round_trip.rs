@@ -28,6 +28,31 @@ fn plan_apply_export_and_apply_again() {
 }
 
 #[test]
+fn an_app_with_a_scim_server_goes_round_too() {
+    let desk = Desk::new("scim-app");
+    let app = |rest: &str| {
+        let head = "version: 1\ntenants:\n  - slug: acme\n    scim_apps:\n      - slug: wiki\n        ";
+        format!("{head}base_url: https://wiki.example/scim\n        attributes: {{ title: job }}\n{rest}")
+    };
+    let secret = "the-app-s-own-token";
+    let first = app(&format!("        bearer_token: {{ value: {secret} }}\n        groups: [staff]\n"));
+    let got = desk.run(&["apply"], &first);
+    assert_eq!((got.code, got.out.as_str()), (0, "+ tenant acme\n+ scim_app acme/wiki\n"), "{got:?}");
+    let exported = desk.plain(&["export"]).out;
+    assert!(exported.contains("bearer_token: { stored: scim_apps/wiki/bearer_token }"), "{exported}");
+    assert!(!exported.contains(secret), "{exported}");
+    let again = desk.run(&["plan", "--exit-code"], &exported);
+    assert_eq!((again.code, again.out.as_str()), (0, "nothing to change\n"), "{again:?}\n{exported}");
+
+    let grant = "        was: wiki\n        token_endpoint: https://as.example/token\n        client_id: bridge\n        client_secret: { value: s }\n";
+    let got = desk.run(&["apply"], &app(grant).replace("slug: wiki", "slug: wiki2"));
+    let want = "~ scim_app acme/wiki2: slug (was wiki), name, token_endpoint, client_id, groups, bearer_token, client_secret\n";
+    assert_eq!((got.code, got.out.as_str()), (0, want), "{got:?}");
+    let got = desk.run(&["apply"], "version: 1\ntenants:\n  - slug: acme\n");
+    assert_eq!((got.code, got.out.as_str()), (0, "- scim_app acme/wiki2\n"), "{got:?}");
+}
+
+#[test]
 fn changes_renames_and_deletions_are_named() {
     let desk = Desk::new("renames");
     desk.run(&["apply"], &desk.good);

@@ -188,6 +188,8 @@ pub enum AppKind {
     SamlSp,
     /// What an old app binds as.
     LdapApp,
+    /// A SCIM server of an app that the tenant's people are kept in step at. Nobody logs in to it.
+    ScimApp,
 }
 
 /// A downstream app.

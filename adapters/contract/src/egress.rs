@@ -35,6 +35,12 @@ pub trait Egress: Send + Sync {
         Err(EgressError { url: request.url.clone(), cause: "this client sends no headers".to_owned(), silent: false })
     }
 
+    /// A request by any method, under the same rules.
+    async fn call(&self, request: &EgressCall, _limits: EgressLimits) -> Result<EgressAnswer, EgressError> {
+        let cause = "this client gets and posts, and nothing else".to_owned();
+        Err(EgressError { url: request.url.clone(), cause, silent: false })
+    }
+
     /// The same client in one partner's line. `None`: there is but one line.
     fn lane(&self, _lane: Lane) -> Option<Arc<dyn Egress>> {
         None
@@ -119,6 +125,45 @@ pub struct EgressPost {
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: String,
+}
+
+/// A request of an API that is more than fetches.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EgressCall {
+    pub method: CallMethod,
+    pub url: String,
+    /// Names in lower case. Values may be secret.
+    pub headers: Vec<(String, String)>,
+    pub body: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallMethod {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl CallMethod {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EgressAnswer {
+    pub status: u16,
+    /// `Retry-After` in seconds (RFC 9110 section 10.2.3). A date counts as nothing said.
+    pub retry_after: Option<Duration>,
+    pub body: Bytes,
 }
 
 #[derive(Debug, Clone, Copy)]

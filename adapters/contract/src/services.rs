@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::{App, Tenant};
 use crate::current::CurrentClaims;
 pub use crate::egress::{
-    DialTarget, Dialed, Dialer, Egress, EgressError, EgressGet, EgressLimits, EgressPost, Fetched, Lane, egress_to,
+    CallMethod, DialTarget, Dialed, Dialer, Egress, EgressAnswer, EgressCall, EgressError, EgressGet, EgressLimits,
+    EgressPost, Fetched, Lane, egress_to,
 };
 use crate::epoch::Epoch;
 use crate::error::StoreError;

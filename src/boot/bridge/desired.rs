@@ -29,6 +29,7 @@ pub struct DesiredTenant {
     pub clients: Vec<DesiredClient>,
     pub service_providers: Vec<DesiredProvider>,
     pub ldap_apps: Vec<DesiredLdapApp>,
+    pub scim_apps: Vec<DesiredScimApp>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -92,6 +93,23 @@ pub struct DesiredLdapApp {
     pub enabled: bool,
     /// Only their members may bind through it; empty: everybody.
     pub groups: Vec<String>,
+    pub settings: Value,
+    pub secrets: Secrets,
+}
+
+/// An app with a SCIM server of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DesiredScimApp {
+    pub place: Place,
+    pub slug: String,
+    pub was: Option<String>,
+    pub name: String,
+    pub enabled: bool,
+    /// Only their members are there; empty: everybody.
+    pub groups: Vec<String>,
+    pub claims: Map<String, Value>,
+    /// Claims that its attributes are made of.
+    pub release: Vec<String>,
     pub settings: Value,
     pub secrets: Secrets,
 }

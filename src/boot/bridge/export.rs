@@ -39,16 +39,19 @@ fn export_tenant(tenant: &TenantConfiguration, configuration: &Configuration) ->
     out.put_list("connections", &connections);
     let mut apps: Vec<_> = tenant.apps.iter().collect();
     apps.sort_by(|a, b| a.spec.name.cmp(&b.spec.name));
-    let (mut clients, mut providers, mut ldap_apps): (Vec<Value>, Vec<Value>, Vec<Value>) = Default::default();
+    let (mut clients, mut providers): (Vec<Value>, Vec<Value>) = Default::default();
+    let (mut ldap_apps, mut scim_apps): (Vec<Value>, Vec<Value>) = Default::default();
     for app in apps {
         match app.spec.kind {
             AppKind::OidcClient => clients.push(client(tenant, app)),
             AppKind::SamlSp => providers.push(service_provider(tenant, app)),
             AppKind::LdapApp => ldap_apps.push(ldap_app(tenant, app)),
+            AppKind::ScimApp => scim_apps.push(scim_app(tenant, app)),
         }
     }
     out.put_list("clients", &clients);
     out.put_list("service_providers", &providers);
+    out.put_list("scim_apps", &scim_apps);
     if let Some(directory) = &spec.extras.ldap {
         out.put("ldap_directory", ldap_directory::written(directory, ldap_apps));
     }
@@ -122,6 +125,22 @@ fn ldap_app(tenant: &TenantConfiguration, stored: &StoredApp) -> Value {
     out.secrets(tenant, SecretOwner::App(stored.id));
     out.put_list("groups", groups);
     out.settings(settings);
+    Value::Object(out.0)
+}
+
+/// What it is released follows from its attributes, so that is not written.
+fn scim_app(tenant: &TenantConfiguration, stored: &StoredApp) -> Value {
+    let AppSpec { name, display_name, enabled, claims, groups, settings, .. } = &stored.spec;
+    let mut out = Object::default();
+    out.put("slug", name.as_str());
+    out.put_unless(name == display_name, "name", display_name.as_str());
+    out.put_unless(*enabled, "enabled", false);
+    out.secrets(tenant, SecretOwner::App(stored.id));
+    out.settings(settings);
+    out.put_list("groups", groups);
+    if !claims.is_empty() {
+        out.put("claims", claims.clone());
+    }
     Value::Object(out.0)
 }
 

@@ -23,6 +23,7 @@ mod people;
 pub mod plan;
 mod provisions;
 pub mod reference;
+mod scim_apps;
 mod secrets;
 mod service_providers;
 mod tenants;

@@ -29,6 +29,7 @@ pub const TENANT: &[Field] = &[
     ),
     Field::new("service_providers", "Apps that speak SAML."),
     Field::new("ldap_directory", "What apps that speak LDAP see. Default: nothing."),
+    Field::new("scim_apps", "Apps with a SCIM server of their own, which get the tenant's people from the bridge."),
 ];
 
 pub const CONNECTION: &[Field] = &[
@@ -95,6 +96,21 @@ pub const LDAP_APP: &[Field] = &[
     Field::new("groups", "Only members of these groups may bind by way of it. Default: everybody."),
 ];
 
+pub const SCIM_APP: &[Field] = &[
+    Field::new("slug", "The app's name in commands and traces: a-z, 0-9 and hyphens.").required(),
+    WAS,
+    Field::new("name", "The name that administrators see. Default: the slug."),
+    Field::new("enabled", "Whether it is told anything. What it has stays there. Default: true."),
+    Field::new(
+        "bearer_token",
+        "What the bridge calls it with: { env: NAME }, { file: PATH }, { value: TEXT } or { stored: PATH }.",
+    )
+    .secret(),
+    Field::new("client_secret", "Or the secret with which the bridge gets tokens from the token_endpoint.").secret(),
+    Field::new("groups", "Only members of these groups are there. Default: everybody."),
+    CLAIMS,
+];
+
 const WAS: Field = Field::new("was", "The name before a rename, so that it stays the same object.");
 const CONNECTIONS: Field =
     Field::new("connections", "Slugs of the connections that people may log in by. Default: all of the tenant.");
@@ -124,6 +140,7 @@ mod tests {
             ("connections", CONNECTION, json!({ "slug": "a", "protocol": "saml", "idp_metadata": metadata })),
             ("clients", CLIENT, json!({ "client_id": "a", "public": true })),
             ("service_providers", SERVICE_PROVIDER, json!({ "slug": "a", "sp_metadata": metadata })),
+            ("scim_apps", SCIM_APP, json!({ "slug": "a", "base_url": "https://a.example" })),
         ];
         for (list, fields, object) in whole {
             for field in fields {
@@ -151,6 +168,7 @@ mod tests {
                 AppKind::OidcClient => CLIENT,
                 AppKind::SamlSp => SERVICE_PROVIDER,
                 AppKind::LdapApp => LDAP_APP,
+                AppKind::ScimApp => SCIM_APP,
             };
             for field in common {
                 let settings = Value::Object(Map::from_iter([(field.name.to_owned(), json!(1))]));

@@ -138,7 +138,7 @@ impl Downstream for TestProvider {
         match self.0 {
             AppKind::OidcClient => Some(name.to_owned()),
             AppKind::SamlSp => settings.get("entity_id").and_then(Value::as_str).map(str::to_owned),
-            AppKind::LdapApp => None,
+            AppKind::LdapApp | AppKind::ScimApp => None,
         }
     }
 
@@ -265,6 +265,37 @@ async fn wrong(name: &str, text: &str) -> Vec<String> {
     let complaints = load_text(name, text, &Configuration::default()).await.unwrap_err();
     let short = |line: String| line.split_once("bridge.yaml:").map_or(line.clone(), |(_, rest)| rest.to_owned());
     complaints.iter().map(|complaint| short(complaint.to_string())).collect()
+}
+
+#[tokio::test]
+async fn apps_with_a_scim_server_are_read_strictly() {
+    let text = r#"
+version: 1
+tenants:
+  - slug: acme
+    scim_apps:
+      - { slug: a, base_url: "https://a.example" }
+      - { slug: b, base_url: "https://b.example", bearer_token: { value: x }, client_secret: { value: y } }
+      - { slug: c, base_url: "https://c.example", client_secret: { value: y } }
+      - { slug: d, base_url: "https://d.example", bearer_token: { value: x }, token_endpoint: "https://as.example", client_id: d }
+      - { slug: a, base_url: "http://e.example", bearer_token: { value: x }, atributes: {} }
+      - { slug: f, base_url: "https://f.example", bearer_token: { value: x }, claims: { nick: { cel: "claims." } } }
+"#;
+    let found = wrong("scim-apps", text).await;
+    let parts = [
+        ("6:", "scim_apps[a].bearer_token: missing; the bridge calls the app with it"),
+        ("7:", "scim_apps[b].client_secret: `bearer_token` is there too"),
+        ("8:", "scim_apps[c].client_secret: it is nothing without a `token_endpoint`"),
+        ("9:", "scim_apps[d].bearer_token: with a `token_endpoint` the bridge needs a `client_secret`"),
+        ("10:", "scim_apps[a].slug: `a` is a SCIM app at line 6 already"),
+        ("10:", "scim_apps[a].base_url: `http://e.example` is not https"),
+        ("10:", "scim_apps[a].atributes: unknown key; the nearest known one is `attributes`"),
+        ("11:", "scim_apps[f].claims.nick.cel: "),
+    ];
+    for (line, part) in parts {
+        assert!(found.iter().any(|it| it.starts_with(line) && it.contains(part)), "{line} {part}: {found:#?}");
+    }
+    assert_eq!(found.len(), parts.len(), "{found:#?}");
 }
 
 #[tokio::test]

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::{Finding, Level};
-use fedbridge_hub::ports::{ApiKeyStore as _, ConfigStore as _, RolloverStore as _, SyncStore as _};
+use fedbridge_hub::ports::{
+    ApiKeyStore as _, ConfigStore as _, ProvisionedStore as _, RolloverStore as _, SyncStore as _,
+};
 use fedbridge_hub::spec::Configuration;
 use fedbridge_keys::TenantName;
 use fedbridge_keys::rollover::Watched;
@@ -19,7 +21,7 @@ use crate::foundation::Foundation;
 use crate::rollover::{self, laggards, named_standings};
 use crate::settings::{Settings, TlsFiles};
 use crate::survey::{Expiry, Survey, dated, fine, problem};
-use crate::{radar, registry};
+use crate::{provisioning, radar, registry};
 
 use super::CliError;
 use super::apply::{load, make_keys};
@@ -81,6 +83,12 @@ pub async fn run(settings: Settings, args: Args) -> Result<ExitCode, CliError> {
             }
             Ok(open) => {
                 survey.add_tenant(&open, &downstreams, now).await;
+                for app in provisioning::apps(&open) {
+                    let state = foundation.store.provisioning_state(open.view.id, app.view.id).await?;
+                    let findings = provisioning::findings(&services, &open, &app, &state).await;
+                    let name = &app.view.name;
+                    survey.add(slug, &format!("scim_app {name}"), &format!("{slug}/{name}"), findings);
+                }
                 for rollover in rollovers.iter().filter(|rollover| rollover.tenant == tenant.tenant.id) {
                     let sightings = foundation.system.sightings(rollover.tenant).await?;
                     let partners = rollover::partners(&open, &downstreams, rollover.purpose);

@@ -17,6 +17,7 @@ mod keys;
 mod ldap;
 mod migrate;
 mod output;
+mod provisioning;
 mod reference;
 mod revoke;
 mod serve;
@@ -74,6 +75,8 @@ enum Command {
     Keys(keys::Args),
     /// Apps that speak LDAP: what they must be allowed
     Ldap(ldap::Args),
+    /// Apps with a SCIM server of their own: what they should have, and what they have
+    Provisioning(provisioning::Args),
     /// End what was given out: to a client, a user, in a tenant and so on
     Revoke(revoke::Args),
     /// People who have logged in: find, disable, unlink, delete them
@@ -122,6 +125,7 @@ async fn dispatch(settings: Settings, command: Command) -> Result<ExitCode, CliE
         Command::Providers(args) => connections::providers(settings, args).await,
         Command::Keys(args) => keys::run(settings, args).await,
         Command::Ldap(args) => ldap::run(settings, args).await,
+        Command::Provisioning(args) => provisioning::run(settings, args).await,
         Command::Revoke(args) => revoke::run(settings, args).await,
         Command::Users(args) => users::run(settings, args).await,
         Command::Migrate(args) => migrate::run(settings, args).await,

@@ -156,7 +156,7 @@ async fn kill_app(foundation: &Foundation, wired: &Wired, which: &Which, kind: A
     let epoch = kill(foundation, Killed::App(tenant.view.id, app.id)).await?;
     Ok(match kind {
         AppKind::OidcClient => ended(&format!("to the client {}", which.name), epoch),
-        AppKind::LdapApp => ended(&format!("by way of the LDAP app {}", which.name), epoch),
+        AppKind::LdapApp | AppKind::ScimApp => ended(&format!("by way of the {what} {}", which.name), epoch),
         AppKind::SamlSp => format!(
             "kill {}: what the service provider {} had not taken until now has ended; its own sessions end with \
              `revoke session` or `revoke user`",
@@ -171,6 +171,7 @@ fn words(kind: AppKind) -> (&'static str, &'static str) {
         AppKind::OidcClient => ("client", "client"),
         AppKind::SamlSp => ("service provider", "service-provider"),
         AppKind::LdapApp => ("LDAP app", "ldap-app"),
+        AppKind::ScimApp => ("SCIM app", "scim-app"),
     }
 }
 

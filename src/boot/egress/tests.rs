@@ -40,6 +40,47 @@ fn line_of(client: &Client, tenant: u128, number: u128, hosts: Option<&[&str]>) 
     client.lane(Lane { tenant: TenantId::from_uuid(Uuid::from_u128(tenant)), party, hosts }).unwrap()
 }
 
+/// Whatever the method is, the same rules hold, and the answer says when to come again.
+#[tokio::test]
+async fn a_call_has_a_method_and_waits_when_told_to() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut buffer = [0; 1024];
+            let read = socket.read(&mut buffer).await.unwrap_or(0);
+            let request = String::from_utf8_lossy(&buffer[..read]).into_owned();
+            let after = if request.ends_with("{}") { "7" } else { "Wed, 21 Oct 2026 07:28:00 GMT" };
+            let first = request.split(' ').next().unwrap_or_default();
+            let length = first.len();
+            let text = format!("HTTP/1.1 429 No\r\nretry-after: {after}\r\ncontent-length: {length}\r\n\r\n{first}");
+            let _ = socket.write_all(text.as_bytes()).await;
+        }
+    });
+    let call = |method, url: &str, body: Option<&str>| EgressCall {
+        method,
+        url: url.to_owned(),
+        headers: vec![("authorization".to_owned(), "Bearer t".to_owned())],
+        body: body.map(str::to_owned),
+    };
+    let here = format!("http://127.0.0.1:{port}/Users/1");
+    let open = client(true);
+    for method in [CallMethod::Get, CallMethod::Post, CallMethod::Put, CallMethod::Patch, CallMethod::Delete] {
+        let answer = open.call(&call(method, &here, Some("{}")), LIMITS).await.unwrap();
+        let want = (429, Some(Duration::from_secs(7)), method.name().as_bytes());
+        assert_eq!((answer.status, answer.retry_after, &answer.body[..]), want);
+    }
+    let dated = open.call(&call(CallMethod::Get, &here, None), LIMITS).await.unwrap();
+    assert_eq!(dated.retry_after, None, "a date counts as nothing said");
+    let closed = client(false);
+    for url in [here.as_str(), "https://169.254.169.254/Users", "https://10.0.0.1/Users"] {
+        assert!(closed.call(&call(CallMethod::Post, url, Some("{}")), LIMITS).await.is_err(), "{url}");
+    }
+    let narrow = line(&open, 1, Some(&["app.example"]));
+    assert!(narrow.call(&call(CallMethod::Patch, &here, Some("{}")), LIMITS).await.is_err());
+}
+
 #[tokio::test]
 async fn refuses_what_is_not_public_https() {
     let client = client(false);

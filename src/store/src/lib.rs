@@ -32,6 +32,7 @@ mod people_list;
 mod posix;
 mod postgres;
 mod profiles;
+mod provisioned;
 mod pushed;
 mod rollovers;
 mod row;

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# npm scimmy as the SCIM server of an app. Settings: tests/peers/README.md.
+# npm scimmy with scimmy-routers: an app with a SCIM server, in memory. Settings: tests/peers/README.md.
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
 node_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")/../node" && pwd)
 need node curl setsid
-need_path "$node_folder/node_modules/scimmy" "npm package scimmy"
+need_path "$node_folder/node_modules/scimmy-routers" "npm package scimmy-routers"
 require SCIM_TOKEN
 peer_setup
 
-supervise TERM node "$node_folder/scimmy.mjs"
-await 30 curl -fsS --max-time 5 "http://127.0.0.1:$PEER_PORT/alive"
-announce "http://127.0.0.1:$PEER_PORT/scim/v2"
+supervise TERM node "$node_folder/scim-app.mjs"
+await 30 curl -fsS --max-time 5 -H "Authorization: Bearer $SCIM_TOKEN" \
+  "http://127.0.0.1:$PEER_PORT/scim/ServiceProviderConfig"
+announce "http://127.0.0.1:$PEER_PORT/scim"

@@ -1,4 +1,4 @@
-//! The apps of a tenant: clients, service providers and LDAP apps, each kind among its own.
+//! The apps of a tenant: clients, service providers, LDAP apps and SCIM apps, each kind among its own.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
 use fedbridge_contract::logout::Party;
 use fedbridge_hub::spec::{AppSpec, ConfigChange, Managed, SecretOwner, StoredApp, TenantConfiguration};
 
-use crate::bridge::desired::{DesiredClient, DesiredLdapApp, DesiredProvider, DesiredTenant, Secrets};
-use crate::bridge::{clients, ldap_apps, service_providers};
+use crate::bridge::desired::{DesiredClient, DesiredLdapApp, DesiredProvider, DesiredScimApp, DesiredTenant, Secrets};
+use crate::bridge::{clients, ldap_apps, scim_apps, service_providers};
 use crate::settings::complaints::Place;
 
 use super::objects::{Planner, name_rename};
@@ -30,6 +30,8 @@ impl Planner<'_> {
         self.of_kind(&PROVIDERS, &providers.collect::<Vec<_>>(), (tenant, id), old, connections);
         let ldap_apps: Vec<_> = tenant.ldap_apps.iter().map(Wish::ldap_app).collect();
         self.of_kind(&LDAP_APPS, &ldap_apps, (tenant, id), old, connections);
+        let scim_apps: Vec<_> = tenant.scim_apps.iter().map(Wish::scim_app).collect();
+        self.of_kind(&SCIM_APPS, &scim_apps, (tenant, id), old, connections);
     }
 
     fn of_kind(
@@ -133,6 +135,14 @@ const LDAP_APPS: Words = Words {
     derived: &[],
 };
 
+const SCIM_APPS: Words = Words {
+    kind: AppKind::ScimApp,
+    noun: "SCIM app",
+    name: "slug",
+    fields: &[("display_name", "name"), ("name", "slug"), ("release", "what it is released")],
+    derived: &["what it is released"],
+};
+
 /// An app as the file wants it.
 struct Wish<'a> {
     place: &'a Place,
@@ -161,6 +171,16 @@ impl<'a> Wish<'a> {
             spec: service_providers::app_spec(provider),
             connections: provider.connections.as_ref(),
             secrets: no_secrets,
+        }
+    }
+
+    fn scim_app(app: &'a DesiredScimApp) -> Self {
+        Self {
+            place: &app.place,
+            was: app.was.as_deref(),
+            spec: scim_apps::app_spec(app),
+            connections: None,
+            secrets: &app.secrets,
         }
     }
 

@@ -12,6 +12,7 @@ mod logouts;
 mod partners;
 mod people;
 mod profiles;
+mod provisioned;
 mod pushed;
 mod revocation;
 mod seal;
@@ -41,6 +42,9 @@ pub use people::{
 pub use profiles::{
     ChangedPerson, KeptOut, KnownSubject, LastSaid, NewProfile, PosixOwner, Profile, ProfileBy, ProfileNews,
     ProfileSource, ProfileStore, ProfiledPerson, StoredGroup, StoredProfile, Sweep, SweepCount, Unseen,
+};
+pub use provisioned::{
+    ProvisionedCount, ProvisionedKind, ProvisionedLink, ProvisionedStore, ProvisioningReport, ProvisioningState, Which,
 };
 pub use pushed::{
     NewRecord, PushError, PushGuard, PushUnit, Pushed, PushedStore, PushedWork, RecordHash, RecordWrite, StoredRecord,

@@ -19,7 +19,7 @@ pub trait TraceStore: Send + Sync {
 
 /// What traces are of. Of most requests only refusals are kept; of logins, logouts, what people decide about what
 /// is theirs, upstreams asked again, and documents everything is.
-pub const TRACE_KINDS: [&str; 16] = [
+pub const TRACE_KINDS: [&str; 17] = [
     "login",
     "logout",
     "link",
@@ -36,6 +36,7 @@ pub const TRACE_KINDS: [&str; 16] = [
     "metadata",
     "sync",
     "push",
+    "provisioning",
 ];
 
 /// What a list shows, without opening the sealed part.

@@ -23,6 +23,7 @@ use fedbridge_contract::time::Timestamp;
 use super::epochs::Epochs;
 use super::snapshot::{Snapshots, TenantSnapshot};
 use crate::ports::{ProfileNews, ProfileStore};
+pub(super) use person::best;
 use person::directory_person;
 use told::Told;
 
@@ -44,6 +45,8 @@ pub struct HubFeed {
     epochs: Arc<Epochs>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    /// Whom it is for.
+    shown: fn(&TenantSnapshot) -> bool,
 }
 
 #[derive(Default)]
@@ -72,7 +75,14 @@ impl HubFeed {
         epochs: Arc<Epochs>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { snapshots, profiles, news, epochs, clock, state: Mutex::default() }
+        let shown = |tenant: &TenantSnapshot| tenant.view.settings.ldap.is_some();
+        Self { snapshots, profiles, news, epochs, clock, state: Mutex::default(), shown }
+    }
+
+    /// For whoever tells apps of people, in the place of who shows a directory.
+    #[must_use]
+    pub fn of_tenants_that_tell_apps(self) -> Self {
+        Self { shown: TenantSnapshot::tells_apps, ..self }
     }
 
     /// Asks where somebody has changed, where that was asked longer ago than [`POLL`].
@@ -139,7 +149,7 @@ impl Watched {
 #[async_trait]
 impl DirectoryFeed for HubFeed {
     fn tenants(&self) -> Vec<Arc<Tenant>> {
-        let shown = |tenant: &&Arc<TenantSnapshot>| tenant.view.enabled && tenant.view.settings.ldap.is_some();
+        let shown = |tenant: &&Arc<TenantSnapshot>| tenant.view.enabled && (self.shown)(tenant);
         self.snapshots.current().tenants().filter(shown).map(|tenant| Arc::clone(&tenant.view)).collect()
     }
 

@@ -24,6 +24,7 @@ mod gather;
 mod kill;
 mod link;
 mod logout;
+mod outbound;
 mod own;
 mod password;
 mod provision;
@@ -51,7 +52,7 @@ use fedbridge_contract::services::Services;
 use crate::mapping::AppRules;
 use crate::ports::{
     AppPasswordStore, EpochStore, FactorCrypto, FactorStore, LoginStore, LogoutStore, PeopleStore, ProfileNews,
-    ProfileStore, PushedStore, PushedWork, Sealer, SyncStore, UpstreamTokenStore,
+    ProfileStore, ProvisionedStore, PushedStore, PushedWork, Sealer, SyncStore, UpstreamTokenStore,
 };
 use crate::throttle::KnownDevices;
 
@@ -64,6 +65,7 @@ pub use gate::HubGate;
 pub use gather::{Gathering, Teller};
 pub use kill::PersonKilled;
 pub use logout::Behind;
+pub use outbound::{Entitled, Standing, ToldApp, same_group};
 pub use own::{Act, OwnPage};
 pub use provision::{NotMade, Provisioned, SyncFailed, SyncWish, Synced};
 pub use push::{HubCurrentClaims, HubPushDesk};
@@ -82,6 +84,8 @@ pub struct Hub {
     pub profiles: Arc<dyn ProfileStore>,
     pub profile_news: Arc<dyn ProfileNews>,
     pub profile_syncs: Arc<dyn SyncStore>,
+    /// Whom apps with a SCIM server have.
+    pub outbound: Arc<dyn ProvisionedStore>,
     pub pushed: Arc<dyn PushedStore>,
     pub pushed_work: Arc<dyn PushedWork>,
     /// What this node has kept of people.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use fedbridge_contract::config::{App, Connection, Tenant, TenantSettings};
+use fedbridge_contract::config::{App, AppKind, Connection, Tenant, TenantSettings};
 use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::{Open, Registry};
 use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
@@ -110,6 +110,8 @@ pub struct Ready {
 
 pub struct OpenApp {
     pub view: Arc<App>,
+    /// What the bridge calls the app with, by the setting; of a SCIM app alone.
+    pub secrets: BTreeMap<String, Vec<u8>>,
     pub subject_type: SubjectType,
     pub rules: Result<AppRules, Vec<Complaint>>,
 }
@@ -224,7 +226,7 @@ impl OpenApp {
             self.view.secret_hashes.clone(),
         );
         let rules = Err(vec![Complaint::new("enabled", SWITCHED_OFF)]);
-        Self { view: Arc::new(view), subject_type: self.subject_type, rules }
+        Self { view: Arc::new(view), secrets: BTreeMap::new(), subject_type: self.subject_type, rules }
     }
 }
 
@@ -266,7 +268,11 @@ impl Builder {
                     self.secret_hashes(&configuration.secrets, SecretOwner::App(stored.id)),
                 ));
                 let rules = AppRules::compile(spec);
-                Arc::new(OpenApp { view, subject_type: spec.subject_type, rules })
+                let secrets = match spec.kind {
+                    AppKind::ScimApp => clear_secrets(&configuration.secrets, SecretOwner::App(stored.id)),
+                    AppKind::OidcClient | AppKind::SamlSp | AppKind::LdapApp => BTreeMap::new(),
+                };
+                Arc::new(OpenApp { view, secrets, subject_type: spec.subject_type, rules })
             })
             .collect();
         let view = Tenant::new(

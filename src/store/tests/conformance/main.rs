@@ -23,6 +23,7 @@ mod logouts;
 mod opening;
 mod people;
 mod profiles;
+mod provisioned;
 mod pushed;
 mod rollovers;
 mod sealing;
@@ -85,6 +86,7 @@ mod run {
         no_member_is_lost, records_are_read_page_by_page, who_is_switched_off_is_counted_and_ended,
         a_push_is_whole_or_not_at_all, marks_wait_for_the_worker, connections_never_see_each_others_records,
         what_is_pushed_is_sealed);
+    on_both!(provisioned: whom_an_app_has_is_kept, many_are_read_page_by_page, one_node_tells_an_app);
     on_both!(sync_states: a_sync_goes_on_where_it_ended, one_of_many_syncs);
     on_both!(factors: an_answer_is_good_once, a_factor_is_its_persons, one_of_many_uses_of_a_code_wins);
     on_both!(app_passwords: each_is_of_one_person_and_one_app, one_that_is_taken_back_is_heard_of,

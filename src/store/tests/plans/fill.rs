@@ -122,6 +122,11 @@ pub async fn world(database: &Database) -> World {
         ("failures", "key_hash, window_at, count, changed_at", format!("{h}, 1, 1, {late}")),
         ("known_devices", "key_hash, expires_at", format!("{h}, {late}")),
         ("ldap_shapes", "app_id, shape_hash, shape, count, first_at, last_at", format!("{app}, {h}, '', 1, 1, 1")),
+        (
+            "provisioned",
+            "app_id, kind, subject_id, remote_id, on_there, digest, in_groups, changed_at",
+            format!("{app}, 'user', {person}, 'r' || i, {yes}, {h}, '[]', 1"),
+        ),
         ("traces", "id, at, kind, outcome, cause, sealed", format!("{own}, {late}, 'login', 'success', '', {sealed}")),
     ];
     let fill = |rows: u64, table: &str, columns: &str, values: &str| {

@@ -10,8 +10,9 @@ use fedbridge_contract::services::{Grants, Handles as _, NameIds, RefreshLifetim
 use fedbridge_contract::trace::Outcome;
 use fedbridge_hub::ports::{
     Command, EpochStore as _, IdentityNews, KeptOut, LoginStore as _, LogoutOutbox as _, LogoutStore as _, NewProfile,
-    NewTransaction, PeopleStore, PosixOwner, Profile, ProfileBy, ProfileNews as _, ProfileStore, RecordedTrace, Sweep,
-    SyncState, SyncStore as _, TraceStore as _, TraceSummary, Turn, Unit, UpstreamTokenStore as _,
+    NewTransaction, PeopleStore, PosixOwner, Profile, ProfileBy, ProfileNews as _, ProfileStore, ProvisionedKind,
+    ProvisionedLink, ProvisionedStore as _, RecordedTrace, Sweep, SyncState, SyncStore as _, TraceStore as _,
+    TraceSummary, Turn, Unit, UpstreamTokenStore as _, Which,
 };
 use fedbridge_keys::OpensslRng;
 
@@ -28,6 +29,7 @@ pub async fn all(world: &World, heard_of: Heard, round: u32) {
     tokens(world, &full).await;
     people(world, &full).await;
     directory(world, &full, round).await;
+    provisioned(world, &full).await;
     logouts(world, &full, second).await;
     ends(world, &full).await;
 }
@@ -157,6 +159,24 @@ async fn directory(world: &World, full: &Full, round: u32) {
     world.login(&name, &["openid"]).await;
     let out = KeptOut { tenant, connection, subject_key: &name, reason: "gone" };
     assert!(store.system().keep_out(&out, at(4)).await.unwrap().is_some());
+}
+
+/// What is asked for whoever changes, where an app is told of people.
+async fn provisioned(world: &World, full: &Full) {
+    let (store, tenant, app, kind) = (&world.store, world.tenant, world.app, ProvisionedKind::User);
+    let subject = full.login.person.uuid();
+    let remote = format!("app's {subject}");
+    let link =
+        ProvisionedLink { subject, remote: remote.clone(), on: true, digest: None, groups: vec![], changed: at(1) };
+    store.keep_provisioned(tenant, app, kind, std::slice::from_ref(&link)).await.unwrap();
+    let (subjects, remotes) = ([subject, full.factor.id.uuid()], [remote]);
+    for which in [Which::Subjects(&subjects), Which::Remotes(&remotes)] {
+        assert_eq!(store.provisioned(tenant, app, kind, which).await.unwrap(), std::slice::from_ref(&link));
+    }
+    let state = store.take_provisioning_turn(tenant, app, at(1), at(60)).await.unwrap().unwrap();
+    assert!(store.extend_provisioning_turn(tenant, app, at(60), at(90)).await.unwrap());
+    assert!(store.end_provisioning_turn(tenant, app, at(90), &state).await.unwrap());
+    store.forget_provisioned(tenant, app, kind, subject).await.unwrap();
 }
 
 async fn logouts(world: &World, full: &Full, second: ConnectionId) {

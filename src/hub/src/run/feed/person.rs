@@ -32,7 +32,7 @@ pub(super) fn directory_person(tenant: &TenantSnapshot, person: ProfiledPerson) 
 
 /// The upstream whose word counts: one that lets the person in before one that does not, then by how it speaks, then
 /// the newest. Words of several are not mixed: who reads them would see a person whom no upstream knows.
-fn best(profiles: Vec<StoredProfile>) -> Option<StoredProfile> {
+pub(in crate::run) fn best(profiles: Vec<StoredProfile>) -> Option<StoredProfile> {
     let rank = |it: &StoredProfile| -> (bool, _, Timestamp) { (it.disabled.is_none(), it.source, it.changed) };
     profiles.into_iter().max_by_key(rank)
 }

@@ -24,13 +24,13 @@ impl TenantSnapshot {
 }
 
 impl Hub {
-    /// Sees to it that these groups are there. Where the tenant shows no directory there are none.
+    /// Sees to it that these groups are there. Where the tenant neither shows a directory nor tells apps there are none.
     pub(in crate::run) async fn ensure_groups<'n>(
         &self,
         tenant: &TenantSnapshot,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Result<(), StoreError> {
-        if tenant.view.settings.ldap.is_none() {
+        if !tenant.keeps_people() {
             return Ok(());
         }
         let (id, range) = (tenant.view.id, tenant.numbers());

@@ -69,7 +69,7 @@ impl Provisioned {
 }
 
 /// Groups of a directory are the same in any case.
-pub(super) fn folded(name: &str) -> String {
+pub(in crate::run) fn folded(name: &str) -> String {
     name.to_lowercase()
 }
 

@@ -1,5 +1,5 @@
-//! What a login brings of a person is kept beside it, where somebody will ask for it: the tenant shows a directory, or
-//! the connection is synchronised.
+//! What a login brings of a person is kept beside it, where somebody will ask for it: the tenant shows a directory or
+//! tells apps of its people, or the connection is synchronised.
 
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::identity::{Attributes, UpstreamSubject, UpstreamTokens};
@@ -56,7 +56,7 @@ impl Hub {
     ) -> Result<Kept, StoreError> {
         let Ok(ready) = &connection.state else { return Ok(Kept::default()) };
         let synced = ready.adapter.directory.is_some();
-        if tenant.view.settings.ldap.is_none() && !synced {
+        if !tenant.keeps_people() && !synced {
             return Ok(Kept::default());
         }
         let (id, subject) = (tenant.view.id, said.0);

@@ -16,6 +16,7 @@ mod sync;
 
 pub use appear::NotMade;
 pub use known::Provisioned;
+pub(in crate::run) use known::folded;
 pub(in crate::run) use login::Kept;
 pub(in crate::run) use record::{Mapped, groups};
 pub use sync::{SyncFailed, SyncWish, Synced};
