@@ -8,15 +8,18 @@ use crate::support::browser::HTTP;
 use crate::support::scripted::SECRET;
 
 const PUSHED: Place = Place::Connection("scim", "scim/v2/**");
+const TOKEN: Place = Place::Connection("scim", "scim/token");
 
 /// As the bridge file has it: one token for both tenants, and one of its own.
 pub fn connection(slug: &str) -> String {
     format!(
         "      - slug: scim
         protocol: scim
-        bearer_tokens: [{{ value: {SECRET} }}, {{ value: {} }}]
+        bearer_tokens: [{{ value: {SECRET} }}, {{ value: {own} }}]
+        oauth_client_id: hr
+        oauth_client_secrets: [{{ value: {SECRET} }}, {{ value: {own} }}]
 ",
-        own_token(slug)
+        own = own_token(slug)
     )
 }
 
@@ -37,6 +40,12 @@ pub async fn rows(world: &World) -> Vec<Row> {
         bearer: Some(bearer.to_owned()),
         ..Sent::default()
     };
+    // The secret that it is given for is good at both.
+    let at = format!("{}/connections/scim/scim/token", world.own.at);
+    let given = HTTP.post(at).form(&client_form(SECRET)).send().await.unwrap();
+    let given: Value = serde_json::from_str(&given.text().await.unwrap()).unwrap();
+    let access = given["access_token"].as_str().unwrap().to_owned();
+    let client = Sent { form: Some(client_form(&own_token(world.own.slug))), ..Sent::default() };
     let found = |filter: &str| {
         let filter: String = url::form_urlencoded::byte_serialize(filter.as_bytes()).collect();
         format!("filter={filter}")
@@ -48,7 +57,14 @@ pub async fn rows(world: &World) -> Vec<Row> {
         same(PUSHED, "a member", good(), ask("Groups".into(), found(&format!("members eq \"{ada}\"")), SECRET)),
         same(PUSHED, "a cursor", good(), ask("Users".into(), format!("cursor={next}&count=1"), SECRET)),
         same(PUSHED, "a token", good(), ask("Users".into(), String::new(), &own_token(world.own.slug))),
+        same(PUSHED, "an access token", good(), ask("Users".into(), String::new(), &access)),
+        same(TOKEN, "an OAuth client's secret", Good::Answer(|came| came.body.contains("access_token")), client),
     ]
+}
+
+fn client_form(secret: &str) -> Vec<(String, String)> {
+    let form = [("grant_type", "client_credentials"), ("client_id", "hr"), ("client_secret", secret)];
+    form.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
 async fn push(world: &World, kind: &str, body: Value) -> String {
