@@ -16,6 +16,7 @@ mod m0007_chaining;
 mod m0008_directory;
 mod m0009_pushed;
 mod m0010_shut;
+mod m0011_signals;
 mod statistics;
 
 use sea_orm_migration::prelude::*;
@@ -109,6 +110,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_directory::Migration),
             Box::new(m0009_pushed::Migration),
             Box::new(m0010_shut::Migration),
+            Box::new(m0011_signals::Migration),
         ]
     }
 }

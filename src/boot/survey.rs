@@ -199,6 +199,7 @@ pub fn app_word(kind: AppKind) -> &'static str {
         AppKind::OidcClient => "client",
         AppKind::SamlSp => "service_provider",
         AppKind::LdapApp => "ldap_app",
+        AppKind::SignalReceiver => "signal_receiver",
     }
 }
 

@@ -188,6 +188,8 @@ pub enum AppKind {
     SamlSp,
     /// What an old app binds as.
     LdapApp,
+    /// Who hears of what happens to people (Shared Signals Framework 1.0).
+    SignalReceiver,
 }
 
 /// A downstream app.

@@ -29,6 +29,7 @@ pub struct DesiredTenant {
     pub clients: Vec<DesiredClient>,
     pub service_providers: Vec<DesiredProvider>,
     pub ldap_apps: Vec<DesiredLdapApp>,
+    pub signal_receivers: Vec<DesiredReceiver>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -92,6 +93,18 @@ pub struct DesiredLdapApp {
     pub enabled: bool,
     /// Only their members may bind through it; empty: everybody.
     pub groups: Vec<String>,
+    pub settings: Value,
+    pub secrets: Secrets,
+}
+
+/// Who hears of what happens to people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DesiredReceiver {
+    pub place: Place,
+    pub slug: String,
+    pub was: Option<String>,
+    pub name: String,
+    pub enabled: bool,
     pub settings: Value,
     pub secrets: Secrets,
 }

@@ -25,6 +25,7 @@ mod provisions;
 pub mod reference;
 mod secrets;
 mod service_providers;
+mod signal_receivers;
 mod tenants;
 mod yaml;
 

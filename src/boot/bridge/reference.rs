@@ -29,6 +29,7 @@ pub const TENANT: &[Field] = &[
     ),
     Field::new("service_providers", "Apps that speak SAML."),
     Field::new("ldap_directory", "What apps that speak LDAP see. Default: nothing."),
+    Field::new("signal_receivers", "Who hears of what happens to people: Shared Signals, CAEP and RISC."),
 ];
 
 pub const CONNECTION: &[Field] = &[
@@ -95,6 +96,21 @@ pub const LDAP_APP: &[Field] = &[
     Field::new("groups", "Only members of these groups may bind by way of it. Default: everybody."),
 ];
 
+pub const SIGNAL_RECEIVER: &[Field] = &[
+    Field::new("slug", "The receiver's name in its `aud` and in the log: a-z, 0-9 and hyphens.").required(),
+    WAS,
+    Field::new("name", "The name that people see. Default: the slug."),
+    Field::new("enabled", "Whether it hears of anything. Default: true."),
+    Field::new(
+        "bearer_token",
+        "What it shows to ask for its stream and to poll, of 32 characters or more: { env: NAME }, { file: PATH }, \
+         { value: TEXT } or { stored: PATH }.",
+    )
+    .secret(),
+    Field::new("bearer_tokens", "Two of them, the older first, while it changes from one to the other.").secret(),
+    Field::new("push_authorization", "The Authorization header of what is pushed to it. Default: none.").secret(),
+];
+
 const WAS: Field = Field::new("was", "The name before a rename, so that it stays the same object.");
 const CONNECTIONS: Field =
     Field::new("connections", "Slugs of the connections that people may log in by. Default: all of the tenant.");
@@ -123,6 +139,7 @@ mod tests {
             ("", TENANT, json!({ "slug": "acme" })),
             ("connections", CONNECTION, json!({ "slug": "a", "protocol": "saml", "idp_metadata": metadata })),
             ("clients", CLIENT, json!({ "client_id": "a", "public": true })),
+            ("signal_receivers", SIGNAL_RECEIVER, json!({ "slug": "a" })),
             ("service_providers", SERVICE_PROVIDER, json!({ "slug": "a", "sp_metadata": metadata })),
         ];
         for (list, fields, object) in whole {
@@ -151,6 +168,7 @@ mod tests {
                 AppKind::OidcClient => CLIENT,
                 AppKind::SamlSp => SERVICE_PROVIDER,
                 AppKind::LdapApp => LDAP_APP,
+                AppKind::SignalReceiver => SIGNAL_RECEIVER,
             };
             for field in common {
                 let settings = Value::Object(Map::from_iter([(field.name.to_owned(), json!(1))]));

@@ -64,6 +64,7 @@ pub fn stored_path(tenant: &TenantConfiguration, owner: SecretOwner, name: &str)
             let app = tenant.apps.iter().find(|app| app.id == id)?;
             let list = match app.spec.kind {
                 AppKind::LdapApp => "ldap_directory/apps",
+                AppKind::SignalReceiver => super::signal_receivers::LIST,
                 AppKind::OidcClient | AppKind::SamlSp => "clients",
             };
             Some(format!("{list}/{}/{name}", app.spec.name))
@@ -73,7 +74,7 @@ pub fn stored_path(tenant: &TenantConfiguration, owner: SecretOwner, name: &str)
 
 /// The object that a secret belongs to, as a stored path names it.
 pub struct Owner<'a> {
-    /// `clients`, `connections` or `ldap_directory/apps`.
+    /// `clients`, `connections`, `signal_receivers` or `ldap_directory/apps`.
     pub kind: &'static str,
     pub name: &'a str,
     pub was: Option<&'a str>,

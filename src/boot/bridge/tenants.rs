@@ -15,7 +15,7 @@ use super::fields::Fields;
 use super::names::{self, Names};
 use super::node::Node;
 use super::secrets::StoredPaths;
-use super::{clients, connections, extras, ldap_directory, metadata, service_providers};
+use super::{clients, connections, extras, ldap_directory, metadata, service_providers, signal_receivers};
 
 /// Reads every tenant that can be read, and complains about the rest.
 pub async fn read(nodes: &[Node], context: &Context<'_>, complaints: &mut Complaints) -> Vec<DesiredTenant> {
@@ -81,6 +81,8 @@ async fn tenant(
     let service_providers =
         service_providers::read(provider_nodes, &fields, &scope, &connection_slugs, complaints).await;
 
+    let receiver_nodes = fields.list(signal_receivers::LIST, complaints);
+    let signal_receivers = signal_receivers::read(receiver_nodes, &fields, &scope, &clients, complaints);
     let (ldap, ldap_apps) = ldap_directory::read(&mut fields, &scope, connection_nodes, complaints);
     let place = fields.node().place_of("slug").clone();
     fields.finish(complaints);
@@ -98,6 +100,7 @@ async fn tenant(
         clients,
         service_providers,
         ldap_apps,
+        signal_receivers,
     })
 }
 

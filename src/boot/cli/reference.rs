@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use fedbridge_contract::config::AppKind;
 use fedbridge_contract::factory::Field;
 
-use crate::bridge::reference::{CLIENT, CONNECTION, LDAP_APP, LDAP_APPS, SERVICE_PROVIDER, TENANT};
+use crate::bridge::reference::{CLIENT, CONNECTION, LDAP_APP, LDAP_APPS, SERVICE_PROVIDER, SIGNAL_RECEIVER, TENANT};
 use crate::registry;
 
 use super::CliError;
@@ -37,15 +37,18 @@ enum Object {
     LdapDirectory,
     #[value(name = "ldap_app", aliases = ["ldap-app", "ldap_apps", "ldap-apps"])]
     LdapApp,
+    #[value(name = "signal_receiver", aliases = ["signal_receivers", "signal-receiver", "signal-receivers", "receiver"])]
+    SignalReceiver,
 }
 
-const ALL: [Object; 6] = [
+const ALL: [Object; 7] = [
     Object::Tenant,
     Object::Connection,
     Object::Client,
     Object::ServiceProvider,
     Object::LdapDirectory,
     Object::LdapApp,
+    Object::SignalReceiver,
 ];
 
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
@@ -84,6 +87,11 @@ fn describe(object: Object) -> String {
             let own = registry::app_fields(AppKind::LdapApp);
             let all: Vec<Field> = LDAP_APP.iter().chain(own).copied().collect();
             section("Of every app that speaks LDAP, an entry of `ldap_directory.apps`", &all)
+        }
+        Object::SignalReceiver => {
+            let own = registry::app_fields(AppKind::SignalReceiver);
+            let all: Vec<Field> = SIGNAL_RECEIVER.iter().chain(own).copied().collect();
+            section("Of every receiver of signals, an entry of `signal_receivers`", &all)
         }
     }
 }

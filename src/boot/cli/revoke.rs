@@ -157,6 +157,8 @@ async fn kill_app(foundation: &Foundation, wired: &Wired, which: &Which, kind: A
     Ok(match kind {
         AppKind::OidcClient => ended(&format!("to the client {}", which.name), epoch),
         AppKind::LdapApp => ended(&format!("by way of the LDAP app {}", which.name), epoch),
+        // It is given nothing.
+        AppKind::SignalReceiver => ended(&format!("to the receiver {}", which.name), epoch),
         AppKind::SamlSp => format!(
             "kill {}: what the service provider {} had not taken until now has ended; its own sessions end with \
              `revoke session` or `revoke user`",
@@ -171,6 +173,7 @@ fn words(kind: AppKind) -> (&'static str, &'static str) {
         AppKind::OidcClient => ("client", "client"),
         AppKind::SamlSp => ("service provider", "service-provider"),
         AppKind::LdapApp => ("LDAP app", "ldap-app"),
+        AppKind::SignalReceiver => ("receiver of signals", "signal-receiver"),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::run::record::AskedOnce;
 use crate::run::session::end_session_cookie;
 use crate::run::snapshot::TenantSnapshot;
 use crate::run::start::spent;
-use crate::run::{Hub, error_page};
+use crate::run::{Happened, Hub, Initiator, error_page};
 
 /// A message that an adapter has verified: from whom, and what it wrote down.
 pub struct Heard {
@@ -136,6 +136,8 @@ impl Hub {
         for person in &people {
             if let Some(epoch) = self.kills.kill(Killed::Person(id, *person), now).await? {
                 steps.decide("person", format!("all that was given out is dead with number {}", epoch.0), true);
+                let revoked = Happened::SessionRevoked { session: None, by: Initiator::Policy };
+                self.announce(tenant, *person, &[revoked]).await?;
             }
             kept.extend(self.upstream_tokens.give_up_all(id, *person).await?);
         }

@@ -7,6 +7,7 @@ use fedbridge_contract::push::{PushDone, PushRefused, Record, RecordData, Record
 
 use super::change::Pushing;
 use super::keys::Hashes;
+use super::news::Turn;
 use super::said::{Described, Said};
 use crate::ports::{
     Adopted, Command, IdentityNews, NewLink, NewRecord, PosixOwner, PushUnit, RecordWrite, ShutOut, StoredRecord,
@@ -14,7 +15,7 @@ use crate::ports::{
 use crate::run::Hub;
 
 /// What the audit and the log say of somebody who was deleted.
-const DELETED: &str = "deleted by the upstream";
+pub(super) const DELETED: &str = "deleted by the upstream";
 
 impl Hub {
     pub(super) async fn create_user(
@@ -156,6 +157,7 @@ impl Hub {
             commands.push(Command::HoldIdentity { person, connection, subject_key, news });
         }
         let out = said.out.is_some();
+        let happened = self.happened(at, person, &said, Turn { was_in, ends }).await?;
         commands.push(Command::KeepProfile(Box::new(said.profile(at, person))));
         commands.push(Command::ShutPerson(ShutOut {
             person,
@@ -166,6 +168,7 @@ impl Hub {
             let owner = PosixOwner::Person(person);
             commands.extend(at.tenant.numbers().map(|range| Command::GiveNumber { owner, range }));
         }
+        commands.extend(self.signals(at.tenant, person, (at.txn, at.now), &happened));
         if !ends {
             return Ok((commands, Vec::new()));
         }
