@@ -3,6 +3,7 @@
 mod poll;
 mod push;
 mod receiver;
+mod scim;
 
 use openssl::pkey::PKey;
 use serde_json::{Value, json};

@@ -93,6 +93,17 @@ pub struct Hears {
     pub client: Option<String>,
     /// Types of events.
     pub events: Vec<String>,
+    /// What directories push; `None`: nothing of it.
+    pub scim: Option<ScimEvents>,
+}
+
+/// SCIM events (RFC 9967).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScimEvents {
+    /// With the values; else with the names of attributes alone.
+    pub full: bool,
+    /// Attributes that it may hear of; `None`: all names.
+    pub attributes: Option<Vec<String>>,
 }
 
 /// A downstream protocol whose apps receive signals.

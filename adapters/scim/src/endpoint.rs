@@ -92,7 +92,7 @@ impl Endpoint {
         let rest = request.input.rest.replace("%3A", ":").replace("%3a", ":");
         let spot = spot(&rest).ok_or_else(not_found)?;
         match (request.input.method, spot) {
-            (Method::Get, Spot::Config) => self.service_provider_config(),
+            (Method::Get, Spot::Config) => self.service_provider_config(request.tenant),
             (Method::Get, Spot::ResourceTypes(name)) => self.resource_types(request.input, name),
             (Method::Get, Spot::Schemas(urn)) => self.schemas(request.input, urn),
             (_, Spot::Me) => Err(Fault::plain(501, "/Me means nothing here: whoever asks is no person").into()),

@@ -7,7 +7,7 @@ use fedbridge_contract::error::Complaint;
 use fedbridge_contract::factory::Field;
 use fedbridge_contract::keys::SignatureAlgorithm;
 use fedbridge_contract::reader::Reader;
-use fedbridge_contract::signals::Hears;
+use fedbridge_contract::signals::{Hears, ScimEvents};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -22,6 +22,15 @@ pub const FIELDS: &[Field] = &[
         "What it may hear of: session-revoked, credential-change, token-claims-change, account-disabled, \
          account-enabled, account-purged, identifier-changed. Default: all but identifier-changed, which names \
          addresses, and, without a client, token-claims-change.",
+    ),
+    Field::new(
+        "scim",
+        "Whether it hears of what directories push (RFC 9967): notice says which attributes have changed, full says their \
+         values too. Default: not.",
+    ),
+    Field::new(
+        "scim_attributes",
+        "The attributes that it may hear of, by their first names: [userName, name]. Needed with scim: full. Default: all.",
     ),
     Field::new("audience", "The `aud` of its tokens. Default: {issuer}/signals/SLUG."),
     Field::new(
@@ -84,8 +93,9 @@ impl Settings {
         use SignatureAlgorithm::{ES256, EdDSA, PS256, RS256};
         let algorithms = [RS256, PS256, ES256, EdDSA].map(|algorithm| (algorithm.name(), algorithm));
         let algorithm = reader.choice(object, "", "signed_response_alg", &algorithms).unwrap_or(RS256);
+        let scim = scim(&mut reader, object);
         let audience = reader.text(object, "", "audience");
-        reader.finish(Self { hears: Hears { client, events }, audience, push_url, algorithm })
+        reader.finish(Self { hears: Hears { client, events, scim }, audience, push_url, algorithm })
     }
 }
 
@@ -108,6 +118,15 @@ fn events(reader: &mut Reader, object: &Map<String, Value>, has_client: bool) ->
         }
     }
     found
+}
+
+fn scim(reader: &mut Reader, object: &Map<String, Value>) -> Option<ScimEvents> {
+    let full = reader.choice(object, "", "scim", &[("notice", false), ("full", true)]);
+    let attributes = reader.texts(object, "", "scim_attributes");
+    if full == Some(true) && attributes.is_none() {
+        reader.complain("scim_attributes", "is missing: with scim: full it says what may be told");
+    }
+    Some(ScimEvents { full: full?, attributes })
 }
 
 /// An address that can be posted to. Whether it may be, is for whoever posts.
@@ -145,10 +164,12 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_is_said_at_once() {
-        let settings = json!({ "events": ["nope"], "push_url": "ftp://x", "signed_response_alg": "none", "more": 1 });
+        let settings = json!({
+            "events": ["nope"], "push_url": "ftp://x", "signed_response_alg": "none", "more": 1, "scim": "full",
+        });
         let found = Settings::parse(&settings, 0).unwrap_err();
         let paths: Vec<_> = found.iter().map(|complaint| complaint.path.as_str()).collect();
-        for path in ["events[0]", "push_url", "signed_response_alg", "more", "bearer_token"] {
+        for path in ["events[0]", "push_url", "signed_response_alg", "more", "bearer_token", "scim_attributes"] {
             assert!(paths.contains(&path), "{path}: {found:?}");
         }
         for bad in ["https://u@x/", "https://x/#f", "x"] {

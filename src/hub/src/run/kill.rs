@@ -38,7 +38,7 @@ impl Hub {
         let Some(epoch) = epochs.kill(Killed::Person(tenant.view.id, person), now).await? else { return Ok(None) };
         // The kill is a unit of its own, which knows nothing of receivers: they are told right behind it.
         let revoked = Happened::SessionRevoked { session: None, by: Initiator::Admin };
-        self.announce(tenant, person, &[revoked]).await?;
+        self.announce_behind(tenant, person, &[revoked]).await;
         let sessions = self.end_killed(tenant, person, epoch).await?;
         Ok(Some(PersonKilled { epoch, sessions }))
     }

@@ -36,6 +36,9 @@ const BACK: &[&str] = &[
     "DROP TABLE pushed_members",
     "DROP TABLE pushed_shuts",
     "DROP TABLE pushed_records",
+    "DROP TABLE signals",
+    "DROP TABLE signal_streams",
+    "DROP TABLE signal_mutes",
     "DELETE FROM seaql_migrations WHERE version > 'm0007_chaining'",
 ];
 

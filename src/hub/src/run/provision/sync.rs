@@ -162,7 +162,7 @@ impl Hub {
         epoch: Epoch,
     ) -> Result<usize, StoreError> {
         let revoked = Happened::SessionRevoked { session: None, by: Initiator::Policy };
-        self.announce(tenant, person, &[revoked, Happened::AccountDisabled]).await?;
+        self.announce_behind(tenant, person, &[revoked, Happened::AccountDisabled]).await;
         self.end_killed(tenant, person, epoch).await
     }
 

@@ -10,6 +10,7 @@ use fedbridge_contract::services::{TraceEvent, TraceSink as _};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Outcome, TraceLog, clip};
 
+use super::events::Changing;
 use crate::ports::{PushError, PushGuard, PushUnit, Pushed, StoredRecord};
 use crate::run::Hub;
 use crate::run::snapshot::{OpenConnection, Ready, TenantSnapshot};
@@ -23,6 +24,7 @@ pub(super) struct Pushing<'a> {
     /// Of the change, in the audit and in what it brings about.
     pub txn: TraceId,
     pub now: Timestamp,
+    pub changing: Changing,
 }
 
 impl Pushing<'_> {
@@ -48,7 +50,8 @@ impl Hub {
         let broken = || PushRefused::Denied("the connection's configuration is broken".to_owned());
         let ready = connection.state.as_ref().map_err(|_| broken())?;
         let place = PushPlace { tenant: order.tenant.id, connection: order.connection };
-        let at = Pushing { tenant, connection, ready, place, txn: order.txn, now: order.now };
+        let changing = Changing::of(&order.change);
+        let at = Pushing { tenant, connection, ready, place, txn: order.txn, now: order.now, changing };
         if !tenant.view.enabled || !connection.view.enabled {
             return Err(switched_off());
         }

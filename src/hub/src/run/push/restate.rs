@@ -8,6 +8,7 @@ use fedbridge_contract::ids::{RecordId, TraceId};
 use fedbridge_contract::push::{PushPlace, PushRefused, RecordKind};
 
 use super::change::Pushing;
+use super::events::Changing;
 use super::said::Described;
 use crate::ports::{PushUnit, RecordWrite, StoredRecord};
 use crate::run::Hub;
@@ -60,7 +61,8 @@ impl Hub {
         let ready = connection.state.as_ref().map_err(|_| broken())?;
         let now = self.services.clock.now();
         let txn = TraceId::at(now, self.services.rng.as_ref());
-        self.restate_one(&Pushing { tenant, connection, ready, place, txn, now }, id).await
+        let changing = Changing::default();
+        self.restate_one(&Pushing { tenant, connection, ready, place, txn, now, changing }, id).await
     }
 
     async fn restate_one(self: &Arc<Self>, at: &Pushing<'_>, id: RecordId) -> Result<(), PushRefused> {

@@ -67,7 +67,7 @@ impl Hub {
             person: Some(person),
         };
         let writes = vec![RecordWrite::Insert(Box::new(new))];
-        let pushed = self.commit_push(PushUnit { place: at.place, writes, commands, ends, now: at.now }).await?;
+        let pushed = self.commit_change(at, PushUnit { place: at.place, writes, commands, ends, now: at.now }).await?;
         self.after_shut(at, pushed.ended).await;
         Ok(PushDone { record, changed: true })
     }
@@ -99,7 +99,7 @@ impl Hub {
         let record = changed(&stored, &new, at);
         let writes = vec![RecordWrite::Update { version, new: Box::new(new) }];
         let unit = PushUnit { place: at.place, writes, commands, ends, now: at.now };
-        let pushed = self.commit_push(unit).await?;
+        let pushed = self.commit_change(at, unit).await?;
         self.after_shut(at, pushed.ended).await;
         if let Some(person) = person {
             self.end_what_is_outside(at, person).await;
@@ -127,7 +127,7 @@ impl Hub {
         }
         let writes = vec![RecordWrite::Delete { id, version }];
         let unit = PushUnit { place: at.place, writes, commands, ends, now: at.now };
-        let pushed = self.commit_push(unit).await?;
+        let pushed = self.commit_change(at, unit).await?;
         self.after_shut(at, pushed.ended).await;
         Ok(PushDone { record: stored.record, changed: true })
     }

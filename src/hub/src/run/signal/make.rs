@@ -14,7 +14,7 @@ use crate::run::snapshot::TenantSnapshot;
 use crate::run::{Hub, OpenApp};
 
 /// How long a receiver may be away.
-const KEPT: Duration = Duration::from_secs(72 * 60 * 60);
+pub(in crate::run) const KEPT: Duration = Duration::from_secs(72 * 60 * 60);
 
 const CAEP: &str = "https://schemas.openid.net/secevent/caep/event-type/";
 const RISC: &str = "https://schemas.openid.net/secevent/risc/event-type/";
@@ -184,6 +184,18 @@ impl Hub {
             UnitError::Store(error) => error,
             UnitError::Guard(guard) => StoreError(guard.to_string()),
         })
+    }
+
+    /// The same behind a kill, which goes on whether anybody can be told or not.
+    pub(in crate::run) async fn announce_behind(
+        &self,
+        tenant: &TenantSnapshot,
+        person: PersonId,
+        happened: &[Happened],
+    ) {
+        if let Err(error) = self.announce(tenant, person, happened).await {
+            tracing::error!(%error, %person, "receivers of signals could not be told of somebody who was ended");
+        }
     }
 
     /// What the receiver knows the person by. `None`: the app whose names it knows is gone.

@@ -6,4 +6,5 @@
 mod make;
 mod send;
 
+pub(in crate::run) use make::KEPT;
 pub use make::{Happened, Initiator};

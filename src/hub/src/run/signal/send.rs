@@ -9,7 +9,9 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::services::{Egress, EgressLimits, EgressPost};
 use fedbridge_contract::signals::{Delivery, Signal, SignalTransmitter, StreamStatus};
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use serde_json::Value;
 
 use crate::ports::{SignalOutbox, TakenReceiver};
@@ -25,9 +27,10 @@ const LEASE: Duration = Duration::from_secs(60);
 /// No call of a round begins later than this.
 const ROUND: Duration = Duration::from_secs(40);
 
-/// Receivers of one look, and signals of one round.
+/// Receivers of one look, those that are served at a time, and signals of one round.
 const RECEIVERS: u32 = 32;
-const MOST: u32 = 64;
+const AT_ONCE: usize = 256;
+const MOST: u32 = 128;
 
 const CALL: EgressLimits = EgressLimits { max_body: 64 * 1024, timeout: Duration::from_secs(10) };
 
@@ -46,18 +49,29 @@ enum Told {
 impl Hub {
     /// Pushes what waits, for ever. The server runs it in the background.
     pub async fn run_signals(&self, outbox: &dyn SignalOutbox) {
+        // A receiver that is slow holds nobody else up: the looks go on while it is served.
+        let mut served = FuturesUnordered::new();
         loop {
-            match self.send_signals(outbox).await {
-                // There may be more.
-                Ok(sent) if sent > 0 => continue,
-                Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "signals that wait could not be looked for"),
+            if served.len() < AT_ONCE {
+                match outbox.take(self.services.clock.now(), LEASE, RECEIVERS).await {
+                    Ok(taken) => served.extend(taken.into_iter().map(|taken| self.serve(outbox, taken))),
+                    Err(error) => tracing::warn!(%error, "signals that wait could not be looked for"),
+                }
             }
-            tokio::time::sleep(LOOK).await;
+            let _ = tokio::time::timeout(LOOK, async {
+                while let Some(done) = served.next().await {
+                    if let Err(error) = done {
+                        tracing::warn!(%error, "what a receiver of signals has could not be noted");
+                    }
+                }
+                // Nobody is served: until the next look.
+                std::future::pending::<()>().await;
+            })
+            .await;
         }
     }
 
-    /// One round of everybody who has something to hear. Gives back how many signals receivers have now.
+    /// One round of everybody who has something to hear, for tests and tools. Gives back how many signals receivers have now.
     ///
     /// # Errors
     /// The store does not answer.
