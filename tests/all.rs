@@ -32,6 +32,7 @@ mod road;
 mod rollover;
 mod rotation;
 mod scim;
+mod signals;
 mod sp_variants;
 mod ssrf;
 mod support;

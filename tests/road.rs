@@ -19,6 +19,7 @@ mod pushed;
 mod pushed_claims;
 mod records;
 mod revalidate;
+mod signals;
 mod sync;
 mod unsolicited;
 mod upstreams;
@@ -349,7 +350,7 @@ async fn scripted(foundation: &Foundation) -> Wired {
     let registry = Registry::default().with(Arc::new(FakeFactory)).with(Arc::new(ScimFactory));
     let mut wired = wire(foundation, registry, Arc::new(Silent)).await.unwrap();
     let own = Arc::get_mut(&mut wired.hub).unwrap();
-    own.downstreams.retain(|downstream| downstream.kind() == AppKind::OidcClient);
+    own.downstreams.retain(|downstream| downstream.kind() != AppKind::SamlSp);
     own.downstreams.push(Arc::new(FakeDownstream::new(Arc::clone(&own.services.traces))));
     wired
 }

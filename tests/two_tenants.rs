@@ -5,6 +5,7 @@
 mod passwords;
 mod pushed;
 mod rows;
+mod signals;
 pub mod world;
 
 use std::collections::BTreeSet;

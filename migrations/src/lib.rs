@@ -18,6 +18,7 @@ mod m0009_pushed;
 mod m0010_shut;
 mod m0011_origins;
 mod m0012_outbound;
+mod m0013_signals;
 mod statistics;
 
 use sea_orm_migration::prelude::*;
@@ -113,6 +114,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_shut::Migration),
             Box::new(m0011_origins::Migration),
             Box::new(m0012_outbound::Migration),
+            Box::new(m0013_signals::Migration),
         ]
     }
 }

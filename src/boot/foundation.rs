@@ -121,6 +121,7 @@ impl Foundation {
             revalidator: Arc::new(Closed),
             current_claims: Arc::new(Closed),
             pushed: Arc::new(Closed),
+            signals: Arc::clone(&self.store) as _,
         }
     }
 

@@ -16,6 +16,7 @@ impl Dispatch for Front {
             Place::Tenant { tenant, route } => self.0.tenant_route(tenant, route),
             Place::Connection { tenant, connection, route } => self.0.connection_route(tenant, connection, route),
             Place::AuthorizationServerMetadata { tenant } => self.0.authorization_server_metadata(tenant),
+            Place::SignalsConfiguration { tenant } => self.0.signals_configuration(tenant),
         }?;
         let handler = Box::new(Pending { hub: Arc::clone(&self.0), target: resolved.target });
         Some(Found { route: resolved.route, rest: resolved.rest, handler })

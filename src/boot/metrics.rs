@@ -31,6 +31,10 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     );
     describe_counter!("fedbridge_logout_notices_total", "Parties told of a logout, by channel and by what came of it");
     describe_counter!(
+        "fedbridge_signals_total",
+        "Signals pushed to receivers, by what came of it: sent, refused, failed for now, or expired"
+    );
+    describe_counter!(
         "fedbridge_egress_rests_total",
         "Times that calls to a partner's host were given up for a while, because it did not answer"
     );
@@ -112,6 +116,10 @@ impl Observer for Metrics {
             Told::Silent => "silent",
         };
         counter!("fedbridge_logout_notices_total", "channel" => channel, "told" => told).increment(1);
+    }
+
+    fn signals(&self, result: &'static str, count: u64) {
+        counter!("fedbridge_signals_total", "result" => result).increment(count);
     }
 }
 

@@ -12,6 +12,7 @@ use fedbridge_ldap::LdapFactory;
 use fedbridge_ldap_server::settings as ldap;
 use fedbridge_oidc::op::OpenIdProvider;
 use fedbridge_oidc_rp::OidcFactory;
+use fedbridge_oidc_signals::Transmitter;
 use fedbridge_saml::SamlFactory;
 use fedbridge_saml_idp::SamlIdentityProvider;
 use fedbridge_scim::ScimFactory;
@@ -28,7 +29,11 @@ pub fn upstreams() -> Registry {
 
 /// Downstream adapters. The first one that declares a route answers it.
 pub fn downstreams(services: &Services) -> Vec<Arc<dyn Downstream>> {
-    vec![Arc::new(OpenIdProvider::new(services.clone())), Arc::new(SamlIdentityProvider::new(services.clone()))]
+    vec![
+        Arc::new(OpenIdProvider::new(services.clone())),
+        Arc::new(SamlIdentityProvider::new(services.clone())),
+        Arc::new(Transmitter::new(services.clone())),
+    ]
 }
 
 /// The settings of one kind of app, with their help.
@@ -38,6 +43,7 @@ pub fn app_fields(kind: AppKind) -> &'static [Field] {
         AppKind::SamlSp => fedbridge_saml_idp::settings::FIELDS,
         AppKind::LdapApp => ldap::FIELDS,
         AppKind::ScimApp => fedbridge_scim_client::settings::FIELDS,
+        AppKind::SignalReceiver => fedbridge_oidc_signals::settings::FIELDS,
     }
 }
 

@@ -135,6 +135,7 @@ impl Server {
         background.spawn(rollovers.run());
         background.spawn(upkeep(prometheus.clone()));
         background.spawn(outbox(Arc::clone(&hub), Arc::clone(&system)));
+        background.spawn(signals(Arc::clone(&hub), Arc::clone(&system)));
         background.spawn(janitor::run(system, Arc::clone(&foundation.clock), settings.traces_keep));
         Ok(Self {
             settings,
@@ -249,6 +250,11 @@ fn management(server: &Server, stopping: Arc<AtomicBool>) -> Management {
 /// Tells apps of logouts where a call had no answer, or another node died.
 async fn outbox(hub: Arc<Hub>, system: Arc<SystemStore>) {
     hub.run_outbox(system.as_ref()).await;
+}
+
+/// Pushes to receivers of signals.
+async fn signals(hub: Arc<Hub>, system: Arc<SystemStore>) {
+    hub.run_signals(system.as_ref()).await;
 }
 
 /// Drains the samples of the histograms, which otherwise wait in memory for the next scrape.

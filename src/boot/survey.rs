@@ -200,6 +200,7 @@ pub fn app_word(kind: AppKind) -> &'static str {
         AppKind::SamlSp => "service_provider",
         AppKind::LdapApp => "ldap_app",
         AppKind::ScimApp => "scim_app",
+        AppKind::SignalReceiver => "signal_receiver",
     }
 }
 

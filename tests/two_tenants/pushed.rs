@@ -42,7 +42,9 @@ pub async fn rows(world: &World) -> Vec<Row> {
     };
     // The secret that it is given for is good at both.
     let at = format!("{}/connections/scim/scim/token", world.own.at);
-    let given = HTTP.post(at).form(&client_form(SECRET)).send().await.unwrap();
+    let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(client_form(SECRET)).finish();
+    let asked = HTTP.post(at).header("content-type", "application/x-www-form-urlencoded").body(form);
+    let given = asked.send().await.unwrap();
     let given: Value = serde_json::from_str(&given.text().await.unwrap()).unwrap();
     let access = given["access_token"].as_str().unwrap().to_owned();
     let client = Sent { form: Some(client_form(&own_token(world.own.slug))), ..Sent::default() };

@@ -82,6 +82,7 @@ pub async fn rows(world: &World) -> Vec<Row> {
     rows.extend(upstream_saml(world).await);
     rows.extend(upstream_oidc(world).await);
     rows.extend(super::pushed::rows(world).await);
+    rows.extend(super::signals::rows(world));
     rows
 }
 
@@ -221,6 +222,7 @@ fn documents() -> Vec<Row> {
     vec![
         published(Place::Tenant(".well-known/openid-configuration")),
         published(Place::Tenant(".well-known/oauth-authorization-server")),
+        published(Place::Tenant(".well-known/ssf-configuration")),
         published(Place::Tenant("saml/metadata")),
         published(Place::Connection("saml", "saml/metadata")),
         same(Place::Tenant("jwks"), "keys", Good::Public, Sent::default()),
@@ -404,6 +406,7 @@ async fn upstream_oidc(world: &World) -> Vec<Row> {
         ),
         // Switched off where the connection does not ask for it.
         same(at("global-token-revocation"), "nothing", Good::Public, form(&[])),
+        same(at("signals/events"), "nothing", Good::Public, form(&[])),
     ]
 }
 

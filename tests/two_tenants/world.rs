@@ -175,11 +175,12 @@ impl World {
         enabled: true # service provider {slug}
         sp_metadata: {{ file: {} }}
         unsolicited: true
-",
+{}",
                 super::pushed::connection(slug),
                 files.0.display(),
                 op.issuer,
                 files.1.display(),
+                super::signals::receiver(slug),
             )
         };
         let mut setup = Setup::sqlite(scratch.path());

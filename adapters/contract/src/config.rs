@@ -95,6 +95,12 @@ impl Tenant {
         self.apps.iter().find(|app| app.id == id)
     }
 
+    /// Whether anybody hears of what directories push (RFC 9967).
+    pub fn has_scim_events(&self) -> bool {
+        let mut receivers = self.apps.iter().filter(|app| app.kind == AppKind::SignalReceiver && app.enabled);
+        receivers.any(|app| app.settings.get("scim").is_some())
+    }
+
     pub fn connection(&self, slug: &str) -> Option<&Arc<Connection>> {
         self.connections.iter().find(|connection| connection.slug == slug)
     }
@@ -190,6 +196,8 @@ pub enum AppKind {
     LdapApp,
     /// A SCIM server of an app that the tenant's people are kept in step at. Nobody logs in to it.
     ScimApp,
+    /// Who hears of what happens to people (Shared Signals Framework 1.0).
+    SignalReceiver,
 }
 
 /// A downstream app.

@@ -17,6 +17,7 @@ use crate::keys::KeyPurpose;
 use crate::logout::{DownstreamLogout, NoticeId, Participant, PeerLogout, Told};
 use crate::proof::Permit;
 use crate::services::Rng;
+use crate::signals::SignalTransmitter;
 use crate::time::Timestamp;
 use crate::trace::TraceLog;
 use crate::upstream::{Finding, LoginWish};
@@ -85,6 +86,11 @@ pub trait Downstream: Send + Sync {
 
     /// Told of a session's end, and asking for one.
     fn logout(&self) -> Option<&dyn DownstreamLogout> {
+        None
+    }
+
+    /// Where its apps receive signals.
+    fn signals(&self) -> Option<&dyn SignalTransmitter> {
         None
     }
 

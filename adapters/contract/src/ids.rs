@@ -140,3 +140,7 @@ id!(
     /// A record that an upstream has pushed. Made by us, opaque, never used again, and no `sub`.
     RecordId
 );
+id!(
+    /// One event for one receiver of signals: the `jti` of its token.
+    SignalId
+);

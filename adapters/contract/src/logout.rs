@@ -97,6 +97,30 @@ pub struct Manner {
     pub everything: bool,
     /// Answered as soon as our sessions are over; apps are told behind it. OpenID providers wait for 2 to 5 s.
     pub at_once: bool,
+    pub standing: Standing,
+}
+
+/// What a peer says of a person's account there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing.
+    #[default]
+    AsItIs,
+    /// They are kept out until it says otherwise.
+    Out,
+    /// They may come in again. Nothing ends.
+    In,
+}
+
+impl Standing {
+    /// Whether they are out; `None`: nothing is said.
+    pub const fn out(self) -> Option<bool> {
+        match self {
+            Self::AsItIs => None,
+            Self::Out => Some(true),
+            Self::In => Some(false),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

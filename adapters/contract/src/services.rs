@@ -22,6 +22,7 @@ use crate::logout::Party;
 use crate::password::Lockout;
 use crate::proof::Permit;
 use crate::push::PushDesk;
+use crate::signals::SignalQueue;
 use crate::time::Timestamp;
 use crate::trace::{Outcome, TraceLog};
 
@@ -44,6 +45,7 @@ pub struct Services {
     pub revalidator: Arc<dyn Revalidator>,
     pub current_claims: Arc<dyn CurrentClaims>,
     pub pushed: Arc<dyn PushDesk>,
+    pub signals: Arc<dyn SignalQueue>,
 }
 
 impl Services {

@@ -11,7 +11,7 @@ use fedbridge_contract::http::{HttpInput, Method, Reply, Route};
 use fedbridge_contract::ids::ConnectionId;
 use fedbridge_contract::logout::{
     Channel, LogoutEnd, LogoutMessage, LogoutSelector, LogoutStart, Manner, Named, Notice, Party, PeerLogout,
-    ReceivedLogout, Told, UpstreamLogout,
+    ReceivedLogout, Standing, Told, UpstreamLogout,
 };
 use fedbridge_contract::services::{EgressPost, Fetched, Services};
 use fedbridge_contract::silence::silence;
@@ -93,6 +93,12 @@ impl UpstreamLogout for FakeLogout {
                 only_here: manner.contains("here"),
                 everything: manner.contains("everything"),
                 at_once: manner.contains("at_once"),
+                // Whole words: "everything" has "in" in it.
+                standing: match manner.split(',').find(|word| ["in", "out"].contains(word)) {
+                    Some("out") => Standing::Out,
+                    Some(_) => Standing::In,
+                    None => Standing::AsItIs,
+                },
             },
         }))
     }

@@ -1,5 +1,6 @@
 //! What the endpoint says of itself (RFC 7644 section 4).
 
+use fedbridge_contract::config::Tenant;
 use fedbridge_contract::http::HttpInput;
 use fedbridge_scim_core::discovery::{self, Facts};
 use fedbridge_scim_core::list::{Standing, response};
@@ -14,7 +15,7 @@ use crate::{bulk, cursor, list, oauth};
 const MOST_OCTETS: u64 = 1024 * 1024;
 
 impl Endpoint {
-    pub fn service_provider_config(&self) -> Answered {
+    pub fn service_provider_config(&self, tenant: &Tenant) -> Answered {
         Ok(Answer::ok(discovery::service_provider_config(&Facts {
             base: self.base.clone(),
             change_password: self.settings.passwords,
@@ -24,6 +25,7 @@ impl Endpoint {
             bulk_operations: bulk::OPERATIONS as u64,
             bulk_octets: MOST_OCTETS,
             oauth: self.settings.oauth.as_ref().map(|_| self.base.replace(BASE, oauth::TOKEN)),
+            events: tenant.has_scim_events(),
         })))
     }
 

@@ -103,7 +103,7 @@ impl Endpoint {
             return Err(Fault::plain(403, "the access token is for reading only (scope read)").into());
         }
         match (request.input.method, spot) {
-            (Method::Get, Spot::Config) => self.service_provider_config(),
+            (Method::Get, Spot::Config) => self.service_provider_config(request.tenant),
             (Method::Get, Spot::ResourceTypes(name)) => self.resource_types(request.input, name),
             (Method::Get, Spot::Schemas(urn)) => self.schemas(request.input, urn),
             (_, Spot::Me) => Err(Fault::plain(501, "/Me means nothing here: whoever asks is no person").into()),

@@ -30,6 +30,7 @@ pub struct DesiredTenant {
     pub service_providers: Vec<DesiredProvider>,
     pub ldap_apps: Vec<DesiredLdapApp>,
     pub scim_apps: Vec<DesiredScimApp>,
+    pub signal_receivers: Vec<DesiredReceiver>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -93,6 +94,18 @@ pub struct DesiredLdapApp {
     pub enabled: bool,
     /// Only their members may bind through it; empty: everybody.
     pub groups: Vec<String>,
+    pub settings: Value,
+    pub secrets: Secrets,
+}
+
+/// Who hears of what happens to people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DesiredReceiver {
+    pub place: Place,
+    pub slug: String,
+    pub was: Option<String>,
+    pub name: String,
+    pub enabled: bool,
     pub settings: Value,
     pub secrets: Secrets,
 }

@@ -40,18 +40,20 @@ fn export_tenant(tenant: &TenantConfiguration, configuration: &Configuration) ->
     let mut apps: Vec<_> = tenant.apps.iter().collect();
     apps.sort_by(|a, b| a.spec.name.cmp(&b.spec.name));
     let (mut clients, mut providers): (Vec<Value>, Vec<Value>) = Default::default();
-    let (mut ldap_apps, mut scim_apps): (Vec<Value>, Vec<Value>) = Default::default();
+    let (mut ldap_apps, mut scim_apps, mut receivers): (Vec<Value>, Vec<Value>, Vec<Value>) = Default::default();
     for app in apps {
         match app.spec.kind {
             AppKind::OidcClient => clients.push(client(tenant, app)),
             AppKind::SamlSp => providers.push(service_provider(tenant, app)),
             AppKind::LdapApp => ldap_apps.push(ldap_app(tenant, app)),
             AppKind::ScimApp => scim_apps.push(scim_app(tenant, app)),
+            AppKind::SignalReceiver => receivers.push(signal_receiver(tenant, app)),
         }
     }
     out.put_list("clients", &clients);
     out.put_list("service_providers", &providers);
     out.put_list("scim_apps", &scim_apps);
+    out.put_list("signal_receivers", &receivers);
     if let Some(directory) = &spec.extras.ldap {
         out.put("ldap_directory", ldap_directory::written(directory, ldap_apps));
     }
@@ -124,6 +126,17 @@ fn ldap_app(tenant: &TenantConfiguration, stored: &StoredApp) -> Value {
     out.put_unless(*enabled, "enabled", false);
     out.secrets(tenant, SecretOwner::App(stored.id));
     out.put_list("groups", groups);
+    out.settings(settings);
+    Value::Object(out.0)
+}
+
+fn signal_receiver(tenant: &TenantConfiguration, stored: &StoredApp) -> Value {
+    let AppSpec { name, display_name, enabled, settings, .. } = &stored.spec;
+    let mut out = Object::default();
+    out.put("slug", name.as_str());
+    out.put_unless(name == display_name, "name", display_name.as_str());
+    out.put_unless(*enabled, "enabled", false);
+    out.secrets(tenant, SecretOwner::App(stored.id));
     out.settings(settings);
     Value::Object(out.0)
 }

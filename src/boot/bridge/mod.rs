@@ -26,6 +26,7 @@ pub mod reference;
 mod scim_apps;
 mod secrets;
 mod service_providers;
+mod signal_receivers;
 mod tenants;
 mod yaml;
 

@@ -37,6 +37,7 @@ pub fn services(clock: Arc<dyn Clock>, rng: Arc<dyn Rng>, egress: Arc<dyn Egress
         revalidator: Arc::new(Closed),
         current_claims: Arc::new(Closed),
         pushed: Arc::new(Closed),
+        signals: Arc::new(Closed),
     }
 }
 

@@ -30,6 +30,7 @@ pub const TENANT: &[Field] = &[
     Field::new("service_providers", "Apps that speak SAML."),
     Field::new("ldap_directory", "What apps that speak LDAP see. Default: nothing."),
     Field::new("scim_apps", "Apps with a SCIM server of their own, which get the tenant's people from the bridge."),
+    Field::new("signal_receivers", "Who hears of what happens to people: Shared Signals, CAEP and RISC."),
 ];
 
 pub const CONNECTION: &[Field] = &[
@@ -96,6 +97,21 @@ pub const LDAP_APP: &[Field] = &[
     Field::new("groups", "Only members of these groups may bind by way of it. Default: everybody."),
 ];
 
+pub const SIGNAL_RECEIVER: &[Field] = &[
+    Field::new("slug", "The receiver's name in its `aud` and in the log: a-z, 0-9 and hyphens.").required(),
+    WAS,
+    Field::new("name", "The name that people see. Default: the slug."),
+    Field::new("enabled", "Whether it hears of anything. Default: true."),
+    Field::new(
+        "bearer_token",
+        "What it shows to ask for its stream and to poll, of 32 characters or more: { env: NAME }, { file: PATH }, \
+         { value: TEXT } or { stored: PATH }.",
+    )
+    .secret(),
+    Field::new("bearer_tokens", "Two of them, the older first, while it changes from one to the other.").secret(),
+    Field::new("push_authorization", "The Authorization header of what is pushed to it. Default: none.").secret(),
+];
+
 pub const SCIM_APP: &[Field] = &[
     Field::new("slug", "The app's name in commands and traces: a-z, 0-9 and hyphens.").required(),
     WAS,
@@ -141,6 +157,7 @@ mod tests {
             ("clients", CLIENT, json!({ "client_id": "a", "public": true })),
             ("service_providers", SERVICE_PROVIDER, json!({ "slug": "a", "sp_metadata": metadata })),
             ("scim_apps", SCIM_APP, json!({ "slug": "a", "base_url": "https://a.example" })),
+            ("signal_receivers", SIGNAL_RECEIVER, json!({ "slug": "a" })),
         ];
         for (list, fields, object) in whole {
             for field in fields {
@@ -169,6 +186,7 @@ mod tests {
                 AppKind::SamlSp => SERVICE_PROVIDER,
                 AppKind::LdapApp => LDAP_APP,
                 AppKind::ScimApp => SCIM_APP,
+                AppKind::SignalReceiver => SIGNAL_RECEIVER,
             };
             for field in common {
                 let settings = Value::Object(Map::from_iter([(field.name.to_owned(), json!(1))]));

@@ -65,6 +65,7 @@ pub fn stored_path(tenant: &TenantConfiguration, owner: SecretOwner, name: &str)
             let list = match app.spec.kind {
                 AppKind::LdapApp => "ldap_directory/apps",
                 AppKind::ScimApp => "scim_apps",
+                AppKind::SignalReceiver => super::signal_receivers::LIST,
                 AppKind::OidcClient | AppKind::SamlSp => "clients",
             };
             Some(format!("{list}/{}/{name}", app.spec.name))
@@ -74,7 +75,7 @@ pub fn stored_path(tenant: &TenantConfiguration, owner: SecretOwner, name: &str)
 
 /// The object that a secret belongs to, as a stored path names it.
 pub struct Owner<'a> {
-    /// `clients`, `connections`, `scim_apps` or `ldap_directory/apps`.
+    /// `clients`, `connections`, `scim_apps`, `signal_receivers` or `ldap_directory/apps`.
     pub kind: &'static str,
     pub name: &'a str,
     pub was: Option<&'a str>,

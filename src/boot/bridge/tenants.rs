@@ -15,7 +15,7 @@ use super::fields::Fields;
 use super::names::{self, Names};
 use super::node::Node;
 use super::secrets::StoredPaths;
-use super::{clients, connections, extras, ldap_directory, metadata, scim_apps, service_providers};
+use super::{clients, connections, extras, ldap_directory, metadata, scim_apps, service_providers, signal_receivers};
 
 /// Reads every tenant that can be read, and complains about the rest.
 pub async fn read(nodes: &[Node], context: &Context<'_>, complaints: &mut Complaints) -> Vec<DesiredTenant> {
@@ -83,6 +83,8 @@ async fn tenant(
 
     let scim_nodes = fields.list("scim_apps", complaints);
     let scim_apps = scim_apps::read(scim_nodes, &fields, &scope, complaints);
+    let receiver_nodes = fields.list(signal_receivers::LIST, complaints);
+    let signal_receivers = signal_receivers::read(receiver_nodes, &fields, &scope, &clients, complaints);
     let (ldap, ldap_apps) = ldap_directory::read(&mut fields, &scope, connection_nodes, complaints);
     let place = fields.node().place_of("slug").clone();
     fields.finish(complaints);
@@ -101,6 +103,7 @@ async fn tenant(
         service_providers,
         ldap_apps,
         scim_apps,
+        signal_receivers,
     })
 }
 

@@ -138,7 +138,7 @@ impl Downstream for TestProvider {
         match self.0 {
             AppKind::OidcClient => Some(name.to_owned()),
             AppKind::SamlSp => settings.get("entity_id").and_then(Value::as_str).map(str::to_owned),
-            AppKind::LdapApp | AppKind::ScimApp => None,
+            AppKind::LdapApp | AppKind::ScimApp | AppKind::SignalReceiver => None,
         }
     }
 

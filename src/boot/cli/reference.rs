@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use fedbridge_contract::config::AppKind;
 use fedbridge_contract::factory::Field;
 
-use crate::bridge::reference::{CLIENT, CONNECTION, LDAP_APP, LDAP_APPS, SCIM_APP, SERVICE_PROVIDER, TENANT};
+use crate::bridge::reference::{
+    CLIENT, CONNECTION, LDAP_APP, LDAP_APPS, SCIM_APP, SERVICE_PROVIDER, SIGNAL_RECEIVER, TENANT,
+};
 use crate::registry;
 
 use super::CliError;
@@ -39,9 +41,11 @@ enum Object {
     LdapApp,
     #[value(name = "scim_app", aliases = ["scim-app", "scim_apps", "scim-apps"])]
     ScimApp,
+    #[value(name = "signal_receiver", aliases = ["signal_receivers", "signal-receiver", "signal-receivers", "receiver"])]
+    SignalReceiver,
 }
 
-const ALL: [Object; 7] = [
+const ALL: [Object; 8] = [
     Object::Tenant,
     Object::Connection,
     Object::Client,
@@ -49,6 +53,7 @@ const ALL: [Object; 7] = [
     Object::LdapDirectory,
     Object::LdapApp,
     Object::ScimApp,
+    Object::SignalReceiver,
 ];
 
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
@@ -87,6 +92,11 @@ fn describe(object: Object) -> String {
             let own = registry::app_fields(AppKind::LdapApp);
             let all: Vec<Field> = LDAP_APP.iter().chain(own).copied().collect();
             section("Of every app that speaks LDAP, an entry of `ldap_directory.apps`", &all)
+        }
+        Object::SignalReceiver => {
+            let own = registry::app_fields(AppKind::SignalReceiver);
+            let all: Vec<Field> = SIGNAL_RECEIVER.iter().chain(own).copied().collect();
+            section("Of every receiver of signals, an entry of `signal_receivers`", &all)
         }
         Object::ScimApp => {
             let own = registry::app_fields(AppKind::ScimApp);

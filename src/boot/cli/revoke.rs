@@ -157,6 +157,8 @@ async fn kill_app(foundation: &Foundation, wired: &Wired, which: &Which, kind: A
     Ok(match kind {
         AppKind::OidcClient => ended(&format!("to the client {}", which.name), epoch),
         AppKind::LdapApp | AppKind::ScimApp => ended(&format!("by way of the {what} {}", which.name), epoch),
+        // It is given nothing.
+        AppKind::SignalReceiver => ended(&format!("to the receiver {}", which.name), epoch),
         AppKind::SamlSp => format!(
             "kill {}: what the service provider {} had not taken until now has ended; its own sessions end with \
              `revoke session` or `revoke user`",
@@ -172,6 +174,7 @@ fn words(kind: AppKind) -> (&'static str, &'static str) {
         AppKind::SamlSp => ("service provider", "service-provider"),
         AppKind::LdapApp => ("LDAP app", "ldap-app"),
         AppKind::ScimApp => ("SCIM app", "scim-app"),
+        AppKind::SignalReceiver => ("receiver of signals", "signal-receiver"),
     }
 }
 

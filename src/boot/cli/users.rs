@@ -8,7 +8,7 @@ use fedbridge_contract::trace::clip;
 use fedbridge_hub::ports::{
     Command as Step, GuardFailed, LoginStore as _, PeopleStore as _, StoredIdentity, TombstoneReason, Unit, UnitError,
 };
-use fedbridge_hub::run::TenantSnapshot;
+use fedbridge_hub::run::{Happened, TenantSnapshot};
 
 use crate::foundation::Foundation;
 use crate::metrics::Metrics;
@@ -137,6 +137,7 @@ impl Desk<'_> {
             Command::Disable(who) => {
                 let (tenant, person) = self.find(who).await?;
                 self.set_disabled(&tenant, person, true).await?;
+                self.wired.hub.announce(&tenant, person, &[Happened::AccountDisabled]).await?;
                 let ended = self.end_everything(&tenant, person).await?;
                 Ok(format!("{} is disabled: {ended}\n", who.user))
             }
@@ -148,7 +149,10 @@ impl Desk<'_> {
                         "{} is enabled here, and stays out while the directory that pushes them says so\n",
                         who.user
                     ),
-                    _ => format!("{} can log in again\n", who.user),
+                    _ => {
+                        self.wired.hub.announce(&tenant, person, &[Happened::AccountEnabled]).await?;
+                        format!("{} can log in again\n", who.user)
+                    }
                 })
             }
             Command::Unlink(login) => self.take_away(login, TombstoneReason::Unlinked).await,
@@ -165,7 +169,10 @@ impl Desk<'_> {
                 let ended = self.end_everything(&tenant, person).await?;
                 let now = self.foundation.clock.now();
                 match self.foundation.store.delete(tenant.view.id, person, now).await? {
-                    true => Ok(format!("{} is deleted: {ended}\n", who.user)),
+                    true => {
+                        self.wired.hub.announce(&tenant, person, &[Happened::AccountPurged]).await?;
+                        Ok(format!("{} is deleted: {ended}\n", who.user))
+                    }
                     false => Err(absent("user", &who.user)),
                 }
             }

@@ -49,6 +49,7 @@ pub struct Swept {
     pub upstream_tokens: u64,
     pub failures: u64,
     pub known_devices: u64,
+    pub signals: u64,
     pub traces: u64,
     /// A table was not walked to its end: expired rows may be left, and the next call should come soon.
     pub more: bool,
@@ -59,11 +60,11 @@ impl Swept {
     pub fn deleted(self) -> u64 {
         let Self { transactions, one_time_keys, sessions, grants, revoked_tokens, participants, logouts, .. } = self;
         let Self { logout_notices, handles, link_proofs, session_upstreams, upstream_tokens, .. } = self;
-        let Self { failures, known_devices, traces, .. } = self;
+        let Self { failures, known_devices, signals, traces, .. } = self;
         [transactions, one_time_keys, sessions, grants, revoked_tokens, participants, logouts]
             .into_iter()
             .chain([logout_notices, handles, link_proofs, session_upstreams, upstream_tokens])
-            .chain([failures, known_devices, traces])
+            .chain([failures, known_devices, signals, traces])
             .sum()
     }
 }
@@ -105,6 +106,7 @@ impl SystemStore {
         let by_hash = |name, column| table(name, &[(column, hash.clone())], "expires_at");
         let in_window = [("key_hash", hash.clone()), ("window_at", Arg::Int(i64::MIN))];
         let in_session = [("session_id", id.clone()), ("app_id", id.clone())];
+        let of_receiver = [("app_id", id.clone()), ("id", id.clone())];
         let of_upstream = [("session_id", id.clone()), ("connection_id", id.clone())];
         let of_logout = [("logout_id", id.clone()), ("app_id", id.clone()), ("session_id", id.clone())];
         for (table, before, count) in [
@@ -126,6 +128,7 @@ impl SystemStore {
             ),
             (table("failures", &in_window, "changed_at"), now - KEEP_FAILURES, &mut swept.failures),
             (by_hash("known_devices", "key_hash"), now, &mut swept.known_devices),
+            (table("signals", &of_receiver, "expires_at"), now - LATE, &mut swept.signals),
             (by_id("traces", "at"), traces_before, &mut swept.traces),
         ] {
             let (deleted, ended) = self.walk(&table, before).await?;

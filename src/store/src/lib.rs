@@ -37,6 +37,7 @@ mod pushed;
 mod rollovers;
 mod row;
 mod shapes;
+mod signals;
 mod sqlite;
 mod stats;
 mod sync_states;

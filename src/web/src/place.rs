@@ -10,6 +10,8 @@ pub enum Place<'a> {
     Connection { tenant: &'a str, connection: &'a str, route: &'a str },
     /// `/.well-known/oauth-authorization-server/t/{tenant}` (RFC 8414 section 3.1)
     AuthorizationServerMetadata { tenant: &'a str },
+    /// `/.well-known/ssf-configuration/t/{tenant}` (Shared Signals Framework 1.0 section 7.2.1)
+    SignalsConfiguration { tenant: &'a str },
 }
 
 impl<'a> Place<'a> {
@@ -18,6 +20,9 @@ impl<'a> Place<'a> {
     pub fn parse(path: &'a str) -> Option<Self> {
         if let Some(tenant) = path.strip_prefix("/.well-known/oauth-authorization-server/t/") {
             return is_slug(tenant).then_some(Self::AuthorizationServerMetadata { tenant });
+        }
+        if let Some(tenant) = path.strip_prefix("/.well-known/ssf-configuration/t/") {
+            return is_slug(tenant).then_some(Self::SignalsConfiguration { tenant });
         }
         let (tenant, rest) = path.strip_prefix("/t/")?.split_once('/')?;
         if !is_slug(tenant) {
@@ -34,7 +39,8 @@ impl<'a> Place<'a> {
         match self {
             Self::Tenant { tenant, .. }
             | Self::Connection { tenant, .. }
-            | Self::AuthorizationServerMetadata { tenant } => tenant,
+            | Self::AuthorizationServerMetadata { tenant }
+            | Self::SignalsConfiguration { tenant } => tenant,
         }
     }
 }

@@ -31,6 +31,7 @@ pub fn bare_services(clock: Arc<dyn Clock>) -> Services {
         revalidator: Arc::new(Closed),
         current_claims: Arc::new(Closed),
         pushed: Arc::new(Closed),
+        signals: Arc::new(Closed),
     }
 }
 

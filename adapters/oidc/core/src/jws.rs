@@ -36,6 +36,8 @@ pub enum JwtType {
     ClientAuthentication,
     /// RFC 9101 section 10.8.
     RequestObject,
+    /// RFC 8417 section 2.3.
+    SecurityEvent,
 }
 
 impl JwtType {
@@ -46,6 +48,7 @@ impl JwtType {
             Self::Logout => "logout+jwt",
             Self::ClientAuthentication => "client-authentication+jwt",
             Self::RequestObject => "oauth-authz-req+jwt",
+            Self::SecurityEvent => "secevent+jwt",
         }
     }
 }

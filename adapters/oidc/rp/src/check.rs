@@ -8,7 +8,7 @@ use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::{Finding, Level, SelfCheck};
 
 use crate::initiate::INITIATE_ROUTE;
-use crate::logout::{BACK_CHANNEL_ROUTE, FRONT_CHANNEL_ROUTE, LOGGED_OUT_ROUTE, TOKEN_REVOCATION_ROUTE};
+use crate::logout::{BACK_CHANNEL_ROUTE, FRONT_CHANNEL_ROUTE, LOGGED_OUT_ROUTE, SIGNALS_ROUTE, TOKEN_REVOCATION_ROUTE};
 use crate::metadata::Provider;
 use crate::party::{CALLBACK_ROUTE, JWKS_ROUTE, RelyingParty, SharedParty};
 use crate::settings::{AuthMethod, PushedRequests, TokenAlgorithm};
@@ -69,6 +69,7 @@ fn addresses_to_register(party: &RelyingParty) -> Vec<String> {
         (settings.signs(), "key set (jwks_uri)", JWKS_ROUTE),
         (settings.initiate_login.is_some(), "login initiation URI", INITIATE_ROUTE),
         (settings.global_token_revocation.is_some(), "global token revocation endpoint", TOKEN_REVOCATION_ROUTE),
+        (settings.signals.is_some(), "receiver of security events", SIGNALS_ROUTE),
     ]
     .into_iter()
     .filter(|(used, ..)| *used)

@@ -12,7 +12,7 @@ use crate::initiate;
 use crate::jwks::KeySets;
 use crate::metadata::Provider;
 use crate::party::{CALLBACK_ROUTE, RelyingParty, SharedParty};
-use crate::settings::{Discovery, FIELDS, GROUPS_API_TOKEN, Settings};
+use crate::settings::{Discovery, FIELDS, GROUPS_API_TOKEN, SIGNALS_AUTHORIZATION, Settings};
 
 /// `protocol: oidc`. One for a process: it keeps the providers' keys over changes of the configuration.
 #[derive(Default)]
@@ -75,6 +75,7 @@ impl OidcFactory {
             settings,
             secrets: secrets(input.secrets),
             groups_api_token: groups_api_token(input.secrets)?,
+            signals_authorization: input.secrets.get(SIGNALS_AUTHORIZATION).cloned(),
             provider,
             services: input.services.clone(),
             key_sets: Arc::clone(&self.key_sets),

@@ -37,6 +37,7 @@ mod pushed;
 mod refresh;
 mod request;
 mod request_object;
+mod security_event;
 pub mod settings;
 pub mod state;
 pub mod subject;

@@ -1,6 +1,6 @@
 //! Logout with the provider of a connection: we ask it (RP-Initiated Logout 1.0), or it asks us, server to server
 //! ([`logout_token`](crate::logout_token)), in a frame ([`front_channel`](crate::front_channel)), or for all that a
-//! person was given ([`token_revocation`](crate::token_revocation)).
+//! person was given ([`token_revocation`](crate::token_revocation), [`security_event`](crate::security_event)).
 
 use std::sync::Arc;
 
@@ -27,11 +27,12 @@ use crate::metadata::Keys;
 use crate::parameters::{once, parameter};
 use crate::party::{RelyingParty, SharedParty};
 use crate::settings::Discovery;
-use crate::{front_channel, logout_token, token_revocation};
+use crate::{front_channel, logout_token, security_event, token_revocation};
 
 pub const LOGGED_OUT_ROUTE: &str = "oidc/logged-out";
 pub const BACK_CHANNEL_ROUTE: &str = "oidc/backchannel-logout";
 pub const FRONT_CHANNEL_ROUTE: &str = "oidc/frontchannel-logout";
+pub const SIGNALS_ROUTE: &str = "signals/events";
 pub const TOKEN_REVOCATION_ROUTE: &str = "global-token-revocation";
 
 /// The longest address that the browser is sent to; with more, the parameters are posted.
@@ -54,6 +55,7 @@ pub enum AskedBy {
     BackChannel,
     Frame,
     TokenRevocation,
+    SecurityEvent,
 }
 
 impl AskedBy {
@@ -72,6 +74,7 @@ impl UpstreamLogout for SharedParty {
                 Route::new(BACK_CHANNEL_ROUTE, &[Method::Post]),
                 Route::new(FRONT_CHANNEL_ROUTE, &[Method::Get]),
                 Route::new(TOKEN_REVOCATION_ROUTE, &[Method::Post]),
+                Route::new(SIGNALS_ROUTE, &[Method::Post]),
             ]
         }
     }
@@ -120,6 +123,7 @@ impl UpstreamLogout for SharedParty {
             BACK_CHANNEL_ROUTE => logout_token::receive(party, message, trace).await,
             FRONT_CHANNEL_ROUTE => front_channel::receive(party, message, trace),
             TOKEN_REVOCATION_ROUTE => token_revocation::receive(party, message, trace).await,
+            SIGNALS_ROUTE => security_event::receive(party, message, trace).await,
             _ => match answered(party, message.tenant, message.input, trace) {
                 Ok(id) => ReceivedLogout::Answer { id, told: Told::Done },
                 Err(_) => ReceivedLogout::Reply(unknown_answer(message.tenant)),
@@ -131,6 +135,7 @@ impl UpstreamLogout for SharedParty {
         match serde_json::from_slice::<AskedBy>(continuation) {
             Ok(AskedBy::BackChannel) => logout_token::conclude(end),
             Ok(AskedBy::TokenRevocation) => token_revocation::conclude(end),
+            Ok(AskedBy::SecurityEvent) => security_event::conclude(end),
             Ok(AskedBy::Frame) => Reply::page(Page::Noticed(NoticedPage { tenant: tenant.display_name.clone() })),
             Err(_) => {
                 let tenant = tenant.display_name.clone();

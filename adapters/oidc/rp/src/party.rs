@@ -38,6 +38,8 @@ pub struct RelyingParty {
     pub(crate) secrets: Vec<Vec<u8>>,
     /// For Okta's Users API.
     pub(crate) groups_api_token: Option<String>,
+    /// What a transmitter of signals shows.
+    pub(crate) signals_authorization: Option<Vec<u8>>,
     /// `None`: the metadata was not read yet.
     pub provider: Option<Provider>,
     pub(crate) services: Services,

@@ -26,6 +26,9 @@ pub use fields::FIELDS;
 /// The secret that Okta's Users API is asked with.
 pub const GROUPS_API_TOKEN: &str = "groups_api_token";
 
+/// The `Authorization` header that a transmitter of signals shows.
+pub const SIGNALS_AUTHORIZATION: &str = "signals_authorization";
+
 /// What a connection was told to do.
 #[derive(Debug)]
 pub struct Settings {
@@ -64,6 +67,7 @@ pub struct Settings {
     pub logout: bool,
     pub front_channel_sid: FrontChannelSid,
     pub global_token_revocation: Option<GlobalTokenRevocation>,
+    pub signals: Option<Signals>,
     pub initiate_login: Option<InitiateLogin>,
     pub distrusted_keys: Vec<String>,
 }
@@ -184,6 +188,15 @@ pub struct GlobalTokenRevocation {
     pub jwks_uri: String,
 }
 
+/// Who may tell us of what happens to its people (RFC 8935).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signals {
+    pub issuer: String,
+    pub jwks_uri: String,
+    /// What we are called in its tokens.
+    pub audience: String,
+}
+
 /// Third-party initiated login (OpenID Connect Core 4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InitiateLogin {
@@ -235,6 +248,7 @@ impl Settings {
             logout: reader.boolean("logout").unwrap_or(true),
             front_channel_sid: words::front_channel_sid(reader),
             global_token_revocation: choices::global_token_revocation(reader),
+            signals: choices::signals(reader),
             initiate_login: choices::initiate_login(reader),
             distrusted_keys: choices::texts(reader, "distrusted_keys"),
             profile,
@@ -244,7 +258,7 @@ impl Settings {
             subject,
             tenants,
         };
-        let complaints = whole.finish(&["client_secret", "client_secrets", GROUPS_API_TOKEN]);
+        let complaints = whole.finish(&["client_secret", "client_secrets", GROUPS_API_TOKEN, SIGNALS_AUTHORIZATION]);
         if complaints.is_empty() { Ok(settings) } else { Err(complaints) }
     }
 

@@ -185,6 +185,23 @@ fn named(party: &RelyingParty, body: &[u8], trace: &mut TraceLog) -> Result<Name
     let Some(Value::Object(id)) = request.get("sub_id") else {
         return Err(wrong("none".into(), "The body has no sub_id."));
     };
+    named_by(party, &[], id, trace).map_err(Turned::Malformed)
+}
+
+/// Whom a subject identifier names (RFC 9493). `issuers` are further ones whose `sub` counts.
+///
+/// # Errors
+/// It can't name anybody of this connection, and why.
+pub fn named_by(
+    party: &RelyingParty,
+    issuers: &[&str],
+    id: &Map<String, Value>,
+    trace: &mut TraceLog,
+) -> Result<Named, &'static str> {
+    let mut wrong = |actual: String, why: &'static str| {
+        trace.check("sub_id", "RFC 9493 3.2", "iss_sub, email or opaque", actual, false);
+        why
+    };
     let text = |name: &str| {
         let text = claims::text(id, name).ok().flatten();
         text.filter(|text| (1..=MAX_NAME).contains(&text.len())).map(str::to_owned)
@@ -204,7 +221,7 @@ fn named(party: &RelyingParty, body: &[u8], trace: &mut TraceLog) -> Result<Name
             None => Err(wrong("opaque without an id".into(), "The sub_id has no id.")),
         },
         Some("iss_sub") => {
-            let own = text("iss").is_some_and(|iss| iss == party.settings.issuer);
+            let own = text("iss").is_some_and(|iss| iss == party.settings.issuer || issuers.contains(&iss.as_str()));
             match text("sub").filter(|_| own) {
                 Some(sub) => Ok(Named::Subject(key_of(party, &sub))),
                 None => Err(wrong("somebody of another issuer, or nobody".into(), "The sub_id is of another issuer.")),

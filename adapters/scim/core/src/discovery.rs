@@ -8,6 +8,17 @@ pub const CONFIG_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProvi
 pub const RESOURCE_TYPE_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
 pub const SCHEMA_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 
+/// RFC 9967 section 2.4.
+const EVENTS: [&str; 7] = [
+    "urn:ietf:params:scim:event:prov:create:notice",
+    "urn:ietf:params:scim:event:prov:create:full",
+    "urn:ietf:params:scim:event:prov:patch:notice",
+    "urn:ietf:params:scim:event:prov:patch:full",
+    "urn:ietf:params:scim:event:prov:delete",
+    "urn:ietf:params:scim:event:prov:activate",
+    "urn:ietf:params:scim:event:prov:deactivate",
+];
+
 /// What can be set about a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
@@ -24,6 +35,8 @@ pub struct Facts {
     pub bulk_octets: u64,
     /// Where an OAuth client gets access tokens (RFC 6749 section 4.4), where there is one.
     pub oauth: Option<String>,
+    /// Events that somebody is told of (RFC 9967 section 4).
+    pub events: bool,
 }
 
 pub fn service_provider_config(facts: &Facts) -> Value {
@@ -43,7 +56,7 @@ pub fn service_provider_config(facts: &Facts) -> Value {
             "primary": false,
         }));
     }
-    json!({
+    let mut config = json!({
         "schemas": [CONFIG_URN],
         "patch": { "supported": true },
         "bulk": {
@@ -68,7 +81,11 @@ pub fn service_provider_config(facts: &Facts) -> Value {
             "resourceType": "ServiceProviderConfig",
             "location": format!("{}/ServiceProviderConfig", facts.base),
         },
-    })
+    });
+    if let (true, Value::Object(config)) = (facts.events, &mut config) {
+        config.insert("securityEvents".into(), json!({ "asyncRequest": "none", "eventUris": EVENTS }));
+    }
+    config
 }
 
 pub fn resource_type(kind: ResourceKind, schemas: &Schemas, base: &str) -> Value {

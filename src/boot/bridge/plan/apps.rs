@@ -1,4 +1,4 @@
-//! The apps of a tenant: clients, service providers, LDAP apps and SCIM apps, each kind among its own.
+//! The apps of a tenant: clients, service providers, LDAP apps, SCIM apps and receivers of signals, each kind among its own.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,10 @@ use fedbridge_contract::ids::{AppId, ConnectionId, TenantId};
 use fedbridge_contract::logout::Party;
 use fedbridge_hub::spec::{AppSpec, ConfigChange, Managed, SecretOwner, StoredApp, TenantConfiguration};
 
-use crate::bridge::desired::{DesiredClient, DesiredLdapApp, DesiredProvider, DesiredScimApp, DesiredTenant, Secrets};
-use crate::bridge::{clients, ldap_apps, scim_apps, service_providers};
+use crate::bridge::desired::{
+    DesiredClient, DesiredLdapApp, DesiredProvider, DesiredReceiver, DesiredScimApp, DesiredTenant, Secrets,
+};
+use crate::bridge::{clients, ldap_apps, scim_apps, service_providers, signal_receivers};
 use crate::settings::complaints::Place;
 
 use super::objects::{Planner, name_rename};
@@ -32,6 +34,8 @@ impl Planner<'_> {
         self.of_kind(&LDAP_APPS, &ldap_apps, (tenant, id), old, connections);
         let scim_apps: Vec<_> = tenant.scim_apps.iter().map(Wish::scim_app).collect();
         self.of_kind(&SCIM_APPS, &scim_apps, (tenant, id), old, connections);
+        let receivers: Vec<_> = tenant.signal_receivers.iter().map(Wish::receiver).collect();
+        self.of_kind(&RECEIVERS, &receivers, (tenant, id), old, connections);
     }
 
     fn of_kind(
@@ -135,6 +139,14 @@ const LDAP_APPS: Words = Words {
     derived: &[],
 };
 
+const RECEIVERS: Words = Words {
+    kind: AppKind::SignalReceiver,
+    noun: "receiver of signals",
+    name: "slug",
+    fields: &[("display_name", "name"), ("name", "slug")],
+    derived: &[],
+};
+
 const SCIM_APPS: Words = Words {
     kind: AppKind::ScimApp,
     noun: "SCIM app",
@@ -171,6 +183,16 @@ impl<'a> Wish<'a> {
             spec: service_providers::app_spec(provider),
             connections: provider.connections.as_ref(),
             secrets: no_secrets,
+        }
+    }
+
+    fn receiver(receiver: &'a DesiredReceiver) -> Self {
+        Self {
+            place: &receiver.place,
+            was: receiver.was.as_deref(),
+            spec: signal_receivers::app_spec(receiver),
+            connections: None,
+            secrets: &receiver.secrets,
         }
     }
 

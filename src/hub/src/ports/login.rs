@@ -1,7 +1,9 @@
 //! What a login reads and writes. Every change is a [`Unit`]: a list of guarded
 //! commands that happens whole, durably, or not at all.
 
-use super::{Consent, KeptTokens, NewAppPassword, NewFactor, NewLogout, NewProfile, PosixOwner, TombstoneReason};
+use super::{
+    Consent, KeptTokens, NewAppPassword, NewFactor, NewLogout, NewProfile, NewSignal, PosixOwner, TombstoneReason,
+};
 use async_trait::async_trait;
 use fedbridge_contract::downstream::NewNameId;
 use fedbridge_contract::epoch::Epoch;
@@ -192,6 +194,8 @@ pub enum Command {
         person: PersonId,
     },
     ShutPerson(ShutOut),
+    /// Somebody is told of what the unit does. Nothing happens where the receiver is gone or does not want to hear of it.
+    Signal(Box<NewSignal>),
     /// Guards: the record is there and switched on, it is `from`'s, and nobody has ever come to them by another way.
     AdoptRecord(Adopted),
 }

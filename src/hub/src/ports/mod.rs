@@ -17,6 +17,7 @@ mod pushed;
 mod revocation;
 mod seal;
 mod shapes;
+mod signals;
 mod sync;
 mod traces;
 
@@ -52,5 +53,6 @@ pub use pushed::{
 pub use revocation::{EpochStore, Signals, Versions};
 pub use seal::{SealError, Sealer};
 pub use shapes::{SeenShape, ShapeStore, StoredShape};
+pub use signals::{NewSignal, SignalOutbox, TakenReceiver};
 pub use sync::{SyncState, SyncStore};
 pub use traces::{RecordedTrace, TRACE_KINDS, TraceFilter, TraceStore, TraceSummary};

@@ -64,6 +64,9 @@ const LOGIN: Route = Route::new("login", &[Method::Get]);
 /// RFC 8414's document; the web layer knows its own address.
 const AUTHORIZATION_SERVER_METADATA: &str = ".well-known/oauth-authorization-server";
 
+/// That of the Shared Signals Framework; likewise.
+const SIGNALS_CONFIGURATION: &str = ".well-known/ssf-configuration";
+
 impl Hub {
     /// What answers `{issuer}/{route}`; `None` is 404.
     pub fn tenant_route(&self, tenant: &str, route: &str) -> Option<Resolved> {
@@ -107,6 +110,11 @@ impl Hub {
     /// What answers the RFC 8414 address of a tenant.
     pub fn authorization_server_metadata(&self, tenant: &str) -> Option<Resolved> {
         self.tenant_route(tenant, AUTHORIZATION_SERVER_METADATA)
+    }
+
+    /// What answers the address of a tenant's configuration of signals.
+    pub fn signals_configuration(&self, tenant: &str) -> Option<Resolved> {
+        self.tenant_route(tenant, SIGNALS_CONFIGURATION)
     }
 
     /// Answers a request whose method and size the web layer has checked.

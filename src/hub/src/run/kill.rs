@@ -9,9 +9,9 @@ use fedbridge_contract::logout::Channel;
 use fedbridge_contract::trace::TraceLog;
 use futures_util::future::join;
 
-use super::Hub;
 use super::logout::{Asker, Begin};
 use super::snapshot::TenantSnapshot;
+use super::{Happened, Hub, Initiator};
 use crate::ports::{EpochStore, StoredSession, UnitError};
 
 /// What a kill of a person came to.
@@ -36,6 +36,9 @@ impl Hub {
     ) -> Result<Option<PersonKilled>, StoreError> {
         let now = self.services.clock.now();
         let Some(epoch) = epochs.kill(Killed::Person(tenant.view.id, person), now).await? else { return Ok(None) };
+        // The kill is a unit of its own, which knows nothing of receivers: they are told right behind it.
+        let revoked = Happened::SessionRevoked { session: None, by: Initiator::Admin };
+        self.announce_behind(tenant, person, &[revoked]).await;
         let sessions = self.end_killed(tenant, person, epoch).await?;
         Ok(Some(PersonKilled { epoch, sessions }))
     }

@@ -33,6 +33,7 @@ mod record;
 mod revalidate;
 mod session;
 mod shapes;
+mod signal;
 mod snapshot;
 mod start;
 mod trace;
@@ -71,6 +72,7 @@ pub use provision::{NotMade, Provisioned, SyncFailed, SyncWish, Synced};
 pub use push::{HubCurrentClaims, HubPushDesk};
 pub use revalidate::HubRevalidator;
 pub use shapes::Shapes;
+pub use signal::{Happened, Initiator};
 pub use snapshot::{Builder, Lapsed, OpenApp, OpenConnection, Ready, Snapshot, Snapshots, TenantSnapshot};
 pub use trace::{Recorder, RecorderStats, TracePayload, trace_place};
 
@@ -118,6 +120,9 @@ pub trait Observer: Send + Sync {
 
     /// One party was told of a logout, or could not be.
     fn logout_notice(&self, channel: Channel, told: Told);
+
+    /// So many signals were `sent`, `refused` by the receiver, `failed` for now, or `expired`.
+    fn signals(&self, _result: &'static str, _count: u64) {}
 }
 
 /// Looks at a partner's document now, because a key of it is not known. It limits its own rate.

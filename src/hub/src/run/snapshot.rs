@@ -114,6 +114,8 @@ pub struct OpenApp {
     pub secrets: BTreeMap<String, Vec<u8>>,
     pub subject_type: SubjectType,
     pub rules: Result<AppRules, Vec<Complaint>>,
+    /// The `Authorization` header of what is pushed to a receiver of signals.
+    pub push_authorization: Option<String>,
 }
 
 impl OpenApp {
@@ -226,7 +228,8 @@ impl OpenApp {
             self.view.secret_hashes.clone(),
         );
         let rules = Err(vec![Complaint::new("enabled", SWITCHED_OFF)]);
-        Self { view: Arc::new(view), secrets: BTreeMap::new(), subject_type: self.subject_type, rules }
+        let (secrets, push_authorization) = (BTreeMap::new(), None);
+        Self { view: Arc::new(view), secrets, subject_type: self.subject_type, rules, push_authorization }
     }
 }
 
@@ -270,9 +273,12 @@ impl Builder {
                 let rules = AppRules::compile(spec);
                 let secrets = match spec.kind {
                     AppKind::ScimApp => clear_secrets(&configuration.secrets, SecretOwner::App(stored.id)),
-                    AppKind::OidcClient | AppKind::SamlSp | AppKind::LdapApp => BTreeMap::new(),
+                    AppKind::OidcClient | AppKind::SamlSp | AppKind::LdapApp | AppKind::SignalReceiver => {
+                        BTreeMap::new()
+                    }
                 };
-                Arc::new(OpenApp { view, secrets, subject_type: spec.subject_type, rules })
+                let push_authorization = push_authorization(&configuration.secrets, stored.id);
+                Arc::new(OpenApp { view, secrets, subject_type: spec.subject_type, rules, push_authorization })
             })
             .collect();
         let view = Tenant::new(
@@ -342,7 +348,7 @@ impl Builder {
     fn secret_hashes(&self, secrets: &[StoredSecret], owner: SecretOwner) -> Vec<[u8; 32]> {
         let mut hashed: Vec<_> = secrets
             .iter()
-            .filter(|secret| secret.owner == owner)
+            .filter(|secret| secret.owner == owner && secret.name != PUSH_AUTHORIZATION)
             .map(|secret| match &secret.value {
                 SecretValue::Hashed(hash) => (secret.name.as_str(), *hash),
                 SecretValue::Clear(octets) => (secret.name.as_str(), self.keys.digest(octets)),
@@ -387,6 +393,14 @@ fn clear_secrets(secrets: &[StoredSecret], owner: SecretOwner) -> BTreeMap<Strin
             SecretValue::Hashed(_) => None,
         })
         .collect()
+}
+
+/// What we show to a receiver of signals. It is no secret that the receiver shows to us.
+const PUSH_AUTHORIZATION: &str = "push_authorization";
+
+fn push_authorization(secrets: &[StoredSecret], app: AppId) -> Option<String> {
+    let mut clear = clear_secrets(secrets, SecretOwner::App(app));
+    clear.remove(PUSH_AUTHORIZATION).and_then(|octets| String::from_utf8(octets).ok())
 }
 
 /// The snapshot in force. Readers take a reference and keep it for one request.

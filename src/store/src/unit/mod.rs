@@ -6,6 +6,7 @@ mod profiles;
 mod proofs;
 mod pushed;
 mod sessions;
+mod signals;
 
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub use proofs::forget_proofs;
 use proofs::{bind_proof, open_proof, use_proof};
 use pushed::{forget_gone, hold_unknown, identity_of, move_identity, shut_person, take_record};
 use sessions::{also_upstream, end_session, renew_session, start_session, touch_session};
+use signals::signal;
+pub use signals::{sealed as sealed_signal, signal_place};
 
 /// How long a grant is kept after its code was used or its refresh family ended: the longest
 /// that the last access token made from it can be good, and an hour for clocks that differ.
@@ -122,6 +125,7 @@ pub fn plan(tenant: TenantId, unit: Unit, sealer: &dyn Sealer) -> Result<Plan, U
             Command::KeepAppPassword(new) => plan.free(keep_app_password(tenant, &new, now)),
             Command::DropAppPassword { person, id } => plan.drop_app_password(tenant, person, id, now),
             Command::ShutPerson(shut) => plan.free(shut_person(tenant, shut, now)),
+            Command::Signal(new) => plan.free(signal(tenant, &new, sealer)?),
             Command::AdoptRecord(adopted) => plan.adopt(tenant, adopted, now),
             Command::PasswordChanged { person } => plan.free(touch_profiles(tenant, person, now)),
         }

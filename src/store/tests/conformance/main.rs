@@ -28,6 +28,7 @@ mod pushed;
 mod rollovers;
 mod sealing;
 mod shapes;
+mod signals;
 mod support;
 mod sync_states;
 mod traces;
@@ -92,6 +93,7 @@ mod run {
     on_both!(app_passwords: each_is_of_one_person_and_one_app, one_that_is_taken_back_is_heard_of,
         a_changed_password_is_heard_of);
     on_both!(failures: nodes_add_up, no_count_is_lost, a_device_is_known_for_its_time, what_counts_no_more_goes);
+    on_both!(signals: a_signal_is_made_with_its_unit, a_receiver_is_served_by_one, a_stream_is_its_receivers);
     on_both!(shapes: shapes_add_up, no_shape_is_lost);
     on_both!(upstream_tokens: tokens_are_asked_with_in_turns, one_of_many_takes_the_turn, a_new_login_ends_the_turn,
         tokens_outlive_their_session_for_offline_access, a_killed_person_gives_up_all,

@@ -39,6 +39,9 @@ const BACK: &[&str] = &[
     "DROP TABLE open_guards",
     "DROP TABLE provisioned",
     "DROP TABLE provisioning_states",
+    "DROP TABLE signals",
+    "DROP TABLE signal_streams",
+    "DROP TABLE signal_mutes",
     "DELETE FROM seaql_migrations WHERE version > 'm0007_chaining'",
 ];
 

@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
-    Discovery, GROUPS_API_TOKEN, GlobalTokenRevocation, Groups, InitiateLogin, OnOverage, PassOn, TokenAlgorithm,
+    Discovery, GROUPS_API_TOKEN, GlobalTokenRevocation, Groups, InitiateLogin, OnOverage, PassOn, Signals,
+    TokenAlgorithm,
 };
 use crate::metadata::{MEMBERS, web_address};
 use crate::profiles::{IssuerStyle, PROFILES, Profile};
@@ -407,6 +408,19 @@ pub(super) fn global_token_revocation(reader: &mut Reader<'_>) -> Option<GlobalT
     }
     reader.absorb(inner.finish(&[]));
     Some(GlobalTokenRevocation { issuer, jwks_uri })
+}
+
+pub(super) fn signals(reader: &mut Reader<'_>) -> Option<Signals> {
+    let mut inner = reader.object("signals")?;
+    let (issuer, jwks_uri) = (required(&mut inner, "issuer"), required(&mut inner, "jwks_uri"));
+    let audience = required(&mut inner, "audience");
+    if !jwks_uri.is_empty()
+        && let Err(why) = web_address(&jwks_uri)
+    {
+        inner.complain("jwks_uri", why);
+    }
+    reader.absorb(inner.finish(&[]));
+    Some(Signals { issuer, jwks_uri, audience })
 }
 
 pub(super) fn initiate_login(reader: &mut Reader<'_>) -> Option<InitiateLogin> {

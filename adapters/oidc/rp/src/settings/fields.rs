@@ -2,6 +2,8 @@
 
 use fedbridge_contract::factory::Field;
 
+use super::SIGNALS_AUTHORIZATION;
+
 pub const FIELDS: &[Field] = &[
     Field::new(
         "profile",
@@ -80,6 +82,16 @@ pub const FIELDS: &[Field] = &[
         "global_token_revocation",
         "{ issuer: …, jwks_uri: … }: who may end all sessions and tokens of a person by a signed call. Default: nobody.",
     ),
+    Field::new(
+        "signals",
+        "{ issuer: …, jwks_uri: …, audience: … }: whose security events are taken at /signals/events (Shared Signals, \
+         CAEP, RISC). Default: nobody's.",
+    ),
+    Field::new(
+        SIGNALS_AUTHORIZATION,
+        "The Authorization header that they have to come with. Default: none is asked for.",
+    )
+    .secret(),
     Field::new(
         "initiate_login",
         "{ targets: […], client: … }: logins that the provider starts, and where they may lead. Default: refused.",

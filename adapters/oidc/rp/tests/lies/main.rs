@@ -8,6 +8,7 @@ mod login;
 mod logout;
 mod refresh;
 mod requests;
+mod security_event;
 mod table;
 mod times;
 mod token_revocation;

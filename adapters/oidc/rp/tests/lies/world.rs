@@ -14,7 +14,7 @@ use fedbridge_contract::keys::KeyRing;
 use fedbridge_contract::proof::Minter;
 use fedbridge_contract::services::{Clock, Egress, Services};
 pub use fedbridge_contract::testkit::{Distinct, Hands};
-use fedbridge_contract::testkit::{Keyed, bare_services};
+use fedbridge_contract::testkit::{Keyed, Quiet, bare_services};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Step, TraceLog};
 use fedbridge_contract::upstream::{Adapter, Answer, Begun, Challenge, LoginOutcome, LoginWish, Start};
@@ -239,5 +239,5 @@ pub fn tenant_with(keys: KeyRing) -> Tenant {
 }
 
 pub fn services(clock: Arc<Hands>, egress: Arc<dyn Egress>) -> Services {
-    Services { egress, tokens: Arc::new(Keyed), ..bare_services(clock) }
+    Services { egress, tokens: Arc::new(Keyed), throttle: Arc::new(Quiet), ..bare_services(clock) }
 }

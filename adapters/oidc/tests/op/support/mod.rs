@@ -78,6 +78,7 @@ pub fn world() -> World {
         revalidator: Arc::clone(&upstream) as Arc<Upstream>,
         current_claims: Arc::new(Closed),
         pushed: Arc::new(Closed),
+        signals: Arc::new(Closed),
     };
     use SignatureAlgorithm::{ES256, EdDSA, PS256, RS256};
     let keys: Vec<_> =

@@ -155,6 +155,7 @@ fn the_server_describes_itself() {
         bulk_operations: 1000,
         bulk_octets: 1_048_576,
         oauth: Some("https://x.example/scim/token".into()),
+        events: true,
     };
     let config = discovery::service_provider_config(&facts);
     assert_eq!(config["pagination"]["defaultPaginationMethod"], "index");

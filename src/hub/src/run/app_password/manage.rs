@@ -12,13 +12,13 @@ use fedbridge_contract::time::Timestamp;
 
 use super::{AppToken, Busy, MOST, takes_app_passwords};
 use crate::ports::{Command, NewAppPassword, Unit, UnitError};
-use crate::run::Hub;
 use crate::run::account::account_of;
 use crate::run::ending::Stop;
 use crate::run::own::Act;
 use crate::run::session::LiveSession;
 use crate::run::snapshot::TenantSnapshot;
 use crate::run::start::Login;
+use crate::run::{Happened, Hub};
 
 /// Why there is no new app password.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -121,7 +121,9 @@ impl Hub {
         let token = AppToken::new(id, self.services.rng.as_ref());
         let hash = self.hasher.hash(token.text().to_owned()).await?;
         let new = NewAppPassword { id, person, app, label, hash, expires: None };
-        let unit = Unit { commands: vec![Command::KeepAppPassword(Box::new(new))], now: self.services.clock.now() };
+        let mut commands = self.signals_of(tenant, person, &[Happened::password("create")]);
+        commands.push(Command::KeepAppPassword(Box::new(new)));
+        let unit = Unit { commands, now: self.services.clock.now() };
         match self.store.commit(tenant, unit).await {
             Ok(()) => Ok((id, token.shown())),
             Err(UnitError::Store(error)) => Err(error.into()),
@@ -149,7 +151,9 @@ impl Hub {
         person: PersonId,
         id: AppPasswordId,
     ) -> Result<(), UnitError> {
-        let unit = Unit { commands: vec![Command::DropAppPassword { person, id }], now: self.services.clock.now() };
+        let mut commands = self.signals_of(tenant, person, &[Happened::password("revoke")]);
+        commands.push(Command::DropAppPassword { person, id });
+        let unit = Unit { commands, now: self.services.clock.now() };
         self.store.commit(tenant, unit).await
     }
 }

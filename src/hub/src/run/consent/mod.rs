@@ -57,7 +57,7 @@ impl Hub {
             AppKind::SamlSp => released.iter().map(|(name, _)| name.clone()).collect(),
             AppKind::OidcClient => asked_for(&asked.scope, &asked.requested_claims),
             // Nobody logs in to one by way of a browser.
-            AppKind::LdapApp | AppKind::ScimApp => Vec::new(),
+            AppKind::LdapApp | AppKind::ScimApp | AppKind::SignalReceiver => Vec::new(),
         };
         if asked.consent == ConsentWish::Remembered && !whose.is_new {
             let before = self.people.consent(tenant, whose.person.person, app.view.id).await?;

@@ -29,7 +29,7 @@ use crate::run::session::{LiveSession, correlation_cookie};
 use crate::run::snapshot::{OpenConnection, TenantSnapshot};
 use crate::run::start::Login;
 use crate::run::trace::Ending;
-use crate::run::{Hub, base32};
+use crate::run::{Happened, Hub, base32};
 
 /// What the page needs to go on.
 #[derive(Clone, Serialize, Deserialize)]
@@ -294,6 +294,8 @@ impl Hub {
             let older = there.iter().filter(|factor| factor.kind == FactorKind::Recovery);
             commands.extend(older.map(|factor| Command::DropFactor { person, id: factor.id }));
         }
+        let told: Vec<_> = factors.iter().filter_map(|factor| Happened::factor(factor.kind, "create")).collect();
+        commands.extend(self.signals_of(login.tenant.view.id, person, &told));
         let keep = |factor| Command::KeepFactor { person, factor: Box::new(factor) };
         commands.extend(factors.into_iter().map(keep));
         let unit = Unit { commands, now: self.services.clock.now() };

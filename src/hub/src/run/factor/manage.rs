@@ -9,13 +9,13 @@ use fedbridge_contract::time::Timestamp;
 
 use super::is_own;
 use crate::ports::{Command, StoredFactor, Unit};
-use crate::run::Hub;
 use crate::run::ending::Stop;
 use crate::run::finish::lost;
 use crate::run::own::Act;
 use crate::run::session::LiveSession;
 use crate::run::snapshot::{OpenConnection, TenantSnapshot};
 use crate::run::start::Login;
+use crate::run::{Happened, Hub};
 
 /// The most that a person has, recovery codes aside.
 const MOST: usize = 10;
@@ -79,7 +79,9 @@ impl Hub {
             return Err(Stop::new(RefusalKind::AccessDenied, public, "the last factor, and the tenant requires one"));
         }
         let gone = factors.iter().filter(|other| other.id == factor.id || last);
-        let commands = gone.map(|factor| Command::DropFactor { person, id: factor.id }).collect();
+        let mut commands: Vec<_> = gone.map(|factor| Command::DropFactor { person, id: factor.id }).collect();
+        let told: Vec<_> = Happened::factor(factor.kind, "revoke").into_iter().collect();
+        commands.extend(self.signals_of(tenant, person, &told));
         let unit = Unit { commands, now: self.services.clock.now() };
         self.store.commit(tenant, unit).await.map_err(|error| lost(login, error))?;
         Ok(format!("{}, set up at {}", factor.label, factor.created.rfc3339_seconds()))

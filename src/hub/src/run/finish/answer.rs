@@ -89,7 +89,13 @@ impl Hub {
     }
 
     /// What the app knows the person by (OpenID Connect Core 8).
-    fn sub(&self, tenant: TenantId, app: &OpenApp, downstream: &dyn Downstream, person: PersonId) -> String {
+    pub(in crate::run) fn sub(
+        &self,
+        tenant: TenantId,
+        app: &OpenApp,
+        downstream: &dyn Downstream,
+        person: PersonId,
+    ) -> String {
         match app.subject_type {
             SubjectType::Public => person.to_string(),
             SubjectType::Pairwise => {

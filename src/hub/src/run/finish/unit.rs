@@ -7,12 +7,12 @@ use fedbridge_contract::time::Timestamp;
 
 use super::{Basis, Finishing, Who, Whose};
 use crate::ports::{Command, Consent, GuardFailed, LinkedPerson, NewFactor, NewSession, Unit, UnitError};
-use crate::run::Hub;
 use crate::run::ending::{AGAIN, Stop};
 use crate::run::record::{AskedOnce, SessionRecord, UpstreamPart};
 use crate::run::revalidate::keep;
 use crate::run::session::{ABSOLUTE, IDLE, session_cookie, session_place};
 use crate::run::start::{Login, spent};
+use crate::run::{Happened, Hub};
 
 /// What becomes of the browser's session.
 pub(in crate::run) enum SessionPlan {
@@ -140,6 +140,9 @@ impl Hub {
         let person = whose.person.person;
         let keep = |factor: &NewFactor| Command::KeepFactor { person, factor: Box::new(factor.clone()) };
         commands.extend(last.login.enrolled.iter().map(keep));
+        let enrolled = last.login.enrolled.iter();
+        let told: Vec<_> = enrolled.filter_map(|factor| Happened::factor(factor.kind, "create")).collect();
+        commands.extend(self.signals(&last.login.tenant, person, (last.login.trace_id, last.now), &told));
         Ok(Some(session_cookie(last.login.tenant.view.id, cookie)))
     }
 

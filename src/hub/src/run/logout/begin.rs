@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fedbridge_contract::error::StoreError;
-use fedbridge_contract::ids::{ConnectionId, LogoutId, SessionId, TenantId, TraceId};
+use fedbridge_contract::ids::{ConnectionId, LogoutId, PersonId, SessionId, TenantId, TraceId};
 use fedbridge_contract::logout::Channel;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
@@ -11,11 +11,11 @@ use fedbridge_contract::trace::TraceLog;
 use super::record::{Asker, LogoutRecord};
 use super::{KEPT, Run, logout_place};
 use crate::ports::{Command, NewLogout, Sealer, StoredNotice, StoredSession, Unit, UnitError};
-use crate::run::Hub;
 use crate::run::ending::Stop;
 use crate::run::record::AskedOnce;
 use crate::run::snapshot::TenantSnapshot;
 use crate::run::start::{Login, spent};
+use crate::run::{Happened, Hub, Initiator};
 
 /// Sessions of one unit: a database statement has a bounded number of values.
 const TOGETHER: usize = 16;
@@ -54,6 +54,8 @@ impl Hub {
             let mut commands = std::mem::take(&mut once);
             for part in together {
                 commands.push(Command::EndSession(part.session));
+                let revoked = Happened::SessionRevoked { session: Some(part.session), by: part.by };
+                commands.extend(self.signals(&tenant, part.person, (trace, now), &[revoked]));
                 commands.push(self.open_logout(&tenant, part, now)?);
             }
             units.push((together.len(), Unit { commands, now }));
@@ -131,7 +133,8 @@ impl Hub {
             started: now,
             framed_by: begin.framed_by.clone(),
         };
-        Part { id: LogoutId::at(now, self.services.rng.as_ref()), session: stored.id, record, renewable }
+        let (person, by) = (stored.person, begin.asker.initiator());
+        Part { id: LogoutId::at(now, self.services.rng.as_ref()), session: stored.id, person, by, record, renewable }
     }
 
     fn open_logout(&self, tenant: &TenantSnapshot, part: &Part, now: Timestamp) -> Result<Command, StoreError> {
@@ -172,6 +175,8 @@ fn open(
 struct Part {
     id: LogoutId,
     session: SessionId,
+    person: PersonId,
+    by: Initiator,
     record: LogoutRecord,
     /// Tokens of an upstream may be kept for it.
     renewable: bool,

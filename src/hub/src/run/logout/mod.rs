@@ -26,6 +26,7 @@ mod record;
 mod request;
 mod revoke;
 mod silent;
+mod standing;
 mod upstream;
 
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::{HttpInput, Reply};
 use fedbridge_contract::ids::{ConnectionId, PersonId, SessionId, TraceId};
 use fedbridge_contract::logout::{
-    Channel, LogoutEnd, LogoutSelector, Manner, Named, NoticeId, Party, PeerLogout, Told,
+    Channel, LogoutEnd, LogoutSelector, Manner, Named, NoticeId, Party, PeerLogout, Standing, Told,
 };
 use fedbridge_contract::services::{TraceEvent, TraceSink as _};
 use fedbridge_contract::trace::{Outcome, TraceLog};
@@ -22,7 +22,7 @@ use crate::run::record::AskedOnce;
 use crate::run::session::end_session_cookie;
 use crate::run::snapshot::TenantSnapshot;
 use crate::run::start::spent;
-use crate::run::{Hub, error_page};
+use crate::run::{Happened, Hub, Initiator, error_page};
 
 /// A message that an adapter has verified: from whom, and what it wrote down.
 pub struct Heard {
@@ -49,8 +49,15 @@ impl Hub {
         let answers = Answers { asker: asker.clone(), channel };
         let mut heard = heard;
         let mut killed = None;
+        if manner.standing == Standing::In {
+            return match self.let_in(&tenant, &selector, once, &mut heard.trace).await {
+                Ok(_) => self.nothing_to_end(tenant, heard, answers, LogoutEnd::Complete, Vec::new(), input).await,
+                Err(error) => self.not_begun(&tenant, &answers, heard.trace_id, error, input).await,
+            };
+        }
         if manner.everything {
-            match self.kill_selected(&tenant, &selector, &mut once, &mut heard.trace).await {
+            let standing = manner.standing;
+            match self.kill_selected(&tenant, (&selector, standing), &mut once, &mut heard.trace).await {
                 Ok(kept) => killed = kept,
                 Err(error) => return self.not_begun(&tenant, &answers, heard.trace_id, error, input).await,
             }
@@ -117,7 +124,7 @@ impl Hub {
     async fn kill_selected(
         &self,
         tenant: &TenantSnapshot,
-        selector: &LogoutSelector,
+        (selector, standing): (&LogoutSelector, Standing),
         once: &mut Vec<AskedOnce>,
         steps: &mut TraceLog,
     ) -> Result<Option<Vec<KeptTokens>>, UnitError> {
@@ -126,16 +133,14 @@ impl Hub {
         if !commands.is_empty() {
             self.store.commit(id, Unit { commands, now }).await?;
         }
-        let mut people = match selector {
-            LogoutSelector::Person { connection, named } => self.named(tenant, *connection, named).await?,
-            _ => self.selected(tenant, selector).await?.iter().map(|session| session.person).collect(),
-        };
-        people.sort_unstable();
-        people.dedup();
+        let people = self.people_of(tenant, selector).await?;
+        self.stand(tenant, selector, &people, standing).await?;
         let mut kept = Vec::new();
         for person in &people {
             if let Some(epoch) = self.kills.kill(Killed::Person(id, *person), now).await? {
                 steps.decide("person", format!("all that was given out is dead with number {}", epoch.0), true);
+                let revoked = Happened::SessionRevoked { session: None, by: Initiator::Policy };
+                self.announce_behind(tenant, *person, &[revoked]).await;
             }
             kept.extend(self.upstream_tokens.give_up_all(id, *person).await?);
         }
@@ -182,7 +187,7 @@ impl Hub {
         noticed(&tenant)
     }
 
-    async fn selected(
+    pub(super) async fn selected(
         &self,
         tenant: &TenantSnapshot,
         selector: &LogoutSelector,
@@ -213,7 +218,7 @@ impl Hub {
     }
 
     /// The people whom an upstream means. An address may be of several who came from there.
-    async fn named(
+    pub(super) async fn named(
         &self,
         tenant: &TenantSnapshot,
         connection: ConnectionId,

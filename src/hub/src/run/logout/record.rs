@@ -4,6 +4,7 @@ use fedbridge_contract::ids::{AppId, ConnectionId, LogoutId, TraceId};
 use fedbridge_contract::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::run::Initiator;
 use crate::run::record::{UpstreamPart, base64_bytes};
 use crate::run::snapshot::TenantSnapshot;
 
@@ -66,6 +67,15 @@ impl Asker {
         match self {
             Self::Upstream { connection, .. } => Some(*connection),
             _ => None,
+        }
+    }
+
+    /// Who has brought the logout about, for whoever hears of it by signals.
+    pub fn initiator(&self) -> Initiator {
+        match self {
+            Self::Person { .. } | Self::App { .. } | Self::Replaced | Self::Owner | Self::With(_) => Initiator::User,
+            Self::Administrator => Initiator::Admin,
+            Self::Upstream { .. } | Self::Withdrawn => Initiator::Policy,
         }
     }
 

@@ -13,7 +13,6 @@ use super::MAX_PASSWORD;
 use super::guess::{Verdict, folded};
 use super::typed::{PATIENCE, SILENT, Try, guess, of, password_side, too_many};
 use crate::ports::{Command, Unit};
-use crate::run::Hub;
 use crate::run::ending::Stop;
 use crate::run::finish::lost;
 use crate::run::own::field;
@@ -21,6 +20,7 @@ use crate::run::record::Purpose;
 use crate::run::session::correlation_cookie;
 use crate::run::snapshot::TenantSnapshot;
 use crate::run::start::Login;
+use crate::run::{Happened, Hub};
 
 /// What the page needs to go on. The password until now is not among it: it is typed once more.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -145,7 +145,9 @@ impl Hub {
 
     /// The same for a person. The password is another one at the upstream, whatever becomes of this.
     pub(in crate::run) async fn password_is_another(&self, tenant: TenantId, person: PersonId) {
-        let unit = Unit { commands: vec![Command::PasswordChanged { person }], now: self.services.clock.now() };
+        let mut commands = self.signals_of(tenant, person, &[Happened::password("update")]);
+        commands.push(Command::PasswordChanged { person });
+        let unit = Unit { commands, now: self.services.clock.now() };
         if let Err(error) = self.store.commit(tenant, unit).await {
             tracing::warn!(%error, "nodes may remember a password that was changed until its time is over");
         }

@@ -16,8 +16,8 @@ use futures_util::{StreamExt as _, stream};
 use super::batch::{Named, Place, Tally};
 use super::sweep::{Ending, Swept};
 use crate::ports::{Sweep, SyncState};
-use crate::run::Hub;
 use crate::run::snapshot::{OpenConnection, TenantSnapshot};
+use crate::run::{Happened, Hub, Initiator};
 
 /// How long a node may be silent before another one takes its turn over.
 const TURN: Duration = Duration::from_secs(120);
@@ -145,13 +145,25 @@ impl Hub {
 
     /// Sessions of people who were ended go one by one, so that their apps hear of it. They are dead already.
     async fn tell_ended(&self, tenant: &Arc<TenantSnapshot>, ended: Vec<(PersonId, Epoch)>) -> Result<(), StoreError> {
-        let told = ended.into_iter().map(|(person, epoch)| self.end_killed(tenant, person, epoch));
+        let told = ended.into_iter().map(|(person, epoch)| self.tell_one(tenant, person, epoch));
         let mut told = stream::iter(told).buffer_unordered(TOLD_AT_ONCE);
         let mut failed = Ok(());
         while let Some(one) = told.next().await {
             failed = failed.and(one.map(drop));
         }
         failed
+    }
+
+    /// Receivers of signals hear of it first. They are told behind the kill, which is a unit of its own.
+    async fn tell_one(
+        &self,
+        tenant: &Arc<TenantSnapshot>,
+        person: PersonId,
+        epoch: Epoch,
+    ) -> Result<usize, StoreError> {
+        let revoked = Happened::SessionRevoked { session: None, by: Initiator::Policy };
+        self.announce_behind(tenant, person, &[revoked, Happened::AccountDisabled]).await;
+        self.end_killed(tenant, person, epoch).await
     }
 
     /// A run that changed nothing leaves no trace.

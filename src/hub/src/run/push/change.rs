@@ -10,6 +10,7 @@ use fedbridge_contract::services::{TraceEvent, TraceSink as _};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::{Outcome, TraceLog, clip};
 
+use super::events::Changing;
 use crate::ports::{PushError, PushGuard, PushUnit, Pushed, StoredRecord};
 use crate::run::Hub;
 use crate::run::snapshot::{OpenConnection, Ready, TenantSnapshot};
@@ -24,6 +25,7 @@ pub(super) struct Pushing<'a> {
     pub txn: TraceId,
     pub actor: &'a PushActor,
     pub now: Timestamp,
+    pub changing: Changing,
 }
 
 impl Pushing<'_> {
@@ -49,7 +51,9 @@ impl Hub {
         let broken = || PushRefused::Denied("the connection's configuration is broken".to_owned());
         let ready = connection.state.as_ref().map_err(|_| broken())?;
         let place = PushPlace { tenant: order.tenant.id, connection: order.connection };
-        let at = Pushing { tenant, connection, ready, place, txn: order.txn, actor: order.actor, now: order.now };
+        let changing = Changing::of(&order.change);
+        let (txn, actor, now) = (order.txn, order.actor, order.now);
+        let at = Pushing { tenant, connection, ready, place, txn, actor, now, changing };
         if !tenant.view.enabled || !connection.view.enabled {
             return Err(switched_off());
         }

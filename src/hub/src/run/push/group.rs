@@ -41,7 +41,7 @@ impl Hub {
             writes.push(RecordWrite::AddMembers { group: id, members: members.clone() });
             writes.push(RecordWrite::RestateThese { ids: members.clone() });
         }
-        self.commit_push(unit(at, writes)).await?;
+        self.commit_change(at, unit(at, writes)).await?;
         self.restate_now(at, &members).await;
         Ok(PushDone { record, changed: true })
     }
@@ -85,7 +85,7 @@ impl Hub {
         if is_renamed {
             writes.push(RecordWrite::Restate { group: id });
         }
-        let pushed = self.commit_push(unit(at, writes)).await?;
+        let pushed = self.commit_change(at, unit(at, writes)).await?;
         if let Some((_, version)) = pushed.versions.first() {
             record.version = *version;
             record.modified = at.now;
@@ -104,7 +104,7 @@ impl Hub {
         let first = self.pushed.members(at.place, id, None, AT_ONCE).await?;
         // Marked before they are members no more.
         let writes = vec![RecordWrite::Restate { group: id }, RecordWrite::Delete { id, version }];
-        self.commit_push(unit(at, writes)).await?;
+        self.commit_change(at, unit(at, writes)).await?;
         let members: Vec<_> = first.iter().map(|member| member.id).collect();
         self.restate_now(at, &members).await;
         Ok(PushDone { record: stored.record, changed: true })

@@ -3,16 +3,18 @@
 //! [`change`] takes an order in: [`user`] and [`group`] make one unit of it, in which the record, its person and what
 //! ends for them change together. [`said`] maps a record as the connection's rules want it, [`shut`] ends whoever is
 //! switched off, but not too many at once; [`outside`] ends what a lost group had opened. A group that changes changes what is said of its members: they are marked in the
-//! same unit, and [`restate`] maps them anew. [`before`] finds
+//! same unit, and [`restate`] maps them anew. [`news`] and [`events`] are what receivers of signals hear of it. [`before`] finds
 //! whoever logged in before they were pushed. [`whose`] is the other end: which logins belong to people who are pushed; and [`current`] says to rules and apps what is pushed
 //! of them by now.
 
 mod before;
 mod change;
 mod current;
+mod events;
 mod group;
 mod keys;
 mod membership;
+mod news;
 mod origins;
 mod outside;
 mod restate;

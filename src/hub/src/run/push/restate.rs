@@ -9,6 +9,7 @@ use fedbridge_contract::ids::{RecordId, TraceId};
 use fedbridge_contract::push::{PushActor, PushPlace, PushRefused, RecordKind};
 
 use super::change::Pushing;
+use super::events::Changing;
 use super::said::Described;
 use crate::ports::{PushUnit, RecordWrite, StoredRecord};
 use crate::run::Hub;
@@ -62,7 +63,9 @@ impl Hub {
         let now = self.services.clock.now();
         let txn = TraceId::at(now, self.services.rng.as_ref());
         let actor = PushActor { credential: "a change before".to_owned(), peer: IpAddr::from([0, 0, 0, 0]) };
-        self.restate_one(&Pushing { tenant, connection, ready, place, txn, actor: &actor, now }, id).await
+        let changing = Changing::default();
+        let at = Pushing { tenant, connection, ready, place, txn, actor: &actor, now, changing };
+        self.restate_one(&at, id).await
     }
 
     async fn restate_one(self: &Arc<Self>, at: &Pushing<'_>, id: RecordId) -> Result<(), PushRefused> {

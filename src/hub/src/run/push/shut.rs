@@ -10,8 +10,8 @@ use fedbridge_contract::push::{PushRefused, RecordKind};
 
 use super::change::Pushing;
 use crate::ports::Command;
-use crate::run::Hub;
 use crate::run::logout::{Asker, unasked_logout};
+use crate::run::{Happened, Hub, Initiator};
 
 /// So few may always go: in a small company one who leaves is many percent.
 const ALWAYS: u64 = 5;
@@ -47,7 +47,8 @@ impl Hub {
     /// their passwords for single apps. The kill ends the rest.
     pub(super) async fn ends_of(&self, at: &Pushing<'_>, person: PersonId) -> Result<Vec<Command>, PushRefused> {
         let tenant = at.place.tenant;
-        let mut commands = Vec::new();
+        let revoked = Happened::SessionRevoked { session: None, by: Initiator::Policy };
+        let mut commands = self.signals(at.tenant, person, (at.txn, at.now), &[revoked]);
         for session in self.logouts.sessions_of_person(tenant, person, at.now).await?.into_iter().take(SESSIONS) {
             let name = self.session_record(tenant, &session).map(|record| record.subject.display);
             commands.extend(self.end_of(at, session.id, name)?);
@@ -79,6 +80,8 @@ impl Hub {
             let record = self.session_record(tenant, &session);
             let by = record.as_ref().map(|record| record.upstreams(session.connection)).unwrap_or_default();
             if theirs.contains(&session.connection) || by.iter().any(|part| theirs.contains(&part.connection)) {
+                let revoked = Happened::SessionRevoked { session: Some(session.id), by: Initiator::Policy };
+                commands.extend(self.signals(at.tenant, person, (at.txn, at.now), &[revoked]));
                 commands.extend(self.end_of(at, session.id, record.map(|record| record.subject.display))?);
             }
         }

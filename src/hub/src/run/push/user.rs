@@ -7,6 +7,7 @@ use fedbridge_contract::push::{Changed, Origins, PushDone, PushRefused, Record, 
 
 use super::change::Pushing;
 use super::keys::Hashes;
+use super::news::Turn;
 use super::origins;
 use super::said::{Described, Said};
 use crate::ports::{
@@ -15,7 +16,7 @@ use crate::ports::{
 use crate::run::Hub;
 
 /// What the audit and the log say of somebody who was deleted.
-const DELETED: &str = "deleted by the upstream";
+pub(super) const DELETED: &str = "deleted by the upstream";
 
 impl Hub {
     pub(super) async fn create_user(
@@ -70,9 +71,8 @@ impl Hub {
             person: Some(person),
         };
         let writes = vec![RecordWrite::Insert(Box::new(new))];
-        let pushed = self
-            .commit_push(PushUnit { place: at.place, writes, commands, ends, txn: Some(at.txn), now: at.now })
-            .await?;
+        let unit = PushUnit { place: at.place, writes, commands, ends, txn: Some(at.txn), now: at.now };
+        let pushed = self.commit_change(at, unit).await?;
         self.after_shut(at, pushed.ended).await;
         Ok(PushDone { record, changed: true })
     }
@@ -106,7 +106,7 @@ impl Hub {
         let record = changed(&stored, &new, at);
         let writes = vec![RecordWrite::Update { version, new: Box::new(new) }];
         let unit = PushUnit { place: at.place, writes, commands, ends, txn: Some(at.txn), now: at.now };
-        let pushed = self.commit_push(unit).await?;
+        let pushed = self.commit_change(at, unit).await?;
         self.after_shut(at, pushed.ended).await;
         if let Some(person) = person {
             self.end_what_is_outside(at, person).await;
@@ -134,7 +134,7 @@ impl Hub {
         }
         let writes = vec![RecordWrite::Delete { id, version }];
         let unit = PushUnit { place: at.place, writes, commands, ends, txn: Some(at.txn), now: at.now };
-        let pushed = self.commit_push(unit).await?;
+        let pushed = self.commit_change(at, unit).await?;
         self.after_shut(at, pushed.ended).await;
         Ok(PushDone { record: stored.record, changed: true })
     }
@@ -164,6 +164,7 @@ impl Hub {
             commands.push(Command::HoldIdentity { person, connection, subject_key, news });
         }
         let out = said.out.is_some();
+        let happened = self.happened(at, person, &said, Turn { was_in, ends }).await?;
         commands.push(Command::KeepProfile(Box::new(said.profile(at, person))));
         commands.push(Command::ShutPerson(ShutOut {
             person,
@@ -174,6 +175,7 @@ impl Hub {
             let owner = PosixOwner::Person(person);
             commands.extend(at.tenant.numbers().map(|range| Command::GiveNumber { owner, range }));
         }
+        commands.extend(self.signals(at.tenant, person, (at.txn, at.now), &happened));
         if !ends {
             return Ok((commands, Vec::new()));
         }

@@ -1,0 +1,111 @@
+//! Polls (RFC 8936): a receiver fetches what waits, and says what it has. What it has not acknowledged comes again.
+
+use std::time::Duration;
+
+use fedbridge_contract::http::Reply;
+use fedbridge_contract::ids::SignalId;
+use fedbridge_contract::signals::{Delivery, Signal, Stream, StreamStatus};
+use serde_json::{Map, Value, json};
+
+use crate::answer::Refused;
+use crate::token;
+use crate::transmitter::Asked;
+
+/// Signals of one answer.
+const MOST: u32 = 100;
+
+/// A receiver that may wait is answered at the latest after so many looks, this far apart.
+const LOOKS: u32 = 40;
+const LOOK: Duration = Duration::from_millis(500);
+
+pub async fn poll(asked: &Asked<'_>) -> Result<Reply, Refused> {
+    let body = asked.body()?;
+    let stream = asked.stream().await?.ok_or(Refused::NoStream)?;
+    if stream.delivery != Delivery::Poll {
+        return Err(Refused::NoStream);
+    }
+    settle(asked, &body).await?;
+    let most = match body.get("maxEvents") {
+        None | Some(Value::Null) => MOST,
+        Some(most) => match most.as_u64().map(|most| u32::try_from(most).unwrap_or(MOST)) {
+            Some(most) => most.min(MOST),
+            None => return Err(Refused::Malformed("maxEvents is no number.")),
+        },
+    };
+    let at_once = match body.get("returnImmediately") {
+        None | Some(Value::Null) => false,
+        Some(at_once) => at_once.as_bool().ok_or(Refused::Malformed("returnImmediately is no boolean."))?,
+    };
+    if most == 0 || stream.status == StreamStatus::Disabled {
+        return Ok(answer(Map::new(), false));
+    }
+    // Few may wait at a time: each holds a request.
+    let turn = if at_once { None } else { asked.waiting.try_acquire().ok() };
+    let looks = if turn.is_some() { LOOKS } else { 1 };
+    for look in 0..looks {
+        if look > 0 {
+            tokio::time::sleep(LOOK).await;
+        }
+        let (found, more) = found(asked, &stream, most).await?;
+        if !found.is_empty() {
+            return Ok(answer(written(asked, &found)?, more));
+        }
+    }
+    Ok(answer(Map::new(), false))
+}
+
+/// The oldest ones that it wants. The others go.
+async fn found(asked: &Asked<'_>, stream: &Stream, most: u32) -> Result<(Vec<Signal>, bool), Refused> {
+    if stream.status == StreamStatus::Paused {
+        return Ok((Vec::new(), false));
+    }
+    let (tenant, app, signals) = (asked.request.tenant.id, asked.app.id, &asked.services.signals);
+    let now = asked.services.clock.now();
+    let mut waiting = signals.waiting(tenant, app, most.saturating_add(1), now).await?;
+    let more = waiting.len() > most as usize;
+    waiting.truncate(most as usize);
+    let (wanted, unwanted): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| stream.wants(&one.event));
+    let unwanted: Vec<_> = unwanted.iter().map(|one| one.id).collect();
+    if !unwanted.is_empty() {
+        signals.settle(tenant, app, &unwanted).await?;
+    }
+    Ok((wanted, more))
+}
+
+fn written(asked: &Asked<'_>, signals: &[Signal]) -> Result<Map<String, Value>, Refused> {
+    let mut sets = Map::new();
+    for signal in signals {
+        let token = token::mint(asked.request.tenant, asked.app, asked.settings, signal);
+        let token = token.map_err(|_| Refused::Unavailable)?;
+        sets.insert(signal.id.to_string(), Value::String(token));
+    }
+    Ok(sets)
+}
+
+fn answer(sets: Map<String, Value>, more: bool) -> Reply {
+    let mut out = json!({ "sets": sets });
+    if let (true, Value::Object(out)) = (more, &mut out) {
+        out.insert("moreAvailable".into(), json!(true));
+    }
+    Reply::json(200, &out)
+}
+
+/// What it has, and what it could not use (section 2.3): neither comes again.
+async fn settle(asked: &Asked<'_>, body: &Map<String, Value>) -> Result<(), Refused> {
+    const WRONG: Refused = Refused::Malformed("ack is a list of jti, and setErrs an object of them.");
+    let mut done: Vec<SignalId> = Vec::new();
+    if let Some(acknowledged) = body.get("ack").filter(|ack| !ack.is_null()) {
+        let texts = acknowledged.as_array().ok_or(WRONG)?;
+        done.extend(texts.iter().filter_map(Value::as_str).filter_map(|jti| jti.parse::<SignalId>().ok()));
+    }
+    if let Some(refused) = body.get("setErrs").filter(|refused| !refused.is_null()) {
+        for jti in refused.as_object().ok_or(WRONG)?.keys() {
+            asked.services.counters.refused("signals", "set_error");
+            done.extend(jti.parse::<SignalId>().ok());
+        }
+    }
+    if !done.is_empty() {
+        asked.services.signals.settle(asked.request.tenant.id, asked.app.id, &done).await?;
+    }
+    Ok(())
+}
