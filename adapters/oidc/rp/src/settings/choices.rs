@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
-    Discovery, GROUPS_API_TOKEN, GlobalTokenRevocation, Groups, InitiateLogin, OnOverage, PassOn, Signals,
-    TokenAlgorithm,
+    Discovery, GROUPS_API_TOKEN, GlobalTokenRevocation, Groups, InitiateLogin, OnOverage, PassOn,
+    SIGNALS_AUTHORIZATION, Signals, TokenAlgorithm,
 };
 use crate::metadata::{MEMBERS, web_address};
 use crate::profiles::{IssuerStyle, PROFILES, Profile};
@@ -411,6 +411,8 @@ pub(super) fn global_token_revocation(reader: &mut Reader<'_>) -> Option<GlobalT
 }
 
 pub(super) fn signals(reader: &mut Reader<'_>) -> Option<Signals> {
+    // The value is sealed elsewhere.
+    let _ = reader.take(SIGNALS_AUTHORIZATION);
     let mut inner = reader.object("signals")?;
     let (issuer, jwks_uri) = (required(&mut inner, "issuer"), required(&mut inner, "jwks_uri"));
     let audience = required(&mut inner, "audience");
