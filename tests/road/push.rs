@@ -1,11 +1,12 @@
 //! What a directory pushes, from the request to what becomes of people.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use fedbridge_contract::http::{HttpInput, Method, ReplyKind};
 use fedbridge_contract::ids::{ConnectionId, PersonId, TenantId};
 use fedbridge_contract::push::PushPlace;
-use fedbridge_hub::ports::{Command, LoginStore as _, NewLink, PeopleStore as _, ProfileStore as _, Unit};
+use fedbridge_hub::ports::{Command, LoginStore as _, NewLink, PeopleStore as _, ProfileStore as _, ShutOut, Unit};
 use fedbridge_hub::ports::{PushedStore as _, TraceFilter, TraceStore as _};
 use fedbridge_hub::spec::{ConfigChange, SecretOwner, SecretValue, StoredSecret, SubjectType};
 use serde_json::{Value, json};
@@ -137,6 +138,19 @@ async fn who_is_switched_off_is_out_before_it_is_answered() {
 }
 
 #[tokio::test]
+async fn whom_somebody_else_keeps_out_no_news_of_a_directory_lets_in() {
+    let world = world(json!({})).await;
+    let (user, person) = world.pushed("alice").await;
+    // As by a signal of an identity provider.
+    let shut = Command::ShutPerson(ShutOut { person, connection: id(2), out: true });
+    let unit = Unit { commands: vec![shut], now: world.now() };
+    world.foundation.store.commit(tenant(), unit).await.unwrap();
+    let title = json!({ "op": "replace", "path": "title", "value": "Dr" });
+    assert_eq!(world.patch(&format!("Users/{user}"), title).await.0, 200);
+    assert_eq!(world.foundation.store.person_disabled(tenant(), person).await.unwrap(), Some(true));
+}
+
+#[tokio::test]
 async fn groups_are_what_is_said_of_their_members() {
     let world = world(json!({})).await;
     let (ann, person) = world.pushed("ann").await;
@@ -185,7 +199,14 @@ async fn not_too_many_are_switched_off_at_once() {
     let (status, refused) = world.patch(&format!("Users/{}", ids[5].0), off.clone()).await;
     assert_eq!(status, 403, "{refused}");
     assert!(refused["detail"].as_str().unwrap().contains("guard"), "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("allow-removals"), "{refused}");
     assert_eq!(world.push(Method::Delete, &format!("Users/{}", ids[6].0), Value::Null).await.0, 403);
+    // An administrator's word, for a while.
+    let store = &world.foundation.store;
+    store.open_guard(place(), world.now() + Duration::from_secs(60)).await.unwrap();
+    assert_eq!(world.push(Method::Delete, &format!("Users/{}", ids[6].0), Value::Null).await.0, 204);
+    world.clock.0.fetch_add(61 * 1_000, Ordering::Relaxed);
+    assert_eq!(world.push(Method::Delete, &format!("Users/{}", ids[7].0), Value::Null).await.0, 403);
     world.clock.0.fetch_add(61 * 60 * 1_000, Ordering::Relaxed);
     assert_eq!(world.patch(&format!("Users/{}", ids[5].0), off).await.0, 200);
 }

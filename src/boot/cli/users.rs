@@ -52,8 +52,12 @@ enum Command {
     /// Show what upstreams say of a person, which request made each attribute what it is, and what apps were told
     #[command(after_help = "Example:\n  fedbridge users explain anna@acme.example --tenant acme")]
     Explain {
-        #[command(flatten)]
-        who: Who,
+        /// The `sub` of the person, or the whole name that one of their logins shows
+        #[arg(value_name = "NAME")]
+        user: String,
+        /// The tenant's slug
+        #[arg(long, value_name = "SLUG")]
+        tenant: String,
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -79,8 +83,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 pub struct Who {
-    /// The `sub` of the person, or the whole name that one of their logins shows
-    #[arg(value_name = "NAME")]
+    /// The `sub` of the person
     pub user: String,
     /// The tenant's slug
     #[arg(long, value_name = "SLUG")]
@@ -130,8 +133,8 @@ impl Desk<'_> {
                 let (tenant, person) = self.find(who).await?;
                 self.show(&tenant, person).await
             }
-            Command::Explain { who, json } => {
-                let (tenant, person) = self.find(who).await?;
+            Command::Explain { user, tenant: slug, json } => {
+                let (tenant, person) = self.find_or_named(user, slug).await?;
                 explain(self.foundation, self.wired, (&tenant, person), *json).await
             }
             Command::Disable(who) => {
@@ -288,14 +291,21 @@ impl Desk<'_> {
 
     async fn find(&self, who: &Who) -> Result<(Arc<TenantSnapshot>, PersonId), CliError> {
         let tenant = tenant(self.wired, &who.tenant)?;
-        let Ok(person) = id(&who.user, "user", "the `sub` that its tokens show").map(PersonId::from_uuid) else {
-            let person = self.named(&tenant, &who.user).await?;
-            return Ok((tenant, person));
-        };
+        let person = id(&who.user, "user", "the `sub` that its tokens show").map(PersonId::from_uuid)?;
         match self.foundation.store.person_disabled(tenant.view.id, person).await? {
             Some(_) => Ok((tenant, person)),
             None => Err(absent("user", &who.user)),
         }
+    }
+
+    /// Where nothing is changed, a name does, too: people may choose theirs at some upstream.
+    async fn find_or_named(&self, user: &str, slug: &str) -> Result<(Arc<TenantSnapshot>, PersonId), CliError> {
+        if user.parse::<PersonId>().is_ok() {
+            return self.find(&Who { user: user.to_owned(), tenant: slug.to_owned() }).await;
+        }
+        let tenant = tenant(self.wired, slug)?;
+        let person = self.named(&tenant, user).await?;
+        Ok((tenant, person))
     }
 
     /// The one person with a login that shows as this, in any case of ASCII letters.

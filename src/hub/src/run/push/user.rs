@@ -166,11 +166,11 @@ impl Hub {
         let out = said.out.is_some();
         let happened = self.happened(at, person, &said, Turn { was_in, ends }).await?;
         commands.push(Command::KeepProfile(Box::new(said.profile(at, person))));
-        commands.push(Command::ShutPerson(ShutOut {
-            person,
-            connection: at.place.connection,
-            out: out && at.shuts_all(),
-        }));
+        // Whoever was in and stays in is not let in by it: somebody else may keep them out.
+        if out || !was_in {
+            let shut = ShutOut { person, connection: at.place.connection, out: out && at.shuts_all() };
+            commands.push(Command::ShutPerson(shut));
+        }
         if !known.numbered {
             let owner = PosixOwner::Person(person);
             commands.extend(at.tenant.numbers().map(|range| Command::GiveNumber { owner, range }));
