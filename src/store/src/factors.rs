@@ -20,7 +20,7 @@ impl FactorStore for Store {
     async fn factors(&self, tenant: TenantId, person: PersonId) -> Result<Vec<StoredFactor>, StoreError> {
         let sql = "SELECT id, kind, label, last_step, created_at, sealed FROM factors \
                    WHERE tenant_id = ? AND person_id = ? ORDER BY created_at, id";
-        let rows = self.all(sql, vec![uuid(tenant), Arg::Uuid(person.uuid())]).await?;
+        let rows = self.few(sql, vec![uuid(tenant), Arg::Uuid(person.uuid())]).await?;
         rows.iter().map(|row| self.factor(tenant, row)).collect()
     }
 

@@ -198,6 +198,16 @@ impl Store {
         }
     }
 
+    /// Rows that an index finds by a key, which are few as a rule.
+    pub(crate) async fn few(&self, sql: &str, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
+        if let Backend::Sqlite { reader, .. } = &self.inner.backend
+            && let Some(rows) = reader.few(sql, &args)?
+        {
+            return Ok(rows);
+        }
+        self.all(sql, args).await
+    }
+
     async fn counted(&self, work: impl Future<Output = Done>) -> Done {
         let counters = &self.inner.counters;
         let start = Instant::now();

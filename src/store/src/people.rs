@@ -24,14 +24,14 @@ const IDENTITY: &str = "SELECT person_id, connection_id, subject_key, display, c
 impl PeopleStore for Store {
     async fn identities(&self, tenant: TenantId, person: PersonId) -> Result<Vec<StoredIdentity>, StoreError> {
         let sql = format!("{IDENTITY} WHERE tenant_id = ? AND person_id = ? ORDER BY created_at, connection_id");
-        let rows = self.all(&sql, vec![uuid(tenant), Arg::Uuid(person.uuid())]).await?;
+        let rows = self.few(&sql, vec![uuid(tenant), Arg::Uuid(person.uuid())]).await?;
         rows.iter().map(identity).collect()
     }
 
     async fn by_email(&self, tenant: TenantId, email: &[u8; 32]) -> Result<Vec<StoredIdentity>, StoreError> {
         // The second condition lets SQLite use the partial index.
         let sql = format!("{IDENTITY} WHERE tenant_id = ? AND email_hash = ? AND email_hash IS NOT NULL LIMIT 5");
-        let rows = self.all(&sql, vec![uuid(tenant), Arg::Octets(email.to_vec())]).await?;
+        let rows = self.few(&sql, vec![uuid(tenant), Arg::Octets(email.to_vec())]).await?;
         rows.iter().map(identity).collect()
     }
 
@@ -43,7 +43,7 @@ impl PeopleStore for Store {
     ) -> Result<Vec<StoredIdentity>, StoreError> {
         let sql = format!("{IDENTITY} WHERE tenant_id = ? AND connection_id = ? AND display = ? LIMIT 2");
         let args = vec![uuid(tenant), Arg::Uuid(connection.uuid()), Arg::Text(display.to_owned())];
-        self.all(&sql, args).await?.iter().map(identity).collect()
+        self.few(&sql, args).await?.iter().map(identity).collect()
     }
 
     async fn people_by_email(
@@ -55,7 +55,7 @@ impl PeopleStore for Store {
         let sql = "SELECT DISTINCT person_id FROM identities \
                    WHERE tenant_id = ? AND email_hash = ? AND email_hash IS NOT NULL AND connection_id = ?";
         let args = vec![uuid(tenant), Arg::Octets(email.to_vec()), Arg::Uuid(connection.uuid())];
-        let rows = self.all(sql, args).await?;
+        let rows = self.few(sql, args).await?;
         rows.iter().map(|row| read_uuid(row, 0).map(PersonId::from_uuid)).collect()
     }
 
@@ -78,7 +78,7 @@ impl PeopleStore for Store {
 
     async fn scopes(&self, tenant: TenantId, connection: ConnectionId) -> Result<Vec<String>, StoreError> {
         let sql = "SELECT scope FROM subject_scopes WHERE tenant_id = ? AND connection_id = ? ORDER BY first_at, scope";
-        let rows = self.all(sql, vec![uuid(tenant), Arg::Uuid(connection.uuid())]).await?;
+        let rows = self.few(sql, vec![uuid(tenant), Arg::Uuid(connection.uuid())]).await?;
         rows.iter().map(|row| get(row, 0)).collect()
     }
 
@@ -141,7 +141,7 @@ impl PeopleStore for Store {
     async fn unrevoked(&self, tenant: TenantId, person: PersonId, now: Timestamp) -> Result<Vec<GrantId>, StoreError> {
         let sql = "SELECT id FROM grants WHERE tenant_id = ? AND person_id = ? AND revoked_at IS NULL \
                    AND expires_at > ?";
-        let rows = self.all(sql, vec![uuid(tenant), Arg::Uuid(person.uuid()), millis(now)]).await?;
+        let rows = self.few(sql, vec![uuid(tenant), Arg::Uuid(person.uuid()), millis(now)]).await?;
         rows.iter().map(|row| read_uuid(row, 0).map(GrantId::from_uuid)).collect()
     }
 
@@ -153,7 +153,7 @@ impl PeopleStore for Store {
 
     async fn consents(&self, tenant: TenantId, person: PersonId) -> Result<Vec<Consent>, StoreError> {
         let sql = format!("{CONSENT} ORDER BY at DESC, app_id");
-        let rows = self.all(&sql, vec![uuid(tenant), Arg::Uuid(person.uuid())]).await?;
+        let rows = self.few(&sql, vec![uuid(tenant), Arg::Uuid(person.uuid())]).await?;
         rows.iter().map(consent).collect()
     }
 

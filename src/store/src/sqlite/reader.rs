@@ -1,7 +1,8 @@
 //! Reads on SQLite.
 //!
 //! In WAL mode a reader waits for nobody, so a read by a key runs at once, on the
-//! thread that asks. A read of many rows goes to a blocking thread.
+//! thread that asks. A read of many rows goes to a blocking thread, and so does one by
+//! a key that turns out to have many.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -18,6 +19,9 @@ use crate::work::Arg;
 
 /// KiB of pages that a connection keeps. The system's own cache of the file is behind it.
 const CACHE: i64 = 1000;
+
+/// So many rows are read faster than a thread is woken.
+const FEW: usize = 50;
 
 #[derive(Clone)]
 pub struct Reader(Arc<Inner>);
@@ -47,6 +51,12 @@ impl Reader {
     /// The row of a key.
     pub fn one(&self, sql: &str, args: &[Arg]) -> Result<Option<Row>, StoreError> {
         Ok(self.read(sql, args, 1)?.pop())
+    }
+
+    /// Rows of a key, where there are no more than [`FEW`].
+    pub fn few(&self, sql: &str, args: &[Arg]) -> Result<Option<Vec<Row>>, StoreError> {
+        let rows = self.read(sql, args, FEW + 1)?;
+        Ok((rows.len() <= FEW).then_some(rows))
     }
 
     /// All rows of a query, however long it takes.

@@ -26,8 +26,8 @@ use crate::work::{Change, Done, WorkError};
 /// KiB of pages that the connection keeps. The system's own cache of the file is behind it.
 const CACHE: i64 = 4000;
 
-/// Pages of the WAL after which a commit copies them into the file: 16 MiB.
-const CHECKPOINT_PAGES: i64 = 4000;
+/// Pages of the WAL after which a commit copies them into the file: 64 MiB. Pages that many commits write are copied once.
+const CHECKPOINT_PAGES: i64 = 16_000;
 
 /// The most works of one commit, and how many may wait.
 const MAX_BATCH: usize = 256;
