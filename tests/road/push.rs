@@ -150,6 +150,37 @@ async fn whom_somebody_else_keeps_out_no_news_of_a_directory_lets_in() {
     assert_eq!(world.foundation.store.person_disabled(tenant(), person).await.unwrap(), Some(true));
 }
 
+/// A change of somebody and a change of their groups each map what is said of them anew: of what the other one has left.
+#[tokio::test]
+async fn who_changes_while_their_groups_do_loses_neither() {
+    let world = world(json!({})).await;
+    let (ann, person) = world.pushed("ann").await;
+    let (_, group) = world.push(Method::Post, "Groups", json!({ "displayName": "Staff" })).await;
+    let (user, group) = (format!("Users/{ann}"), format!("Groups/{}", group["id"].as_str().unwrap()));
+    for round in 0..40 {
+        let name = format!("Ann {round}");
+        let renamed = world.patch(&user, json!({ "op": "replace", "path": "displayName", "value": name }));
+        let (there, regroup) = match round % 2 {
+            0 => (vec!["Staff".to_owned()], json!({ "op": "add", "path": "members", "value": [{ "value": ann }] })),
+            _ => (vec![], json!({ "op": "remove", "path": format!("members[value eq \"{ann}\"]") })),
+        };
+        let regrouped = world.patch(&group, regroup);
+        let ((one, said), (other, also)) = match round % 4 < 2 {
+            true => futures_util::future::join(renamed, regrouped).await,
+            false => {
+                let (regrouped, renamed) = futures_util::future::join(regrouped, renamed).await;
+                (renamed, regrouped)
+            }
+        };
+        assert_eq!((one, other), (200, 200), "{said} {also}");
+        world.clock.0.fetch_add(10, Ordering::Relaxed);
+        world.hub.restate_pushed(100).await.unwrap();
+        assert_eq!(world.groups_said(person).await, there, "round {round}");
+        let said = world.foundation.store.profiles_of(tenant(), person).await.unwrap();
+        assert_eq!(said[0].profile.claims.get("name"), Some(&json!(name)), "round {round}");
+    }
+}
+
 #[tokio::test]
 async fn groups_are_what_is_said_of_their_members() {
     let world = world(json!({})).await;

@@ -122,6 +122,8 @@ pub struct Record {
     pub document: Value,
     /// Of a user: who that is here.
     pub person: Option<PersonId>,
+    /// Whether it is in a group.
+    pub grouped: bool,
 }
 
 /// For each claim that both a login and the directory make, whose value counts.

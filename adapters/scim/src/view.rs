@@ -48,9 +48,9 @@ impl Endpoint {
     /// The store does not answer.
     pub async fn views(&self, records: Vec<Record>, wanted: &Wanted) -> Result<Vec<Map<String, Value>>, StoreError> {
         let mut groups = HashMap::new();
-        let users: Vec<_> = records.iter().map(|record| record.id).collect();
-        if wanted.groups && !users.is_empty() {
-            groups.extend(self.services.pushed.groups_of(self.place(), &users).await?);
+        let grouped: Vec<_> = records.iter().filter(|record| record.grouped).map(|record| record.id).collect();
+        if wanted.groups && !grouped.is_empty() {
+            groups.extend(self.services.pushed.groups_of(self.place(), &grouped).await?);
         }
         let mut views = Vec::with_capacity(records.len());
         for record in records {

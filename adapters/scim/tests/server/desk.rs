@@ -100,6 +100,14 @@ impl State {
         Ok(self.members != before)
     }
 
+    fn shown(&self, row: &Row) -> Record {
+        self.with_groups(row.record.clone())
+    }
+
+    fn with_groups(&self, record: Record) -> Record {
+        Record { grouped: self.members.iter().any(|(_, member)| *member == record.id), ..record }
+    }
+
     fn push(&mut self, place: PushPlace, change: PushChange, now: Timestamp) -> Result<PushDone, PushRefused> {
         match change {
             PushChange::Create { kind, data, members } => {
@@ -116,6 +124,7 @@ impl State {
                     modified: now,
                     document: data.document.clone(),
                     person: None,
+                    grouped: false,
                 };
                 self.rows.insert(id, Row { place, record: record.clone(), data: Kept::from(&*data) });
                 self.members.extend(members.into_iter().map(|member| (id, member)));
@@ -144,7 +153,8 @@ impl State {
                     row.record.version += 1;
                     row.record.modified = now;
                 }
-                Ok(PushDone { record: row.record.clone(), changed })
+                let record = row.record.clone();
+                Ok(PushDone { record: self.with_groups(record), changed })
             }
             PushChange::Delete { id, version, .. } => {
                 let row = self.rows.get(&id).filter(|row| row.place == place).ok_or(PushRefused::Gone)?;
@@ -173,7 +183,7 @@ impl Desk {
 #[async_trait]
 impl PushDesk for Desk {
     async fn record(&self, place: PushPlace, kind: RecordKind, id: RecordId) -> Result<Option<Record>, StoreError> {
-        self.read(|state| state.of(place, kind).find(|row| row.record.id == id).map(|row| row.record.clone()))
+        self.read(|state| state.of(place, kind).find(|row| row.record.id == id).map(|row| state.shown(row)))
     }
 
     async fn look_up(
@@ -188,7 +198,7 @@ impl PushDesk for Desk {
             RecordKey::ExternalId(id) => row.data.external_id.as_ref() == Some(id),
             key => row.data.keys.contains(key),
         };
-        self.read(|state| state.of(place, kind).filter(has).take(most as usize).map(|row| row.record.clone()).collect())
+        self.read(|state| state.of(place, kind).filter(has).take(most as usize).map(|row| state.shown(row)).collect())
     }
 
     async fn page(
@@ -200,7 +210,7 @@ impl PushDesk for Desk {
     ) -> Result<Vec<Record>, StoreError> {
         let behind = |row: &&Row| after.is_none_or(|after| row.record.id > after);
         self.read(|state| {
-            state.of(place, kind).filter(behind).take(most as usize).map(|row| row.record.clone()).collect()
+            state.of(place, kind).filter(behind).take(most as usize).map(|row| state.shown(row)).collect()
         })
     }
 
@@ -212,7 +222,7 @@ impl PushDesk for Desk {
         most: u32,
     ) -> Result<Vec<Record>, StoreError> {
         let (skip, most) = (skip as usize, most as usize);
-        self.read(|state| state.of(place, kind).skip(skip).take(most).map(|row| row.record.clone()).collect())
+        self.read(|state| state.of(place, kind).skip(skip).take(most).map(|row| state.shown(row)).collect())
     }
 
     async fn count(&self, place: PushPlace, kind: RecordKind) -> Result<u64, StoreError> {

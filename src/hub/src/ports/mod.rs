@@ -48,7 +48,8 @@ pub use provisioned::{
     ProvisionedCount, ProvisionedKind, ProvisionedLink, ProvisionedStore, ProvisioningReport, ProvisioningState, Which,
 };
 pub use pushed::{
-    NewRecord, PushError, PushGuard, PushUnit, Pushed, PushedStore, PushedWork, RecordHash, RecordWrite, StoredRecord,
+    NewRecord, PushError, PushGuard, PushUnit, Pushed, PushedStore, PushedWork, RecordHash, RecordWrite, Seen,
+    StoredRecord,
 };
 pub use revocation::{EpochStore, Signals, Versions};
 pub use seal::{SealError, Sealer};

@@ -154,10 +154,10 @@ pub struct PushUnit {
 pub enum RecordWrite {
     /// With version 1. Guard: no record of the kind has its `unique`.
     Insert(Box<NewRecord>),
-    /// Everything anew but its kind and when it was made. Guards: it is there with this version, which grows by
-    /// one; no other one has its `unique`.
+    /// Everything anew but its kind and when it was made. The version grows by one. Guards: it is as it was seen; no other
+    /// one has its `unique`.
     Update {
-        version: i64,
+        seen: Seen,
         new: Box<NewRecord>,
     },
     /// Its members change: the version grows by one. Guard: it is there.
@@ -193,10 +193,26 @@ pub enum RecordWrite {
     RestateThese {
         ids: Vec<RecordId>,
     },
-    /// It was looked at: a mark that is older than the unit goes.
+    /// It was looked at: a mark that is older than the unit goes. Guard: it is as it was seen, so what was made of it is
+    /// not of something older than what somebody else has made of it meanwhile.
     Restated {
         id: RecordId,
+        seen: Seen,
     },
+}
+
+/// How a record was when something was worked out of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    pub version: i64,
+    /// The groups that it is in are no part of its version.
+    pub regrouped: Option<(Timestamp, TraceId)>,
+}
+
+impl StoredRecord {
+    pub const fn seen(&self) -> Seen {
+        Seen { version: self.record.version, regrouped: self.regrouped }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

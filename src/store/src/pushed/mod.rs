@@ -59,7 +59,7 @@ impl PushedStore for Store {
         let from = from.replace("{place}", "r.tenant_id = ? AND r.connection_id = ?");
         let sql = format!("SELECT {RECORD} FROM {from} ORDER BY r.id LIMIT ?");
         let args = [in_place(place), vec![kind_word(kind), Arg::Octets(hash.to_vec()), Arg::Int(i64::from(most))]];
-        self.stored_records(place, &self.all(&sql, args.concat()).await?)
+        self.stored_records(place, &self.few(&sql, args.concat()).await?)
     }
 
     async fn page(
@@ -136,7 +136,7 @@ impl PushedStore for Store {
             );
             let mut args = vec![uuid(place.tenant), Arg::Uuid(group.uuid()), Arg::Uuid(place.connection.uuid())];
             args.extend(part.args());
-            for row in self.all(&sql, args).await? {
+            for row in self.few(&sql, args).await? {
                 found.push(RecordId::from_uuid(read_uuid(&row, 0)?));
             }
         }
@@ -152,7 +152,7 @@ impl PushedStore for Store {
                  AND m.member_id IN ({}) ORDER BY m.member_id, m.group_id",
                 part.places()
             );
-            for row in self.all(&sql, in_place(place).into_iter().chain(part.args()).collect()).await? {
+            for row in self.few(&sql, in_place(place).into_iter().chain(part.args()).collect()).await? {
                 found.push((RecordId::from_uuid(read_uuid(&row, 0)?), related(&row, 1)?));
             }
         }
@@ -165,7 +165,7 @@ impl PushedStore for Store {
              AND r.match_hash = ? ORDER BY r.id LIMIT 2"
         );
         let args = [in_place(place), vec![Arg::Octets(matches.to_vec())]].concat();
-        self.stored_records(place, &self.all(&sql, args).await?)
+        self.stored_records(place, &self.few(&sql, args).await?)
     }
 
     async fn of_person(
@@ -175,7 +175,7 @@ impl PushedStore for Store {
     ) -> Result<Vec<(PushPlace, StoredRecord)>, StoreError> {
         let sql =
             format!("SELECT {RECORD} FROM pushed_records r WHERE r.tenant_id = ? AND r.person_id = ? ORDER BY r.id");
-        let rows = self.all(&sql, vec![uuid(tenant), Arg::Uuid(person.uuid())]).await?;
+        let rows = self.few(&sql, vec![uuid(tenant), Arg::Uuid(person.uuid())]).await?;
         rows.iter()
             .map(|row| {
                 let place = PushPlace { tenant, connection: connection(row)? };

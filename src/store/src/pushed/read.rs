@@ -18,7 +18,8 @@ use crate::work::Arg;
 
 /// What [`stored`] reads.
 pub const RECORD: &str = "r.id, r.kind, r.version, r.created_at, r.modified_at, r.display, r.active, r.person_id, \
-    r.restate_at, r.sealed, r.connection_id, r.regrouped_at, r.regrouped_by";
+    r.restate_at, r.sealed, r.connection_id, r.regrouped_at, r.regrouped_by, \
+    EXISTS (SELECT 1 FROM pushed_members m WHERE m.tenant_id = r.tenant_id AND m.member_id = r.id)";
 
 const KINDS: [(RecordKind, &str); 2] = [(RecordKind::User, "user"), (RecordKind::Group, "group")];
 
@@ -56,6 +57,7 @@ pub fn stored(place: PushPlace, row: &Row, sealer: &dyn Sealer) -> Result<Stored
             modified: time(row, 4)?,
             document: open.document.into_owned(),
             person: get::<Option<Uuid>>(row, 7)?.map(PersonId::from_uuid),
+            grouped: get(row, 13)?,
         },
         display: get(row, 5)?,
         active: get(row, 6)?,

@@ -65,16 +65,16 @@ impl PushPlan {
                 }
                 self.versions.push((new.id, Some(1)));
             }
-            RecordWrite::Update { version, new } => {
+            RecordWrite::Update { seen, new } => {
                 if !new.active {
                     writes::note_shut(place, new.id, now).into_iter().for_each(|change| self.free(change));
                 }
-                self.guarded(writes::update(place, *version, new, now, sealer)?, PushGuard::Stale);
+                self.guarded(writes::update(place, seen, new, now, sealer)?, PushGuard::Stale);
                 self.free(writes::drop_keys(place, new));
                 if let Some(keys) = writes::add_keys(place, new) {
                     self.free(keys);
                 }
-                self.versions.push((new.id, Some(version.saturating_add(1))));
+                self.versions.push((new.id, Some(seen.version.saturating_add(1))));
             }
             RecordWrite::Touch { id } => {
                 self.guarded(writes::touch(place, *id, now), PushGuard::Stale);
@@ -90,7 +90,9 @@ impl PushPlan {
                     self.free(members::restate_these(place, &part, (unit.txn, now)));
                 }
             }
-            RecordWrite::Restated { id } => self.free(writes::restated(place, *id, now)),
+            RecordWrite::Restated { id, seen } => {
+                self.guarded(writes::restated(place, *id, seen, now), PushGuard::Stale)
+            }
             RecordWrite::AddMembers { group, members } => self.add(unit, *group, &distinct(members)),
             RecordWrite::ReplaceMembers { group, members } => {
                 let members = distinct(members);

@@ -6,7 +6,7 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{PersonId, RecordId, TenantId};
 use fedbridge_contract::push::PushPlace;
 use fedbridge_contract::time::Timestamp;
-use fedbridge_hub::ports::{NewRecord, Sealer};
+use fedbridge_hub::ports::{NewRecord, Sealer, Seen};
 
 use super::read::{kind_word, seal};
 use crate::unit::{millis, uuid};
@@ -42,10 +42,10 @@ pub fn insert(place: PushPlace, new: &NewRecord, now: Timestamp, sealer: &dyn Se
     Ok(Change { guarded: true, ..Change::new(sql, args) })
 }
 
-/// Guard: it is there with this version. The unique index keeps the name.
+/// Guard: it is there as it was seen. The unique index keeps the name.
 pub fn update(
     place: PushPlace,
-    version: i64,
+    seen: &Seen,
     new: &NewRecord,
     now: Timestamp,
     sealer: &dyn Sealer,
@@ -61,14 +61,15 @@ pub fn update(
         uuid(place.tenant),
         Arg::Uuid(new.id.uuid()),
         Arg::Uuid(place.connection.uuid()),
-        Arg::Int(version),
         kind_word(new.kind),
     ];
-    let (person, args) = with_person(new.person, args, 3);
+    let (person, mut args) = with_person(new.person, args, 3);
+    let (as_seen, seen) = as_seen(seen);
+    args.extend(seen);
     let sql = format!(
         "UPDATE pushed_records SET version = version + 1, modified_at = ?, display = ?, active = ?, \
          person_id = {person}, unique_hash = ?, external_hash = ?, match_hash = ?, sealed = ? \
-         WHERE tenant_id = ? AND id = ? AND connection_id = ? AND version = ? AND kind = ?"
+         WHERE tenant_id = ? AND id = ? AND connection_id = ? AND kind = ? AND {as_seen}"
     );
     Ok(Change { guarded: true, ..Change::new(sql, args) })
 }
@@ -92,11 +93,24 @@ pub fn delete(place: PushPlace, id: RecordId, version: Option<i64>) -> Change {
     Change { guarded: true, ..change }
 }
 
-/// A mark that was made since then stays.
-pub fn restated(place: PushPlace, id: RecordId, looked: Timestamp) -> Change {
-    let sql = "UPDATE pushed_records SET restate_at = NULL WHERE tenant_id = ? AND id = ? AND connection_id = ? \
-               AND restate_at < ?";
-    Change::new(sql, [this(place, id), vec![millis(looked)]].concat())
+/// A mark that was made since then stays. Guard: it is there as it was seen.
+pub fn restated(place: PushPlace, id: RecordId, seen: &Seen, looked: Timestamp) -> Change {
+    let (as_seen, args) = as_seen(seen);
+    let sql = format!(
+        "UPDATE pushed_records SET restate_at = CASE WHEN restate_at < ? THEN NULL ELSE restate_at END \
+         WHERE tenant_id = ? AND id = ? AND connection_id = ? AND {as_seen}"
+    );
+    Change { guarded: true, ..Change::new(sql, [vec![millis(looked)], this(place, id), args].concat()) }
+}
+
+fn as_seen(seen: &Seen) -> (&'static str, Vec<Arg>) {
+    let version = Arg::Int(seen.version);
+    match seen.regrouped {
+        None => ("version = ? AND regrouped_at IS NULL", vec![version]),
+        Some((at, by)) => {
+            ("version = ? AND regrouped_at = ? AND regrouped_by = ?", vec![version, millis(at), Arg::Uuid(by.uuid())])
+        }
+    }
 }
 
 pub fn add_keys(place: PushPlace, new: &NewRecord) -> Option<Change> {

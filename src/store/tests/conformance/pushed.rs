@@ -5,7 +5,7 @@ use fedbridge_contract::ids::{PersonId, RecordId, TraceId};
 use fedbridge_contract::push::{Origin, Origins, PushPlace, RecordKind, Related};
 use fedbridge_hub::ports::{
     Command, GuardFailed, LoginStore as _, NewRecord, PeopleStore as _, PushError, PushGuard, PushUnit, Pushed,
-    PushedStore as _, PushedWork as _, RecordHash, RecordWrite,
+    PushedStore as _, PushedWork as _, RecordHash, RecordWrite, Seen,
 };
 use fedbridge_keys::OpensslRng;
 use serde_json::json;
@@ -16,6 +16,11 @@ use crate::sealing::{dump, holds};
 use crate::support::{Database, World, at, hash};
 
 const USER: RecordKind = RecordKind::User;
+
+/// Of a record whose groups have never changed.
+const fn seen(version: i64) -> Seen {
+    Seen { version, regrouped: None }
+}
 
 pub async fn a_record_is_kept_found_and_deleted(database: Database) {
     let world = World::new(&database.open().await, "acme").await;
@@ -28,6 +33,7 @@ pub async fn a_record_is_kept_found_and_deleted(database: Database) {
     assert_eq!((&found.record.document, &found.attributes), (&new.document, &new.attributes));
     assert_eq!(found.origins, new.origins);
     assert_eq!((found.display.as_str(), found.active, found.restate), ("ada", true, false));
+    assert!(!found.record.grouped);
     let by = async |by| store.look_up(place, USER, by, 5).await.unwrap().len();
     let all = async || {
         let keys = (by(RecordHash::Key(hash("mail"))).await, by(RecordHash::Key(hash("other"))).await);
@@ -38,7 +44,7 @@ pub async fn a_record_is_kept_found_and_deleted(database: Database) {
     assert_eq!(store.matching(place, &hash("match ada")).await.unwrap(), [found]);
 
     let changed = NewRecord { keys: vec![hash("other")], document: json!({"n": 2}), external: None, ..new.clone() };
-    let update = |version| RecordWrite::Update { version, new: Box::new(changed.clone()) };
+    let update = |version| RecordWrite::Update { seen: seen(version), new: Box::new(changed.clone()) };
     assert_eq!(push(&world, vec![update(1)]).await.unwrap().versions, [(id, 2)]);
     refused(push(&world, vec![update(1)]).await, PushGuard::Stale);
     assert_eq!(all().await, (1, 0, (0, 1)));
@@ -62,7 +68,7 @@ pub async fn a_name_is_one_records(database: Database) {
     push(&world, vec![insert(&ada), insert(&bob)]).await.unwrap();
     refused(push(&world, vec![insert(&user("ada"))]).await, PushGuard::Taken);
     let renamed = NewRecord { unique: ada.unique, ..bob.clone() };
-    refused(push(&world, vec![RecordWrite::Update { version: 1, new: Box::new(renamed) }]).await, PushGuard::Taken);
+    refused(push(&world, vec![RecordWrite::Update { seen: seen(1), new: Box::new(renamed) }]).await, PushGuard::Taken);
     push(&world, vec![insert(&group("ada"))]).await.unwrap();
     let mut tries = JoinSet::new();
     for _ in 0..20 {
@@ -77,7 +83,7 @@ pub async fn a_name_is_one_records(database: Database) {
     for one in [&ada, &bob] {
         let new = Box::new(NewRecord { unique: Some(hash("dora")), ..one.clone() });
         let (store, place) = (world.store.clone(), place(&world));
-        tries.spawn(async move { store.push(unit(place, vec![RecordWrite::Update { version: 1, new }])).await });
+        tries.spawn(async move { store.push(unit(place, vec![RecordWrite::Update { seen: seen(1), new }])).await });
     }
     let done = tries.join_all().await;
     assert_eq!(done.iter().filter(|done| done.is_ok()).count(), 1, "{done:?}");
@@ -91,7 +97,7 @@ pub async fn no_update_is_lost(database: Database) {
     let mut tries = JoinSet::new();
     for _ in 0..10 {
         let (store, place, new) = (world.store.clone(), place(&world), Box::new(ada.clone()));
-        tries.spawn(async move { store.push(unit(place, vec![RecordWrite::Update { version: 1, new }])).await });
+        tries.spawn(async move { store.push(unit(place, vec![RecordWrite::Update { seen: seen(1), new }])).await });
     }
     let done = tries.join_all().await;
     assert_eq!(done.iter().filter(|done| done.is_ok()).count(), 1);
@@ -192,7 +198,7 @@ pub async fn who_is_switched_off_is_counted_and_ended(database: Database) {
     let off = NewRecord { active: false, ..user("off") };
     push(&world, [&ada, &bob, &carol, &off].map(insert).to_vec()).await.unwrap();
     let shut = NewRecord { active: false, ..ada.clone() };
-    let writes = vec![RecordWrite::Update { version: 1, new: Box::new(shut) }];
+    let writes = vec![RecordWrite::Update { seen: seen(1), new: Box::new(shut) }];
     let stranger = PersonId::random(&OpensslRng);
     let done = store.push(PushUnit { ends: vec![login.person, stranger], ..unit(place, writes) }).await.unwrap();
     assert_eq!(done.ended.iter().map(|(person, _)| *person).collect::<Vec<_>>(), [login.person]);
@@ -236,7 +242,7 @@ pub async fn a_push_is_whole_or_not_at_all(database: Database) {
     assert!(store.delete(world.tenant, person, at(5)).await.unwrap());
     assert_eq!(store.of_person(world.tenant, person).await.unwrap(), []);
     assert_eq!(store.record(place, bob.id).await.unwrap().unwrap().record.person, None);
-    refused(push(&world, vec![RecordWrite::Update { version: 1, new: Box::new(bob) }]).await, PushGuard::Stale);
+    refused(push(&world, vec![RecordWrite::Update { seen: seen(1), new: Box::new(bob) }]).await, PushGuard::Stale);
 }
 
 pub async fn marks_wait_for_the_worker(database: Database) {
@@ -256,7 +262,10 @@ pub async fn marks_wait_for_the_worker(database: Database) {
     assert_eq!(waiting().await, both);
     assert_eq!(store.system().to_restate(1).await.unwrap().len(), 1);
     assert!(store.record(place, ada.id).await.unwrap().unwrap().restate);
-    let looked = |now| PushUnit { now: at(now), ..unit(place, vec![RecordWrite::Restated { id: ada.id }]) };
+    let stored = async || store.record(place, ada.id).await.unwrap().unwrap();
+    let restated = |seen| RecordWrite::Restated { id: ada.id, seen };
+    let was = stored().await.seen();
+    let looked = |now| PushUnit { now: at(now), ..unit(place, vec![restated(was)]) };
     store.push(looked(0)).await.unwrap();
     assert_eq!(waiting().await, both, "it was looked at before it was marked");
     store.push(looked(2)).await.unwrap();
@@ -277,6 +286,15 @@ pub async fn marks_wait_for_the_worker(database: Database) {
     let again = PushUnit { txn: Some(txn(2)), now: at(4), ..later(RecordWrite::Restate { group: staff.id }) };
     store.push(again).await.unwrap();
     assert_eq!(regrouped(ada.id).await, Some((at(4), txn(2))));
+    // What was made of it before that is of other groups, and what was made before an update is of another record.
+    let update = |seen| RecordWrite::Update { seen, new: Box::new(ada.clone()) };
+    refused(push(&world, vec![update(was)]).await, PushGuard::Stale);
+    refused(push(&world, vec![restated(was)]).await, PushGuard::Stale);
+    let now = stored().await.seen();
+    push(&world, vec![update(now)]).await.unwrap();
+    refused(push(&world, vec![restated(now)]).await, PushGuard::Stale);
+    assert!(stored().await.restate, "it waits still");
+    push(&world, vec![restated(stored().await.seen())]).await.unwrap();
 }
 
 pub async fn connections_never_see_each_others_records(database: Database) {
@@ -288,6 +306,7 @@ pub async fn connections_never_see_each_others_records(database: Database) {
     let (ada, staff) = (NewRecord { keys: vec![hash("k")], ..user("ada") }, group("staff"));
     let add = RecordWrite::AddMembers { group: staff.id, members: vec![ada.id] };
     push(&world, vec![insert(&ada), insert(&staff), add]).await.unwrap();
+    assert!(store.record(own, ada.id).await.unwrap().unwrap().record.grouped);
     for other in [second, place(&stranger), mixed] {
         assert_eq!(store.record(other, ada.id).await.unwrap(), None);
         for by in [RecordHash::Unique(hash("ada")), RecordHash::External(hash("ext ada")), RecordHash::Key(hash("k"))] {
@@ -303,7 +322,7 @@ pub async fn connections_never_see_each_others_records(database: Database) {
         assert_eq!(store.matching(other, &hash("match ada")).await.unwrap(), []);
         let group = staff.id;
         for write in [
-            RecordWrite::Update { version: 1, new: Box::new(ada.clone()) },
+            RecordWrite::Update { seen: seen(1), new: Box::new(ada.clone()) },
             RecordWrite::Touch { id: ada.id },
             RecordWrite::Delete { id: ada.id, version: None },
             RecordWrite::AddMembers { group, members: vec![ada.id] },

@@ -98,9 +98,9 @@ fn events<'w>(at: &Pushing<'_>, unit: &'w PushUnit) -> Vec<Event<'w>> {
             RecordWrite::Insert(new) => {
                 found.push(Event { kind: new.kind, id: new.id, document: Some(&new.document), what: What::Create });
             }
-            RecordWrite::Update { version, new } => {
+            RecordWrite::Update { seen, new } => {
                 let of = |what| Event { kind: new.kind, id: new.id, document: Some(&new.document), what };
-                found.push(of(What::Patch { version: version.saturating_add(1) }));
+                found.push(of(What::Patch { version: seen.version.saturating_add(1) }));
                 match at.changing.active {
                     Some(true) => found.push(of(What::Activate)),
                     Some(false) => found.push(of(What::Deactivate)),

@@ -35,6 +35,7 @@ impl Hub {
             modified: at.now,
             document: new.document.clone(),
             person: None,
+            grouped: false,
         };
         let mut writes = vec![RecordWrite::Insert(Box::new(new))];
         if !members.is_empty() {
@@ -67,7 +68,7 @@ impl Hub {
                 let origins = origins::of_changed(at, stored.origins.clone(), changes);
                 let new = self.new_record(at, (id, RecordKind::Group), data, origins);
                 record = changed(&stored, &new, at);
-                writes.push(RecordWrite::Update { version, new: Box::new(new) });
+                writes.push(RecordWrite::Update { seen: stored.seen(), new: Box::new(new) });
             }
             Some(_) => return Err(PushRefused::Stale),
             None => writes.push(RecordWrite::Touch { id }),

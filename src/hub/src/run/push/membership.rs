@@ -6,6 +6,7 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::RecordId;
 use fedbridge_contract::push::{PushPlace, Related};
 
+use crate::ports::StoredRecord;
 use crate::run::Hub;
 
 /// Groups of one member that count; and how often groups are asked for theirs.
@@ -37,6 +38,18 @@ impl Hub {
             look = next;
         }
         Ok(members.iter().map(|member| (*member, upwards(*member, &above))).collect())
+    }
+
+    /// The same of a record that was just read, which says whether there are any.
+    pub(super) async fn names_of_groups(
+        &self,
+        place: PushPlace,
+        stored: &StoredRecord,
+    ) -> Result<Vec<String>, StoreError> {
+        match stored.record.grouped {
+            true => self.pushed_group_names(place, stored.record.id).await,
+            false => Ok(Vec::new()),
+        }
     }
 
     /// The names that stand in somebody's `groups`.

@@ -17,6 +17,9 @@ use crate::run::Hub;
 /// People that are done before a change is answered.
 const AT_ONCE: usize = 100;
 
+/// How often one is tried whom others change all the time.
+const TRIES: usize = 8;
+
 impl Hub {
     /// Those of a change. Where it fails, the mark stays, and somebody does it later.
     pub(super) async fn restate_now(self: &Arc<Self>, at: &Pushing<'_>, ids: &[RecordId]) {
@@ -68,11 +71,23 @@ impl Hub {
         self.restate_one(&at, id).await
     }
 
+    /// Where somebody changes it meanwhile it is done again on what they leave.
     async fn restate_one(self: &Arc<Self>, at: &Pushing<'_>, id: RecordId) -> Result<(), PushRefused> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.try_restate(at, id).await {
+                Err(PushRefused::Stale) if tries < TRIES => {}
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_restate(self: &Arc<Self>, at: &Pushing<'_>, id: RecordId) -> Result<(), PushRefused> {
         // From the store's clock: marks of later changes stay.
         let now = self.services.clock.now();
         let Some(stored) = self.pushed.record(at.place, id).await? else { return Ok(()) };
-        let done = RecordWrite::Restated { id };
+        let done = RecordWrite::Restated { id, seen: stored.seen() };
         if stored.record.kind == RecordKind::Group {
             // Whoever is in it is in what it is in.
             let writes = vec![RecordWrite::Restate { group: id }, done];
@@ -82,7 +97,7 @@ impl Hub {
         let (commands, ends) = match stored.record.person {
             None => (Vec::new(), Vec::new()),
             Some(person) => {
-                let groups = self.pushed_group_names(at.place, id).await?;
+                let groups = self.names_of_groups(at.place, &stored).await?;
                 let said = self.pushed_said(at, &described(&stored, &groups))?;
                 self.of_person(at, person, said, false).await?
             }

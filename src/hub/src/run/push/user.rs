@@ -69,6 +69,7 @@ impl Hub {
             modified: at.now,
             document: new.document.clone(),
             person: Some(person),
+            grouped: false,
         };
         let writes = vec![RecordWrite::Insert(Box::new(new))];
         let unit = PushUnit { place: at.place, writes, commands, ends, txn: Some(at.txn), now: at.now };
@@ -88,7 +89,7 @@ impl Hub {
         if stored.record.version != version {
             return Err(PushRefused::Stale);
         }
-        let groups = self.pushed_group_names(at.place, id).await?;
+        let groups = self.names_of_groups(at.place, &stored).await?;
         let said = self.pushed_said(at, &described(id, &data, &groups))?;
         let goes = stored.active && !data.active;
         if goes {
@@ -104,7 +105,7 @@ impl Hub {
         let new =
             NewRecord { person: stored.record.person, ..self.new_record(at, (id, RecordKind::User), data, origins) };
         let record = changed(&stored, &new, at);
-        let writes = vec![RecordWrite::Update { version, new: Box::new(new) }];
+        let writes = vec![RecordWrite::Update { seen: stored.seen(), new: Box::new(new) }];
         let unit = PushUnit { place: at.place, writes, commands, ends, txn: Some(at.txn), now: at.now };
         let pushed = self.commit_change(at, unit).await?;
         self.after_shut(at, pushed.ended).await;
