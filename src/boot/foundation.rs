@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use fedbridge_contract::factory::Registry;
-use fedbridge_contract::services::{
-    Clock, Closed, Counters, Dialer, Egress, Rng, Services, Sightings, TraceEvent, TraceSink,
-};
+use fedbridge_contract::services::{Clock, Closed, Counters, Dialer, Egress, Rng, Services, TraceEvent, TraceSink};
+use fedbridge_contract::sightings::Sightings;
 use fedbridge_hub::ports::{ConfigStore as _, KeyOpener, Sealer};
 use fedbridge_hub::run::{Builder, Epochs, HubGate};
 use fedbridge_hub::throttle::{FailureLimits, KnownDevices, Limit, Sharing};
@@ -17,6 +16,7 @@ use fedbridge_store::{Store, StoreOptions, SystemStore};
 use super::egress;
 use super::settings::values::Rate;
 use super::settings::{MasterKeySource, Settings};
+use super::sightings::Noted;
 
 pub struct Foundation {
     pub store: Arc<Store>,
@@ -84,7 +84,6 @@ impl Foundation {
         Ok(Self {
             devices: Arc::new(KnownDevices::new(Arc::clone(&system) as _)),
             throttle: Arc::new(throttle),
-            system,
             store,
             keys: Arc::new(OpensslKeyOpener::new(Arc::clone(&sealer))),
             sealer,
@@ -94,9 +93,10 @@ impl Foundation {
             rng: Arc::new(rng),
             dialer: Arc::new(egress.dialer(Arc::new(OpensslRng))),
             egress: Arc::new(egress),
-            sightings: Arc::new(Closed),
+            sightings: Arc::new(Noted(Arc::clone(&system) as _)),
             tokens,
             base_url: settings.base_url.clone(),
+            system,
             others: settings.database_url.as_str().starts_with("postgres"),
             loopback: settings.egress_allow_loopback,
         })

@@ -1,16 +1,17 @@
-//! Which partner has seen which key of ours, on its way from the logins to the store.
+//! Which partner was seen with which key or credential of ours, on its way from the logins to the store.
 //!
 //! A login says it and goes on. Sightings are written in batches, and what was
-//! written a short time ago is not written again: partners fetch metadata and log people in all the time.
+//! written a short time ago is not written again: partners fetch metadata, log people in and push all the time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::logout::Party;
-use fedbridge_contract::services::{Sighting, Sightings};
+use fedbridge_contract::sightings::{Sighting, Sightings};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{NewSighting, RolloverStore};
 use fedbridge_hub::run::{Gathering, Teller};
@@ -21,26 +22,59 @@ const AGAIN: Duration = Duration::from_secs(600);
 
 /// Takes sightings and never waits.
 #[derive(Clone)]
-pub struct Notes(Teller<NewSighting>);
+pub struct Notes {
+    teller: Teller<NewSighting>,
+    store: Arc<dyn RolloverStore>,
+}
 
 impl Notes {
     /// Starts to write. It ends when the last clone is gone.
     pub fn start(store: Arc<dyn RolloverStore>) -> Self {
-        Self(Teller::start(Gathered { store, memory: Memory::default(), seen: HashMap::new() }))
+        let gathered = Gathered { store: Arc::clone(&store), memory: Memory::default(), seen: HashMap::new() };
+        Self { teller: Teller::start(gathered), store }
     }
 
     /// Waits until everything that was seen before is written.
     pub async fn flush(&self) {
-        self.0.flush().await;
+        self.teller.flush().await;
     }
 }
 
+#[async_trait]
 impl Sightings for Notes {
     fn seen(&self, tenant: TenantId, party: Party, kid: &str, how: Sighting, at: Timestamp) {
         // What finds no room comes again with the next message.
-        if !self.0.tell(NewSighting { tenant, party, kid: kid.to_owned(), how, at }) {
+        if !self.teller.tell(NewSighting { tenant, party, kid: kid.to_owned(), how, at }) {
             counter!("fedbridge_sightings_dropped_total").increment(1);
         }
+    }
+
+    async fn last(
+        &self,
+        tenant: TenantId,
+        party: Party,
+        kid: &str,
+        how: Sighting,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        self.store.last_sighting(tenant, party, kid, how).await
+    }
+}
+
+/// For commands: what was noted, and nothing new.
+pub struct Noted(pub Arc<dyn RolloverStore>);
+
+#[async_trait]
+impl Sightings for Noted {
+    fn seen(&self, _: TenantId, _: Party, _: &str, _: Sighting, _: Timestamp) {}
+
+    async fn last(
+        &self,
+        tenant: TenantId,
+        party: Party,
+        kid: &str,
+        how: Sighting,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        self.0.last_sighting(tenant, party, kid, how).await
     }
 }
 

@@ -34,6 +34,7 @@ pub mod push;
 pub mod reader;
 pub mod runtime;
 pub mod services;
+pub mod sightings;
 pub mod signals;
 pub mod silence;
 #[cfg(feature = "testkit")]

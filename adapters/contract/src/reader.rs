@@ -130,16 +130,31 @@ impl Reader {
 
     /// A date such as 2027-03-31, as the moment at which that day has ended: the day that is named still counts.
     pub fn end_of_day(&mut self, object: &Map<String, Value>, path: &str, key: &str) -> Option<Timestamp> {
-        let value = present(object, key)?;
+        self.day(present(object, key)?, &join(path, key))
+    }
+
+    /// One such date, or a list of them.
+    pub fn ends_of_days(&mut self, object: &Map<String, Value>, path: &str, key: &str) -> Vec<Timestamp> {
+        match present(object, key) {
+            None => Vec::new(),
+            Some(Value::Array(dates)) => {
+                let at = |index| format!("{}[{index}]", join(path, key));
+                dates.iter().enumerate().filter_map(|(index, date)| self.day(date, &at(index))).collect()
+            }
+            Some(date) => self.day(date, &join(path, key)).into_iter().collect(),
+        }
+    }
+
+    fn day(&mut self, value: &Value, path: &str) -> Option<Timestamp> {
         let Some(text) = value.as_str() else {
-            self.complain(&join(path, key), expected("a date such as 2027-03-31", value));
+            self.complain(path, expected("a date such as 2027-03-31", value));
             return None;
         };
         let date = Date::parse(text, format_description!("[year]-[month]-[day]")).ok();
         // The format takes signs and longer years too.
         let after = date.filter(|_| text.len() == 10).and_then(Date::next_day);
         if after.is_none() {
-            self.complain(&join(path, key), format!("`{}` is not a date such as 2027-03-31", short(text)));
+            self.complain(path, format!("`{}` is not a date such as 2027-03-31", short(text)));
         }
         Some(Timestamp::from_seconds(after?.midnight().assume_utc().unix_timestamp()))
     }

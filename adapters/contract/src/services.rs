@@ -22,6 +22,7 @@ use crate::logout::Party;
 use crate::password::Lockout;
 use crate::proof::Permit;
 use crate::push::PushDesk;
+use crate::sightings::Sightings;
 use crate::signals::SignalQueue;
 use crate::time::Timestamp;
 use crate::trace::{Outcome, TraceLog};
@@ -142,24 +143,6 @@ pub trait NameIds: Send + Sync {
     async fn find(&self, tenant: TenantId, qualifier: &str, person: PersonId) -> Result<Option<String>, StoreError>;
 }
 
-/// Notes which partner has seen which key of ours, for rollovers. Never waits.
-pub trait Sightings: Send + Sync {
-    fn seen(&self, tenant: TenantId, party: Party, kid: &str, how: Sighting, at: Timestamp);
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sighting {
-    /// It fetched metadata of ours that publishes the key.
-    Published,
-    /// It encrypted to the key.
-    EncryptedTo,
-    /// It answered a message that the key had signed.
-    Verified,
-    /// Somebody who administers this installation said that it has the key.
-    Confirmed,
-}
-
 /// Services for whoever opens adapters and logs nobody in: `check`, `plan`, tests.
 pub struct Closed;
 
@@ -190,10 +173,6 @@ impl Revalidator for Closed {
     async fn revalidate(&self, _: &Arc<Tenant>, _: &Grant, _: Timestamp, _: &mut TraceLog) -> Valid {
         Valid::Yes { waited: false }
     }
-}
-
-impl Sightings for Closed {
-    fn seen(&self, _: TenantId, _: Party, _: &str, _: Sighting, _: Timestamp) {}
 }
 
 pub(crate) fn closed() -> StoreError {

@@ -5,7 +5,7 @@ use fedbridge_contract::error::ProtocolError;
 use fedbridge_contract::http::{Method, Reply, Route};
 use fedbridge_contract::keys::{KeyPurpose, KeyRing, KeyState};
 use fedbridge_contract::logout::Party;
-use fedbridge_contract::services::Sighting;
+use fedbridge_contract::sightings::Sighting;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::PublishedMetadata;
 

@@ -1,11 +1,11 @@
 //! Who asks (RFC 7644 section 2): a bearer token of the connection, or an access token of its OAuth client.
 
 use fedbridge_contract::push::{PushActor, PushRequest};
+use fedbridge_contract::time::Timestamp;
 use fedbridge_scim_core::Fault;
-use openssl::memcmp;
-use openssl::sha::sha256;
 
 use crate::answer::Refused;
+use crate::credentials::{Credential, shown};
 use crate::endpoint::Endpoint;
 use crate::oauth::May;
 
@@ -15,19 +15,11 @@ impl Endpoint {
     pub fn authenticate(&self, request: &PushRequest<'_>) -> Result<(PushActor, May), Refused> {
         let input = request.input;
         let sent = input.authorization.as_deref().and_then(bearer);
-        let found = sent.and_then(|sent| {
-            let sent = sha256(sent.as_bytes());
-            // All are looked at, and hashes have one length: how long it takes tells nothing.
-            let mut found = None;
-            for (name, secret) in &self.settings.tokens {
-                if memcmp::eq(&sent, &sha256(secret)) {
-                    found = Some(name.clone());
-                }
-            }
-            found.map(|name| (name, May::Write))
-        });
-        let found = found.or_else(|| self.access_token(sent?, request.now));
-        if let Some((credential, may)) = found {
+        if let Some(credential) = sent.and_then(|sent| shown(&self.settings.tokens, sent)) {
+            self.taken(credential, request.now)?;
+            return Ok((PushActor { credential: credential.name.clone(), peer: input.peer }, May::Write));
+        }
+        if let Some((credential, may)) = sent.and_then(|sent| self.access_token(sent, request.now)) {
             return Ok((PushActor { credential, peer: input.peer }, may));
         }
         let wait = match sent {
@@ -45,14 +37,23 @@ impl Endpoint {
                 challenge: false,
                 allow: None,
             },
-            None => Refused {
-                fault: Fault::plain(401, "a bearer token of this connection is needed"),
-                retry_after: None,
-                challenge: true,
-                allow: None,
-            },
+            None => unauthorized("a bearer token of this connection is needed"),
         })
     }
+
+    /// Whoever shows a secret that is over knew it: they are told, and are no guesser.
+    fn taken(&self, credential: &Credential, now: Timestamp) -> Result<(), Refused> {
+        if credential.is_over(now) {
+            self.services.counters.refused("scim", "expired_token");
+            return Err(unauthorized("the bearer token is past its date; an administrator has a new one"));
+        }
+        self.uses.note(credential, &self.services, now);
+        Ok(())
+    }
+}
+
+fn unauthorized(why: &str) -> Refused {
+    Refused { fault: Fault::plain(401, why), retry_after: None, challenge: true, allow: None }
 }
 
 /// The token of an Authorization header (RFC 6750 section 2.1).

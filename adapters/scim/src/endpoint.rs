@@ -1,5 +1,7 @@
 //! One connection's endpoint: from a path to what answers it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use fedbridge_contract::http::{FaultForm, Method, Reply, Route};
 use fedbridge_contract::ids::{ConnectionId, TenantId};
@@ -11,6 +13,7 @@ use fedbridge_scim_core::{Fault, ResourceKind};
 use serde_json::Value;
 
 use crate::answer::{Answered, Refused, not_found, reply};
+use crate::credentials::Uses;
 use crate::oauth::{self, May};
 use crate::settings::Settings;
 
@@ -29,6 +32,7 @@ pub struct Endpoint {
     /// Its address, without a slash at the end.
     pub base: String,
     pub settings: Settings,
+    pub uses: Uses,
     pub services: Services,
 }
 
@@ -39,7 +43,7 @@ pub struct Asked<'r> {
     pub actor: PushActor,
 }
 
-pub struct ScimServer(pub Endpoint);
+pub struct ScimServer(pub Arc<Endpoint>);
 
 #[async_trait]
 impl PushServer for ScimServer {

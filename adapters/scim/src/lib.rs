@@ -9,6 +9,7 @@ mod answer;
 mod auth;
 mod bulk;
 mod check;
+mod credentials;
 mod cursor;
 mod data;
 mod discovery;

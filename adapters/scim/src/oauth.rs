@@ -13,6 +13,7 @@ use openssl::memcmp;
 use openssl::sha::sha256;
 use serde_json::json;
 
+use crate::credentials::{Credential, shown};
 use crate::endpoint::Endpoint;
 
 /// Below the connection's address.
@@ -28,7 +29,7 @@ const PREFIX: &str = "fbscim_";
 pub struct OauthClient {
     pub id: String,
     /// Two while it changes from one to the other.
-    pub secrets: Vec<Vec<u8>>,
+    pub secrets: Vec<Credential>,
     pub may: May,
 }
 
@@ -52,6 +53,8 @@ impl May {
 enum NoToken {
     InvalidRequest(&'static str),
     InvalidClient,
+    /// The secret is the client's, and past its date.
+    SecretIsOver,
     UnsupportedGrantType,
     InvalidScope,
     /// Too many wrong secrets, and how long to wait, in seconds.
@@ -100,7 +103,11 @@ impl Endpoint {
                 (part("client_id")?, part("client_secret")?)
             }
         };
-        let secret = client.secret(&shown).ok_or_else(|| self.wrong_secret(request))?;
+        let credential = client.secret(&shown).ok_or_else(|| self.wrong_secret(request))?;
+        if credential.is_over(request.now) {
+            return Err(NoToken::SecretIsOver);
+        }
+        self.uses.note(credential, &self.services, request.now);
         match one("grant_type")? {
             Some("client_credentials") => {}
             Some(_) => return Err(NoToken::UnsupportedGrantType),
@@ -113,7 +120,7 @@ impl Endpoint {
         if asked == May::Write && client.may == May::Read {
             return Err(NoToken::InvalidScope);
         }
-        Ok((self.sealed(request.now + LIFETIME, asked, secret), asked))
+        Ok((self.sealed(request.now + LIFETIME, asked, &credential.secret), asked))
     }
 
     fn wrong_secret(&self, request: &PushRequest<'_>) -> NoToken {
@@ -137,11 +144,11 @@ impl Endpoint {
         let client = self.settings.oauth.as_ref()?;
         let octets = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
         let (said, seal) = octets.split_at_checked(9)?;
-        let is_sealed = |secret: &Vec<u8>| {
-            let own = self.token_seal(said, secret);
+        let is_sealed = |credential: &&Credential| {
+            let own = self.token_seal(said, &credential.secret);
             seal.len() == own.len() && memcmp::eq(seal, &own)
         };
-        client.secrets.iter().find(|secret| is_sealed(secret))?;
+        client.secrets.iter().find(is_sealed).filter(|credential| !credential.is_over(now))?;
         let expires = said.first_chunk::<8>().map(|octets| i64::from_be_bytes(*octets))?;
         let may = if said.last() == Some(&1) { May::Write } else { May::Read };
         (now < Timestamp::from_millis(expires)).then(|| (format!("oauth {}", client.id), may))
@@ -155,15 +162,9 @@ impl Endpoint {
 }
 
 impl OauthClient {
-    /// The secret that was shown, where it is one of this client's. All are compared, as hashes of one length.
-    fn secret(&self, (id, secret): &(String, String)) -> Option<&[u8]> {
-        let shown = sha256(secret.as_bytes());
-        let mut found = None;
-        for own in &self.secrets {
-            if memcmp::eq(&shown, &sha256(own)) {
-                found = Some(own.as_slice());
-            }
-        }
+    /// The secret that was shown, where it is one of this client's.
+    fn secret(&self, (id, secret): &(String, String)) -> Option<&Credential> {
+        let found = shown(&self.secrets, secret);
         let named = memcmp::eq(&sha256(id.as_bytes()), &sha256(self.id.as_bytes()));
         found.filter(|_| named)
     }
@@ -210,7 +211,7 @@ impl NoToken {
     const fn error(self) -> &'static str {
         match self {
             Self::InvalidRequest(_) => "invalid_request",
-            Self::InvalidClient | Self::TooMany(_) => "invalid_client",
+            Self::InvalidClient | Self::SecretIsOver | Self::TooMany(_) => "invalid_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope => "invalid_scope",
         }
@@ -220,13 +221,14 @@ impl NoToken {
         let (status, description) = match self {
             Self::InvalidRequest(why) => (400, why),
             Self::InvalidClient => (401, "the client or its secret is wrong"),
+            Self::SecretIsOver => (401, "the client's secret is past its date; an administrator has a new one"),
             Self::UnsupportedGrantType => (400, "the grant type here is client_credentials"),
             Self::InvalidScope => (400, "the scopes here are read and write, as far as the client may"),
             Self::TooMany(_) => (429, "too many wrong secrets came from there"),
         };
         let reply = Reply::json(status, &json!({ "error": self.error(), "error_description": description }));
         match self {
-            Self::InvalidClient => reply.with_header("www-authenticate", "Basic realm=\"scim\""),
+            Self::InvalidClient | Self::SecretIsOver => reply.with_header("www-authenticate", "Basic realm=\"scim\""),
             Self::TooMany(seconds) => reply.with_header("retry-after", seconds.to_string()),
             _ => reply,
         }

@@ -13,22 +13,30 @@ use fedbridge_scim_core::schema::{ExtensionAttribute, ExtensionSpec, Kind};
 use fedbridge_scim_core::{Profile, ResourceKind, Schemas};
 use serde_json::{Map, Value};
 
+use crate::credentials::{self, Credential};
 use crate::oauth::{May, OauthClient};
 
 /// The secrets of a connection: one, or two for rotation.
 const BEARER_TOKEN: &str = "bearer_token";
 const OAUTH_SECRET: &str = "oauth_client_secret";
+const BEARER_EXPIRES: &str = "bearer_token_expires";
+const OAUTH_EXPIRES: &str = "oauth_client_secret_expires";
 
 pub const FIELDS: &[Field] = &[
     Field::new("profile", "The product that pushes: entra, okta or generic. Default: generic."),
     Field::new(BEARER_TOKEN, "The secret that the product sends: 32 characters or more.").secret(),
     Field::new("bearer_tokens", "Two of them, for rotation.").secret(),
     Field::new(
+        BEARER_EXPIRES,
+        "The last day on which it is taken, for example 2027-03-01; of two, a list in their order. check and metrics warn.",
+    ),
+    Field::new(
         "oauth_client_id",
         "A client that gets access tokens from the connection's token endpoint (RFC 6749 section 4.4).",
     ),
     Field::new(OAUTH_SECRET, "The client's secret: 32 characters or more.").secret(),
     Field::new("oauth_client_secrets", "Two of them, for rotation.").secret(),
+    Field::new(OAUTH_EXPIRES, "The last day on which it is taken, and tokens for it; of two, a list in their order."),
     Field::new("oauth_scope", "What its tokens may do: read or write. Default: write, which reads too."),
     Field::new("provisions", "Connections whose logins belong to the people that are pushed here."),
     Field::new(
@@ -68,8 +76,7 @@ pub struct Settings {
     pub match_path: String,
     pub schemas: Schemas,
     pub passwords: bool,
-    /// With the name by which the audit knows it.
-    pub tokens: Vec<(String, Vec<u8>)>,
+    pub tokens: Vec<Credential>,
     pub oauth: Option<OauthClient>,
 }
 
@@ -102,7 +109,7 @@ impl Settings {
             guard_minutes,
         };
         let passwords = reader.boolean(object, "", "passwords").unwrap_or(false);
-        let tokens = secrets_of(secrets, BEARER_TOKEN);
+        let tokens = credentials::read(&mut reader, object, secrets, (BEARER_TOKEN, BEARER_EXPIRES));
         let oauth = oauth(&mut reader, object, secrets);
         if tokens.is_empty() && oauth.is_none() {
             reader.complain(BEARER_TOKEN, "is missing, and there is no OAuth client: nobody can push");
@@ -110,18 +117,17 @@ impl Settings {
         let rules = Rules { unknown };
         reader.finish(Self { profile, rules, belonging, match_path, schemas, passwords, tokens, oauth })
     }
-}
 
-/// One of this name, or several for rotation; each with its whole name.
-fn secrets_of(secrets: &BTreeMap<String, Vec<u8>>, name: &str) -> Vec<(String, Vec<u8>)> {
-    let is_one = |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    secrets.iter().filter(|(key, _)| is_one(key)).map(|(key, secret)| (key.clone(), secret.clone())).collect()
+    /// All secrets of the connection.
+    pub fn credentials(&self) -> impl Iterator<Item = &Credential> {
+        self.tokens.iter().chain(self.oauth.iter().flat_map(|client| &client.secrets))
+    }
 }
 
 fn oauth(reader: &mut Reader, object: &Map<String, Value>, secrets: &BTreeMap<String, Vec<u8>>) -> Option<OauthClient> {
     let id = reader.text(object, "", "oauth_client_id");
     let may = reader.choice(object, "", "oauth_scope", &May::ALL).unwrap_or(May::Write);
-    let secrets: Vec<_> = secrets_of(secrets, OAUTH_SECRET).into_iter().map(|(_, secret)| secret).collect();
+    let secrets = credentials::read(reader, object, secrets, (OAUTH_SECRET, OAUTH_EXPIRES));
     match (id, secrets.is_empty()) {
         (Some(id), false) => Some(OauthClient { id, secrets, may }),
         (Some(_), true) => {

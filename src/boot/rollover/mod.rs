@@ -9,7 +9,7 @@ use fedbridge_contract::downstream::Downstream;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::keys::KeyPurpose;
 use fedbridge_contract::logout::Party;
-use fedbridge_contract::services::Sighting;
+use fedbridge_contract::sightings::Sighting;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::upstream::{Finding, Level};
 use fedbridge_hub::ports::{ApplyError, ConfigStore, Rollover, RolloverPhase, Sealer, StoredSighting};
@@ -184,5 +184,6 @@ pub fn how_word(how: Sighting) -> &'static str {
         Sighting::EncryptedTo => "encrypted to it",
         Sighting::Verified => "answered what it signed",
         Sighting::Confirmed => "somebody said so",
+        Sighting::Presented => "showed it",
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::ConnectionId;
 use fedbridge_hub::ports::{Rollover, StoredSighting};
 use uuid::Uuid;
@@ -30,6 +29,16 @@ impl RolloverStore for Written {
 
     async fn sightings(&self, _: TenantId) -> Result<Vec<StoredSighting>, StoreError> {
         Ok(Vec::new())
+    }
+
+    async fn last_sighting(
+        &self,
+        _: TenantId,
+        _: Party,
+        _: &str,
+        _: Sighting,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        Ok(None)
     }
 
     async fn rollovers(&self, _: Option<TenantId>) -> Result<Vec<Rollover>, StoreError> {

@@ -5,6 +5,7 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::keys::KeyPurpose;
 use fedbridge_contract::logout::Party;
+use fedbridge_contract::sightings::Sighting;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{ApplyError, NewSighting, Rollover, RolloverPhase, RolloverStore, StoredSighting};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction};
@@ -37,6 +38,18 @@ impl RolloverStore for SystemStore {
         let sql = "SELECT party_kind, party_id, kid, how, first_at, last_at FROM sightings WHERE tenant_id = ? \
                    ORDER BY party_id, kid, how";
         self.0.all(sql, vec![uuid(tenant)]).await?.iter().map(stored_sighting).collect()
+    }
+
+    async fn last_sighting(
+        &self,
+        tenant: TenantId,
+        party: Party,
+        kid: &str,
+        how: Sighting,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT last_at FROM sightings WHERE tenant_id = ? AND party_id = ? AND kid = ? AND how = ?";
+        let args = vec![uuid(tenant), Arg::Uuid(party.uuid()), Arg::Text(kid.to_owned()), Arg::Text(word(&how)?)];
+        self.0.all(sql, args).await?.first().map(|row| time(row, 0)).transpose()
     }
 
     async fn rollovers(&self, tenant: Option<TenantId>) -> Result<Vec<Rollover>, StoreError> {

@@ -4,7 +4,7 @@ use fedbridge_contract::config::{AppKind, Tenant};
 use fedbridge_contract::http::Reply;
 use fedbridge_contract::keys::KeyState;
 use fedbridge_contract::logout::Party;
-use fedbridge_contract::services::Sighting;
+use fedbridge_contract::sightings::Sighting;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_saml_core::metadata::publish::{
     CACHE_DURATION, ENCRYPTION_METHODS, VALIDITY, decryption_certificates, key, logout_services, signing_certificates,

@@ -8,7 +8,7 @@ use fedbridge_contract::http::HttpInput;
 use fedbridge_contract::identity::AuthenticatedIdentity;
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::proof::Minter;
-use fedbridge_contract::services::Sighting;
+use fedbridge_contract::sightings::Sighting;
 use fedbridge_contract::ticket;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;

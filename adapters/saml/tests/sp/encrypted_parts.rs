@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use fedbridge_contract::identity::AuthenticatedIdentity;
 use fedbridge_contract::keys::KeyRing;
 use fedbridge_contract::logout::Party;
-use fedbridge_contract::services::Sighting;
+use fedbridge_contract::sightings::Sighting;
 use fedbridge_contract::trace::Step;
 use fedbridge_contract::upstream::LoginOutcome;
 use fedbridge_saml::names;

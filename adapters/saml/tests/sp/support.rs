@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fedbridge_contract::config::Tenant;
 use fedbridge_contract::error::Complaint;
+use fedbridge_contract::error::StoreError;
 use fedbridge_contract::factory::{AdapterFactory, Open};
 use fedbridge_contract::http::{HttpInput, Method};
 use fedbridge_contract::identity::AuthenticatedIdentity;
@@ -18,9 +19,8 @@ use fedbridge_contract::ids::{ConnectionId, TenantId, TransactionId};
 use fedbridge_contract::keys::{DecryptionKey, KeyRing, KeyState, SigningKey};
 use fedbridge_contract::logout::Party;
 use fedbridge_contract::proof::Minter;
-use fedbridge_contract::services::{
-    Egress, EgressError, EgressLimits, EgressPost, Fetched, Services, Sighting, Sightings,
-};
+use fedbridge_contract::services::{Egress, EgressError, EgressLimits, EgressPost, Fetched, Services};
+use fedbridge_contract::sightings::{Sighting, Sightings};
 pub use fedbridge_contract::testkit::Distinct;
 use fedbridge_contract::testkit::{Hands, Unused, bare_services};
 use fedbridge_contract::time::Timestamp;
@@ -327,9 +327,14 @@ impl Egress for Wire {
 #[derive(Default)]
 pub struct Seen(pub Mutex<Vec<(Party, String, Sighting)>>);
 
+#[async_trait]
 impl Sightings for Seen {
     fn seen(&self, _: TenantId, party: Party, kid: &str, how: Sighting, at: Timestamp) {
         assert_eq!(at, NOW);
         self.0.lock().unwrap().push((party, kid.to_owned(), how));
+    }
+
+    async fn last(&self, _: TenantId, _: Party, _: &str, _: Sighting) -> Result<Option<Timestamp>, StoreError> {
+        Ok(None)
     }
 }

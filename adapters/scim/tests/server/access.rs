@@ -1,5 +1,7 @@
 //! Who may push, and what they see.
 
+use std::time::Duration;
+
 use fedbridge_contract::http::Method;
 use serde_json::json;
 
@@ -18,6 +20,19 @@ async fn a_token_of_the_connection_is_needed() {
             assert!(refused.headers["www-authenticate"].starts_with("Bearer"));
         }
     }
+}
+
+#[tokio::test]
+async fn a_token_is_taken_to_the_end_of_its_day() {
+    let world = World::with(json!({ "bearer_token_expires": ["2023-11-14", "2023-11-15"] }));
+    let with = async |token| world.send(Sent { token: Some(token), ..Sent::default() }).await;
+    assert_eq!((with(TOKEN).await.status, with(SECOND).await.status), (200, 200));
+    world.clock.pass(Duration::from_secs(2 * 60 * 60));
+    let refused = with(TOKEN).await;
+    assert_eq!((refused.status, with(SECOND).await.status), (401, 200), "{}", refused.body);
+    assert!(refused.body["detail"].as_str().unwrap().contains("past its date"), "{}", refused.body);
+    world.clock.pass(Duration::from_secs(24 * 60 * 60));
+    assert_eq!(with(SECOND).await.status, 401);
 }
 
 #[tokio::test]

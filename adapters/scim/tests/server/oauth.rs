@@ -47,6 +47,22 @@ async fn a_token_ends_with_the_secret_that_it_was_given_for() {
 }
 
 #[tokio::test]
+async fn a_secret_and_its_tokens_end_with_its_day() {
+    let world = World::with(json!({ "oauth_client_id": "hr", "oauth_client_secret_expires": "2023-11-14" }));
+    world.clock.pass(Duration::from_secs(90 * 60));
+    let [first, second] = CLIENT_SECRETS.map(|secret| format!("{BOTH}{secret}"));
+    let given = world.token(0, &first, None).await;
+    let token = given.body["access_token"].as_str();
+    assert_eq!(world.send(Sent { token, ..Sent::default() }).await.status, 200);
+    world.clock.pass(Duration::from_secs(30 * 60));
+    assert_eq!(world.send(Sent { token, ..Sent::default() }).await.status, 401);
+    let refused = world.token(0, &first, None).await;
+    assert_eq!((refused.status, &refused.body["error"]), (401, &json!("invalid_client")));
+    assert!(refused.body["error_description"].as_str().unwrap().contains("past its date"), "{}", refused.body);
+    assert_eq!(world.token(0, &second, None).await.status, 200, "the other one has no date");
+}
+
+#[tokio::test]
 async fn a_token_for_reading_changes_nothing() {
     let world = world("write");
     let form = format!("{BOTH}{}&scope=read", CLIENT_SECRETS[0]);

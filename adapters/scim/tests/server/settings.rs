@@ -28,6 +28,8 @@ fn everything_that_is_wrong_is_said_at_once() {
             { "urn": "urn:acme:scim:User2" },
         ],
         "provision": ["okta"],
+        "bearer_token_expires": ["2027-02-29", 7],
+        "oauth_client_secret_expires": "2027-03-01",
     });
     let found = complaints(settings, &[]);
     for wanted in [
@@ -40,6 +42,9 @@ fn everything_that_is_wrong_is_said_at_once() {
         "extensions[0]: urn:ietf:x:y is a name of the IETF",
         "extensions[1]: 7 can't be the name of an attribute",
         "extensions[2].attributes: is missing: a list of attributes",
+        "bearer_token_expires[0]: `2027-02-29` is not a date such as 2027-03-31",
+        "bearer_token_expires[1]: expected a date such as 2027-03-31, found a number",
+        "oauth_client_secret_expires: has more dates than there are secrets: no secret",
         "bearer_token: is missing, and there is no OAuth client: nobody can push",
     ] {
         assert!(found.iter().any(|complaint| complaint == wanted), "{wanted} is not in {found:#?}");

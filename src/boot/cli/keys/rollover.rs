@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use fedbridge_contract::keys::KeyPurpose;
-use fedbridge_contract::services::Sighting;
+use fedbridge_contract::sightings::Sighting;
 use fedbridge_contract::text::nearest;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{ConfigStore as _, NewSighting, Rollover, RolloverPhase, RolloverStore as _};

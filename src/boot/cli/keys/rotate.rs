@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fedbridge_contract::keys::{KeyPurpose, KeyState, SignatureAlgorithm};
-use fedbridge_contract::services::Sighting;
+use fedbridge_contract::sightings::Sighting;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{ApplyError, ConfigStore as _, RolloverStore as _};
 use fedbridge_hub::spec::{ConfigChange, Configuration, StoredKey, TenantConfiguration};

@@ -1,7 +1,7 @@
 //! `keys rollover status`: where the rollovers stand, and which partners know the next key.
 
 use fedbridge_contract::keys::KeyState;
-use fedbridge_contract::services::Sighting;
+use fedbridge_contract::sightings::Sighting;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{ConfigStore as _, Rollover, RolloverPhase, RolloverStore as _};
 use fedbridge_hub::spec::StoredKey;
@@ -155,6 +155,7 @@ fn how_name(how: Sighting) -> &'static str {
         Sighting::EncryptedTo => "encrypted_to",
         Sighting::Verified => "verified",
         Sighting::Confirmed => "confirmed",
+        Sighting::Presented => "presented",
     }
 }
 

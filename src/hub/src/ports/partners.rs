@@ -8,7 +8,7 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::TenantId;
 use fedbridge_contract::keys::KeyPurpose;
 use fedbridge_contract::logout::Party;
-use fedbridge_contract::services::Sighting;
+use fedbridge_contract::sightings::Sighting;
 use fedbridge_contract::time::Timestamp;
 
 #[async_trait]
@@ -98,6 +98,14 @@ pub trait RolloverStore: Send + Sync {
     async fn note_sightings(&self, batch: &[NewSighting]) -> Result<(), StoreError>;
 
     async fn sightings(&self, tenant: TenantId) -> Result<Vec<StoredSighting>, StoreError>;
+
+    async fn last_sighting(
+        &self,
+        tenant: TenantId,
+        party: Party,
+        kid: &str,
+        how: Sighting,
+    ) -> Result<Option<Timestamp>, StoreError>;
 
     /// The rollovers under way, of one tenant or of all. They change with the configuration: see
     /// [`crate::spec::ConfigChange`].

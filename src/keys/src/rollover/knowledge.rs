@@ -2,7 +2,7 @@
 
 use fedbridge_contract::keys::{KeyPurpose, KeyRing, KeyState};
 use fedbridge_contract::logout::Party;
-use fedbridge_contract::services::Sighting;
+use fedbridge_contract::sightings::Sighting;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::{RolloverPhase, StoredSighting};
 use fedbridge_hub::spec::StoredKey;
@@ -128,7 +128,7 @@ fn encrypted_to_old(watched: &Watched, seen: &[&StoredSighting]) -> Option<Times
     let old = old.map(|seen| seen.last).max()?;
     let new = seen.iter().filter(|seen| seen.kid == watched.kid).map(|seen| match seen.how {
         Sighting::Published => seen.first,
-        Sighting::EncryptedTo | Sighting::Verified | Sighting::Confirmed => seen.last,
+        Sighting::EncryptedTo | Sighting::Verified | Sighting::Confirmed | Sighting::Presented => seen.last,
     });
     (new.max() < Some(old)).then_some(old)
 }

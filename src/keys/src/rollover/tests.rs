@@ -4,7 +4,7 @@
 use fedbridge_contract::ids::{AppId, ConnectionId};
 use fedbridge_contract::keys::SignatureAlgorithm;
 use fedbridge_contract::logout::Party;
-use fedbridge_contract::services::Sighting;
+use fedbridge_contract::sightings::Sighting;
 use fedbridge_hub::ports::StoredSighting;
 use serde_json::json;
 use uuid::Uuid;

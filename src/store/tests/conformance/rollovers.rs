@@ -3,7 +3,7 @@
 use fedbridge_contract::ids::ConnectionId;
 use fedbridge_contract::keys::KeyPurpose;
 use fedbridge_contract::logout::Party;
-use fedbridge_contract::services::Sighting;
+use fedbridge_contract::sightings::Sighting;
 use fedbridge_hub::ports::{
     ApplyError, ConfigStore as _, NewSighting, Rollover, RolloverPhase, RolloverStore as _, StoredSighting,
 };
@@ -51,6 +51,11 @@ pub async fn sightings_keep_the_first_and_the_last_time(database: Database) {
     let mut found = system.sightings(ours.tenant).await.unwrap();
     found.sort_by_key(order);
     assert_eq!(found, expected);
+    let last =
+        async |world: &World, party, kid, how| system.last_sighting(world.tenant, party, kid, how).await.unwrap();
+    assert_eq!(last(&ours, connection, "k1", Sighting::EncryptedTo).await, Some(at(90)));
+    assert_eq!(last(&ours, connection, "k1", Sighting::Presented).await, None);
+    assert_eq!(last(&theirs, connection, "k1", Sighting::EncryptedTo).await, None);
     assert_eq!(
         system.sightings(theirs.tenant).await.unwrap(),
         [stored(Party::App(theirs.app), "k1", Sighting::Published, 14, 14)]

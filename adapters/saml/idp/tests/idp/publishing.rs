@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use fedbridge_contract::downstream::Accepted;
 use fedbridge_contract::http::ReplyKind;
 use fedbridge_contract::logout::Party;
-use fedbridge_contract::services::Sighting;
+use fedbridge_contract::sightings::Sighting;
 use fedbridge_saml_core::metadata::RequestBinding;
 use fedbridge_saml_core::metadata::import::import;
 

@@ -24,8 +24,9 @@ use fedbridge_contract::logout::Party;
 use fedbridge_contract::page::Page;
 use fedbridge_contract::proof::Permit;
 use fedbridge_contract::services::{
-    Counters, Gate, GateRefusal, Handles, NameIds, Services, Sighting, Sightings, TraceEvent, TraceSink, WaitingAnswer,
+    Counters, Gate, GateRefusal, Handles, NameIds, Services, TraceEvent, TraceSink, WaitingAnswer,
 };
+use fedbridge_contract::sightings::{Sighting, Sightings};
 pub use fedbridge_contract::testkit::Distinct;
 use fedbridge_contract::testkit::{Hands, Keyed, bare_services};
 use fedbridge_contract::time::Timestamp;
@@ -556,9 +557,14 @@ impl TraceSink for Doubles {
     }
 }
 
+#[async_trait]
 impl Sightings for Doubles {
     fn seen(&self, _: TenantId, party: Party, kid: &str, how: Sighting, _: Timestamp) {
         self.sightings.lock().unwrap().push((party, kid.into(), how));
+    }
+
+    async fn last(&self, _: TenantId, _: Party, _: &str, _: Sighting) -> Result<Option<Timestamp>, StoreError> {
+        Ok(None)
     }
 }
 
