@@ -133,6 +133,60 @@ async fn who_an_upstream_has_disabled_stays_out() {
     assert!(param(&world.authorize("").await, "code").is_some());
 }
 
+/// An upstream says of a device that it complies no more: whoever it is logs in again, and receivers hear why.
+#[tokio::test]
+async fn what_an_upstream_says_of_a_device_is_handed_on() {
+    let one = json!({ "subject": "alice", "logout": "back" });
+    let changes = vec![connection(2, "one", one, json!({})), receiver(30, json!({}))];
+    let mut world = World::new(changes, SubjectType::Public).await;
+    assert!(param(&world.authorize("").await, "code").is_some());
+    let says = async |world: &mut World, word: &str, id: &str| {
+        let at = format!(
+            "{BASE}t/acme/connections/one/fake/logout?person=alice&back=1&manner=everything,at_once,{word}&id={id}"
+        );
+        param(&world.step(&at).await, "end").unwrap()
+    };
+    assert_eq!(says(&mut world, "compliant", "first").await, "Complete");
+    let told = world.told(30).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].event.ends_with("/caep/event-type/device-compliance-change"), "{told:?}");
+    assert_eq!(told[0].claims["previous_status"], "not-compliant");
+    assert_eq!(told[0].claims["current_status"], "compliant");
+    assert_eq!(told[0].subject["device"], json!({ "format": "opaque", "id": "laptop" }));
+    assert_eq!(told[0].subject["user"]["format"], "iss_sub");
+    assert!(param(&world.authorize("&prompt=none").await, "code").is_some(), "good news ends nothing");
+
+    assert_eq!(says(&mut world, "not-compliant", "second").await, "Complete");
+    let names = world.names(30).await;
+    assert!(names.contains(&"device-compliance-change".to_owned()), "{names:?}");
+    assert!(names.contains(&"session-revoked".to_owned()), "{names:?}");
+    assert!(param(&world.authorize("").await, "code").is_some(), "they may come in again");
+}
+
+/// The same person logs in once more, by other means: the session goes on, and receivers hear of its new level.
+#[tokio::test]
+async fn another_level_of_a_session_is_told() {
+    let one = json!({ "subject": "alice", "acr": "urn:acme:silver", "amr": ["pwd"] });
+    let two = json!({ "subject": "alice", "acr": "urn:acme:gold", "amr": ["pwd", "mfa"] });
+    let changes = vec![connection(2, "one", one, json!({})), receiver(30, json!({}))];
+    let mut world = World::new(changes, SubjectType::Public).await;
+    assert!(param(&world.authorize("").await, "code").is_some());
+    assert!(param(&world.authorize("&prompt=login").await, "code").is_some());
+    assert_eq!(world.names(30).await, [""; 0], "as before");
+    world.apply(&[connection(2, "one", two, json!({}))]).await;
+    assert!(param(&world.authorize("&prompt=login").await, "code").is_some());
+    let told = world.told(30).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].event.ends_with("/caep/event-type/assurance-level-change"), "{told:?}");
+    let claims = &told[0].claims;
+    assert_eq!(
+        (&claims["previous_level"], &claims["current_level"]),
+        (&json!("urn:acme:silver"), &json!("urn:acme:gold"))
+    );
+    assert_eq!((&claims["change_direction"], &claims["namespace"]), (&json!("increase"), &json!("acr")));
+    assert_eq!(told[0].subject["session"]["format"], "opaque");
+}
+
 /// What nobody has taken for days is given up, and an administrator can see that.
 #[tokio::test]
 async fn what_nobody_takes_is_given_up_after_days() {

@@ -89,7 +89,7 @@ pub struct PeerLogout {
 }
 
 /// How far a peer's request reaches, and when it is answered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manner {
     /// Only the session of the browser that brought the request: what names the session is no secret.
     pub only_here: bool,
@@ -98,6 +98,23 @@ pub struct Manner {
     /// Answered as soon as our sessions are over; apps are told behind it. OpenID providers wait for 2 to 5 s.
     pub at_once: bool,
     pub standing: Standing,
+    pub device: Option<DeviceWord>,
+}
+
+impl Manner {
+    /// False: the peer has good news, and nothing ends.
+    pub fn ends(&self) -> bool {
+        self.standing != Standing::In && !self.device.as_ref().is_some_and(|device| device.compliant)
+    }
+}
+
+/// What a peer says of a device that a person works with (CAEP 1.0 section 3.5). Whoever works with one that does not
+/// comply logs in again, and the peer decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceWord {
+    /// As the peer names it, a subject of RFC 9493.
+    pub device: Option<Value>,
+    pub compliant: bool,
 }
 
 /// What a peer says of a person's account there.

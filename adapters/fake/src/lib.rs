@@ -67,6 +67,8 @@ const FIELDS: &[Field] = &[
     Field::new("subject", "who logs in").required(),
     Field::new("attributes", "names with lists of values"),
     Field::new("scope", "who gives subjects out"),
+    Field::new("acr", "the context class of the login"),
+    Field::new("amr", "its methods"),
     Field::new("undated", "whether it keeps silent about when somebody authenticated"),
     Field::new("session", "the upstream's name for its session"),
     Field::new("tokens", "every and says"),
@@ -138,6 +140,8 @@ struct Script {
     #[serde(default)]
     attributes: BTreeMap<String, Vec<String>>,
     scope: Option<String>,
+    acr: Option<String>,
+    amr: Option<Vec<String>>,
     #[serde(default)]
     undated: bool,
     session: Option<String>,
@@ -278,8 +282,8 @@ impl FakeLogin {
             authn: AuthnFacts {
                 auth_time: now,
                 auth_time_said: !self.script.undated,
-                acr: None,
-                amr: vec!["user".into()],
+                acr: self.script.acr.clone(),
+                amr: self.script.amr.clone().unwrap_or_else(|| vec!["user".into()]),
                 authority: None,
                 authorities: Vec::new(),
             },

@@ -1,6 +1,7 @@
 //! The scripted upstream's side of logout. Its messages are query parameters:
 //! `?logout=SUBJECT` asks, `?answer=ID&told=done` answers. It asks for a session alone by `?sid=INDEX`, for a
-//! person by `?person=SUBJECT` or `?email=ADDRESS`; `&manner=here,everything,at_once` says how; `&id=` counts once.
+//! person by `?person=SUBJECT` or `?email=ADDRESS`; `&manner=here,everything,at_once` says how, and
+//! `in`, `out`, `compliant`, `not-compliant` what else; `&id=` counts once.
 
 use std::sync::Arc;
 
@@ -10,14 +11,15 @@ use fedbridge_contract::error::ProtocolError;
 use fedbridge_contract::http::{HttpInput, Method, Reply, Route};
 use fedbridge_contract::ids::ConnectionId;
 use fedbridge_contract::logout::{
-    Channel, LogoutEnd, LogoutMessage, LogoutSelector, LogoutStart, Manner, Named, Notice, Party, PeerLogout,
-    ReceivedLogout, Standing, Told, UpstreamLogout,
+    Channel, DeviceWord, LogoutEnd, LogoutMessage, LogoutSelector, LogoutStart, Manner, Named, Notice, Party,
+    PeerLogout, ReceivedLogout, Standing, Told, UpstreamLogout,
 };
 use fedbridge_contract::services::{EgressPost, Fetched, Services};
 use fedbridge_contract::silence::silence;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::Challenge;
 use serde::Deserialize;
+use serde_json::json;
 use url::Url;
 
 use crate::downstream::once;
@@ -94,6 +96,13 @@ impl UpstreamLogout for FakeLogout {
                 everything: manner.contains("everything"),
                 at_once: manner.contains("at_once"),
                 // Whole words: "everything" has "in" in it.
+                device: ["compliant", "not-compliant"]
+                    .into_iter()
+                    .find(|word| manner.split(',').any(|it| it == *word))
+                    .map(|word| DeviceWord {
+                        device: Some(json!({ "format": "opaque", "id": "laptop" })),
+                        compliant: word == "compliant",
+                    }),
                 standing: match manner.split(',').find(|word| ["in", "out"].contains(word)) {
                     Some("out") => Standing::Out,
                     Some(_) => Standing::In,

@@ -9,7 +9,7 @@ use fedbridge_contract::http::Reply;
 use fedbridge_contract::identity::OneTimeKey;
 use fedbridge_contract::keys::SignatureAlgorithm;
 use fedbridge_contract::logout::{
-    Channel, LogoutEnd, LogoutMessage, LogoutSelector, Manner, PeerLogout, ReceivedLogout, Standing,
+    Channel, DeviceWord, LogoutEnd, LogoutMessage, LogoutSelector, Manner, PeerLogout, ReceivedLogout, Standing,
 };
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
@@ -41,14 +41,30 @@ const ALGORITHMS: &[SignatureAlgorithm] =
 const CAEP: &str = "https://schemas.openid.net/secevent/caep/event-type/";
 const RISC: &str = "https://schemas.openid.net/secevent/risc/event-type/";
 
-/// What is done for an event; others are taken note of.
-const EVENTS: [(&str, &str, Standing); 6] = [
-    (RISC, "account-disabled", Standing::Out),
-    (RISC, "account-purged", Standing::Out),
-    (CAEP, "session-revoked", Standing::AsItIs),
-    (RISC, "sessions-revoked", Standing::AsItIs),
-    (RISC, "credential-compromise", Standing::AsItIs),
-    (RISC, "account-enabled", Standing::In),
+/// The longest name of a device that is handed on, in octets of JSON.
+const MAX_DEVICE: usize = 1024;
+
+/// Something that is done for an event; others are taken note of.
+#[derive(Debug, Clone, Copy)]
+enum Meaning {
+    /// All that the person was given ends, and their account stands like this.
+    Ends(Standing),
+    Enabled,
+    /// CAEP 1.0 section 3.4: it ends only where the level has sunk.
+    Level,
+    /// CAEP 1.0 section 3.5.
+    Device,
+}
+
+const EVENTS: [(&str, &str, Meaning); 8] = [
+    (RISC, "account-disabled", Meaning::Ends(Standing::Out)),
+    (RISC, "account-purged", Meaning::Ends(Standing::Out)),
+    (CAEP, "session-revoked", Meaning::Ends(Standing::AsItIs)),
+    (RISC, "sessions-revoked", Meaning::Ends(Standing::AsItIs)),
+    (RISC, "credential-compromise", Meaning::Ends(Standing::AsItIs)),
+    (CAEP, "assurance-level-change", Meaning::Level),
+    (CAEP, "device-compliance-change", Meaning::Device),
+    (RISC, "account-enabled", Meaning::Enabled),
 ];
 
 /// Why an event is turned away (RFC 8935 section 2.4).
@@ -112,12 +128,16 @@ async fn read(
         trace.check("security event: events", "RFC 8417 2.2", "an object", "none", false);
         return Err(Turned::Request("The token has no events."));
     };
-    let found = EVENTS.iter().find_map(|(family, name, standing)| {
+    let found = EVENTS.iter().find_map(|(family, name, meaning)| {
         let event = events.get(&format!("{family}{name}"))?;
-        Some((*name, event, *standing))
+        Some((*name, event, *meaning))
     });
     let names = events.keys().cloned().collect::<Vec<_>>().join(", ");
-    let Some((name, event, standing)) = found else {
+    let understood = match found {
+        Some((name, event, meaning)) => said(&claims, event, meaning)?.map(|manner| (name, event, manner)),
+        None => None,
+    };
+    let Some((name, event, manner)) = understood else {
         trace.decide("security event", format!("nothing is done for {names}"), true);
         return Ok(None);
     };
@@ -133,8 +153,29 @@ async fn read(
         once: vec![once],
         continuation: AskedBy::SecurityEvent.continuation(),
         framed_by: None,
-        manner: Manner { everything: true, at_once: true, standing, ..Manner::default() },
+        manner,
     }))
+}
+
+/// What an event wants. `None`: nothing is done for one of this kind.
+fn said(claims: &Map<String, Value>, event: &Value, meaning: Meaning) -> Result<Option<Manner>, Turned> {
+    let text = |name: &str| event.get(name).and_then(Value::as_str);
+    let ends = Manner { everything: true, at_once: true, ..Manner::default() };
+    Ok(match meaning {
+        Meaning::Ends(standing) => Some(Manner { standing, ..ends }),
+        Meaning::Enabled => Some(Manner { standing: Standing::In, ..ends }),
+        Meaning::Level => (text("change_direction") == Some("decrease")).then_some(ends),
+        Meaning::Device => {
+            let compliant = match text("current_status") {
+                Some("compliant") => true,
+                Some("not-compliant") => false,
+                _ => return Err(Turned::Request("The event has no current_status: compliant or not-compliant.")),
+            };
+            let device = whole_subject(claims, event).and_then(|subject| subject.get("device")).cloned();
+            let device = device.filter(|device| device.is_object() && device.to_string().len() <= MAX_DEVICE);
+            Some(Manner { device: Some(DeviceWord { device, compliant }), ..ends })
+        }
+    })
 }
 
 /// What the transmitter was told to show, where it was.
@@ -235,10 +276,14 @@ fn used_up(
 /// Whom it is about: `sub_id`, or, as transmitters of before the framework was final have it, the event's `subject`. Of
 /// several names of one subject (`complex`) the person's.
 fn subject<'c>(claims: &'c Map<String, Value>, event: &'c Value) -> Option<&'c Map<String, Value>> {
-    let subject = claims.get("sub_id").or_else(|| event.get("subject"))?.as_object()?;
+    let subject = whole_subject(claims, event)?;
     match subject.get("format").and_then(Value::as_str) {
         Some("complex") => subject.get("user")?.as_object(),
         None => subject.get("user").and_then(Value::as_object).or(Some(subject)),
         Some(_) => Some(subject),
     }
+}
+
+fn whole_subject<'c>(claims: &'c Map<String, Value>, event: &'c Value) -> Option<&'c Map<String, Value>> {
+    claims.get("sub_id").or_else(|| event.get("subject"))?.as_object()
 }

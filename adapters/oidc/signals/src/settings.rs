@@ -19,8 +19,8 @@ pub const FIELDS: &[Field] = &[
     ),
     Field::new(
         "events",
-        "What it may hear of: session-revoked, credential-change, token-claims-change, account-disabled, \
-         account-enabled, account-purged, identifier-changed. Default: all but identifier-changed, which names \
+        "What it may hear of: session-revoked, credential-change, token-claims-change, assurance-level-change, \
+         device-compliance-change, account-disabled, account-enabled, account-purged, identifier-changed. Default: all but identifier-changed, which names \
          addresses, and, without a client, token-claims-change.",
     ),
     Field::new(
@@ -41,10 +41,12 @@ pub const FIELDS: &[Field] = &[
 ];
 
 /// What stands in a bridge file, with the event's type.
-const EVENTS: [(&str, &str); 7] = [
+const EVENTS: [(&str, &str); 9] = [
     ("session-revoked", "https://schemas.openid.net/secevent/caep/event-type/session-revoked"),
     ("credential-change", "https://schemas.openid.net/secevent/caep/event-type/credential-change"),
     (CLAIMS_CHANGE, "https://schemas.openid.net/secevent/caep/event-type/token-claims-change"),
+    ("assurance-level-change", "https://schemas.openid.net/secevent/caep/event-type/assurance-level-change"),
+    ("device-compliance-change", "https://schemas.openid.net/secevent/caep/event-type/device-compliance-change"),
     ("account-disabled", "https://schemas.openid.net/secevent/risc/event-type/account-disabled"),
     ("account-enabled", "https://schemas.openid.net/secevent/risc/event-type/account-enabled"),
     ("account-purged", "https://schemas.openid.net/secevent/risc/event-type/account-purged"),

@@ -358,7 +358,7 @@ async fn a_frame_ends_the_session_that_it_names() {
     let request = request(received);
     assert!(means(&request.selector, world.connection, &identity));
     assert!(!means(&request.selector, world.connection, &other), "another session of the same person stays");
-    assert_eq!((request.channel, request.manner), (Channel::Front, Manner::default()));
+    assert_eq!((request.channel, &request.manner), (Channel::Front, &Manner::default()));
     assert_eq!(request.framed_by.as_deref(), Some("https://op.example"));
     let reply = world.conclude(&request, LogoutEnd::NoSession).await;
     assert!(matches!(reply.kind, ReplyKind::Page(Page::Noticed(_))), "{reply:?}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fedbridge_contract::http::{HttpInput, Method};
-use fedbridge_contract::logout::{LogoutEnd, LogoutSelector, Manner, Named, ReceivedLogout, Standing};
+use fedbridge_contract::logout::{DeviceWord, LogoutEnd, LogoutSelector, Manner, Named, ReceivedLogout, Standing};
 use fedbridge_oidc_core::testkit::{JwtPlan, Signature};
 use serde_json::{Value, json};
 
@@ -86,11 +86,55 @@ async fn events_end_what_a_person_holds() {
 #[tokio::test]
 async fn events_that_mean_nothing_here_are_taken_note_of() {
     let world = World::with(settings());
-    for event in [&format!("{CAEP}device-compliance-change"), "https://example.com/event"] {
-        let (received, _) = world.receive(&call(&token(&world, event).token())).await;
+    let level = format!("{CAEP}assurance-level-change");
+    for (event, claims) in [
+        (&level, json!({})),
+        (&level, json!({ "change_direction": "increase" })),
+        (&"https://example.com/event".to_owned(), json!({})),
+    ] {
+        let mut plan = token(&world, event);
+        plan.set("events", json!({ event: claims }));
+        let (received, _) = world.receive(&call(&plan.token())).await;
         let ReceivedLogout::Reply(reply) = received else { panic!("{received:?}") };
         assert_eq!(status(&reply), 202, "{event}");
     }
+}
+
+#[tokio::test]
+async fn what_is_said_of_devices_and_levels_is_heard() {
+    let world = World::with(settings());
+    world.enter().await;
+    let laptop = json!({ "format": "opaque", "id": "laptop" });
+    let long = json!({ "format": "opaque", "id": "x".repeat(2000) });
+    let said = async |name: &str, subject: Value, claims: Value| {
+        let event = format!("{CAEP}{name}");
+        let mut plan = token(&world, &event);
+        plan.set("sub_id", subject);
+        plan.set("events", json!({ event: claims }));
+        world.receive(&call(&plan.token())).await.0
+    };
+    let with = |device: &Value| json!({ "format": "complex", "user": alice(), "device": device });
+    let ends = Manner { everything: true, at_once: true, ..Manner::default() };
+    for (subject, word, device) in [
+        (with(&laptop), "not-compliant", Some(laptop.clone())),
+        (with(&laptop), "compliant", Some(laptop.clone())),
+        (with(&long), "compliant", None),
+        (with(&json!("laptop")), "not-compliant", None),
+        (alice(), "not-compliant", None),
+    ] {
+        let received = said("device-compliance-change", subject, json!({ "current_status": word })).await;
+        let ReceivedLogout::Request(request) = received else { panic!("{received:?}") };
+        let compliant = word == "compliant";
+        assert_eq!(request.manner, Manner { device: Some(DeviceWord { device, compliant }), ..ends.clone() });
+        assert_eq!(request.manner.ends(), !compliant);
+    }
+    for wrong in [json!({}), json!({ "current_status": "fine" })] {
+        let received = said("device-compliance-change", alice(), wrong).await;
+        let ReceivedLogout::Reply(reply) = received else { panic!("{received:?}") };
+        assert_eq!(status(&reply), 400);
+    }
+    let sunk = said("assurance-level-change", alice(), json!({ "change_direction": "decrease" })).await;
+    assert!(matches!(sunk, ReceivedLogout::Request(request) if request.manner == ends));
 }
 
 #[tokio::test]

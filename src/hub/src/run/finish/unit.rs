@@ -2,6 +2,7 @@
 
 use fedbridge_contract::downstream::{Finished, RefusalKind};
 use fedbridge_contract::http::{Reply, SetCookie};
+use fedbridge_contract::identity::AuthnFacts;
 use fedbridge_contract::ids::{PersonId, SessionId, TenantId};
 use fedbridge_contract::time::Timestamp;
 
@@ -19,8 +20,8 @@ pub(in crate::run) enum SessionPlan {
     /// The login rests on it: it lives on.
     Touch(SessionId),
     /// The same person came back: it goes on, under a new cookie. `also` are its other upstreams; `earlier` is
-    /// among them where the person came by another one now.
-    Renew { id: SessionId, also: Vec<UpstreamPart>, earlier: Option<UpstreamPart> },
+    /// among them where the person came by another one now. `authn`: how they had logged in before.
+    Renew { id: SessionId, also: Vec<UpstreamPart>, earlier: Option<UpstreamPart>, authn: Box<AuthnFacts> },
     /// A new one. Another session in this browser ends: somebody else's, or one that was killed.
     Start { id: SessionId, instead_of: Option<SessionId> },
 }
@@ -56,7 +57,7 @@ impl Hub {
         let mut also = record.upstreams(stored.connection);
         also.retain(|part| part.connection != connection);
         let earlier = also.first().filter(|_| stored.connection != connection).cloned();
-        Ok(SessionPlan::Renew { id: prior.id, also, earlier })
+        Ok(SessionPlan::Renew { id: prior.id, also, earlier, authn: Box::new(record.authn) })
     }
 
     /// The unit, and the reply that may leave once it is stored. `relied`: the earlier yes that spared a question.
@@ -120,6 +121,8 @@ impl Hub {
         commands.extend(last.who.once.iter().cloned().map(AskedOnce::from).map(spent));
         commands.extend(whose.ties.iter().cloned());
         let (cookie, row) = self.new_session(last, whose.person.person, plan)?;
+        let enrolled = last.login.enrolled.iter();
+        let mut told: Vec<_> = enrolled.filter_map(|factor| Happened::factor(factor.kind, "create")).collect();
         match plan {
             SessionPlan::Start { instead_of, .. } => {
                 // The grants of the other session end with it, and the outbox tells its apps.
@@ -129,10 +132,11 @@ impl Hub {
                 }
                 commands.push(Command::StartSession(row));
             }
-            SessionPlan::Renew { earlier, .. } => {
+            SessionPlan::Renew { earlier, authn, .. } => {
                 let expires = row.absolute_expires;
                 commands.push(Command::RenewSession(row));
                 commands.extend(earlier.clone().map(|part| also_upstream(session, part, expires)));
+                told.extend(Happened::assurance(session, authn, &last.who.record.authn));
             }
             SessionPlan::Touch(_) => {}
         }
@@ -140,8 +144,6 @@ impl Hub {
         let person = whose.person.person;
         let keep = |factor: &NewFactor| Command::KeepFactor { person, factor: Box::new(factor.clone()) };
         commands.extend(last.login.enrolled.iter().map(keep));
-        let enrolled = last.login.enrolled.iter();
-        let told: Vec<_> = enrolled.filter_map(|factor| Happened::factor(factor.kind, "create")).collect();
         commands.extend(self.signals(&last.login.tenant, person, (last.login.trace_id, last.now), &told));
         Ok(Some(session_cookie(last.login.tenant.view.id, cookie)))
     }

@@ -7,7 +7,7 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_contract::http::{HttpInput, Reply};
 use fedbridge_contract::ids::{ConnectionId, PersonId, SessionId, TraceId};
 use fedbridge_contract::logout::{
-    Channel, LogoutEnd, LogoutSelector, Manner, Named, NoticeId, Party, PeerLogout, Standing, Told,
+    Channel, LogoutEnd, LogoutSelector, Manner, Named, NoticeId, Party, PeerLogout, Told,
 };
 use fedbridge_contract::services::{TraceEvent, TraceSink as _};
 use fedbridge_contract::trace::{Outcome, TraceLog};
@@ -49,20 +49,19 @@ impl Hub {
         let answers = Answers { asker: asker.clone(), channel };
         let mut heard = heard;
         let mut killed = None;
-        if manner.standing == Standing::In {
-            return match self.let_in(&tenant, &selector, once, &mut heard.trace).await {
-                Ok(_) => self.nothing_to_end(tenant, heard, answers, LogoutEnd::Complete, Vec::new(), input).await,
+        if !manner.ends() {
+            return match self.good_news(&tenant, (&selector, &manner), once, &mut heard.trace).await {
+                Ok(()) => self.nothing_to_end(tenant, heard, answers, LogoutEnd::Complete, Vec::new(), input).await,
                 Err(error) => self.not_begun(&tenant, &answers, heard.trace_id, error, input).await,
             };
         }
         if manner.everything {
-            let standing = manner.standing;
-            match self.kill_selected(&tenant, (&selector, standing), &mut once, &mut heard.trace).await {
+            match self.kill_selected(&tenant, (&selector, &manner), &mut once, &mut heard.trace).await {
                 Ok(kept) => killed = kept,
                 Err(error) => return self.not_begun(&tenant, &answers, heard.trace_id, error, input).await,
             }
         }
-        let (sessions, here) = match self.of_this_request(&tenant, &selector, channel, manner, input).await {
+        let (sessions, here) = match self.of_this_request(&tenant, &selector, channel, manner.only_here, input).await {
             Ok(found) => found,
             Err(error) => return self.failed(&tenant, &answers, error).await,
         };
@@ -100,7 +99,7 @@ impl Hub {
         tenant: &TenantSnapshot,
         selector: &LogoutSelector,
         channel: Channel,
-        manner: Manner,
+        only_here: bool,
         input: &HttpInput,
     ) -> Result<(Vec<StoredSession>, Option<SessionId>), StoreError> {
         let now = self.services.clock.now();
@@ -110,7 +109,7 @@ impl Hub {
             Channel::Back => None,
         };
         let here = live.map(|live| live.stored.id);
-        if manner.only_here {
+        if only_here {
             sessions.retain(|session| Some(session.id) == here);
         }
         // Only the session of this browser can be logged out upstream by way of the browser.
@@ -124,7 +123,7 @@ impl Hub {
     async fn kill_selected(
         &self,
         tenant: &TenantSnapshot,
-        (selector, standing): (&LogoutSelector, Standing),
+        (selector, manner): (&LogoutSelector, &Manner),
         once: &mut Vec<AskedOnce>,
         steps: &mut TraceLog,
     ) -> Result<Option<Vec<KeptTokens>>, UnitError> {
@@ -134,7 +133,7 @@ impl Hub {
             self.store.commit(id, Unit { commands, now }).await?;
         }
         let people = self.people_of(tenant, selector).await?;
-        self.stand(tenant, selector, &people, standing).await?;
+        self.stand(tenant, selector, &people, manner).await?;
         let mut kept = Vec::new();
         for person in &people {
             if let Some(epoch) = self.kills.kill(Killed::Person(id, *person), now).await? {

@@ -1,8 +1,8 @@
-//! An upstream that says by a signal that a person's account is disabled, or enabled again.
+//! What an upstream says of people by a signal: an account that is disabled, or enabled again; a device that complies, or not.
 
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::PersonId;
-use fedbridge_contract::logout::{LogoutSelector, Standing};
+use fedbridge_contract::logout::{LogoutSelector, Manner};
 use fedbridge_contract::trace::TraceLog;
 
 use crate::ports::{Command, ShutOut, Unit, UnitError};
@@ -12,42 +12,52 @@ use crate::run::start::spent;
 use crate::run::{Happened, Hub};
 
 impl Hub {
-    /// Keeps people out, or lets them in again. It is durable before anything ends: who is out stays out also where the
-    /// rest fails.
+    /// Keeps people out, or lets them in again, and tells whoever wants to hear of it. It is durable before anything ends:
+    /// who is out stays out also where the rest fails.
     pub(super) async fn stand(
         &self,
         tenant: &TenantSnapshot,
         selector: &LogoutSelector,
         people: &[PersonId],
-        standing: Standing,
+        manner: &Manner,
     ) -> Result<(), UnitError> {
-        let (LogoutSelector::Person { connection, .. }, Some(out)) = (selector, standing.out()) else { return Ok(()) };
-        let happened = [if out { Happened::AccountDisabled } else { Happened::AccountEnabled }];
+        let LogoutSelector::Person { connection, .. } = selector else { return Ok(()) };
+        let out = manner.standing.out();
+        let account = out.map(|out| if out { Happened::AccountDisabled } else { Happened::AccountEnabled });
+        let happened: Vec<_> =
+            account.into_iter().chain(manner.device.clone().map(Happened::DeviceCompliance)).collect();
         let now = self.services.clock.now();
         for person in people {
-            let mut commands = vec![Command::ShutPerson(ShutOut { person: *person, connection: *connection, out })];
-            commands.extend(self.signals(tenant, *person, (self.new_trace_id(), now), &happened));
-            self.store.commit(tenant.view.id, Unit { commands, now }).await?;
+            let shut = out.map(|out| Command::ShutPerson(ShutOut { person: *person, connection: *connection, out }));
+            let told = self.signals(tenant, *person, (self.new_trace_id(), now), &happened);
+            let commands: Vec<_> = shut.into_iter().chain(told).collect();
+            if !commands.is_empty() {
+                self.store.commit(tenant.view.id, Unit { commands, now }).await?;
+            }
         }
         Ok(())
     }
 
-    /// People may come in again. The message is used up before: whoever sends it again must not undo what came after it.
-    /// False: there is nobody.
-    pub(super) async fn let_in(
+    /// Good news, by which nothing ends: people may come in again, or a device complies. The message is used up before:
+    /// whoever sends it again must not undo what came after it.
+    pub(super) async fn good_news(
         &self,
         tenant: &TenantSnapshot,
-        selector: &LogoutSelector,
+        (selector, manner): (&LogoutSelector, &Manner),
         once: Vec<AskedOnce>,
         steps: &mut TraceLog,
-    ) -> Result<bool, UnitError> {
+    ) -> Result<(), UnitError> {
         let now = self.services.clock.now();
         let commands = once.into_iter().map(spent).collect();
         self.store.commit(tenant.view.id, Unit { commands, now }).await?;
         let people = self.people_of(tenant, selector).await?;
-        self.stand(tenant, selector, &people, Standing::In).await?;
-        steps.decide("person", format!("{} may come in again, as far as the upstream goes", people.len()), true);
-        Ok(!people.is_empty())
+        self.stand(tenant, selector, &people, manner).await?;
+        let news = match manner.device {
+            Some(_) => "works with a device that complies",
+            None => "may come in again, as far as the upstream goes",
+        };
+        steps.decide("person", format!("{} {news}", people.len()), true);
+        Ok(())
     }
 
     /// Whom a selector means, each once.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use fedbridge_contract::config::{AppKind, Tenant};
 use fedbridge_contract::error::StoreError;
+use fedbridge_contract::identity::AuthnFacts;
 use fedbridge_contract::ids::{PersonId, SessionId, SignalId, TenantId, TraceId};
+use fedbridge_contract::logout::DeviceWord;
 use fedbridge_contract::signals::{Hears, Signal, subject_hash};
 use fedbridge_contract::time::Timestamp;
 use serde_json::{Map, Value, json};
@@ -19,6 +21,9 @@ pub(in crate::run) const KEPT: Duration = Duration::from_secs(72 * 60 * 60);
 const CAEP: &str = "https://schemas.openid.net/secevent/caep/event-type/";
 const RISC: &str = "https://schemas.openid.net/secevent/risc/event-type/";
 
+/// The namespace of assurance levels: the values that `acr` has in this tenant's tokens.
+const ACR: &str = "acr";
+
 /// Something that happened to a person.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Happened {
@@ -28,6 +33,10 @@ pub enum Happened {
     CredentialChange { credential: &'static str, change: &'static str, by: Initiator },
     /// CAEP 1.0 section 3.2: what `groups` are by now.
     Groups(Vec<String>),
+    /// CAEP 1.0 section 3.4: `acr` of a session before, if it had one, and by now.
+    AssuranceLevel { session: SessionId, before: Option<String>, now: String, change: Option<&'static str> },
+    /// CAEP 1.0 section 3.5, as an upstream has said it.
+    DeviceCompliance(DeviceWord),
     /// RISC 1.0 section 2.3.
     AccountDisabled,
     /// RISC 1.0 section 2.4.
@@ -72,12 +81,27 @@ impl Happened {
         Self::CredentialChange { credential: "password", change, by: Initiator::User }
     }
 
+    /// A session goes on by another login. Which of two values of `acr` is higher nobody says; a second factor that came or
+    /// went does.
+    pub(in crate::run) fn assurance(session: SessionId, before: &AuthnFacts, now: &AuthnFacts) -> Option<Self> {
+        let level = now.acr.clone().filter(|_| before.acr != now.acr)?;
+        let has_second = |facts: &AuthnFacts| facts.amr.iter().any(|method| method == "mfa");
+        let change = match (has_second(before), has_second(now)) {
+            (false, true) => Some("increase"),
+            (true, false) => Some("decrease"),
+            _ => None,
+        };
+        Some(Self::AssuranceLevel { session, before: before.acr.clone(), now: level, change })
+    }
+
     /// The event's type.
     fn uri(&self) -> String {
         let (family, name) = match self {
             Self::SessionRevoked { .. } => (CAEP, "session-revoked"),
             Self::CredentialChange { .. } => (CAEP, "credential-change"),
             Self::Groups(_) => (CAEP, "token-claims-change"),
+            Self::AssuranceLevel { .. } => (CAEP, "assurance-level-change"),
+            Self::DeviceCompliance(_) => (CAEP, "device-compliance-change"),
             Self::AccountDisabled => (RISC, "account-disabled"),
             Self::AccountEnabled => (RISC, "account-enabled"),
             Self::AccountPurged => (RISC, "account-purged"),
@@ -103,6 +127,19 @@ impl Happened {
                 caep(Initiator::Policy);
                 claims.insert("claims".into(), json!({ "groups": groups }));
             }
+            Self::AssuranceLevel { before, now, change, .. } => {
+                caep(Initiator::User);
+                claims.insert("namespace".into(), json!(ACR));
+                claims.insert("current_level".into(), json!(now));
+                claims.extend(before.as_ref().map(|before| ("previous_level".into(), json!(before))));
+                claims.extend(change.map(|change| ("change_direction".into(), json!(change))));
+            }
+            Self::DeviceCompliance(DeviceWord { compliant, .. }) => {
+                let word = |compliant| if compliant { "compliant" } else { "not-compliant" };
+                caep(Initiator::Policy);
+                claims.insert("previous_status".into(), json!(word(!compliant)));
+                claims.insert("current_status".into(), json!(word(*compliant)));
+            }
             Self::IdentifierChanged { to, .. } => drop(claims.insert("new-value".into(), json!(to))),
             Self::AccountDisabled | Self::AccountEnabled | Self::AccountPurged => {}
         }
@@ -113,11 +150,14 @@ impl Happened {
     fn subject(&self, tenant: &Tenant, sub: &str) -> Value {
         let person = json!({ "format": "iss_sub", "iss": tenant.issuer, "sub": sub });
         match self {
-            Self::SessionRevoked { session: Some(session), .. } => json!({
+            Self::SessionRevoked { session: Some(session), .. } | Self::AssuranceLevel { session, .. } => json!({
                 "format": "complex",
                 "user": person,
                 "session": { "format": "opaque", "id": session.to_string() },
             }),
+            Self::DeviceCompliance(DeviceWord { device: Some(device), .. }) => {
+                json!({ "format": "complex", "user": person, "device": device })
+            }
             // RISC 1.0 section 2.5: the identifier that it was.
             Self::IdentifierChanged { from, .. } => json!({ "format": "email", "email": from }),
             _ => person,
