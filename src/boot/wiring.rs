@@ -6,8 +6,8 @@ use fedbridge_contract::factory::Registry;
 use fedbridge_contract::services::{Counters, Services, TraceSink};
 use fedbridge_hub::mapping::AppRules;
 use fedbridge_hub::run::{
-    Behind, Builder, Hasher, Hub, HubCurrentClaims, HubPushDesk, HubRevalidator, Observer, Provisioned, Recorder,
-    Snapshots,
+    Behind, Builder, Hasher, Hub, HubCurrentClaims, HubPushDesk, HubRevalidator, Lines, Observer, Provisioned,
+    Recorder, Snapshots,
 };
 use fedbridge_keys::{Argon2Hasher, OpensslFactors};
 use tokio::sync::{Mutex, Notify};
@@ -90,6 +90,7 @@ pub async fn wire<M: Counters + Observer + 'static>(
         outbound: Arc::clone(&foundation.store) as _,
         pushed: Arc::clone(&foundation.store) as _,
         pushed_work: Arc::clone(&foundation.system) as _,
+        shutting: Lines::default(),
         provisioned: Provisioned::default(),
         factors: Arc::clone(&foundation.store) as _,
         app_passwords: Arc::clone(&foundation.store) as _,

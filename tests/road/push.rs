@@ -9,6 +9,7 @@ use fedbridge_contract::push::PushPlace;
 use fedbridge_hub::ports::{Command, LoginStore as _, NewLink, PeopleStore as _, ProfileStore as _, ShutOut, Unit};
 use fedbridge_hub::ports::{PushedStore as _, TraceFilter, TraceStore as _};
 use fedbridge_hub::spec::{ConfigChange, SecretOwner, SecretValue, StoredSecret, SubjectType};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{HERE, World, alice, connection, id, param};
@@ -33,7 +34,12 @@ pub async fn world(settings: Value) -> World {
 
 /// With the connections by which people log in, and apps.
 pub async fn world_with(settings: Value, others: Vec<ConfigChange>) -> World {
-    let ConfigChange::PutConnection(mut stored) = connection(3, "hr", settings, json!({})) else { unreachable!() };
+    world_ruled((settings, json!({})), others).await
+}
+
+/// With rules of the directory.
+async fn world_ruled((settings, rules): (Value, Value), others: Vec<ConfigChange>) -> World {
+    let ConfigChange::PutConnection(mut stored) = connection(3, "hr", settings, rules) else { unreachable!() };
     stored.spec.protocol = "scim".into();
     let secret = StoredSecret {
         tenant: tenant(),
@@ -240,6 +246,58 @@ async fn not_too_many_are_switched_off_at_once() {
     assert_eq!(world.push(Method::Delete, &format!("Users/{}", ids[7].0), Value::Null).await.0, 403);
     world.clock.0.fetch_add(61 * 60 * 1_000, Ordering::Relaxed);
     assert_eq!(world.patch(&format!("Users/{}", ids[5].0), off).await.0, 200);
+}
+
+/// Also where they come all at once.
+#[tokio::test]
+async fn the_guard_counts_those_who_come_together() {
+    let world = world(json!({ "guard": { "percent": 10, "minutes": 60 } })).await;
+    let mut ids = Vec::new();
+    for number in 0..20 {
+        ids.push(world.pushed(&format!("user{number}")).await.0);
+    }
+    let off = || json!({ "op": "replace", "path": "active", "value": false });
+    let paths: Vec<_> = ids.iter().map(|id| format!("Users/{id}")).collect();
+    let answers = join_all(paths.iter().map(|path| world.patch(path, off()))).await;
+    let gone = answers.iter().filter(|(status, _)| *status == 200).count();
+    assert_eq!((gone, answers.iter().filter(|(status, _)| *status == 403).count()), (5, 15));
+}
+
+/// A group without which nobody may come in is emptied: the guard holds the rest up, until an administrator opens it.
+#[tokio::test]
+async fn the_guard_counts_those_whom_a_group_keeps_out() {
+    let rules = json!({ "deny_when": [{ "cel": "!('staff' in attr['groups'])", "reason": "not in staff" }] });
+    let guard = json!({ "guard": { "percent": 10, "minutes": 60 } });
+    let world = world_ruled((guard, rules), vec![connection(2, "one", alice(), json!({}))]).await;
+    let mut ids = Vec::new();
+    for number in 0..10 {
+        ids.push(world.pushed(&format!("user{number}")).await.0);
+    }
+    let members: Vec<_> = ids.iter().map(|id| json!({ "value": id })).collect();
+    let (status, staff) =
+        world.push(Method::Post, "Groups", json!({ "displayName": "staff", "members": members })).await;
+    assert_eq!(status, 201, "{staff}");
+    let store = &world.foundation.store;
+    let kept_out = async || {
+        let mut out = 0;
+        for id in &ids {
+            let known = store.known(tenant(), hr(), id).await.unwrap().unwrap();
+            out += u8::from(known.last.unwrap().disabled.is_some());
+        }
+        out
+    };
+    assert_eq!(kept_out().await, 0);
+    let path = format!("Groups/{}", staff["id"].as_str().unwrap());
+    assert_eq!(world.patch(&path, json!({ "op": "remove", "path": "members" })).await.0, 200);
+    assert_eq!(kept_out().await, 5);
+    // A mark of this very millisecond stays, and is looked at once more.
+    world.clock.0.fetch_add(1, Ordering::Relaxed);
+    world.hub.restate_pushed(100).await.unwrap();
+    assert_eq!(kept_out().await, 5, "the others wait");
+    store.open_guard(place(), world.now() + Duration::from_secs(600)).await.unwrap();
+    assert_eq!(world.hub.restate_pushed(100).await.unwrap(), 0, "nobody asks all the time");
+    world.clock.0.fetch_add(61 * 1_000, Ordering::Relaxed);
+    assert_eq!((world.hub.restate_pushed(100).await.unwrap(), kept_out().await), (5, 10));
 }
 
 #[tokio::test]

@@ -88,8 +88,8 @@ pub trait PushedStore: Send + Sync {
 /// What looks across tenants.
 #[async_trait]
 pub trait PushedWork: Send + Sync {
-    /// People whose profile is to be written again, because a group of theirs has changed: the longest waiting first.
-    async fn to_restate(&self, most: u32) -> Result<Vec<(PushPlace, RecordId)>, StoreError>;
+    /// People whose profile is to be written again by now, because a group of theirs has changed: the longest waiting first.
+    async fn to_restate(&self, now: Timestamp, most: u32) -> Result<Vec<(PushPlace, RecordId)>, StoreError>;
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -169,6 +169,10 @@ pub enum RecordWrite {
     Delete {
         id: RecordId,
         version: Option<i64>,
+    },
+    /// A user who is switched on counts for [`PushedStore::shut_since`]: the groups that they are in keep them out.
+    Shut {
+        id: RecordId,
     },
     /// Guard: all of them are there. Who is in it already stays.
     AddMembers {

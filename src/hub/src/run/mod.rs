@@ -22,6 +22,7 @@ mod form_token;
 mod gate;
 mod gather;
 mod kill;
+mod lines;
 mod link;
 mod logout;
 mod outbound;
@@ -48,6 +49,7 @@ use fedbridge_contract::http::Reply;
 use fedbridge_contract::ids::{TenantId, TraceId};
 use fedbridge_contract::logout::{Channel, Party, Told};
 use fedbridge_contract::page::{ErrorPage, Page, WayBack};
+use fedbridge_contract::push::PushPlace;
 use fedbridge_contract::services::Services;
 
 use crate::mapping::AppRules;
@@ -65,6 +67,7 @@ pub use feed::HubFeed;
 pub use gate::HubGate;
 pub use gather::{Gathering, Teller};
 pub use kill::PersonKilled;
+pub use lines::Lines;
 pub use logout::Behind;
 pub use outbound::{Entitled, Standing, ToldApp, same_group};
 pub use own::{Act, OwnPage};
@@ -90,6 +93,8 @@ pub struct Hub {
     pub outbound: Arc<dyn ProvisionedStore>,
     pub pushed: Arc<dyn PushedStore>,
     pub pushed_work: Arc<dyn PushedWork>,
+    /// One after the other is switched off by a connection, so that its guard counts each.
+    pub shutting: Lines<PushPlace>,
     /// What this node has kept of people.
     pub provisioned: Provisioned,
     pub kills: Arc<dyn EpochStore>,

@@ -228,11 +228,11 @@ impl PushedStore for Store {
 
 #[async_trait]
 impl PushedWork for SystemStore {
-    async fn to_restate(&self, most: u32) -> Result<Vec<(PushPlace, RecordId)>, StoreError> {
+    async fn to_restate(&self, now: Timestamp, most: u32) -> Result<Vec<(PushPlace, RecordId)>, StoreError> {
         // Both bounds are named, because SQLite takes a range without an end for a quarter of the table.
         let sql = "SELECT tenant_id, connection_id, id FROM pushed_records WHERE restate_at BETWEEN ? AND ? \
                    AND restate_at IS NOT NULL ORDER BY restate_at LIMIT ?";
-        let args = vec![Arg::Int(0), Arg::Int(i64::MAX), Arg::Int(i64::from(most))];
+        let args = vec![Arg::Int(0), millis(now), Arg::Int(i64::from(most))];
         let rows = self.0.all(sql, args).await?;
         rows.iter()
             .map(|row| {

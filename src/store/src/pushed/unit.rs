@@ -84,6 +84,9 @@ impl PushPlan {
                 writes::note_shut(place, *id, now).into_iter().for_each(|change| self.free(change));
                 self.guarded(writes::delete(place, *id, *version), PushGuard::Stale);
             }
+            RecordWrite::Shut { id } => {
+                writes::note_shut(place, *id, now).into_iter().for_each(|change| self.free(change))
+            }
             RecordWrite::Restate { group } => self.free(members::restate(place, *group, (unit.txn, now))),
             RecordWrite::RestateThese { ids } => {
                 for part in parts(&distinct(ids)) {

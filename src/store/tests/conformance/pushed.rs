@@ -253,14 +253,14 @@ pub async fn marks_wait_for_the_worker(database: Database) {
     let add = RecordWrite::AddMembers { group: staff.id, members: vec![ada.id, inner.id] };
     push(&world, vec![add, RecordWrite::Restate { group: staff.id }]).await.unwrap();
     let waiting = async || {
-        let mut found = store.system().to_restate(9).await.unwrap();
+        let mut found = store.system().to_restate(at(i64::from(u32::MAX)), 9).await.unwrap();
         found.sort_by_key(|(_, id)| *id);
         found
     };
     let mut both = [(place, ada.id), (place, inner.id)];
     both.sort_by_key(|(_, id)| *id);
     assert_eq!(waiting().await, both);
-    assert_eq!(store.system().to_restate(1).await.unwrap().len(), 1);
+    assert_eq!(store.system().to_restate(at(i64::from(u32::MAX)), 1).await.unwrap().len(), 1);
     assert!(store.record(place, ada.id).await.unwrap().unwrap().restate);
     let stored = async || store.record(place, ada.id).await.unwrap().unwrap();
     let restated = |seen| RecordWrite::Restated { id: ada.id, seen };
@@ -336,7 +336,7 @@ pub async fn connections_never_see_each_others_records(database: Database) {
         assert_eq!(store.shut_since(other, at(0)).await.unwrap(), 0);
     }
     assert_eq!(store.members(own, staff.id, None, 5).await.unwrap().len(), 1);
-    assert_eq!(store.system().to_restate(5).await.unwrap(), []);
+    assert_eq!(store.system().to_restate(at(i64::from(u32::MAX)), 5).await.unwrap(), []);
     let theirs = user("ada");
     store.push(unit(second, vec![insert(&theirs)])).await.unwrap();
     let add = RecordWrite::AddMembers { group: staff.id, members: vec![theirs.id] };

@@ -1,13 +1,13 @@
 //! The slow hash, away from the threads that others wait for, and few at once: each takes much memory.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use fedbridge_contract::ids::PersonId;
 use tokio::sync::{OwnedMutexGuard, Semaphore};
 
 use crate::ports::PasswordHasher;
+use crate::run::lines::Lines;
 
 /// Hashes at one time.
 const AT_ONCE: usize = 2;
@@ -15,19 +15,13 @@ const AT_ONCE: usize = 2;
 /// Whoever comes when so many wait is sent away.
 const WAITING: usize = 64;
 
-/// People of whom it is kept whether somebody has their turn, before that is tidied up.
-const LINES: usize = 1024;
-
-/// Of each person whoever has the turn, and who waits for it.
-type Lines = Mutex<HashMap<PersonId, Arc<tokio::sync::Mutex<()>>>>;
-
 /// See the module's text.
 #[derive(Clone)]
 pub struct Hasher {
     inner: Arc<dyn PasswordHasher>,
     permits: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
-    lines: Arc<Lines>,
+    lines: Arc<Lines<PersonId>>,
 }
 
 /// Too many wait already, or the process stops.
@@ -42,18 +36,7 @@ impl Hasher {
     /// One after the other for each person: nobody alone keeps everybody else waiting, and what was wrong is counted
     /// before the next one is looked at.
     pub(in crate::run) async fn turn(&self, person: PersonId) -> Result<OwnedMutexGuard<()>, Busy> {
-        let line = {
-            let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-            if lines.len() >= LINES {
-                lines.retain(|_, line| Arc::strong_count(line) > 1);
-            }
-            let line = lines.entry(person).or_default();
-            if Arc::strong_count(line) > WAITING {
-                return Err(Busy);
-            }
-            Arc::clone(line)
-        };
-        Ok(line.lock_owned().await)
+        self.lines.turn(person, WAITING).await.ok_or(Busy)
     }
 
     /// SHA-256, right here.
@@ -138,7 +121,7 @@ mod tests {
                 tokio::spawn(async move { hasher.turn(one).await.is_ok() })
             })
             .collect();
-        while Arc::strong_count(&hasher.lines.lock().unwrap()[&one]) <= WAITING {
+        while hasher.lines.length(&one) <= WAITING {
             tokio::task::yield_now().await;
         }
         assert!(hasher.turn(one).await.is_err(), "so many wait already");

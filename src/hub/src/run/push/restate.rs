@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{RecordId, TraceId};
@@ -11,11 +12,15 @@ use fedbridge_contract::push::{PushActor, PushPlace, PushRefused, RecordKind};
 use super::change::Pushing;
 use super::events::Changing;
 use super::said::Described;
+use super::user::Consequences;
 use crate::ports::{PushUnit, RecordWrite, StoredRecord};
 use crate::run::Hub;
 
 /// People that are done before a change is answered.
 const AT_ONCE: usize = 100;
+
+/// Whom the guard of their connection holds up is looked at again after this: an administrator may have opened it.
+const GUARDED: Duration = Duration::from_secs(60);
 
 /// How often one is tried whom others change all the time.
 const TRIES: usize = 8;
@@ -38,7 +43,7 @@ impl Hub {
     /// The store does not answer.
     pub async fn restate_pushed(self: &Arc<Self>, most: u32) -> Result<usize, StoreError> {
         let mut done = 0;
-        for (place, id) in self.pushed_work.to_restate(most).await? {
+        for (place, id) in self.pushed_work.to_restate(self.services.clock.now(), most).await? {
             let why = match self.restate_at(place, id).await {
                 Ok(()) => {
                     done += 1;
@@ -49,7 +54,8 @@ impl Hub {
             };
             tracing::warn!(%why, record = %id, "what is said of a pushed user could not be mapped anew yet");
             let again = RecordWrite::RestateThese { ids: vec![id] };
-            let waits = bare(place, vec![again], self.services.clock.now());
+            let rest = if matches!(why, PushRefused::Guarded(_)) { GUARDED } else { Duration::ZERO };
+            let waits = bare(place, vec![again], self.services.clock.now() + rest);
             if let Err(PushRefused::Store(error)) = self.commit_push(waits).await {
                 return Err(StoreError(error));
             }
@@ -94,8 +100,8 @@ impl Hub {
             self.commit_push(bare(at.place, writes, now)).await?;
             return Ok(());
         }
-        let (commands, ends) = match stored.record.person {
-            None => (Vec::new(), Vec::new()),
+        let Consequences { commands, ends, shuts, turn: _turn } = match stored.record.person {
+            None => Consequences::default(),
             Some(person) => {
                 let groups = self.names_of_groups(at.place, &stored).await?;
                 let said = self.pushed_said(at, &described(&stored, &groups))?;
@@ -103,7 +109,9 @@ impl Hub {
             }
         };
         let stays = stored.record.person.filter(|_| ends.is_empty());
-        let unit = PushUnit { commands, ends, ..bare(at.place, vec![done], now) };
+        let mut writes = vec![done];
+        writes.extend(shuts.then_some(RecordWrite::Shut { id }));
+        let unit = PushUnit { commands, ends, ..bare(at.place, writes, now) };
         let pushed = self.commit_push(unit).await?;
         self.after_shut(at, pushed.ended).await;
         if let Some(person) = stays {

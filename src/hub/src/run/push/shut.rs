@@ -8,6 +8,8 @@ use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::{LogoutId, PersonId, SessionId};
 use fedbridge_contract::push::{PushRefused, RecordKind};
 
+use tokio::sync::OwnedMutexGuard;
+
 use super::change::Pushing;
 use crate::ports::Command;
 use crate::run::logout::{Asker, unasked_logout};
@@ -16,25 +18,32 @@ use crate::run::{Happened, Hub, Initiator};
 /// So few may always go: in a small company one who leaves is many percent.
 const ALWAYS: u64 = 5;
 
+/// Whoever comes when so many of one connection wait to be switched off is asked to come again.
+const WAITING: usize = 256;
+
 /// Sessions of one person that end in the unit itself; further ones end behind the answer, and are dead by the kill.
 const SESSIONS: usize = 50;
 
 impl Hub {
+    /// Gives back the turn to do it, where there is a guard: whoever comes next counts this one too.
+    ///
     /// # Errors
-    /// Too many were switched off of late.
-    pub(super) async fn may_be_shut(&self, at: &Pushing<'_>) -> Result<(), PushRefused> {
-        let Some(belonging) = at.belonging() else { return Ok(()) };
-        let Some(percent) = belonging.most_shut else { return Ok(()) };
+    /// Too many were switched off of late, or wait to be.
+    pub(super) async fn may_be_shut(&self, at: &Pushing<'_>) -> Result<Option<OwnedMutexGuard<()>>, PushRefused> {
+        let guard = at.belonging().and_then(|belonging| Some((belonging, belonging.most_shut?)));
+        let Some((belonging, percent)) = guard else { return Ok(None) };
+        let turn = self.shutting.turn(at.place, WAITING).await;
+        let turn = Some(turn.ok_or_else(|| PushRefused::Store("too many wait to be switched off".to_owned()))?);
         let window = Duration::from_secs(u64::from(belonging.guard_minutes) * 60);
         let shut = self.pushed.shut_since(at.place, at.now - window).await?;
         // Counting everybody takes longer, so it comes only where it matters.
         if shut < ALWAYS {
-            return Ok(());
+            return Ok(turn);
         }
         let all = self.pushed.count(at.place, RecordKind::User).await?;
-        let Some(why) = too_many((shut, all), percent, belonging.guard_minutes) else { return Ok(()) };
+        let Some(why) = too_many((shut, all), percent, belonging.guard_minutes) else { return Ok(turn) };
         if self.pushed.guard_open_until(at.place).await?.is_some_and(|until| at.now < until) {
-            return Ok(());
+            return Ok(turn);
         }
         let name = format!("{}/{}", at.tenant.view.slug, at.connection.view.slug);
         tracing::warn!(connection = name, "the guard holds up people who are switched off: {why}");

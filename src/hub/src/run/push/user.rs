@@ -5,6 +5,8 @@ use std::sync::Arc;
 use fedbridge_contract::ids::{PersonId, RecordId};
 use fedbridge_contract::push::{Changed, Origins, PushDone, PushRefused, Record, RecordData, RecordKind};
 
+use tokio::sync::OwnedMutexGuard;
+
 use super::change::Pushing;
 use super::keys::Hashes;
 use super::news::Turn;
@@ -17,6 +19,17 @@ use crate::run::Hub;
 
 /// What the audit and the log say of somebody who was deleted.
 pub(super) const DELETED: &str = "deleted by the upstream";
+
+/// What becomes of a person of whom something new is said.
+#[derive(Default)]
+pub(super) struct Consequences {
+    pub commands: Vec<Command>,
+    pub ends: Vec<PersonId>,
+    /// They are kept out from now on, and the guard counts them.
+    pub shuts: bool,
+    /// Held until the unit is carried out.
+    pub turn: Option<OwnedMutexGuard<()>>,
+}
 
 impl Hub {
     pub(super) async fn create_user(
@@ -92,20 +105,19 @@ impl Hub {
         let groups = self.names_of_groups(at.place, &stored).await?;
         let said = self.pushed_said(at, &described(id, &data, &groups))?;
         let goes = stored.active && !data.active;
-        if goes {
-            self.may_be_shut(at).await?;
-        }
-        let (commands, ends) = match stored.record.person {
+        let Consequences { commands, ends, shuts, turn: _turn } = match stored.record.person {
             Some(person) => self.of_person(at, person, said, goes).await?,
             // An administrator has deleted the person: the record goes on without one.
-            None => (Vec::new(), Vec::new()),
+            None => Consequences::default(),
         };
         let person = stored.record.person.filter(|_| ends.is_empty());
         let origins = origins::of_changed(at, stored.origins.clone(), changes);
         let new =
             NewRecord { person: stored.record.person, ..self.new_record(at, (id, RecordKind::User), data, origins) };
         let record = changed(&stored, &new, at);
-        let writes = vec![RecordWrite::Update { seen: stored.seen(), new: Box::new(new) }];
+        // Whoever is switched off is counted by that itself.
+        let mut writes = if shuts && !goes { vec![RecordWrite::Shut { id }] } else { Vec::new() };
+        writes.push(RecordWrite::Update { seen: stored.seen(), new: Box::new(new) });
         let unit = PushUnit { place: at.place, writes, commands, ends, txn: Some(at.txn), now: at.now };
         let pushed = self.commit_change(at, unit).await?;
         self.after_shut(at, pushed.ended).await;
@@ -122,17 +134,15 @@ impl Hub {
         version: Option<i64>,
     ) -> Result<PushDone, PushRefused> {
         let stored = self.pushed_record(at, RecordKind::User, id).await?;
-        if stored.active {
-            self.may_be_shut(at).await?;
-        }
-        let (mut commands, mut ends) = (Vec::new(), Vec::new());
+        let mut consequences = Consequences::default();
         if let Some(person) = stored.record.person {
             let user =
                 Described { id, display: &stored.display, attributes: &stored.attributes, active: false, groups: &[] };
             let said = self.pushed_said(at, &user)?;
             let said = Said { out: Some(DELETED.to_owned()), ..said };
-            (commands, ends) = self.of_person(at, person, said, true).await?;
+            consequences = self.of_person(at, person, said, true).await?;
         }
+        let Consequences { commands, ends, turn: _turn, .. } = consequences;
         let writes = vec![RecordWrite::Delete { id, version }];
         let unit = PushUnit { place: at.place, writes, commands, ends, txn: Some(at.txn), now: at.now };
         let pushed = self.commit_change(at, unit).await?;
@@ -148,13 +158,15 @@ impl Hub {
         person: PersonId,
         said: Said,
         goes: bool,
-    ) -> Result<(Vec<Command>, Vec<PersonId>), PushRefused> {
+    ) -> Result<Consequences, PushRefused> {
         let known = self.profiles.known(at.place.tenant, at.place.connection, &said.subject.key).await?;
         // An administrator has disconnected it.
         let Some(known) = known.filter(|known| known.person == person) else { return Ok(Default::default()) };
         self.pushed_groups_there(at, &said.profile).await?;
         let was_in = known.last.as_ref().is_none_or(|last| last.disabled.is_none());
         let ends = goes || (was_in && said.out.is_some());
+        let shuts = ends && was_in;
+        let turn = if shuts { self.may_be_shut(at).await? } else { None };
         let news = IdentityNews {
             email: said.email.filter(|email| known.email != Some(*email)),
             display: (known.display != said.subject.display).then(|| said.subject.display.clone()),
@@ -178,11 +190,11 @@ impl Hub {
         }
         commands.extend(self.signals(at.tenant, person, (at.txn, at.now), &happened));
         if !ends {
-            return Ok((commands, Vec::new()));
+            return Ok(Consequences { commands, ..Consequences::default() });
         }
-        let (ending, ended) = self.endings(at, person).await?;
+        let (ending, ends) = self.endings(at, person).await?;
         commands.extend(ending);
-        Ok((commands, ended))
+        Ok(Consequences { commands, ends, shuts, turn })
     }
 
     /// What ends for somebody who is kept out, and who is killed.
