@@ -251,6 +251,9 @@ impl Client {
     }
 }
 
+/// Nobody is heeded who asks for more, in seconds.
+const LONGEST_WAIT: u64 = 86_400;
+
 async fn read(response: Response, max_body: usize) -> Result<(Fetched, Option<Duration>), String> {
     let status = response.status();
     if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
@@ -259,7 +262,8 @@ async fn read(response: Response, max_body: usize) -> Result<(Fetched, Option<Du
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (content_type, etag) = (header("content-type"), header("etag"));
     let max_age = freshness::max_age(response.headers());
-    let retry_after = header("retry-after").and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+    let retry_after = header("retry-after").and_then(|text| text.trim().parse().ok());
+    let retry_after = retry_after.map(|seconds: u64| Duration::from_secs(seconds.min(LONGEST_WAIT)));
     let mut body = Vec::new();
     let mut chunks = response.bytes_stream();
     while let Some(chunk) = chunks.next().await {

@@ -3,6 +3,7 @@
 //! `registry` is the only file that names adapter crates. `foundation` opens what every command
 //! stands on, `serve` runs the server.
 
+mod background;
 pub mod bridge;
 pub mod cli;
 pub mod demo;

@@ -12,9 +12,9 @@ use fedbridge_web::{Limits, Management, Readiness, Site, Tls, WebConfig, serve, 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use url::Url;
 
+use super::background::Background;
 use super::documents::gauges;
 use super::foundation::Foundation;
 use super::front::Front;
@@ -70,7 +70,7 @@ pub struct Server {
     management: TcpListener,
     ldap: Option<Ldap>,
     /// What runs beside the listeners; it ends with them.
-    background: JoinSet<()>,
+    background: Background,
 }
 
 impl Server {
@@ -104,9 +104,9 @@ impl Server {
             reminded: Default::default(),
             shown: Default::default(),
         };
-        let mut background = JoinSet::new();
+        let mut background = Background::default();
         if let Some(ldap) = &ldap {
-            background.spawn(Arc::clone(ldap.directories()).run());
+            background.spawn("LDAP directories", Arc::clone(ldap.directories()).run());
         }
         let (downstreams, clock) = (hub.downstreams.clone(), Arc::clone(&foundation.clock));
         let syncs = sync::Worker {
@@ -114,11 +114,11 @@ impl Server {
             snapshots: Arc::clone(&snapshots),
             clock: Arc::clone(&foundation.clock),
         };
-        background.spawn(syncs.run());
-        background.spawn(provisioning::worker::Worker::new(&hub, &foundation).run());
-        background.spawn(restate::run(Arc::clone(&hub)));
-        background.spawn(gauges::watch(Arc::clone(&keeper)));
-        background.spawn(radar::watch(snapshots, Arc::clone(&system), downstreams, clock));
+        background.spawn("directory syncs", syncs.run());
+        background.spawn("provisioning of apps", provisioning::worker::Worker::new(&hub, &foundation).run());
+        background.spawn("restatement of pushed people", restate::run(Arc::clone(&hub)));
+        background.spawn("gauges of documents", gauges::watch(Arc::clone(&keeper)));
+        background.spawn("expiry radar", radar::watch(snapshots, Arc::clone(&system), downstreams, clock));
         foundation.epochs.watched(settings.revocation.lease, foundation.clock.steady());
         let watcher = Watcher {
             store: Arc::clone(&system) as _,
@@ -128,15 +128,15 @@ impl Server {
             settings: settings.revocation,
             calls: Calls::default(),
         };
-        background.spawn(watcher.run());
+        background.spawn("kills and changes of the configuration", watcher.run());
         let sharing = foundation.sharing();
-        background.spawn(async move { sharing.run().await });
-        background.spawn(keeper.run());
-        background.spawn(rollovers.run());
-        background.spawn(upkeep(prometheus.clone()));
-        background.spawn(outbox(Arc::clone(&hub), Arc::clone(&system)));
-        background.spawn(signals(Arc::clone(&hub), Arc::clone(&system)));
-        background.spawn(janitor::run(system, Arc::clone(&foundation.clock), settings.traces_keep));
+        background.spawn("wrong passwords of other nodes", async move { sharing.run().await });
+        background.spawn("documents of partners", keeper.run());
+        background.spawn("rollovers", rollovers.run());
+        background.spawn("upkeep of metrics", upkeep(prometheus.clone()));
+        background.spawn("logout outbox", outbox(Arc::clone(&hub), Arc::clone(&system)));
+        background.spawn("shared signals", signals(Arc::clone(&hub), Arc::clone(&system)));
+        background.spawn("janitor", janitor::run(system, Arc::clone(&foundation.clock), settings.traces_keep));
         Ok(Self {
             settings,
             hub,
@@ -228,10 +228,13 @@ fn management(server: &Server, stopping: Arc<AtomicBool>) -> Management {
     let store = Arc::clone(&server.foundation.store);
     let (epochs, clock) = (Arc::clone(&server.foundation.epochs), Arc::clone(&server.foundation.clock));
     let directories = server.ldap.as_ref().map(|ldap| Arc::clone(ldap.directories()));
+    let lost = server.background.lost();
     Management {
         ready: Box::new(move || {
             if stopping.load(Ordering::Relaxed) {
                 Readiness::NotReady("stopping".into())
+            } else if let Some(name) = lost.name() {
+                Readiness::NotReady(format!("a background task has panicked: {name}"))
             } else if !epochs.sure(clock.steady()) {
                 Readiness::NotReady("the database does not answer".into())
             } else if directories.as_ref().is_some_and(|directories| !directories.is_ready()) {

@@ -218,6 +218,11 @@ async fn groups_are_what_is_said_of_their_members() {
     let (status, group) = world.patch(&outer, circle).await;
     assert_eq!((status, group["members"].as_array().map(Vec::len)), (200, Some(3)), "{group}");
     assert_eq!(world.groups_said(person).await, ["Outer"], "a group that is in itself is there once");
+    for round in 0..3 {
+        world.clock.0.fetch_add(1, Ordering::Relaxed);
+        let done = world.hub.restate_pushed(100).await.unwrap();
+        assert!(round < 2 || done == 0, "nobody goes round in circles");
+    }
     assert_eq!(world.push(Method::Delete, &outer, Value::Null).await.0, 204);
     assert_eq!(world.groups_said(person).await, Vec::<String>::new());
 }
@@ -261,6 +266,48 @@ async fn the_guard_counts_those_who_come_together() {
     let answers = join_all(paths.iter().map(|path| world.patch(path, off()))).await;
     let gone = answers.iter().filter(|(status, _)| *status == 200).count();
     assert_eq!((gone, answers.iter().filter(|(status, _)| *status == 403).count()), (5, 15));
+}
+
+/// Somebody who was here before is pushed as switched off: that counts like any other.
+#[tokio::test]
+async fn the_guard_counts_those_who_are_pushed_as_switched_off() {
+    let settings = json!({ "provisions": ["one"], "guard": { "percent": 10, "minutes": 60 } });
+    let world = world(settings).await;
+    let pushed_off = async |number: usize| {
+        let name = format!("user{number}");
+        let link = NewLink {
+            person: PersonId::from_octets([number as u8 + 1; 16]),
+            connection: id(2),
+            subject_key: name.clone(),
+            display: name.clone(),
+            email: None,
+            scope: None,
+        };
+        let unit = Unit { commands: vec![Command::CreatePerson(link)], now: world.now() };
+        world.foundation.store.commit(tenant(), unit).await.unwrap();
+        world.push(Method::Post, "Users", json!({ "userName": name, "active": false })).await.0
+    };
+    for number in 0..5 {
+        assert_eq!(pushed_off(number).await, 201);
+    }
+    assert_eq!(pushed_off(5).await, 403);
+}
+
+/// A rule that fails keeps nobody in.
+#[tokio::test]
+async fn who_goes_goes_whatever_rules_say() {
+    let rules = json!({ "deny_when": [{ "cel": "attr['groups'][0] == 'x'", "reason": "x" }] });
+    let world = world_ruled((json!({}), rules), vec![connection(2, "one", alice(), json!({}))]).await;
+    let group = json!({ "displayName": "staff" });
+    assert_eq!(world.push(Method::Post, "Groups", group).await.0, 201);
+    let (status, refused) = world.push(Method::Post, "Users", json!({ "userName": "ada" })).await;
+    assert_eq!(status, 403, "{refused}");
+    let (status, off) = world.push(Method::Post, "Users", json!({ "userName": "ada", "active": false })).await;
+    assert_eq!(status, 201, "{off}");
+    let path = format!("Users/{}", off["id"].as_str().unwrap());
+    let on = json!({ "op": "replace", "path": "active", "value": true });
+    assert_eq!(world.patch(&path, on).await.0, 403);
+    assert_eq!(world.push(Method::Delete, &path, Value::Null).await.0, 204);
 }
 
 /// A group without which nobody may come in is emptied: the guard holds the rest up, until an administrator opens it.

@@ -147,3 +147,18 @@ async fn a_stream_changes_how_it_is_told() {
     found.sort();
     assert_eq!(found, [format!("{CAEP}session-revoked"), format!("{RISC}account-disabled")]);
 }
+
+/// A secret of the administrator's goes where the administrator has said, and to no address that the receiver names.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_gets_no_secret_of_the_administrators() {
+    let theirs = Receiver::start().await;
+    let secret = "        push_authorization: { value: \"Bearer pushed\" }\n";
+    let world = world(&receiver("siem", TOKEN, secret), &receiver("x", OTHER_TOKEN, "")).await;
+    let push = json!({ "delivery": { "method": "urn:ietf:rfc:8935", "endpoint_url": theirs.url } });
+    let (status, stream) = world.ask(Method::POST, "stream", TOKEN, push).await;
+    assert_eq!(status, 201, "{stream}");
+    let directory = world.directory("acme");
+    directory.switch(&directory.user("alice").await, false).await;
+    let got = theirs.has(2).await;
+    assert!(got.iter().all(|one| !one.head.contains("bearer pushed")), "{}", got[0].head);
+}

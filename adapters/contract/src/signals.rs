@@ -115,6 +115,9 @@ pub trait SignalTransmitter: Send + Sync {
     /// asked for none yet.
     fn stream(&self, app: &App, kept: Option<Stream>) -> Option<Stream>;
 
+    /// Where the administrator has it pushed to, with a secret of the administrator's choice.
+    fn written_url(&self, app: &App) -> Option<String>;
+
     /// The signed token that says it.
     ///
     /// # Errors

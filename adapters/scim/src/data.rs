@@ -1,5 +1,7 @@
 //! What of a document the hub wants to know: who it is, what it is looked up by, and what the mapping's rules see.
 
+use std::io;
+
 use fedbridge_contract::identity::Attributes;
 use fedbridge_contract::password::Password;
 use fedbridge_contract::push::{RecordData, RecordKey, RecordKind};
@@ -13,6 +15,9 @@ use crate::endpoint::Endpoint;
 
 /// E-mail addresses of one user: each is looked up by.
 const MOST_EMAILS: usize = 100;
+
+/// Octets of one resource as JSON, without its members.
+const MOST_OCTETS: usize = 256 * 1024;
 
 pub const fn record_kind(kind: ResourceKind) -> RecordKind {
     match kind {
@@ -33,6 +38,9 @@ impl Endpoint {
     /// `invalidValue` for more than can be kept.
     pub fn data(&self, resource: &Resource, password: Option<String>) -> Result<RecordData, Fault> {
         let document = &resource.document;
+        if !fits(document) {
+            return Err(Fault::plain(413, format!("a resource has {MOST_OCTETS} octets at most")));
+        }
         let external_id = resource.text("externalId").map(str::to_owned);
         let shared = RecordData { document: Value::Object(document.clone()), external_id, ..RecordData::default() };
         let name = resource.text("displayName");
@@ -83,6 +91,22 @@ impl Endpoint {
             None => texts(value?).into_iter().next(),
         }
     }
+}
+
+/// Counts, and writes nothing.
+fn fits(document: &Map<String, Value>) -> bool {
+    struct Left(usize);
+    impl io::Write for Left {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(octets.len()).ok_or(io::ErrorKind::WriteZero)?;
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    serde_json::to_writer(Left(MOST_OCTETS), document).is_ok()
 }
 
 /// Under the names of RFC 7643: `name.givenName`, `emails` with the preferred one first, `emails[type eq "work"].value`,

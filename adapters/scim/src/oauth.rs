@@ -150,7 +150,8 @@ impl Endpoint {
         };
         client.secrets.iter().find(is_sealed).filter(|credential| !credential.is_over(now))?;
         let expires = said.first_chunk::<8>().map(|octets| i64::from_be_bytes(*octets))?;
-        let may = if said.last() == Some(&1) { May::Write } else { May::Read };
+        // A client that may less by now may no more with a token from before.
+        let may = if said.last() == Some(&1) { client.may } else { May::Read };
         (now < Timestamp::from_millis(expires)).then(|| (format!("oauth {}", client.id), may))
     }
 

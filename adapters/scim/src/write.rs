@@ -92,7 +92,8 @@ impl Asked<'_> {
                 Work::Replace(body) => self.replace(kind, record, body).await,
                 Work::Change(body) => self.change(kind, record, body).await,
                 Work::Delete => {
-                    let version = condition.map(|_| record.version);
+                    // What becomes of the person is worked out on this version: it may be somebody else's by then.
+                    let version = Some(record.version);
                     self.order(PushChange::Delete { kind: record_kind(kind), id: record.id, version }).await
                 }
             };

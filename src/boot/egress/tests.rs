@@ -51,7 +51,11 @@ async fn a_call_has_a_method_and_waits_when_told_to() {
             let mut buffer = [0; 1024];
             let read = socket.read(&mut buffer).await.unwrap_or(0);
             let request = String::from_utf8_lossy(&buffer[..read]).into_owned();
-            let after = if request.ends_with("{}") { "7" } else { "Wed, 21 Oct 2026 07:28:00 GMT" };
+            let after = match &request[request.len().saturating_sub(2)..] {
+                "{}" => "7",
+                "[]" => "18446744073709551615",
+                _ => "Wed, 21 Oct 2026 07:28:00 GMT",
+            };
             let first = request.split(' ').next().unwrap_or_default();
             let length = first.len();
             let text = format!("HTTP/1.1 429 No\r\nretry-after: {after}\r\ncontent-length: {length}\r\n\r\n{first}");
@@ -73,6 +77,8 @@ async fn a_call_has_a_method_and_waits_when_told_to() {
     }
     let dated = open.call(&call(CallMethod::Get, &here, None), LIMITS).await.unwrap();
     assert_eq!(dated.retry_after, None, "a date counts as nothing said");
+    let endless = open.call(&call(CallMethod::Post, &here, Some("[]")), LIMITS).await.unwrap();
+    assert_eq!(endless.retry_after, Some(Duration::from_secs(86_400)), "nobody is heeded for ever");
     let closed = client(false);
     for url in [here.as_str(), "https://169.254.169.254/Users", "https://10.0.0.1/Users"] {
         assert!(closed.call(&call(CallMethod::Post, url, Some("{}")), LIMITS).await.is_err(), "{url}");

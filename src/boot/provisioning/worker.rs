@@ -276,7 +276,7 @@ impl Standing {
         }
         self.failures = if !outcome.whole || outcome.taken { 0 } else { self.failures.saturating_add(1) };
         let pause = if outcome.taken { TAKEN } else { pause(self.failures) };
-        self.rest_until = now + outcome.rest.unwrap_or_default().max(pause);
+        self.rest_until = now.saturating_add(outcome.rest.unwrap_or_default().max(pause));
     }
 }
 

@@ -165,6 +165,10 @@ impl SignalTransmitter for Transmitter {
         stream::in_force(app, Settings::of(app)?.as_ref(), kept)
     }
 
+    fn written_url(&self, app: &App) -> Option<String> {
+        Settings::of(app)?.push_url.clone()
+    }
+
     fn token(&self, tenant: &Tenant, app: &App, signal: &Signal) -> Result<String, KeyError> {
         let unread = || KeyError { kid: "none".into(), cause: "the receiver's settings can't be read".into() };
         token::mint(tenant, app, Settings::of(app).ok_or_else(unread)?.as_ref(), signal)

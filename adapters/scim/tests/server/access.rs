@@ -5,7 +5,7 @@ use std::time::Duration;
 use fedbridge_contract::http::Method;
 use serde_json::json;
 
-use crate::world::{SECOND, Sent, TOKEN, World};
+use crate::world::{FORGIVEN, SECOND, Sent, TOKEN, World};
 
 #[tokio::test]
 async fn a_token_of_the_connection_is_needed() {
@@ -20,6 +20,21 @@ async fn a_token_of_the_connection_is_needed() {
             assert!(refused.headers["www-authenticate"].starts_with("Bearer"));
         }
     }
+}
+
+#[tokio::test]
+async fn whoever_guesses_is_told_to_wait() {
+    let world = World::with(json!({ "oauth_client_id": "hr" }));
+    let wrong = async || world.send(Sent { token: Some("x"), ..Sent::default() }).await;
+    for _ in 0..FORGIVEN {
+        assert_eq!(wrong().await.status, 401);
+    }
+    let refused = wrong().await;
+    assert_eq!((refused.refusal(), refused.headers["retry-after"].as_str()), ((429, ""), "2"));
+    let form = "grant_type=client_credentials&client_id=hr&client_secret=x";
+    let refused = world.token(0, form, None).await;
+    assert_eq!((refused.status, refused.headers["retry-after"].as_str()), (429, "2"));
+    assert_eq!(world.get("Users").await.status, 200, "the right token is no guess");
 }
 
 #[tokio::test]

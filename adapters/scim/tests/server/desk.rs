@@ -174,6 +174,18 @@ impl Desk {
         Arc::default()
     }
 
+    /// So many more like the first record, of other names.
+    pub fn crowd(&self, count: usize, now: Timestamp) {
+        let mut state = self.state.lock().unwrap();
+        let first = state.rows.values().next().unwrap();
+        let (place, record) = (first.place, first.record.clone());
+        for number in 0..count {
+            let id = RecordId::at(now, &Distinct);
+            let data = Kept { display: format!("u{number}"), unique: None, external_id: None, keys: Vec::new() };
+            state.rows.insert(id, Row { place, record: Record { id, ..record.clone() }, data });
+        }
+    }
+
     fn read<T>(&self, work: impl FnOnce(&State) -> T) -> Result<T, StoreError> {
         let state = self.state.lock().unwrap();
         if state.down { Err(StoreError("down".into())) } else { Ok(work(&state)) }

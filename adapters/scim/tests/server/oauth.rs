@@ -47,6 +47,19 @@ async fn a_token_ends_with_the_secret_that_it_was_given_for() {
 }
 
 #[tokio::test]
+async fn a_client_that_may_less_may_less_with_every_token() {
+    let before = world("write");
+    let given = before.token(0, &format!("{BOTH}{}", CLIENT_SECRETS[0]), None).await;
+    let token = given.body["access_token"].as_str();
+    let settings = json!({ "oauth_client_id": "hr", "oauth_scope": "read" });
+    let after = before.with_secrets(settings, &CLIENT_SECRETS);
+    assert_eq!(after.send(Sent { token, ..Sent::default() }).await.status, 200);
+    let body = json!({ "userName": "ann" }).to_string();
+    let post = Sent { method: Method::Post, body, token, ..Sent::default() };
+    assert_eq!(after.send(post).await.refusal(), (403, ""));
+}
+
+#[tokio::test]
 async fn a_secret_and_its_tokens_end_with_its_day() {
     let world = World::with(json!({ "oauth_client_id": "hr", "oauth_client_secret_expires": "2023-11-14" }));
     world.clock.pass(Duration::from_secs(90 * 60));

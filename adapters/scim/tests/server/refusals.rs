@@ -1,5 +1,6 @@
 //! Each word of RFC 7644 table 9, as a client meets it.
 
+use fedbridge_contract::services::Clock as _;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -29,6 +30,17 @@ async fn each_refusal_has_its_word() {
     let sent = crate::world::Sent { method: fedbridge_contract::http::Method::Post, body: deep, ..Default::default() };
     assert_eq!(world.send(sent).await.refusal(), (400, "invalidSyntax"));
     assert_eq!(world.get(&path).await.body["meta"]["version"], "W/\"1\"", "nothing was changed");
+}
+
+#[tokio::test]
+async fn what_would_read_everybody_is_too_many() {
+    let world = World::new("generic");
+    world.user("ann").await;
+    world.desk.crowd(100_000, world.clock.now());
+    let refused = world.get("Users?filter=title eq \"Dr\"").await;
+    assert_eq!(refused.refusal(), (400, "tooMany"), "{}", refused.body);
+    let found = world.get("Users?filter=userName eq \"ann\"").await;
+    assert_eq!((found.status, &found.body["totalResults"]), (200, &json!(1)), "an index serves it");
 }
 
 #[tokio::test]

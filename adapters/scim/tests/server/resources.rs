@@ -105,6 +105,22 @@ async fn a_patch_is_done_on_what_another_one_has_left() {
         world.send(Sent { method: Method::Patch, path: &path, body, if_match: Some(&tag), ..Sent::default() }).await;
     assert_eq!(refused.refusal(), (412, ""), "the client has said on which version");
     assert_eq!(world.get(&path).await.body["title"], "Dr");
+    // What becomes of whoever is deleted is worked out anew, too.
+    meanwhile(&world);
+    let before = world.desk.state.lock().unwrap().orders;
+    assert_eq!(world.delete(&path).await.status, 204);
+    assert_eq!(world.desk.state.lock().unwrap().orders - before, 2);
+}
+
+#[tokio::test]
+async fn a_resource_has_an_end() {
+    let world = World::new("generic");
+    let path = format!("Users/{}", world.user("ann").await);
+    let address = |street: &str| json!({ "op": "add", "path": "addresses", "value": [{ "streetAddress": street }] });
+    let long = |letter: &str| letter.repeat(200 * 1024);
+    assert_eq!(world.patch(&path, json!([address(&long("a"))])).await.status, 200);
+    assert_eq!(world.patch(&path, json!([address(&long("b"))])).await.refusal(), (413, ""));
+    assert_eq!(world.get(&path).await.body["addresses"].as_array().map(Vec::len), Some(1));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fedbridge_contract::config::{Connection, Tenant};
@@ -12,8 +13,8 @@ use fedbridge_contract::http::{HttpInput, Method, ReplyKind};
 use fedbridge_contract::ids::{ConnectionId, TenantId, TraceId};
 use fedbridge_contract::keys::KeyRing;
 use fedbridge_contract::push::{PushRequest, PushServer};
-use fedbridge_contract::services::{Clock as _, Services};
-use fedbridge_contract::testkit::{Distinct, Hands, Keyed, Quiet, bare_services};
+use fedbridge_contract::services::{Clock as _, Services, Throttle};
+use fedbridge_contract::testkit::{Distinct, Hands, Keyed, bare_services};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_scim::ScimFactory;
 use serde_json::{Value, json};
@@ -116,10 +117,22 @@ fn connection(id: ConnectionId, enabled: bool) -> Connection {
     }
 }
 
+/// So many wrong secrets are forgiven.
+pub const FORGIVEN: usize = 30;
+
+#[derive(Default)]
+struct Patience(AtomicUsize);
+
+impl Throttle for Patience {
+    fn failed(&self, _: TenantId, _: &str, _: IpAddr, _: Timestamp) -> Option<Duration> {
+        (self.0.fetch_add(1, Ordering::Relaxed) >= FORGIVEN).then_some(Duration::from_millis(2_500))
+    }
+}
+
 pub fn services(clock: &Arc<Hands>, desk: &Arc<Desk>) -> Services {
     Services {
         tokens: Arc::new(Keyed),
-        throttle: Arc::new(Quiet),
+        throttle: Arc::new(Patience::default()),
         pushed: Arc::clone(desk) as _,
         ..bare_services(Arc::clone(clock) as _)
     }

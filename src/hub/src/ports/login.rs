@@ -198,6 +198,8 @@ pub enum Command {
     Signal(Box<NewSignal>),
     /// Guards: the record is there and switched on, it is `from`'s, and nobody has ever come to them by another way.
     AdoptRecord(Adopted),
+    /// Guard: the record is there, and of somebody who is switched on.
+    HoldActive(ConnectionId, RecordId),
 }
 
 #[derive(Debug, Clone, PartialEq)]

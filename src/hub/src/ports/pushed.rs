@@ -170,7 +170,7 @@ pub enum RecordWrite {
         id: RecordId,
         version: Option<i64>,
     },
-    /// A user who is switched on counts for [`PushedStore::shut_since`]: the groups that they are in keep them out.
+    /// A user counts for [`PushedStore::shut_since`], whatever keeps them out. Who is gone does not.
     Shut {
         id: RecordId,
     },
@@ -193,7 +193,11 @@ pub enum RecordWrite {
     Restate {
         group: RecordId,
     },
-    /// The same for these.
+    /// Users at any depth below a group are. Groups are not marked by it: they may be in circles.
+    RestateBelow {
+        group: RecordId,
+    },
+    /// The same for these, users and groups.
     RestateThese {
         ids: Vec<RecordId>,
     },

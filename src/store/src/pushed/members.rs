@@ -92,32 +92,39 @@ pub fn keep_only(place: PushPlace, group: RecordId, members: &[RecordId]) -> Vec
 }
 
 /// Members of the group, users and groups.
-/// Without a change of its own, theirs is the one that the group's groups have changed by.
 pub fn restate(place: PushPlace, group: RecordId, (txn, now): (Option<TraceId>, Timestamp)) -> Change {
-    let (by, mut args) = match txn {
-        Some(txn) => ("?, regrouped_by = ?", vec![millis(now), millis(now), Arg::Uuid(txn.uuid())]),
-        None => {
-            let this = [uuid(place.tenant), Arg::Uuid(group.uuid())];
-            (
-                "(SELECT g.regrouped_at FROM pushed_records g WHERE g.tenant_id = ? AND g.id = ?), regrouped_by = \
-              (SELECT g.regrouped_by FROM pushed_records g WHERE g.tenant_id = ? AND g.id = ?)",
-                [vec![millis(now)], this.to_vec(), this.to_vec()].concat(),
-            )
-        }
-    };
+    let (by, mut args) = regrouped(txn, now);
     let sql = format!(
-        "UPDATE pushed_records SET restate_at = ?, regrouped_at = {by} WHERE tenant_id = ? AND connection_id = ? \
+        "UPDATE pushed_records SET restate_at = ?{by} WHERE tenant_id = ? AND connection_id = ? \
          AND id IN (SELECT m.member_id FROM pushed_members m WHERE m.tenant_id = ? AND m.group_id = ?)"
     );
     args.extend([uuid(place.tenant), Arg::Uuid(place.connection.uuid()), uuid(place.tenant), Arg::Uuid(group.uuid())]);
     Change::new(sql, args)
 }
 
+/// Users at any depth. Their groups have changed by what those of the group have changed by. What was found already is
+/// not looked at again, so circles end.
+pub fn restate_below(place: PushPlace, group: RecordId, now: Timestamp) -> Change {
+    let this = || [uuid(place.tenant), Arg::Uuid(group.uuid())];
+    let mut args = vec![millis(now)];
+    args.extend(this());
+    args.extend(this());
+    args.extend([uuid(place.tenant), Arg::Uuid(place.connection.uuid())]);
+    args.extend(this());
+    args.push(uuid(place.tenant));
+    Change::new(
+        "UPDATE pushed_records SET restate_at = ?, \
+         regrouped_at = (SELECT g.regrouped_at FROM pushed_records g WHERE g.tenant_id = ? AND g.id = ?), \
+         regrouped_by = (SELECT g.regrouped_by FROM pushed_records g WHERE g.tenant_id = ? AND g.id = ?) \
+         WHERE tenant_id = ? AND connection_id = ? AND kind = 'user' AND id IN ( \
+         WITH RECURSIVE below(id) AS (SELECT d.member_id FROM pushed_members d \
+         WHERE d.tenant_id = ? AND d.group_id = ? UNION SELECT m.member_id FROM below b JOIN pushed_members m ON m.tenant_id = ? AND m.group_id = b.id) SELECT id FROM below)",
+        args,
+    )
+}
+
 pub fn restate_these(place: PushPlace, part: &Part<'_>, (txn, now): (Option<TraceId>, Timestamp)) -> Change {
-    let (by, mut args) = match txn {
-        Some(txn) => (", regrouped_at = ?, regrouped_by = ?", vec![millis(now), millis(now), Arg::Uuid(txn.uuid())]),
-        None => ("", vec![millis(now)]),
-    };
+    let (by, mut args) = regrouped(txn, now);
     let sql = format!(
         "UPDATE pushed_records SET restate_at = ?{by} WHERE tenant_id = ? AND connection_id = ? AND id IN ({})",
         part.places()
@@ -125,6 +132,14 @@ pub fn restate_these(place: PushPlace, part: &Part<'_>, (txn, now): (Option<Trac
     args.extend([uuid(place.tenant), Arg::Uuid(place.connection.uuid())]);
     args.extend(part.args());
     Change::new(sql, args)
+}
+
+/// The mark, and the change by which groups have changed where it is one.
+fn regrouped(txn: Option<TraceId>, now: Timestamp) -> (&'static str, Vec<Arg>) {
+    match txn {
+        Some(txn) => (", regrouped_at = ?, regrouped_by = ?", vec![millis(now), millis(now), Arg::Uuid(txn.uuid())]),
+        None => ("", vec![millis(now)]),
+    }
 }
 
 /// The group is one of this connection.

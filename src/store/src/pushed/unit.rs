@@ -85,9 +85,10 @@ impl PushPlan {
                 self.guarded(writes::delete(place, *id, *version), PushGuard::Stale);
             }
             RecordWrite::Shut { id } => {
-                writes::note_shut(place, *id, now).into_iter().for_each(|change| self.free(change))
+                writes::note_out(place, *id, now).into_iter().for_each(|change| self.free(change))
             }
             RecordWrite::Restate { group } => self.free(members::restate(place, *group, (unit.txn, now))),
+            RecordWrite::RestateBelow { group } => self.free(members::restate_below(place, *group, now)),
             RecordWrite::RestateThese { ids } => {
                 for part in parts(&distinct(ids)) {
                     self.free(members::restate_these(place, &part, (unit.txn, now)));

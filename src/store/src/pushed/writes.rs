@@ -141,12 +141,23 @@ pub fn drop_keys(place: PushPlace, new: &NewRecord) -> Change {
 
 /// Notes that a user is switched off, where they were on. It goes before the write that does it.
 pub fn note_shut(place: PushPlace, id: RecordId, now: Timestamp) -> [Change; 2] {
+    noted(place, id, now, ("AND r.active = ? ", vec![Arg::Flag(true)]))
+}
+
+/// Notes that something keeps a user out.
+pub fn note_out(place: PushPlace, id: RecordId, now: Timestamp) -> [Change; 2] {
+    noted(place, id, now, ("", Vec::new()))
+}
+
+fn noted(place: PushPlace, id: RecordId, now: Timestamp, (only, args): (&str, Vec<Arg>)) -> [Change; 2] {
     let note = Change::new(
-        "INSERT INTO pushed_shuts (tenant_id, connection_id, record_id, at) \
-         SELECT r.tenant_id, r.connection_id, r.id, ? FROM pushed_records r \
-         WHERE r.tenant_id = ? AND r.id = ? AND r.connection_id = ? AND r.kind = 'user' AND r.active = ? \
-         ON CONFLICT (tenant_id, connection_id, record_id) DO UPDATE SET at = excluded.at",
-        [vec![millis(now)], this(place, id), vec![Arg::Flag(true)]].concat(),
+        format!(
+            "INSERT INTO pushed_shuts (tenant_id, connection_id, record_id, at) \
+             SELECT r.tenant_id, r.connection_id, r.id, ? FROM pushed_records r \
+             WHERE r.tenant_id = ? AND r.id = ? AND r.connection_id = ? AND r.kind = 'user' {only}\
+             ON CONFLICT (tenant_id, connection_id, record_id) DO UPDATE SET at = excluded.at"
+        ),
+        [vec![millis(now)], this(place, id), args].concat(),
     );
     let old = now.millis().saturating_sub(i64::try_from(KEEP_SHUT.as_millis()).unwrap_or(i64::MAX));
     let sweep = Change::new(

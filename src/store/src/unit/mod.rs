@@ -32,7 +32,7 @@ pub use profiles::{SealedProfile, profile_place, seal_profile, source, touch_pro
 use profiles::{ensure_group, give_number, hold_tenant, keep_profile, see_profile};
 pub use proofs::forget_proofs;
 use proofs::{bind_proof, open_proof, use_proof};
-use pushed::{forget_gone, hold_unknown, identity_of, move_identity, shut_person, take_record};
+use pushed::{forget_gone, hold_active, hold_unknown, identity_of, move_identity, shut_person, take_record};
 use sessions::{also_upstream, end_session, renew_session, start_session, touch_session};
 use signals::signal;
 pub use signals::{sealed as sealed_signal, signal_place};
@@ -80,9 +80,7 @@ pub fn plan(tenant: TenantId, unit: Unit, sealer: &dyn Sealer) -> Result<Plan, U
             Command::TouchSession { session, idle_expires } => {
                 plan.guarded(touch_session(tenant, session, idle_expires, now), GuardFailed::SessionEnded);
             }
-            Command::EndSession(session) => {
-                end_session(tenant, session, now).into_iter().for_each(|change| plan.free(change));
-            }
+            Command::EndSession(session) => plan.all(end_session(tenant, session, now)),
             Command::OpenLogout(new) => plan.free(open_logout(tenant, new, now)?),
             Command::Join { session, expires, participant } => {
                 plan.free(join(tenant, session, expires, &participant, sealer)?);
@@ -126,6 +124,7 @@ pub fn plan(tenant: TenantId, unit: Unit, sealer: &dyn Sealer) -> Result<Plan, U
             Command::DropAppPassword { person, id } => plan.drop_app_password(tenant, person, id, now),
             Command::ShutPerson(shut) => plan.free(shut_person(tenant, shut, now)),
             Command::Signal(new) => plan.free(signal(tenant, &new, sealer)?),
+            Command::HoldActive(of, record) => plan.guarded(hold_active(tenant, of, record), GuardFailed::RecordTaken),
             Command::AdoptRecord(adopted) => plan.adopt(tenant, adopted, now),
             Command::PasswordChanged { person } => plan.free(touch_profiles(tenant, person, now)),
         }
@@ -134,6 +133,10 @@ pub fn plan(tenant: TenantId, unit: Unit, sealer: &dyn Sealer) -> Result<Plan, U
 }
 
 impl Plan {
+    fn all(&mut self, changes: impl IntoIterator<Item = Change>) {
+        changes.into_iter().for_each(|change| self.free(change));
+    }
+
     fn link(&mut self, tenant: TenantId, link: NewLink, now: Timestamp) {
         let scope = link.scope.as_deref().map(|scope| note_scope(tenant, link.connection, scope, now));
         self.guarded(link_person(tenant, link, now), GuardFailed::LinkExists);

@@ -56,6 +56,14 @@ pub fn take_record(
     Change::new(sql, args)
 }
 
+/// Guard: the record is there, and of a user who is switched on.
+pub fn hold_active(tenant: TenantId, connection: ConnectionId, record: RecordId) -> Change {
+    Change::new(
+        "UPDATE pushed_records SET version = version WHERE tenant_id = ? AND id = ? AND connection_id = ? AND active = ?",
+        vec![uuid(tenant), Arg::Uuid(record.uuid()), Arg::Uuid(connection.uuid()), Arg::Flag(true)],
+    )
+}
+
 /// Guard: nobody has ever come by another way to the person whose record it was.
 pub fn hold_unknown(tenant: TenantId, from: PersonId, this: &[Arg; 2]) -> Change {
     let [connection, subject] = this.clone();

@@ -171,3 +171,20 @@ pub async fn who_is_shut_out_is_out_everywhere(database: Database) {
     world.commit(vec![off(it, None), shut(it, false)]).await.unwrap();
     assert!(!is_out().await);
 }
+
+pub async fn who_is_switched_off_meanwhile_does_not_come_in(database: Database) {
+    let world = World::new(&database.open().await, "acme").await;
+    let hr = world.another_connection("hr").await;
+    let ada = Pushed::at(&world, hr, "ada", None).await;
+    let held = || Command::HoldActive(hr, ada.id());
+    world.commit(vec![held()]).await.unwrap();
+    let stored = world.store.record(ada.place, ada.id()).await.unwrap().unwrap();
+    let off = NewRecord { active: false, ..ada.record.clone() };
+    let writes = vec![RecordWrite::Update { seen: stored.seen(), new: Box::new(off) }];
+    let unit = PushUnit { place: ada.place, writes, commands: vec![], ends: vec![], txn: None, now: at(2) };
+    world.store.push(unit).await.unwrap();
+    let refused = world.commit(vec![held()]).await;
+    assert!(matches!(refused, Err(UnitError::Guard(GuardFailed::RecordTaken))), "{refused:?}");
+    let elsewhere = Command::HoldActive(world.connection, ada.id());
+    assert!(world.commit(vec![elsewhere]).await.is_err());
+}

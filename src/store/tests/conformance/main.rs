@@ -82,7 +82,8 @@ mod run {
         changes_are_found_by_their_time, a_lost_login_takes_its_profile_along, people_are_read_page_by_page,
         a_number_is_nobody_elses_ever, no_number_is_given_twice);
     on_both!(adoption: a_record_becomes_whose_login_shows_it, a_record_is_taken_by_one_and_from_nobody_else,
-        who_is_shut_out_is_out_everywhere);
+        who_is_shut_out_is_out_everywhere,
+        who_is_switched_off_meanwhile_does_not_come_in);
     on_both!(pushed: a_record_is_kept_found_and_deleted, a_name_is_one_records, no_update_is_lost, members_come_and_go,
         no_member_is_lost, records_are_read_page_by_page, who_is_switched_off_is_counted_and_ended,
         a_push_is_whole_or_not_at_all, marks_wait_for_the_worker, connections_never_see_each_others_records,

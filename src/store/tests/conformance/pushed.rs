@@ -279,7 +279,17 @@ pub async fn marks_wait_for_the_worker(database: Database) {
     let add = RecordWrite::AddMembers { group: inner.id, members: vec![bob.id] };
     push(&world, vec![add]).await.unwrap();
     let later = |write| PushUnit { txn: None, now: at(3), ..unit(place, vec![write]) };
-    store.push(later(RecordWrite::Restate { group: inner.id })).await.unwrap();
+    // Groups in a circle: users below are marked, at any depth, and groups are not.
+    push(&world, vec![RecordWrite::AddMembers { group: inner.id, members: vec![staff.id] }]).await.unwrap();
+    let inner_seen = store.record(place, inner.id).await.unwrap().unwrap().seen();
+    for (id, seen) in [(ada.id, stored().await.seen()), (inner.id, inner_seen)] {
+        store.push(later(RecordWrite::Restated { id, seen })).await.unwrap();
+    }
+    assert_eq!(waiting().await, []);
+    store.push(later(RecordWrite::RestateBelow { group: inner.id })).await.unwrap();
+    let mut users = [(place, ada.id), (place, bob.id)];
+    users.sort_by_key(|(_, id)| *id);
+    assert_eq!(waiting().await, users);
     assert_eq!(regrouped(bob.id).await, Some((at(1), txn(1))));
     store.push(later(RecordWrite::RestateThese { ids: vec![ada.id] })).await.unwrap();
     assert_eq!(regrouped(ada.id).await, Some((at(1), txn(1))));

@@ -19,6 +19,9 @@ const MARGIN: Duration = Duration::from_secs(30);
 /// Where the server does not say how long its token lives.
 const UNSAID: u64 = 300;
 
+/// No token is used for longer, whatever its server says.
+const LONGEST: u64 = 86_400;
+
 const LIMITS: EgressLimits = EgressLimits { max_body: 64 * 1024, timeout: Duration::from_secs(10) };
 
 /// What the authorization server gave last.
@@ -88,7 +91,7 @@ impl Client {
         let bearer = body.get("token_type").and_then(Value::as_str).is_some_and(|it| it.eq_ignore_ascii_case("bearer"));
         match body.get("access_token").and_then(Value::as_str) {
             Some(text) if bearer && text.bytes().all(|octet| octet.is_ascii_graphic()) => {
-                let life = body.get("expires_in").and_then(Value::as_u64).unwrap_or(UNSAID);
+                let life = body.get("expires_in").and_then(Value::as_u64).unwrap_or(UNSAID).min(LONGEST);
                 let until = began + Duration::from_secs(life).saturating_sub(MARGIN);
                 Ok(Token { text: text.to_owned(), until })
             }

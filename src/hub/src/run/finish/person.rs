@@ -70,9 +70,15 @@ impl Hub {
         if linked.is_none() {
             self.may_come_back(last.login, connection, &subject.key).await?;
         }
-        let known = linked.map(|linked| Whose::known(linked, &link));
-        if let Pushed::Theirs(theirs) = pushed {
-            return Ok(Found::Person(Box::new(self.as_pushed(last, theirs, known, link).await?)));
+        let mut known = linked.map(|linked| Whose::known(linked, &link));
+        match (pushed, &mut known) {
+            (Pushed::Theirs(theirs), _) => {
+                return Ok(Found::Person(Box::new(self.as_pushed(last, theirs, known, link).await?)));
+            }
+            (Pushed::Known { held: Some((connection, record)) }, Some(known)) => {
+                known.ties.push(Command::HoldActive(connection, record));
+            }
+            _ => {}
         }
         if let Some(known) = known {
             last.login.trace.decide("person", "known here by this upstream subject", true);

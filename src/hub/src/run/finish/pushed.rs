@@ -60,7 +60,7 @@ impl Hub {
         known: Option<Whose>,
         link: NewLink,
     ) -> Result<Whose, Stop> {
-        let Theirs { place, record, display, person: pushed } = theirs;
+        let Theirs { place, record, display, person: pushed, held } = theirs;
         let adopt = |from, person| Command::AdoptRecord(Adopted { connection: place.connection, record, from, person });
         // An administrator has deleted who it was: the record is an identity again, of whoever logs in.
         let again = |person| {
@@ -72,7 +72,8 @@ impl Hub {
         let mut whose = match (known, pushed) {
             (None, Some(pushed)) => {
                 trace.decide("person", "the one who was pushed; this login is theirs from now on", true);
-                let ties = vec![Command::LinkIdentity(NewLink { person: pushed.person, ..link })];
+                let mut ties = vec![Command::LinkIdentity(NewLink { person: pushed.person, ..link })];
+                ties.extend(held.then_some(Command::HoldActive(place.connection, record)));
                 return Ok(Whose { person: pushed, ties, is_new: false });
             }
             (None, None) => {

@@ -19,8 +19,9 @@ use crate::run::Hub;
 /// People that are done before a change is answered.
 const AT_ONCE: usize = 100;
 
-/// Whom the guard of their connection holds up is looked at again after this: an administrator may have opened it.
-const GUARDED: Duration = Duration::from_secs(60);
+/// Who could not be done is looked at again after this: an administrator may have opened the guard of their connection,
+/// or mended its rules.
+const WAITS: Duration = Duration::from_secs(60);
 
 /// How often one is tried whom others change all the time.
 const TRIES: usize = 8;
@@ -44,18 +45,14 @@ impl Hub {
     pub async fn restate_pushed(self: &Arc<Self>, most: u32) -> Result<usize, StoreError> {
         let mut done = 0;
         for (place, id) in self.pushed_work.to_restate(self.services.clock.now(), most).await? {
-            let why = match self.restate_at(place, id).await {
-                Ok(()) => {
-                    done += 1;
-                    continue;
-                }
-                Err(PushRefused::Store(error)) => return Err(StoreError(error)),
-                Err(why) => why,
+            // Also where it can't be read: nobody else waits for it.
+            let Err(why) = self.restate_at(place, id).await else {
+                done += 1;
+                continue;
             };
             tracing::warn!(%why, record = %id, "what is said of a pushed user could not be mapped anew yet");
             let again = RecordWrite::RestateThese { ids: vec![id] };
-            let rest = if matches!(why, PushRefused::Guarded(_)) { GUARDED } else { Duration::ZERO };
-            let waits = bare(place, vec![again], self.services.clock.now() + rest);
+            let waits = bare(place, vec![again], self.services.clock.now() + WAITS);
             if let Err(PushRefused::Store(error)) = self.commit_push(waits).await {
                 return Err(StoreError(error));
             }
@@ -96,7 +93,7 @@ impl Hub {
         let done = RecordWrite::Restated { id, seen: stored.seen() };
         if stored.record.kind == RecordKind::Group {
             // Whoever is in it is in what it is in.
-            let writes = vec![RecordWrite::Restate { group: id }, done];
+            let writes = vec![RecordWrite::RestateBelow { group: id }, done];
             self.commit_push(bare(at.place, writes, now)).await?;
             return Ok(());
         }

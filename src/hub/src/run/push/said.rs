@@ -1,7 +1,7 @@
 //! What a connection's rules make of a pushed user.
 
 use fedbridge_contract::identity::{Attributes, UpstreamSubject};
-use fedbridge_contract::ids::{PersonId, RecordId};
+use fedbridge_contract::ids::{PersonId, RecordId, TenantId};
 use fedbridge_contract::push::PushRefused;
 
 use crate::ports::{NewProfile, Profile, ProfileBy};
@@ -44,6 +44,11 @@ impl Hub {
         let subject = subject(user.id, user.display);
         let mapped = self.mapped(at.place.tenant, at.connection, at.ready, (&subject, &attributes, None));
         match mapped {
+            // Whoever goes, goes, whatever rules would say of them.
+            Mapped::Broken(why) if !user.active => {
+                tracing::warn!(%why, record = %user.id, "a rule fails for somebody who is switched off");
+                Ok(self.said_nothing(at.place.tenant, subject))
+            }
             Mapped::Broken(why) => Err(PushRefused::Denied(format!("a rule of the connection fails: {why}"))),
             Mapped::Said { profile, digest, denied } => {
                 let out = if user.active { denied } else { Some(SWITCHED_OFF.to_owned()) };
@@ -52,6 +57,12 @@ impl Hub {
                 Ok(Said { subject, profile, digest, out, email })
             }
         }
+    }
+
+    /// Of somebody who is switched off.
+    fn said_nothing(&self, tenant: TenantId, subject: UpstreamSubject) -> Said {
+        let digest = self.services.tokens.mac(tenant, "profile", b"nothing");
+        Said { subject, profile: Profile::default(), digest, out: Some(SWITCHED_OFF.to_owned()), email: None }
     }
 
     /// Sees to it that the groups of somebody are there, where the tenant shows a directory.

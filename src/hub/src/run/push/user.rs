@@ -59,13 +59,16 @@ impl Hub {
         let adopted = Adopted { connection: at.place.connection, record: id, from: None, person };
         commands.extend(adopts.then_some(Command::AdoptRecord(adopted)));
         let out = said.out.is_some();
+        // Whoever is here already may lose by it what they have.
+        let shuts = out && before.is_some();
+        let _turn = if shuts { self.may_be_shut(at).await? } else { None };
         commands.push(Command::KeepProfile(Box::new(said.profile(at, person))));
         let shut = ShutOut { person, connection: at.place.connection, out };
         commands.extend((out && at.shuts_all()).then_some(Command::ShutPerson(shut)));
         let owner = PosixOwner::Person(person);
         commands.extend(at.tenant.numbers().map(|range| Command::GiveNumber { owner, range }));
         let mut ends = Vec::new();
-        if out && before.is_some() {
+        if shuts {
             let (ending, ended) = self.endings(at, person).await?;
             commands.extend(ending);
             ends = ended;
@@ -84,7 +87,8 @@ impl Hub {
             person: Some(person),
             grouped: false,
         };
-        let writes = vec![RecordWrite::Insert(Box::new(new))];
+        let mut writes = vec![RecordWrite::Insert(Box::new(new))];
+        writes.extend(shuts.then_some(RecordWrite::Shut { id }));
         let unit = PushUnit { place: at.place, writes, commands, ends, txn: Some(at.txn), now: at.now };
         let pushed = self.commit_change(at, unit).await?;
         self.after_shut(at, pushed.ended).await;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::identity::{Attributes, UpstreamSubject};
-use fedbridge_contract::ids::{PersonId, RecordId};
-use fedbridge_contract::push::{Belonging, LoginKey, PushPlace, RecordKey, RecordKind, Unmatched};
+use fedbridge_contract::ids::{ConnectionId, PersonId, RecordId};
+use fedbridge_contract::push::{Belonging, LoginKey, PushPlace, RecordKey, RecordKind, Shut, Unmatched};
 use fedbridge_contract::trace::TraceLog;
 
 use super::keys::{hash, matching};
@@ -31,8 +31,8 @@ pub(in crate::run) enum Pushed {
     Free,
     /// Nobody whom it pushed, and it lets them in all the same.
     Stranger,
-    /// Who comes by this subject already.
-    Known,
+    /// Who comes by this subject already. `held`: see [`Theirs::held`].
+    Known { held: Option<(ConnectionId, RecordId)> },
     /// Somebody who was pushed, and by whom this subject has not come yet.
     Theirs(Theirs),
 }
@@ -44,6 +44,9 @@ pub(in crate::run) struct Theirs {
     pub display: String,
     /// Who that is here; `None`: an administrator has deleted them.
     pub person: Option<LinkedPerson>,
+    /// No kill ends what they are given while they are switched off at this very moment, so the record is held active in
+    /// the unit of the login.
+    pub held: bool,
 }
 
 /// Why nobody comes in.
@@ -78,10 +81,11 @@ impl Hub {
         };
         let place = PushPlace { tenant: tenant.view.id, connection: directory.view.id };
         let slug = &directory.view.slug;
+        let is_held = belonging.shut == Shut::Connection;
         if let Some(known) = comer.known
-            && self.stands(place, slug, known, trace).await?
+            && let Some(record) = self.stands(place, slug, known, trace).await?
         {
-            return Ok(Pushed::Known);
+            return Ok(Pushed::Known { held: is_held.then_some((place.connection, record)) });
         }
         let (what, value) = key(&belonging.login, comer);
         let Some(value) = value else {
@@ -107,7 +111,8 @@ impl Hub {
             return barred(format!("{} is switched off by {slug}", stored.display), trace);
         }
         trace.decide(STEP, format!("{} of {slug}, by {what}", stored.display), true);
-        self.theirs(place, stored, trace).await.map(Pushed::Theirs)
+        let theirs = self.theirs(place, stored, trace).await?;
+        Ok(Pushed::Theirs(Theirs { held: is_held, ..theirs }))
     }
 
     /// Whether somebody who logged in before is still among those who are pushed. For whoever knows the person, and
@@ -125,26 +130,30 @@ impl Hub {
         let Some((directory, belonging)) = provisioner(tenant, connection, trace)? else { return Ok(()) };
         let place = PushPlace { tenant: tenant.view.id, connection: directory.view.id };
         let slug = &directory.view.slug;
-        if self.stands(place, slug, person, trace).await? {
+        if self.stands(place, slug, person, trace).await?.is_some() {
             return Ok(());
         }
         stranger(belonging, format!("{slug} has not pushed this person"), trace).map(drop)
     }
 
-    /// Whether a person is one whom the directory has pushed. Whoever is switched off is barred.
+    /// The record of a person whom the directory has pushed. Whoever is switched off is barred.
     async fn stands(
         &self,
         place: PushPlace,
         slug: &str,
         person: PersonId,
         trace: &mut TraceLog,
-    ) -> Result<bool, Barred> {
+    ) -> Result<Option<RecordId>, Barred> {
         let records = self.pushed.of_person(place.tenant, person).await?;
         let mut of_here = records.iter().filter(|(at, _)| *at == place).map(|(_, stored)| stored).peekable();
-        let Some(first) = of_here.peek() else { return Ok(false) };
+        let Some(first) = of_here.peek() else { return Ok(None) };
         let outcome = format!("{} of {slug}, known here", first.display);
+        let record = first.record.id;
         match of_here.find(|stored| !stored.active) {
-            None => Ok(trace.decide(STEP, outcome, true)),
+            None => {
+                trace.decide(STEP, outcome, true);
+                Ok(Some(record))
+            }
             Some(off) => barred(format!("{} is switched off by {slug}", off.display), trace),
         }
     }
@@ -152,11 +161,11 @@ impl Hub {
     async fn theirs(&self, place: PushPlace, stored: StoredRecord, trace: &mut TraceLog) -> Result<Theirs, Barred> {
         let record = stored.record.id;
         let Some(person) = stored.record.person else {
-            return Ok(Theirs { place, record, display: stored.display, person: None });
+            return Ok(Theirs { place, record, display: stored.display, person: None, held: false });
         };
         let linked = self.store.linked_person(place.tenant, place.connection, &record.to_string()).await?;
         match linked.filter(|linked| linked.person == person) {
-            Some(linked) => Ok(Theirs { place, record, display: stored.display, person: Some(linked) }),
+            Some(linked) => Ok(Theirs { place, record, display: stored.display, person: Some(linked), held: false }),
             None => barred(format!("{} was disconnected from its person by an administrator", stored.display), trace),
         }
     }

@@ -103,7 +103,10 @@ impl Hub {
         let push = match stream {
             Some(stream) if app.enabled => match (stream.status, stream.delivery.clone()) {
                 (StreamStatus::Enabled, Delivery::Push { url, authorization }) => {
-                    let own = tenant.apps.get(&app.id).and_then(|open| open.push_authorization.clone());
+                    // The administrator's secret goes where the administrator has said, and nowhere else.
+                    let is_written = transmitter.written_url(app).is_some_and(|written| written == url);
+                    let own = tenant.apps.get(&app.id).filter(|_| is_written);
+                    let own = own.and_then(|open| open.push_authorization.clone());
                     Some((stream, url, authorization.or(own)))
                 }
                 (StreamStatus::Enabled | StreamStatus::Paused, _) => {
