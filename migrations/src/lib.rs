@@ -19,6 +19,7 @@ mod m0010_shut;
 mod m0011_origins;
 mod m0012_outbound;
 mod m0013_signals;
+mod m0014_standings;
 mod statistics;
 
 use sea_orm_migration::prelude::*;
@@ -115,6 +116,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_origins::Migration),
             Box::new(m0012_outbound::Migration),
             Box::new(m0013_signals::Migration),
+            Box::new(m0014_standings::Migration),
         ]
     }
 }

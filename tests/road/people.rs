@@ -73,6 +73,10 @@ impl PeopleStore for Watched {
         self.inner.people_by_email(tenant, connection, email).await
     }
 
+    async fn kept_out_by(&self, tenant: TenantId, person: PersonId) -> Result<Vec<ConnectionId>, StoreError> {
+        self.inner.kept_out_by(tenant, person).await
+    }
+
     async fn tombstone(
         &self,
         tenant: TenantId,

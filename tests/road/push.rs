@@ -148,12 +148,15 @@ async fn whom_somebody_else_keeps_out_no_news_of_a_directory_lets_in() {
     let world = world(json!({})).await;
     let (user, person) = world.pushed("alice").await;
     // As by a signal of an identity provider.
-    let shut = Command::ShutPerson(ShutOut { person, connection: id(2), out: true });
+    let shut = Command::ShutPerson(ShutOut { person, connection: id(2), out: true, said: None });
     let unit = Unit { commands: vec![shut], now: world.now() };
     world.foundation.store.commit(tenant(), unit).await.unwrap();
     let title = json!({ "op": "replace", "path": "title", "value": "Dr" });
     assert_eq!(world.patch(&format!("Users/{user}"), title).await.0, 200);
     assert_eq!(world.foundation.store.person_disabled(tenant(), person).await.unwrap(), Some(true));
+    world.active(&user, false).await;
+    world.active(&user, true).await;
+    assert_eq!(world.foundation.store.person_disabled(tenant(), person).await.unwrap(), Some(true), "off and on again");
 }
 
 /// A change of somebody and a change of their groups each map what is said of them anew: of what the other one has left.

@@ -126,6 +126,16 @@ async fn who_an_upstream_has_disabled_stays_out() {
     world.cookies.clear();
     assert!(param(&world.authorize("").await, "code").is_some());
 
+    // What was said before that comes late.
+    let before = world.now().seconds() - 60;
+    let at = format!(
+        "{BASE}t/acme/connections/one/fake/logout?person=alice&back=1&manner=everything,out&id=third&said={before}"
+    );
+    assert_eq!(param(&world.step(&at).await, "end").unwrap(), "Complete");
+    world.names(30).await;
+    world.cookies.clear();
+    assert!(param(&world.authorize("").await, "code").is_some(), "what was said later counts");
+
     // The first message again does nothing.
     assert_eq!(says(&mut world, "out", "first").await, "Refused");
     assert_eq!(world.names(30).await, [""; 0]);

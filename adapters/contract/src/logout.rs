@@ -98,6 +98,8 @@ pub struct Manner {
     /// Answered as soon as our sessions are over; apps are told behind it. OpenID providers wait for 2 to 5 s.
     pub at_once: bool,
     pub standing: Standing,
+    /// When the peer has said so, which may be long ago. `None`: now.
+    pub said: Option<Timestamp>,
     pub device: Option<DeviceWord>,
 }
 

@@ -16,6 +16,7 @@ use fedbridge_contract::logout::{
 };
 use fedbridge_contract::services::{EgressPost, Fetched, Services};
 use fedbridge_contract::silence::silence;
+use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_contract::upstream::Challenge;
 use serde::Deserialize;
@@ -96,6 +97,7 @@ impl UpstreamLogout for FakeLogout {
                 everything: manner.contains("everything"),
                 at_once: manner.contains("at_once"),
                 // Whole words: "everything" has "in" in it.
+                said: read("said").and_then(|seconds| seconds.parse().ok()).map(Timestamp::from_seconds),
                 device: ["compliant", "not-compliant"]
                     .into_iter()
                     .find(|word| manner.split(',').any(|it| it == *word))

@@ -172,6 +172,12 @@ impl PeopleStore for Store {
         self.change(change).await
     }
 
+    async fn kept_out_by(&self, tenant: TenantId, person: PersonId) -> Result<Vec<ConnectionId>, StoreError> {
+        let sql = "SELECT connection_id FROM standings WHERE tenant_id = ? AND person_id = ? AND is_out = ?";
+        let rows = self.few(sql, vec![uuid(tenant), Arg::Uuid(person.uuid()), Arg::Flag(true)]).await?;
+        rows.iter().map(|row| Ok(ConnectionId::from_uuid(read_uuid(row, 0)?))).collect()
+    }
+
     async fn standing(&self, tenant: TenantId, person: PersonId) -> Result<Option<PersonStanding>, StoreError> {
         let sql = "SELECT disabled, shut_at FROM people WHERE tenant_id = ? AND id = ?";
         let row = self.one(sql, vec![uuid(tenant), Arg::Uuid(person.uuid())]).await?;

@@ -134,7 +134,10 @@ async fn read(
     });
     let names = events.keys().cloned().collect::<Vec<_>>().join(", ");
     let understood = match found {
-        Some((name, event, meaning)) => said(&claims, event, meaning)?.map(|manner| (name, event, manner)),
+        Some((name, event, meaning)) => {
+            let at = claims::seconds(&claims, "iat").ok().flatten().map(Timestamp::from_seconds);
+            said(&claims, event, meaning)?.map(|manner| (name, event, Manner { said: at, ..manner }))
+        }
         None => None,
     };
     let Some((name, event, manner)) = understood else {

@@ -211,13 +211,16 @@ pub struct NewTransaction {
     pub sealed: Vec<u8>,
 }
 
-/// A directory that pushes the person keeps them out, whatever they come by; or does not any more, and then they may come
-/// in again unless another one does.
+/// A connection keeps a person out, whatever they come by; or does not any more, and then they may come in again unless
+/// another one does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShutOut {
     pub person: PersonId,
     pub connection: ConnectionId,
     pub out: bool,
+    /// When, where messages may overtake each other: what it has said later counts. `None`: it says so now, and clocks of
+    /// nodes differ.
+    pub said: Option<Timestamp>,
 }
 
 /// A login has shown whose a pushed record is: its identity and profile become this person's, in the place of those of

@@ -34,6 +34,9 @@ pub trait PeopleStore: Send + Sync {
         email: &[u8; 32],
     ) -> Result<Vec<PersonId>, StoreError>;
 
+    /// Connections that keep a person out by their last word.
+    async fn kept_out_by(&self, tenant: TenantId, person: PersonId) -> Result<Vec<ConnectionId>, StoreError>;
+
     /// An identity that was here before and was unlinked or deleted.
     async fn tombstone(
         &self,

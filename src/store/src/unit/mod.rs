@@ -122,7 +122,7 @@ pub fn plan(tenant: TenantId, unit: Unit, sealer: &dyn Sealer) -> Result<Plan, U
             Command::DropFactor { person, id } => plan.free(drop_factor(tenant, person, id)),
             Command::KeepAppPassword(new) => plan.free(keep_app_password(tenant, &new, now)),
             Command::DropAppPassword { person, id } => plan.drop_app_password(tenant, person, id, now),
-            Command::ShutPerson(shut) => plan.free(shut_person(tenant, shut, now)),
+            Command::ShutPerson(shut) => plan.shut(tenant, shut, now),
             Command::Signal(new) => plan.free(signal(tenant, &new, sealer)?),
             Command::HoldActive(of, record) => plan.guarded(hold_active(tenant, of, record), GuardFailed::RecordTaken),
             Command::AdoptRecord(adopted) => plan.adopt(tenant, adopted, now),
@@ -170,7 +170,12 @@ impl Plan {
             move_identity(tenant, &this, (from, person), now).into_iter().for_each(|change| self.free(change));
         }
         forget_gone(tenant, &this, person).into_iter().for_each(|change| self.free(change));
-        self.free(shut_person(tenant, ShutOut { person, connection, out: false }, now));
+        self.shut(tenant, ShutOut { person, connection, out: false, said: None }, now);
+    }
+
+    fn shut(&mut self, tenant: TenantId, shut: ShutOut, now: Timestamp) {
+        self.in_turn = true;
+        self.all(shut_person(tenant, shut, now));
     }
 
     fn give_number(

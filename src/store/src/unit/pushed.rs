@@ -4,25 +4,30 @@ use fedbridge_contract::ids::{ConnectionId, PersonId, RecordId, TenantId};
 use fedbridge_contract::time::Timestamp;
 use fedbridge_hub::ports::ShutOut;
 
-use super::links::delete_person;
+use super::links::{delete_person, hold_person};
 use super::{millis, uuid};
 use crate::work::{Arg, Change, digest};
 
-/// `out`: from now on. Else they may come in again, unless another connection has pushed them and keeps them out.
-pub fn shut_person(tenant: TenantId, ShutOut { person, connection, out }: ShutOut, now: Timestamp) -> Change {
-    let (tenant, person) = (uuid(tenant), Arg::Uuid(person.uuid()));
-    if out {
-        return Change::new(
-            "UPDATE people SET shut_at = ? WHERE tenant_id = ? AND id = ? AND shut_at IS NULL",
-            vec![millis(now), tenant, person],
-        );
-    }
-    Change::new(
-        "UPDATE people SET shut_at = NULL WHERE tenant_id = ? AND id = ? AND shut_at IS NOT NULL \
-         AND NOT EXISTS (SELECT 1 FROM profiles r WHERE r.tenant_id = ? AND r.person_id = ? \
-         AND r.connection_id <> ? AND r.source = 'push' AND r.disabled IS NOT NULL)",
-        vec![tenant.clone(), person.clone(), tenant, person, Arg::Uuid(connection.uuid())],
-    )
+/// One statement after the other: of two that say something of one person the second one sees what the first has said.
+pub fn shut_person(tenant: TenantId, shut: ShutOut, now: Timestamp) -> [Change; 3] {
+    let ShutOut { person, connection, out, said } = shut;
+    let (tenant_id, id) = (uuid(tenant), Arg::Uuid(person.uuid()));
+    let only_later = if said.is_some() { "WHERE standings.said_at <= excluded.said_at" } else { "" };
+    let word = Change::new(
+        format!(
+            "INSERT INTO standings (tenant_id, person_id, connection_id, is_out, said_at) \
+             SELECT tenant_id, id, ?, ?, ? FROM people WHERE tenant_id = ? AND id = ? \
+             ON CONFLICT (tenant_id, person_id, connection_id) DO UPDATE SET is_out = excluded.is_out, \
+             said_at = excluded.said_at {only_later}"
+        ),
+        vec![Arg::Uuid(connection.uuid()), Arg::Flag(out), millis(said.unwrap_or(now)), tenant_id.clone(), id.clone()],
+    );
+    let kept = Change::new(
+        "UPDATE people SET shut_at = CASE WHEN EXISTS (SELECT 1 FROM standings s WHERE s.tenant_id = ? \
+         AND s.person_id = ? AND s.is_out = ?) THEN coalesce(shut_at, ?) ELSE NULL END WHERE tenant_id = ? AND id = ?",
+        vec![tenant_id.clone(), id.clone(), Arg::Flag(true), millis(now), tenant_id, id],
+    );
+    [hold_person(tenant, person), word, kept]
 }
 
 /// Guard: the record is there, is of a user who is switched on, and is `from`'s. Its version grows, so that nobody

@@ -73,7 +73,7 @@ pub async fn a_record_becomes_whose_login_shows_it(database: Database) {
         disabled: Some("deleted".into()),
         ..said(&world, login.person, &gone.id().to_string(), "ada", ProfileBy::Push)
     };
-    let out = ShutOut { person: login.person, connection: hr, out: true };
+    let out = ShutOut { person: login.person, connection: hr, out: true, said: None };
     let commands = vec![Command::KeepProfile(Box::new(off)), Command::ShutPerson(out)];
     let writes = vec![RecordWrite::Delete { id: gone.id(), version: None }];
     store.push(PushUnit { place: gone.place, writes, commands, ends: vec![], txn: None, now: at(2) }).await.unwrap();
@@ -152,24 +152,28 @@ pub async fn who_is_shut_out_is_out_everywhere(database: Database) {
         assert_eq!([session.person_disabled, grant.standing.person_disabled, listed], [linked.shut; 3]);
         linked.shut
     };
-    let shut = |connection, out| Command::ShutPerson(ShutOut { person: login.person, connection, out });
+    let person = login.person;
+    let shut = |connection, out, said| Command::ShutPerson(ShutOut { person, connection, out, said: Some(at(said)) });
     assert!(!is_out().await);
-    world.commit(vec![shut(hr, true)]).await.unwrap();
-    world.commit(vec![shut(hr, true)]).await.unwrap();
+    world.commit(vec![shut(hr, true, 1)]).await.unwrap();
+    world.commit(vec![shut(hr, true, 2)]).await.unwrap();
     assert!(is_out().await);
-    world.commit(vec![shut(hr, false)]).await.unwrap();
+    world.commit(vec![shut(hr, false, 3)]).await.unwrap();
     assert!(!is_out().await);
-    // Another directory keeps them out, whatever this one says.
-    let off = |connection, disabled: Option<&str>| {
-        let said = said(&world, login.person, "x", "x", ProfileBy::Push);
-        Command::KeepProfile(Box::new(NewProfile { connection, disabled: disabled.map(str::to_owned), ..said }))
-    };
-    let theirs = NewLink { connection: it, ..world.link(login.person, "x") };
-    world.commit(vec![Command::LinkIdentity(theirs), off(it, Some("off")), shut(it, true)]).await.unwrap();
-    world.commit(vec![shut(hr, false)]).await.unwrap();
+    // What it has said before comes late.
+    world.commit(vec![shut(hr, true, 2)]).await.unwrap();
+    assert!(!is_out().await);
+    // Another one keeps them out, whatever this one says.
+    world.commit(vec![shut(it, true, 1)]).await.unwrap();
+    world.commit(vec![shut(hr, false, 9)]).await.unwrap();
     assert!(is_out().await);
-    world.commit(vec![off(it, None), shut(it, false)]).await.unwrap();
+    assert_eq!(store.kept_out_by(world.tenant, person).await.unwrap(), [it]);
+    world.commit(vec![shut(hr, true, 10)]).await.unwrap();
+    world.commit(vec![shut(it, false, 10)]).await.unwrap();
+    assert!(is_out().await);
+    world.commit(vec![shut(hr, false, 10)]).await.unwrap();
     assert!(!is_out().await);
+    assert_eq!(store.kept_out_by(world.tenant, person).await.unwrap(), []);
 }
 
 pub async fn who_is_switched_off_meanwhile_does_not_come_in(database: Database) {

@@ -42,6 +42,7 @@ const BACK: &[&str] = &[
     "DROP TABLE signals",
     "DROP TABLE signal_streams",
     "DROP TABLE signal_mutes",
+    "DROP TABLE standings",
     "DELETE FROM seaql_migrations WHERE version > 'm0007_chaining'",
 ];
 

@@ -69,7 +69,9 @@ async fn events_end_what_a_person_holds() {
             let ReceivedLogout::Request(request) = received else { panic!("{event}: {:?}", trace.cause()) };
             let LogoutSelector::Person { connection, named } = &request.selector else { panic!("{request:?}") };
             assert_eq!((*connection, named), (world.connection, &expected), "{event}");
-            assert_eq!(request.manner, Manner { everything: true, at_once: true, standing, ..Manner::default() });
+            let said = request.manner.said;
+            assert!(said.is_some(), "when that was");
+            assert_eq!(request.manner, Manner { everything: true, at_once: true, standing, said, ..Manner::default() });
             assert_eq!(request.once.len(), 1, "the token is used up");
             for (end, expected) in [
                 (LogoutEnd::Complete, 202),
@@ -125,7 +127,8 @@ async fn what_is_said_of_devices_and_levels_is_heard() {
         let received = said("device-compliance-change", subject, json!({ "current_status": word })).await;
         let ReceivedLogout::Request(request) = received else { panic!("{received:?}") };
         let compliant = word == "compliant";
-        assert_eq!(request.manner, Manner { device: Some(DeviceWord { device, compliant }), ..ends.clone() });
+        let said = request.manner.said;
+        assert_eq!(request.manner, Manner { device: Some(DeviceWord { device, compliant }), said, ..ends.clone() });
         assert_eq!(request.manner.ends(), !compliant);
     }
     for wrong in [json!({}), json!({ "current_status": "fine" })] {
@@ -134,7 +137,9 @@ async fn what_is_said_of_devices_and_levels_is_heard() {
         assert_eq!(status(&reply), 400);
     }
     let sunk = said("assurance-level-change", alice(), json!({ "change_direction": "decrease" })).await;
-    assert!(matches!(sunk, ReceivedLogout::Request(request) if request.manner == ends));
+    assert!(
+        matches!(sunk, ReceivedLogout::Request(request) if request.manner == Manner { said: request.manner.said, ..ends })
+    );
 }
 
 #[tokio::test]

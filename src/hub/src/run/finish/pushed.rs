@@ -9,7 +9,7 @@ use fedbridge_contract::push::PushPlace;
 use super::claims::address_of;
 use super::person::Whose;
 use super::{Basis, Finishing};
-use crate::ports::{Adopted, Command, LinkedPerson, NewLink, PosixOwner, ProfileSource, StoredProfile};
+use crate::ports::{Adopted, Command, LinkedPerson, NewLink, PosixOwner};
 use crate::run::Hub;
 use crate::run::ending::{NOT_ALLOWED, Stop};
 use crate::run::push::{Barred, Comer, Pushed, SaidByPush, Theirs};
@@ -112,11 +112,10 @@ impl Hub {
         Ok(whose)
     }
 
-    /// Whether another directory keeps a person out.
+    /// Whether another connection keeps a person out.
     async fn shut_elsewhere(&self, place: &PushPlace, person: PersonId) -> Result<bool, Stop> {
-        let said = self.profiles.profiles_of(place.tenant, person).await?;
-        let here = |one: &StoredProfile| one.connection == place.connection;
-        Ok(said.iter().any(|one| one.source == ProfileSource::Push && one.disabled.is_some() && !here(one)))
+        let by = self.people.kept_out_by(place.tenant, person).await?;
+        Ok(by.iter().any(|connection| *connection != place.connection))
     }
 }
 

@@ -27,8 +27,10 @@ impl Hub {
         let happened: Vec<_> =
             account.into_iter().chain(manner.device.clone().map(Happened::DeviceCompliance)).collect();
         let now = self.services.clock.now();
+        let said = manner.said.map(|said| said.min(now));
         for person in people {
-            let shut = out.map(|out| Command::ShutPerson(ShutOut { person: *person, connection: *connection, out }));
+            let shut = ShutOut { person: *person, connection: *connection, out: out.unwrap_or_default(), said };
+            let shut = out.map(|_| Command::ShutPerson(shut));
             let told = self.signals(tenant, *person, (self.new_trace_id(), now), &happened);
             let commands: Vec<_> = shut.into_iter().chain(told).collect();
             if !commands.is_empty() {

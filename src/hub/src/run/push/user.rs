@@ -63,7 +63,7 @@ impl Hub {
         let shuts = out && before.is_some();
         let _turn = if shuts { self.may_be_shut(at).await? } else { None };
         commands.push(Command::KeepProfile(Box::new(said.profile(at, person))));
-        let shut = ShutOut { person, connection: at.place.connection, out };
+        let shut = ShutOut { person, connection: at.place.connection, out, said: None };
         commands.extend((out && at.shuts_all()).then_some(Command::ShutPerson(shut)));
         let owner = PosixOwner::Person(person);
         commands.extend(at.tenant.numbers().map(|range| Command::GiveNumber { owner, range }));
@@ -185,7 +185,7 @@ impl Hub {
         commands.push(Command::KeepProfile(Box::new(said.profile(at, person))));
         // Whoever was in and stays in is not let in by it: somebody else may keep them out.
         if out || !was_in {
-            let shut = ShutOut { person, connection: at.place.connection, out: out && at.shuts_all() };
+            let shut = ShutOut { person, connection: at.place.connection, out: out && at.shuts_all(), said: None };
             commands.push(Command::ShutPerson(shut));
         }
         if !known.numbered {
