@@ -3,7 +3,7 @@
 //! A login says it and goes on. Sightings are written in batches, and what was
 //! written a short time ago is not written again: partners fetch metadata, log people in and push all the time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -112,7 +112,17 @@ struct Memory(HashMap<Subject, Timestamp>);
 impl Memory {
     fn news(&self, seen: HashMap<Subject, Timestamp>) -> Vec<NewSighting> {
         let old = |subject: &Subject, at: Timestamp| self.0.get(subject).is_some_and(|last| at.since(*last) < AGAIN);
-        let news = seen.into_iter().filter(|(subject, at)| !old(subject, *at));
+        // Whoever encrypts to another key than before may have used both since the last batch, and the later one
+        // counts. Without it the store would say until the next batch that they went back.
+        let encrypted =
+            |(tenant, party, how, _): &Subject| (*how == Sighting::EncryptedTo).then_some((*tenant, *party));
+        let turned: HashSet<_> = seen
+            .iter()
+            .filter(|(subject, at)| !old(subject, **at))
+            .filter_map(|(subject, _)| encrypted(subject))
+            .collect();
+        let told = |subject: &Subject| encrypted(subject).is_some_and(|whose| turned.contains(&whose));
+        let news = seen.into_iter().filter(|(subject, at)| !old(subject, *at) || told(subject));
         let mut news: Vec<_> =
             news.map(|((tenant, party, how, kid), at)| NewSighting { tenant, party, kid, how, at }).collect();
         news.sort_by_key(|new| new.at);

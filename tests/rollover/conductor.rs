@@ -49,9 +49,18 @@ impl Conductor<'_> {
 
     /// Switches as soon as every partner has the key; that somebody fetched it is known a moment later.
     pub async fn switch(&self) {
+        self.as_soon_as_allowed("switch").await;
+    }
+
+    /// Retires as soon as every partner has left the old key; that somebody used the new one is known a moment later.
+    pub async fn retire(&self) {
+        self.as_soon_as_allowed("retire").await;
+    }
+
+    async fn as_soon_as_allowed(&self, word: &str) {
         let until = Instant::now() + PATIENCE;
         loop {
-            let said = self.say("switch", &[]);
+            let said = self.say(word, &[]);
             if said.code == 0 {
                 return;
             }

@@ -291,6 +291,6 @@ async fn we_roll_what_is_encrypted_to(company: &Company, crowd: &Crowd) {
     company.bring(to_new).await.unwrap();
     crowd.more(4).await;
     conductor.switch().await;
-    conductor.ok("retire", &[]);
+    conductor.retire().await;
     crowd.more(4).await;
 }

@@ -85,6 +85,22 @@ async fn what_was_written_lately_is_not_written_again() {
         notes.flush().await;
     }
     assert_eq!(store.take(), [("a".to_owned(), EncryptedTo, 606), ("new".to_owned(), EncryptedTo, 605)]);
+
+    // Both in one batch: the later one is written with the other, though it was written a moment ago.
+    see(&notes, "new", EncryptedTo, 608);
+    notes.flush().await;
+    for (kid, second) in [("a", 609), ("new", 610)] {
+        see(&notes, kid, EncryptedTo, second);
+    }
+    notes.flush().await;
+    assert_eq!(
+        store.take(),
+        [
+            ("a".to_owned(), EncryptedTo, 609),
+            ("new".to_owned(), EncryptedTo, 608),
+            ("new".to_owned(), EncryptedTo, 610)
+        ]
+    );
 }
 
 #[tokio::test]
