@@ -78,6 +78,25 @@ async fn another_tenants_app_hears_nothing() {
     assert_eq!(ours.all("Users").await.len(), 1);
 }
 
+/// A list that counts by index leaves somebody out who moves up while it is read. Who is not seen is not gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_missing_in_a_list_is_not_taken_for_gone() {
+    let scratch = Scratch::new("outbound-missing");
+    let peer = Peer::start(PEER, scratch.path(), &[("SCIM_TOKEN", APP_TOKEN)]);
+    let (app, front) = (Remote::of(&peer), Front::of(&peer.url).await);
+    let (scratch, setup, bridge) = server(&front.url, "").await;
+    let hr = directory(&bridge, "acme");
+    for name in ["ada", "bob"] {
+        push(&hr, name).await;
+        app.becomes(name, "is there", |_| true).await;
+    }
+    assert_eq!(bridge.stop().code(), Some(0));
+    front.leave_out("bob");
+    setup.apply(&scratch, &file(&tenant("acme", &front.url, "        groups: [nobody]\n")));
+    setup.ok(&["provisioning", "run", "acme/wiki", "--allow-removals"]);
+    assert!(app.all("Users").await.iter().all(|user| user["active"] == false), "{:?}", front.calls());
+}
+
 /// Without a command: the worker looks at everything, and mends what somebody has done there.
 #[tokio::test(flavor = "multi_thread")]
 async fn with_other_settings_everything_is_looked_at() {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use reqwest::Method;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -25,6 +26,8 @@ struct State {
     /// So many calls are answered with 429, and for so many seconds nobody may come again.
     busy: usize,
     rest: u64,
+    /// Whom lists leave out without a word, as one does that moves on while it is read.
+    left_out: Option<String>,
 }
 
 impl Front {
@@ -50,6 +53,10 @@ impl Front {
         (state.busy, state.rest) = (calls, seconds);
     }
 
+    pub fn leave_out(&self, user_name: &str) {
+        self.state.lock().unwrap().left_out = Some(user_name.to_owned());
+    }
+
     pub fn calls(&self) -> Vec<(String, Instant)> {
         self.state.lock().unwrap().calls.clone()
     }
@@ -63,6 +70,15 @@ impl Drop for Front {
     fn drop(&mut self) {
         self.serving.abort();
     }
+}
+
+/// A list that neither has somebody nor counts them.
+fn without(user_name: &str, list: &str) -> Option<String> {
+    let mut list: Value = serde_json::from_str(list).ok()?;
+    let all = list["Resources"].as_array_mut()?;
+    all.retain(|user| user["userName"] != user_name);
+    list["totalResults"] = json!(all.len());
+    Some(list.to_string())
 }
 
 /// Answers one request, and closes.
@@ -82,14 +98,14 @@ async fn answer(mut stream: TcpStream, app: String, state: Arc<Mutex<State>>) ->
     let length = header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
-    let (away, lost) = {
+    let (away, lost, left_out) = {
         let mut state = state.lock().unwrap();
         state.calls.push((format!("{method} {path}"), Instant::now()));
         let away = (state.busy > 0).then_some(state.rest);
         state.busy = state.busy.saturating_sub(1);
         let lost = away.is_none() && method == "POST" && path.starts_with("/Users") && state.lose > 0;
         state.lose -= usize::from(lost);
-        (away, lost)
+        (away, lost, state.left_out.clone())
     };
     if let Some(seconds) = away {
         let text = format!(
@@ -109,6 +125,10 @@ async fn answer(mut stream: TcpStream, app: String, state: Arc<Mutex<State>>) ->
     if lost {
         return None;
     }
+    let text = match left_out {
+        Some(name) if path.starts_with("/Users?") && !path.contains("filter=") => without(&name, &text)?,
+        _ => text,
+    };
     let kind = "application/scim+json";
     let said = format!(
         "HTTP/1.1 {status} Said\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",

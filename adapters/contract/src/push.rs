@@ -301,6 +301,9 @@ pub enum PushRefused {
     /// The connection's rules fail, or an administrator has shut the door.
     #[error("{0}")]
     Denied(String),
+    /// Too many ask for the same at a time; whoever comes again soon is served.
+    #[error("{0}")]
+    Busy(String),
     #[error("the store did not answer: {0}")]
     Store(String),
 }

@@ -7,6 +7,12 @@ use ::time::OffsetDateTime;
 use ::time::format_description::well_known::Rfc3339;
 use serde::{Deserialize, Serialize};
 
+/// Whole seconds, rounded up and never none: delay-seconds of `Retry-After` (RFC 9110 section 10.2.3). Whoever comes back
+/// then is not too early.
+pub fn delay_seconds(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1)
+}
+
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -73,6 +79,13 @@ mod tests {
     fn seconds_round_towards_the_past() {
         assert_eq!(Timestamp::from_millis(1_999).seconds(), 1);
         assert_eq!(Timestamp::from_millis(-1).seconds(), -1);
+    }
+
+    #[test]
+    fn a_wait_is_never_nothing_and_never_too_short() {
+        for (millis, said) in [(0, 1), (1, 1), (999, 1), (1000, 1), (1001, 2), (59_000, 59)] {
+            assert_eq!(delay_seconds(Duration::from_millis(millis)), said, "{millis}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 const MEDIA_TYPE: &str = "application/scim+json";
 
-/// When a client may try again where the store did not answer, in seconds.
+/// When a client may try again that could not be served just now, in seconds.
 const TRY_AGAIN: u64 = 5;
 
 /// What a request comes to.
@@ -65,6 +65,14 @@ impl From<PushRefused> for Refused {
             PushRefused::Stale => Fault::plain(412, "the resource was changed meanwhile: read it again"),
             PushRefused::NoSuchMember(id) => Fault::value(format!("there is no resource {id} that could be a member")),
             PushRefused::Guarded(why) | PushRefused::Denied(why) => Fault::plain(403, why),
+            PushRefused::Busy(why) => {
+                return Self {
+                    fault: Fault::plain(503, why),
+                    retry_after: Some(TRY_AGAIN),
+                    challenge: false,
+                    allow: None,
+                };
+            }
             PushRefused::Store(cause) => return StoreError(cause).into(),
         };
         fault.into()

@@ -1,7 +1,7 @@
 //! Who asks (RFC 7644 section 2): a bearer token of the connection, or an access token of its OAuth client.
 
 use fedbridge_contract::push::{PushActor, PushRequest};
-use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::time::{Timestamp, delay_seconds};
 use fedbridge_scim_core::Fault;
 
 use crate::answer::Refused;
@@ -33,7 +33,7 @@ impl Endpoint {
         Err(match wait {
             Some(wait) => Refused {
                 fault: Fault::plain(429, "too many wrong tokens came from there"),
-                retry_after: Some(wait.as_secs().max(1)),
+                retry_after: Some(delay_seconds(wait)),
                 challenge: false,
                 allow: None,
             },

@@ -1,5 +1,7 @@
 //! Records by a filter: by an index where the filter has one, else by looking at all of them.
 
+use std::ops::ControlFlow;
+
 use fedbridge_contract::ids::RecordId;
 use fedbridge_contract::push::{Record, RecordKey};
 use fedbridge_scim_core::filter::{Filter, Lookup};
@@ -65,18 +67,19 @@ impl Asked<'_> {
         Ok(meant.map(|(record, _)| record).collect())
     }
 
-    /// Looks at all of one kind behind a place, until there are enough. Gives back whether that was all.
+    /// Looks at all of one kind behind a place, and shows those that a filter means until there are enough. Gives back
+    /// whether that was all.
     ///
     /// # Errors
     /// `tooMany` where more would have to be looked at than one request may.
-    pub async fn looked_through(
+    pub async fn look_through(
         &self,
         kind: ResourceKind,
         filter: &Filter<'_>,
         mut after: Option<RecordId>,
-        enough: usize,
-    ) -> Result<(Vec<Record>, bool), Refused> {
-        let (mut found, mut looked) = (Vec::new(), 0);
+        mut show: impl FnMut(Record) -> ControlFlow<()>,
+    ) -> Result<bool, Refused> {
+        let mut looked = 0;
         loop {
             let page =
                 self.endpoint.services.pushed.page(self.endpoint.place(), record_kind(kind), after, AT_ONCE).await?;
@@ -84,13 +87,12 @@ impl Asked<'_> {
             looked += page.len();
             after = page.last().map(|record| record.id);
             for record in self.meant(filter, page).await? {
-                if found.len() == enough {
-                    return Ok((found, false));
+                if show(record).is_break() {
+                    return Ok(false);
                 }
-                found.push(record);
             }
             if is_last {
-                return Ok((found, true));
+                return Ok(true);
             }
             if looked >= LOOKED_AT {
                 let detail =

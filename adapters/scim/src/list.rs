@@ -1,5 +1,7 @@
 //! Reading: one resource, lists and searches (RFC 7644 section 3.4).
 
+use std::ops::ControlFlow;
+
 use fedbridge_contract::push::Record;
 use fedbridge_scim_core::filter::{Filter, Strange};
 use fedbridge_scim_core::list::{Paging, Query, Standing, response};
@@ -90,13 +92,20 @@ impl Asked<'_> {
                     (all, records)
                 }
                 Some(filter) => {
-                    let all = match self.indexed(kind, &filter).await? {
-                        Some(all) => all,
-                        None => self.looked_through(kind, &filter, None, usize::MAX).await?.0,
+                    // All are counted, and only those of the page are kept.
+                    let (mut all, mut records) = (0, Vec::new());
+                    let mut show = |record| {
+                        if all >= skip && (records.len() as u64) < left {
+                            records.push(record);
+                        }
+                        all += 1;
+                        ControlFlow::Continue(())
                     };
-                    let window = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-                    let total = all.len() as u64;
-                    (total, all.into_iter().skip(window(skip)).take(window(left)).collect())
+                    match self.indexed(kind, &filter).await? {
+                        Some(found) => drop(found.into_iter().try_for_each(show)),
+                        None => drop(self.look_through(kind, &filter, None, &mut show).await?),
+                    }
+                    (all, records)
                 }
             };
             total += all;
@@ -162,7 +171,19 @@ impl Asked<'_> {
                     found.truncate(most);
                     Ok((found, is_all))
                 }
-                None => self.looked_through(kind, &filter, at.after, most).await,
+                None => {
+                    let mut found = Vec::new();
+                    let show = |record| {
+                        // One more is there, so this is not all.
+                        if found.len() == most {
+                            return ControlFlow::Break(());
+                        }
+                        found.push(record);
+                        ControlFlow::Continue(())
+                    };
+                    let is_all = self.look_through(kind, &filter, at.after, show).await?;
+                    Ok((found, is_all))
+                }
             },
         }
     }

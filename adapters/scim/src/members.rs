@@ -51,6 +51,8 @@ impl Endpoint {
         changes: Vec<patch::MemberChange<'_>>,
     ) -> Result<Vec<MemberChange>, Refused> {
         let mut asked = Vec::with_capacity(changes.len());
+        // Read once, however many operations ask for it.
+        let mut there: Option<Vec<Related>> = None;
         for change in changes {
             asked.push(match change {
                 patch::MemberChange::Add(ids) => MemberChange::Add(ids_of(&ids)?),
@@ -60,7 +62,11 @@ impl Endpoint {
                     MemberChange::Remove(ids.iter().filter_map(|id| id_of(id)).collect())
                 }
                 patch::MemberChange::RemoveWhere(filter) => {
-                    let all = self.all_members(group).await?;
+                    let all = match there.take() {
+                        Some(all) => all,
+                        None => self.all_members(group).await?,
+                    };
+                    let all = there.insert(all);
                     let means = |member: &&Related| {
                         matches!(self.member(member, true), Value::Object(members) if filter.matches(&members))
                     };

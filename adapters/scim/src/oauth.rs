@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use fedbridge_contract::http::Reply;
 use fedbridge_contract::push::PushRequest;
-use fedbridge_contract::time::Timestamp;
+use fedbridge_contract::time::{Timestamp, delay_seconds};
 use openssl::memcmp;
 use openssl::sha::sha256;
 use serde_json::json;
@@ -126,7 +126,7 @@ impl Endpoint {
     fn wrong_secret(&self, request: &PushRequest<'_>) -> NoToken {
         let account = format!("scim {}", self.connection);
         match self.services.throttle.failed(self.tenant, &account, request.input.peer, request.now) {
-            Some(wait) => NoToken::TooMany(wait.as_secs().max(1)),
+            Some(wait) => NoToken::TooMany(delay_seconds(wait)),
             None => NoToken::InvalidClient,
         }
     }

@@ -179,6 +179,7 @@ impl Asked<'_> {
                 PushRefused::NoSuchMember(_) => "members",
                 PushRefused::Guarded(_) => "guard",
                 PushRefused::Denied(_) => "denied",
+                PushRefused::Busy(_) => "busy",
                 PushRefused::Store(_) => "store",
             };
             self.endpoint.services.counters.refused("scim", code);

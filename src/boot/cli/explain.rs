@@ -128,7 +128,7 @@ fn claims(found: &Explained) -> String {
     }
     let mut head = vec!["CLAIM".to_owned()];
     head.extend(found.sources.iter().map(|source| format!("{} ({})", source.connection, how(source.by))));
-    head.extend(found.tokens.iter().map(|token| format!("TOKEN OF {}", token.app)));
+    head.extend(found.tokens.iter().map(|token| format!("TOKEN OF {}", visible(token.app.clone()))));
     let value = |value: &Option<Value>| value.as_ref().map_or_else(|| "-".to_owned(), shown);
     let rows: Vec<Vec<String>> = found
         .claims
@@ -153,7 +153,12 @@ fn claims(found: &Explained) -> String {
             Next::Refused(why) => format!("there is no next token: {why}"),
             Next::Unknown(why) => format!("what the next token carries can't be said now: {why}"),
         };
-        text.push_str(&format!("  {}: logged in by {} at {given}; {}\n", token.app, token.connection, clip(next)));
+        text.push_str(&format!(
+            "  {}: logged in by {} at {given}; {}\n",
+            visible(token.app.clone()),
+            token.connection,
+            clip(next)
+        ));
     }
     text
 }

@@ -117,7 +117,9 @@ impl Target {
         links: &HashMap<Uuid, ProvisionedLink>,
     ) -> Result<Vec<RemoteResource>, CallFailed> {
         if whole || subjects.len() > ONE_BY_ONE {
-            return self.client.list(Endpoint::Users).await;
+            let mut all = self.client.list(Endpoint::Users).await?;
+            all.extend(self.missed(&all, subjects, links).await?);
+            return Ok(all);
         }
         let mut looks = Vec::with_capacity(subjects.len());
         for (key, subject) in subjects {
@@ -126,6 +128,25 @@ impl Target {
         let found: Vec<Vec<RemoteResource>> = stream::iter(looks).buffer_unordered(AT_ONCE).try_collect().await?;
         let mut seen = HashSet::new();
         Ok(found.into_iter().flatten().filter(|one| seen.insert(one.id.clone())).collect())
+    }
+
+    /// Those who are to go and are not in the app's list. It counts by index, so whoever is behind somebody who was deleted
+    /// meanwhile is left out, and would be let in there for ever.
+    async fn missed(
+        &self,
+        all: &[RemoteResource],
+        subjects: &HashMap<Uuid, Subject>,
+        links: &HashMap<Uuid, ProvisionedLink>,
+    ) -> Result<Vec<RemoteResource>, CallFailed> {
+        let listed: HashSet<&str> = all.iter().map(|one| one.id.as_str()).collect();
+        let goes = subjects.iter().filter(|(_, subject)| !subject.is_in()).filter_map(|(key, _)| links.get(key));
+        let unseen = goes.filter(|link| !listed.contains(link.remote.as_str()));
+        let mut looks = Vec::new();
+        for link in unseen {
+            looks.push(self.client.get(Endpoint::Users, &link.remote));
+        }
+        let found: Vec<Option<RemoteResource>> = stream::iter(looks).buffer_unordered(AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     async fn look(&self, subject: &Subject, link: Option<&ProvisionedLink>) -> Result<Vec<RemoteResource>, CallFailed> {

@@ -23,8 +23,11 @@ use super::{NotRun, Ran, Scope, Target, apps};
 /// How often it is looked whether a run is due, where nobody has changed.
 const TICK: Duration = Duration::from_millis(250);
 
-/// Apps that one node tells at the same time.
-const AT_ONCE: usize = 8;
+/// Apps that one node tells at the same time. Most of the time they are waited for.
+const AT_ONCE: usize = 32;
+
+/// So many of them are one tenant's, so that a tenant with slow apps holds up its own alone.
+const OF_ONE_TENANT: usize = 4;
 
 /// After this, where somebody else has the turn.
 const TAKEN: Duration = Duration::from_secs(1);
@@ -39,7 +42,11 @@ pub struct Worker {
     clock: Arc<dyn Clock>,
     marks: HashMap<TenantId, Mark>,
     known: HashMap<Key, Standing>,
-    runs: JoinSet<(Key, Scope, Result<Outcome, String>)>,
+    runs: JoinSet<(Scope, Result<Outcome, String>)>,
+    /// Whose runs they are.
+    running: HashMap<tokio::task::Id, Key>,
+    /// How often it was looked whose run is due.
+    looks: usize,
 }
 
 type Key = (TenantId, AppId);
@@ -94,6 +101,8 @@ impl Worker {
             marks: HashMap::new(),
             known: HashMap::new(),
             runs: JoinSet::new(),
+            running: HashMap::new(),
+            looks: 0,
         }
     }
 
@@ -113,8 +122,12 @@ impl Worker {
                 self.known.entry(id(tenant, app)).or_insert_with(Standing::new);
             }
             self.hear().await;
-            for (tenant, app) in told {
-                self.begin_if_due(&tenant, &app).await;
+            // Another one comes first each time, where there is no room for all.
+            self.looks = self.looks.wrapping_add(1);
+            let first = self.looks.checked_rem(told.len()).unwrap_or_default();
+            let (before, behind) = told.split_at(first);
+            for (tenant, app) in behind.iter().chain(before) {
+                self.begin_if_due(tenant, app).await;
             }
         }
     }
@@ -149,9 +162,10 @@ impl Worker {
 
     async fn begin_if_due(&mut self, tenant: &Arc<TenantSnapshot>, app: &Arc<OpenApp>) {
         let (key, now) = (id(tenant, app), self.clock.steady());
+        let has_room = self.has_room(tenant.view.id);
         let Some(standing) = self.known.get_mut(&key) else { return };
         standing.configured(app);
-        let looks = !standing.running && standing.rest_until <= now && self.runs.len() < AT_ONCE;
+        let looks = !standing.running && standing.rest_until <= now && has_room;
         if !looks {
             return;
         }
@@ -181,28 +195,31 @@ impl Worker {
         // A run over everybody tells these, too.
         standing.changed.clear();
         (standing.untold, standing.running) = (false, true);
-        self.runs.spawn(async move {
+        let run = self.runs.spawn(async move {
             let ran = target.run(&scope, false).await;
             tell(&target, &scope, &ran);
-            (key, scope, outcome(ran))
+            (scope, outcome(ran))
         });
+        self.running.insert(run.id(), key);
+    }
+
+    fn has_room(&self, tenant: TenantId) -> bool {
+        let of_tenant = self.running.values().filter(|(of, _)| *of == tenant).count();
+        self.running.len() < AT_ONCE && of_tenant < OF_ONE_TENANT
     }
 
     fn take_ended(&mut self) {
-        while let Some(ended) = self.runs.try_join_next() {
-            let (key, scope, outcome) = match ended {
+        while let Some(ended) = self.runs.try_join_next_with_id() {
+            let (id, (scope, outcome)) = match ended {
                 Ok(ended) => ended,
                 Err(panicked) => {
                     tracing::error!(%panicked, "telling an app broke off");
-                    // Nobody says which. Those that still run have their turn in the store.
-                    for standing in self.known.values_mut() {
-                        (standing.running, standing.untold) = (false, true);
-                    }
-                    continue;
+                    // What it was about is lost with it, so everybody is looked at.
+                    (panicked.id(), (Scope::Untold, Err(panicked.to_string())))
                 }
             };
-            let now = self.clock.steady();
-            if let Some(standing) = self.known.get_mut(&key) {
+            let (key, now) = (self.running.remove(&id), self.clock.steady());
+            if let Some(standing) = key.and_then(|key| self.known.get_mut(&key)) {
                 standing.ended(scope, outcome.unwrap_or_else(|_| Outcome { whole: true, ..Outcome::default() }), now);
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fedbridge_contract::config::{App, AppKind, Tenant};
 use fedbridge_contract::downstream::Request;
 use fedbridge_contract::services::Services;
+use fedbridge_contract::time::delay_seconds;
 use openssl::memcmp;
 use openssl::sha::sha256;
 
@@ -23,7 +24,7 @@ pub async fn receiver<'t>(services: &Services, request: &Request<'t>) -> Result<
         };
     }
     match services.throttle.failed(request.tenant.id, "signals", request.input.peer, request.now) {
-        Some(wait) => Err(Refused::TooMany(wait.as_secs().max(1))),
+        Some(wait) => Err(Refused::TooMany(delay_seconds(wait))),
         None => Err(Refused::Unauthorized),
     }
 }

@@ -1,9 +1,11 @@
 //! Polls (RFC 8936): a receiver fetches what waits, and says what it has. What it has not acknowledged comes again.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use fedbridge_contract::http::Reply;
-use fedbridge_contract::ids::SignalId;
+use fedbridge_contract::ids::{AppId, SignalId};
 use fedbridge_contract::signals::{Delivery, Signal, Stream, StreamStatus};
 use serde_json::{Map, Value, json};
 
@@ -14,9 +16,45 @@ use crate::transmitter::Asked;
 /// Signals of one answer.
 const MOST: u32 = 100;
 
+/// Polls that wait at a time on one node, and how many of them are one receiver's.
+const WAITING: usize = 256;
+const OF_ONE: usize = 4;
+
 /// A receiver that may wait is answered at the latest after so many looks, this far apart.
 const LOOKS: u32 = 40;
 const LOOK: Duration = Duration::from_millis(500);
+
+/// Polls that wait. Few may at a time, because each holds a request, and no receiver takes the turns of the others.
+#[derive(Default)]
+pub struct Waiting(Mutex<HashMap<AppId, usize>>);
+
+/// The right to wait, until it is dropped.
+struct Turn<'w> {
+    waiting: &'w Waiting,
+    app: AppId,
+}
+
+impl Waiting {
+    fn turn(&self, app: AppId) -> Option<Turn<'_>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_this = all.get(&app).copied().unwrap_or_default();
+        if of_this >= OF_ONE || all.values().sum::<usize>() >= WAITING {
+            return None;
+        }
+        all.insert(app, of_this + 1);
+        Some(Turn { waiting: self, app })
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut all = self.waiting.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get_mut(&self.app) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(all.remove(&self.app)),
+        }
+    }
+}
 
 pub async fn poll(asked: &Asked<'_>) -> Result<Reply, Refused> {
     let body = asked.body()?;
@@ -39,8 +77,7 @@ pub async fn poll(asked: &Asked<'_>) -> Result<Reply, Refused> {
     if most == 0 || stream.status == StreamStatus::Disabled {
         return Ok(answer(Map::new(), false));
     }
-    // Few may wait at a time: each holds a request.
-    let turn = if at_once { None } else { asked.waiting.try_acquire().ok() };
+    let turn = if at_once { None } else { asked.waiting.turn(asked.app.id) };
     let looks = if turn.is_some() { LOOKS } else { 1 };
     for look in 0..looks {
         if look > 0 {
@@ -108,4 +145,24 @@ async fn settle(asked: &Asked<'_>, body: &Map<String, Value>) -> Result<(), Refu
         asked.services.signals.settle(asked.request.tenant.id, asked.app.id, &done).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn no_receiver_takes_the_turns_of_the_others() {
+        let app = |number: u32| format!("00000000-0000-0000-0000-{number:012x}").parse::<AppId>().unwrap();
+        let waiting = Waiting::default();
+        let mut turns: Vec<_> = (0..OF_ONE).map(|_| waiting.turn(app(0)).unwrap()).collect();
+        assert!(waiting.turn(app(0)).is_none());
+        turns.pop();
+        turns.push(waiting.turn(app(0)).unwrap());
+        turns.extend((1..).map_while(|number| waiting.turn(app(number))));
+        assert_eq!(turns.len(), WAITING);
+        drop(turns);
+        assert!(waiting.0.lock().unwrap().is_empty(), "whoever waits no more is forgotten");
+    }
 }

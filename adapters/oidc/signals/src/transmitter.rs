@@ -16,17 +16,14 @@ use fedbridge_contract::signals::{Hears, Signal, SignalTransmitter, Stream};
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_oidc_core::strict_json;
 use serde_json::{Map, Value};
-use tokio::sync::Semaphore;
 
 use crate::answer::Refused;
+use crate::poll::Waiting;
 use crate::settings::Settings;
 use crate::{auth, configuration, poll, stream, subjects, token};
 
 /// How long what comes of no change waits for a receiver.
 pub const KEPT: Duration = Duration::from_secs(72 * 60 * 60);
-
-/// Polls that wait at a time on one node.
-const WAITING: usize = 256;
 
 const GET: &[Method] = &[Method::Get];
 const POST: &[Method] = &[Method::Post];
@@ -46,12 +43,12 @@ const ROUTES: &[Route] = &[
 
 pub struct Transmitter {
     services: Services,
-    waiting: Semaphore,
+    waiting: Waiting,
 }
 
 impl Transmitter {
     pub fn new(services: Services) -> Self {
-        Self { services, waiting: Semaphore::new(WAITING) }
+        Self { services, waiting: Waiting::default() }
     }
 
     async fn answer(&self, request: &Request<'_>) -> Result<Reply, Refused> {
@@ -74,8 +71,7 @@ impl Transmitter {
 /// A request of a receiver that has said who it is.
 pub struct Asked<'a> {
     pub services: &'a Services,
-    /// Turns to wait.
-    pub waiting: &'a Semaphore,
+    pub waiting: &'a Waiting,
     pub request: &'a Request<'a>,
     pub app: &'a Arc<App>,
     pub settings: &'a Settings,

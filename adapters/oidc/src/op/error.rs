@@ -8,6 +8,7 @@ use fedbridge_contract::http::Reply;
 use fedbridge_contract::ids::TraceId;
 use fedbridge_contract::keys::KeyError;
 use fedbridge_contract::services::GateRefusal;
+use fedbridge_contract::time::delay_seconds;
 use serde::Serialize;
 
 /// A refusal with its OAuth error code (RFC 6749 section 5.2, RFC 6750 section 3.1).
@@ -113,7 +114,7 @@ impl OAuthError {
     /// The client's secret was wrong too often. A right one would have been taken, so nobody can lock a
     /// client out (RFC 6749 section 2.3.1 asks for protection against guessing).
     pub(crate) fn too_many_failures(wait: Duration, cause: String) -> Self {
-        let seconds = wait.as_secs().max(1);
+        let seconds = delay_seconds(wait);
         let public = format!("Too many failed attempts. Please wait {seconds} s.");
         Self { retry_after: Some(seconds), ..Self::new(429, "invalid_client", public, cause) }
     }

@@ -1,10 +1,10 @@
 //! Carries a step of a plan out. What it does can be done twice: a user who is there already is found, and not made again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use fedbridge_contract::services::CallMethod;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::client::find::{Endpoint, place};
@@ -117,13 +117,13 @@ impl Client {
             return Ok(done);
         }
         let operations = operations(changes, &remote.document);
-        self.patch_or_put(remote, operations, || replaced(desired, &remote.document), sent).await?;
+        self.patch_or_put(&remote.id, operations, |there| replaced(desired, there), sent).await?;
         Ok(done)
     }
 
     async fn deactivate(&self, remote: &RemoteResource, sent: &mut Vec<Sent>) -> Result<Done, CallFailed> {
         let off = vec![json!({ "op": "replace", "path": "active", "value": false })];
-        match self.patch_or_put(remote, off, || switched_off(&remote.document), sent).await {
+        match self.patch_or_put(&remote.id, off, switched_off, sent).await {
             Ok(()) => Ok(Done::Has { remote: remote.id.clone(), on: false }),
             Err(CallFailed::Refused { status: 404 | 410, .. }) => Ok(Done::Gone),
             Err(failed) => Err(failed),
@@ -132,19 +132,24 @@ impl Client {
 
     async fn patch_or_put(
         &self,
-        remote: &RemoteResource,
+        id: &str,
         operations: Vec<Value>,
-        whole: impl FnOnce() -> serde_json::Map<String, Value>,
+        whole: impl FnOnce(&Map<String, Value>) -> Map<String, Value>,
         sent: &mut Vec<Sent>,
     ) -> Result<(), CallFailed> {
-        let path = place(Endpoint::Users, &remote.id);
+        let path = place(Endpoint::Users, id);
         if !self.puts() {
             match self.send(CallMethod::Patch, &path, &patch(operations), sent).await {
                 Err(CallFailed::Refused { status: 405 | 501, .. }) => self.put_from_now_on(),
                 done => return done.map(drop),
             }
         }
-        self.send(CallMethod::Put, &path, &Value::Object(whole()), sent).await.map(drop)
+        // The plan knows only what it compares, and that from a while ago.
+        let Some(there) = self.get(Endpoint::Users, id).await? else {
+            let detail = "the user is gone at the app".to_owned();
+            return Err(CallFailed::Refused { status: 404, scim_type: None, detail });
+        };
+        self.send(CallMethod::Put, &path, &Value::Object(whole(&there.document)), sent).await.map(drop)
     }
 
     async fn delete(&self, of: Endpoint, id: &str, sent: &mut Vec<Sent>) -> Result<Done, CallFailed> {
@@ -221,12 +226,11 @@ impl Client {
         sent: &mut Vec<Sent>,
     ) -> Result<Done, CallFailed> {
         let done = Done::Has { remote: change.remote.clone(), on: true };
-        let mut operations = operations(&change.changes, &serde_json::Map::new());
+        let mut operations = operations(&change.changes, &Map::new());
         for operation in &mut operations {
             operation["op"] = json!("replace");
         }
-        let comes: Vec<Value> =
-            change.add.iter().filter_map(|key| people.get(key)).map(|remote| json!({ "value": remote })).collect();
+        let comes: Vec<&str> = change.add.iter().filter_map(|key| people.get(key)).map(String::as_str).collect();
         let goes: Vec<String> = change
             .remove
             .iter()
@@ -235,8 +239,10 @@ impl Client {
         if self.puts() {
             return self.put_group(change, comes, &goes, sent).await.map(|()| done);
         }
-        let chunks = comes.chunks(MEMBERS_AT_ONCE);
-        operations.extend(chunks.map(|some| json!({ "op": "add", "path": "members", "value": some })));
+        operations.extend(comes.chunks(MEMBERS_AT_ONCE).map(|some| {
+            let some: Vec<Value> = some.iter().map(|id| json!({ "value": id })).collect();
+            json!({ "op": "add", "path": "members", "value": some })
+        }));
         operations.extend(
             goes.iter().map(|id| json!({ "op": "remove", "path": format!("members[value eq {}]", json!(id)) })),
         );
@@ -257,7 +263,7 @@ impl Client {
     async fn put_group(
         &self,
         change: &GroupChange,
-        comes: Vec<Value>,
+        comes: Vec<&str>,
         goes: &[String],
         sent: &mut Vec<Sent>,
     ) -> Result<(), CallFailed> {
@@ -265,10 +271,11 @@ impl Client {
             let detail = "the group is gone at the app".to_owned();
             return Err(CallFailed::Refused { status: 404, scim_type: None, detail });
         };
-        let mut members: Vec<Value> = there.members().into_iter().map(|id| json!({ "value": id })).collect();
-        members.retain(|one| !goes.iter().any(|gone| one.get("value").and_then(Value::as_str) == Some(gone)));
-        let new: Vec<Value> = comes.into_iter().filter(|one| !members.contains(one)).collect();
-        members.extend(new);
+        let (goes, mut seen): (HashSet<&str>, HashSet<&str>) =
+            (goes.iter().map(String::as_str).collect(), HashSet::new());
+        let stay = there.members().into_iter().filter(|id| !goes.contains(id));
+        let all = stay.chain(comes).filter(|id| seen.insert(id));
+        let members: Vec<Value> = all.map(|id| json!({ "value": id })).collect();
         let mut body = there.document;
         body.shift_remove("meta");
         for one in &change.changes {

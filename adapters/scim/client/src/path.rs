@@ -55,6 +55,11 @@ impl AttributePath {
         Ok(Self { urn, attribute: attribute.to_owned(), of_type, sub })
     }
 
+    /// The member of a document that holds it.
+    pub fn root(&self) -> &str {
+        self.urn.as_deref().unwrap_or(&self.attribute)
+    }
+
     /// Whether texts there are compared without case (RFC 7643 section 4.1.1; an address's host has none either).
     pub fn ignores_case(&self) -> bool {
         self.urn.is_none() && matches!(self.attribute.as_str(), "userName" | "emails")

@@ -1,6 +1,6 @@
 //! What an app answers, read with care: it may leave out, repeat or make up.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::path::member;
 
@@ -25,7 +25,29 @@ impl RemoteResource {
             Value::Number(id) => id.to_string(),
             _ => return None,
         };
-        (!id.is_empty() && id.len() <= LONGEST_ID).then_some(Self { id, document })
+        // A path with dots alone in it leads elsewhere, however they are written.
+        let leads_there = !matches!(id.as_str(), "" | "." | "..");
+        (leads_there && id.len() <= LONGEST_ID).then_some(Self { id, document })
+    }
+
+    /// With these attributes alone; of members only their ids. What an app says besides is not worth the memory, where all
+    /// that it has is read.
+    #[must_use]
+    pub fn with_only(self, names: &[&str]) -> Self {
+        let kept = |name: &str| names.iter().any(|it| it.eq_ignore_ascii_case(name));
+        let mut document: Map<String, Value> = self.document.into_iter().filter(|(name, _)| kept(name)).collect();
+        for (_, members) in document.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case("members")) {
+            for one in members.as_array_mut().into_iter().flatten() {
+                let id = one.get_mut("value").map(Value::take).unwrap_or_default();
+                *one = json!({ "value": id });
+            }
+        }
+        Self { id: self.id, document }
+    }
+
+    /// About how many octets of memory it takes.
+    pub fn weight(&self) -> usize {
+        self.id.len() + self.document.iter().map(|(name, value)| name.len() + weight(value)).sum::<usize>()
     }
 
     pub fn text(&self, name: &str) -> Option<&str> {
@@ -37,6 +59,18 @@ impl RemoteResource {
         let all = member(&self.document, "members").and_then(Value::as_array);
         all.into_iter().flatten().filter_map(|one| one.get("value")?.as_str()).collect()
     }
+}
+
+fn weight(value: &Value) -> usize {
+    /// Of any value, with its place in what holds it.
+    const EACH: usize = 64;
+    let inside = match value {
+        Value::String(text) => text.len(),
+        Value::Array(all) => all.iter().map(weight).sum(),
+        Value::Object(members) => members.iter().map(|(name, value)| name.len() + weight(value)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    };
+    EACH + inside
 }
 
 /// One page of a list (RFC 7644 section 3.4.2).
@@ -76,9 +110,23 @@ pub fn refusal(body: &[u8]) -> (Option<String>, String) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use serde_json::json;
-
     use super::*;
+
+    #[test]
+    fn only_what_is_looked_at_is_kept() {
+        let there =
+            json!({ "id": "a", "displayName": "x", "Members": [{ "value": "u", "display": "long" }, 3], "photo": "p" });
+        let there = RemoteResource::read(there).unwrap();
+        let kept = there.clone().with_only(&["displayname", "members"]);
+        assert_eq!(
+            kept.document,
+            *json!({ "displayName": "x", "Members": [{ "value": "u" }, { "value": null }] }).as_object().unwrap()
+        );
+        assert!(kept.weight() > "displayNamexMembersvalueu".len());
+        assert_eq!(kept.members(), there.members());
+        let nowhere = [".", "..", ""].map(|id| RemoteResource::read(json!({ "id": id })));
+        assert_eq!(nowhere, [None, None, None]);
+    }
 
     #[test]
     fn lists_come_in_several_forms() {

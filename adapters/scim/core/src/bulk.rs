@@ -1,6 +1,6 @@
 //! Many operations in one request (RFC 7644 section 3.7). Whoever serves carries the steps out in the order of [`Bulk::steps`].
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
@@ -92,43 +92,81 @@ impl Bulk {
     /// In which order it can be done: as it came, but what is named is made before who names it. Groups that name
     /// each other are made first, and become members then (RFC 7644 section 3.7.1).
     pub fn steps(&self) -> Vec<Step> {
-        let makers: HashSet<&str> = self.operations.iter().filter_map(BulkOperation::makes).collect();
-        let (mut made, mut steps) = (HashSet::new(), Vec::new());
-        let mut waiting: Vec<(usize, HashSet<String>)> =
-            self.operations.iter().enumerate().map(|(at, one)| (at, one.names())).collect();
-        let mut later = Vec::new();
-        while !waiting.is_empty() {
-            let ready = waiting.iter().position(|(_, names)| names.iter().all(|name| made.contains(name)));
-            let (place, step) = match ready {
-                Some(place) => (place, waiting.get(place).map(|(at, _)| Step::Do(*at))),
-                None => self.untied(&waiting, &makers),
-            };
-            let (at, _) = waiting.remove(place);
-            if let Some(Step::MakeWithout(_, names)) = &step {
-                later.push((at, names.clone()));
+        let mut order = Order::of(&self.operations);
+        let (mut steps, mut later) = (Vec::new(), Vec::new());
+        while let Some(step) = order.next() {
+            if let Step::MakeWithout(at, names) = &step {
+                later.push(Step::AddMembers(*at, names.clone()));
             }
-            if !matches!(step, Some(Step::Fail(_)))
-                && let Some(name) = self.operations.get(at).and_then(BulkOperation::makes)
-            {
-                made.insert(name.to_owned());
-            }
-            steps.extend(step);
+            steps.push(step);
         }
-        steps.extend(later.into_iter().map(|(at, names)| Step::AddMembers(at, names)));
+        steps.extend(later);
         steps
     }
+}
 
-    /// Nobody can go first as they are: a group without some of its members can, or the first one fails.
-    fn untied(&self, waiting: &[(usize, HashSet<String>)], makers: &HashSet<&str>) -> (usize, Option<Step>) {
-        for (place, (at, names)) in waiting.iter().enumerate() {
-            let Some(operation) = self.operations.get(*at) else { continue };
+/// Operations by their place, those that wait for others apart from those that do not.
+struct Order<'b> {
+    operations: &'b [BulkOperation],
+    ready: BTreeSet<usize>,
+    waiting: BTreeSet<usize>,
+    /// Groups that can be made without some of their members, of those that wait.
+    untied: BTreeSet<usize>,
+    /// Names that each one still waits for.
+    missing: Vec<HashSet<String>>,
+    by_name: HashMap<String, Vec<usize>>,
+}
+
+impl<'b> Order<'b> {
+    fn of(operations: &'b [BulkOperation]) -> Self {
+        let makers: HashSet<&str> = operations.iter().filter_map(BulkOperation::makes).collect();
+        let missing: Vec<HashSet<String>> = operations.iter().map(BulkOperation::names).collect();
+        let (mut by_name, mut untied): (HashMap<String, Vec<usize>>, _) = (HashMap::new(), BTreeSet::new());
+        for (at, (operation, names)) in operations.iter().zip(&missing).enumerate() {
+            names.iter().for_each(|name| by_name.entry(name.clone()).or_default().push(at));
             if names.iter().all(|name| makers.contains(name.as_str())) && operation.makes_group_of(names) {
-                let mut names: Vec<_> = names.iter().cloned().collect();
-                names.sort();
-                return (place, Some(Step::MakeWithout(*at, names)));
+                untied.insert(at);
             }
         }
-        (0, waiting.first().map(|(at, _)| Step::Fail(*at)))
+        let (ready, waiting) = (0..operations.len()).partition(|at| missing.get(*at).is_none_or(HashSet::is_empty));
+        Self { operations, ready, waiting, untied, missing, by_name }
+    }
+
+    fn next(&mut self) -> Option<Step> {
+        if let Some(at) = self.ready.pop_first() {
+            self.made(at);
+            return Some(Step::Do(at));
+        }
+        // Nobody can go first as they are: a group without some of its members can, or the first one fails.
+        let untied = self.untied.iter().find(|at| self.waiting.contains(*at)).copied();
+        match untied.or_else(|| self.waiting.first().copied()) {
+            Some(at) if untied.is_some() => {
+                self.made(at);
+                let names = self.operations.get(at).map(BulkOperation::names).unwrap_or_default();
+                let mut names: Vec<_> = names.into_iter().collect();
+                names.sort();
+                Some(Step::MakeWithout(at, names))
+            }
+            Some(at) => {
+                self.waiting.remove(&at);
+                Some(Step::Fail(at))
+            }
+            None => None,
+        }
+    }
+
+    fn made(&mut self, at: usize) {
+        self.waiting.remove(&at);
+        self.untied.remove(&at);
+        let Some(name) = self.operations.get(at).and_then(BulkOperation::makes) else { return };
+        for waits in self.by_name.remove(name).unwrap_or_default() {
+            let Some(missing) = self.missing.get_mut(waits) else { continue };
+            missing.remove(name);
+            if missing.is_empty() && self.waiting.remove(&waits) {
+                self.untied.remove(&waits);
+                self.ready.insert(waits);
+            }
+        }
     }
 }
 

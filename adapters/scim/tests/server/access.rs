@@ -30,10 +30,10 @@ async fn whoever_guesses_is_told_to_wait() {
         assert_eq!(wrong().await.status, 401);
     }
     let refused = wrong().await;
-    assert_eq!((refused.refusal(), refused.headers["retry-after"].as_str()), ((429, ""), "2"));
+    assert_eq!((refused.refusal(), refused.headers["retry-after"].as_str()), ((429, ""), "3"));
     let form = "grant_type=client_credentials&client_id=hr&client_secret=x";
     let refused = world.token(0, form, None).await;
-    assert_eq!((refused.status, refused.headers["retry-after"].as_str()), (429, "2"));
+    assert_eq!((refused.status, refused.headers["retry-after"].as_str()), (429, "3"));
     assert_eq!(world.get("Users").await.status, 200, "the right token is no guess");
 }
 

@@ -89,6 +89,7 @@ pub trait PushedStore: Send + Sync {
 #[async_trait]
 pub trait PushedWork: Send + Sync {
     /// People whose profile is to be written again by now, because a group of theirs has changed: the longest waiting first.
+    /// Where more wait than are asked for, each connection gets its share.
     async fn to_restate(&self, now: Timestamp, most: u32) -> Result<Vec<(PushPlace, RecordId)>, StoreError>;
 }
 

@@ -232,8 +232,16 @@ impl PushedWork for SystemStore {
         // Both bounds are named, because SQLite takes a range without an end for a quarter of the table.
         let sql = "SELECT tenant_id, connection_id, id FROM pushed_records WHERE restate_at BETWEEN ? AND ? \
                    AND restate_at IS NOT NULL ORDER BY restate_at LIMIT ?";
-        let args = vec![Arg::Int(0), millis(now), Arg::Int(i64::from(most))];
-        let rows = self.0.all(sql, args).await?;
+        let args = || vec![Arg::Int(0), millis(now), Arg::Int(i64::from(most))];
+        let mut rows = self.0.all(sql, args()).await?;
+        if rows.len() >= most as usize {
+            // More wait than are done now. Each connection gets its share, so that none waits for all of another one.
+            let sql = "SELECT tenant_id, connection_id, id FROM (SELECT tenant_id, connection_id, id, restate_at, \
+                       ROW_NUMBER() OVER (PARTITION BY tenant_id, connection_id ORDER BY restate_at) AS place \
+                       FROM pushed_records WHERE restate_at BETWEEN ? AND ? AND restate_at IS NOT NULL) waiting \
+                       ORDER BY place, restate_at LIMIT ?";
+            rows = self.0.all(sql, args()).await?;
+        }
         rows.iter()
             .map(|row| {
                 let tenant = TenantId::from_uuid(read_uuid(row, 0)?);

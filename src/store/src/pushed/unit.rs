@@ -87,7 +87,11 @@ impl PushPlan {
             RecordWrite::Shut { id } => {
                 writes::note_out(place, *id, now).into_iter().for_each(|change| self.free(change))
             }
-            RecordWrite::Restate { group } => self.free(members::restate(place, *group, (unit.txn, now))),
+            RecordWrite::Restate { group } => {
+                // Whoever joins meanwhile waits for the group's row, and then finds it changed or gone.
+                self.free(writes::hold(place, *group));
+                self.free(members::restate(place, *group, (unit.txn, now)));
+            }
             RecordWrite::RestateBelow { group } => self.free(members::restate_below(place, *group, now)),
             RecordWrite::RestateThese { ids } => {
                 for part in parts(&distinct(ids)) {

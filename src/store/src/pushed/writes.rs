@@ -81,6 +81,12 @@ pub fn touch(place: PushPlace, id: RecordId, now: Timestamp) -> Change {
     Change { guarded: true, ..Change::new(sql, [vec![millis(now)], this(place, id)].concat()) }
 }
 
+/// Nobody else changes it until the unit is done.
+pub fn hold(place: PushPlace, id: RecordId) -> Change {
+    let sql = "UPDATE pushed_records SET version = version WHERE tenant_id = ? AND id = ? AND connection_id = ?";
+    Change::new(sql, this(place, id))
+}
+
 /// Guard: it is there, with this version where one is given. Keys and memberships go with it.
 pub fn delete(place: PushPlace, id: RecordId, version: Option<i64>) -> Change {
     let sql = "DELETE FROM pushed_records WHERE tenant_id = ? AND id = ? AND connection_id = ?";

@@ -86,7 +86,8 @@ mod run {
         who_is_switched_off_meanwhile_does_not_come_in);
     on_both!(pushed: a_record_is_kept_found_and_deleted, a_name_is_one_records, no_update_is_lost, members_come_and_go,
         no_member_is_lost, records_are_read_page_by_page, who_is_switched_off_is_counted_and_ended,
-        a_push_is_whole_or_not_at_all, marks_wait_for_the_worker, connections_never_see_each_others_records,
+        a_push_is_whole_or_not_at_all, marks_wait_for_the_worker,
+        who_marks_many_holds_up_no_other_connection, connections_never_see_each_others_records,
         what_is_pushed_is_sealed);
     on_both!(provisioned: whom_an_app_has_is_kept, many_are_read_page_by_page, one_node_tells_an_app);
     on_both!(sync_states: a_sync_goes_on_where_it_ended, one_of_many_syncs);

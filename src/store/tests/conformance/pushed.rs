@@ -307,6 +307,27 @@ pub async fn marks_wait_for_the_worker(database: Database) {
     push(&world, vec![restated(stored().await.seen())]).await.unwrap();
 }
 
+pub async fn who_marks_many_holds_up_no_other_connection(database: Database) {
+    let world = World::new(&database.open().await, "acme").await;
+    let (big, small) =
+        (place(&world), PushPlace { tenant: world.tenant, connection: world.another_connection("small").await });
+    let mark = async |place, users: Vec<NewRecord>, when| {
+        let ids = users.iter().map(|user| user.id).collect();
+        let writes = users.iter().map(insert).chain([RecordWrite::RestateThese { ids }]).collect();
+        world.store.push(PushUnit { now: at(when), ..unit(place, writes) }).await.unwrap();
+    };
+    mark(big, (0..20).map(|number| user(&format!("big{number}"))).collect(), 1).await;
+    mark(small, vec![user("ada"), user("bob")], 2).await;
+    let places = async |most| {
+        let found = world.store.system().to_restate(at(9), most).await.unwrap();
+        let of_small = found.iter().filter(|(place, _)| *place == small).count();
+        (found.len(), of_small)
+    };
+    assert_eq!(places(4).await, (4, 2), "half of them each");
+    assert_eq!(places(3).await, (3, 1), "and the longest waiting first");
+    assert_eq!(places(40).await, (22, 2));
+}
+
 pub async fn connections_never_see_each_others_records(database: Database) {
     let store = database.open().await;
     let (world, stranger) = (World::new(&store, "acme").await, World::new(&store, "globex").await);

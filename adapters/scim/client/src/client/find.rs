@@ -14,6 +14,9 @@ const PAGE: usize = 100;
 /// More of one app are not read: something must be wrong.
 const MOST: usize = 1_000_000;
 
+/// Nor is what takes more memory than this, in octets: about half a million users with the usual attributes.
+const HEAVIEST: usize = 512 * 1024 * 1024;
+
 /// What a run is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Endpoint {
@@ -31,18 +34,21 @@ impl Endpoint {
 }
 
 impl Client {
-    /// Everything that the app has there.
+    /// Everything that the app has there, with those of its attributes that are compared.
     ///
     /// # Errors
     /// [`CallFailed`]: also where a page is no list, so that nobody is taken for gone.
     pub async fn list(&self, of: Endpoint) -> Result<Vec<RemoteResource>, CallFailed> {
-        let mut all: Vec<RemoteResource> = Vec::new();
+        let kept = self.compared(of);
+        let (mut all, mut weight): (Vec<RemoteResource>, usize) = (Vec::new(), 0);
         // By the app's count, which may be longer than what could be read.
         let mut seen = 0;
         loop {
             let page = self.page(of, &format!("startIndex={}&count={PAGE}", seen + 1)).await?;
             seen += page.count;
-            all.extend(page.resources);
+            let before = all.len();
+            all.extend(page.resources.into_iter().map(|one| one.with_only(&kept)));
+            weight += all.iter().skip(before).map(RemoteResource::weight).sum::<usize>();
             let whole = page.total.is_none_or(|total| seen as u64 >= total);
             if page.count == 0 && !whole {
                 let why = format!("its list of {} ends before the {:?} that it counts", of.path(), page.total);
@@ -51,8 +57,11 @@ impl Client {
             if whole {
                 return Ok(all);
             }
-            if seen > MOST {
-                return Err(CallFailed::NotCalled(format!("its list of {} does not end", of.path())));
+            if seen > MOST || weight > HEAVIEST {
+                return Err(CallFailed::NotCalled(format!(
+                    "its list of {} is longer than any that is read",
+                    of.path()
+                )));
             }
         }
     }
@@ -105,6 +114,16 @@ impl Client {
         }
     }
 
+    fn compared(&self, of: Endpoint) -> Vec<&str> {
+        match of {
+            Endpoint::Users => {
+                let mapped = self.settings.attributes.iter().map(|mapped| mapped.path.root());
+                ["externalId", "userName", "active"].into_iter().chain(mapped).collect()
+            }
+            Endpoint::Groups => vec!["externalId", "displayName", "members"],
+        }
+    }
+
     async fn page(&self, of: Endpoint, query: &str) -> Result<Page, CallFailed> {
         let answered = self.call(CallMethod::Get, &format!("{}?{query}", of.path()), None).await?;
         Page::read(answered.body).ok_or_else(|| CallFailed::NotCalled("its answer is no list".to_owned()))
@@ -122,8 +141,6 @@ impl Client {
 /// The path of one resource. Its id is the app's, and stays one segment whatever it holds.
 pub fn place(of: Endpoint, id: &str) -> String {
     let encoded: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
-    // A form writes a blank as a plus sign, which is itself in a path; dots alone would be a step.
-    let encoded = encoded.replace('+', "%20");
-    let encoded = if encoded.bytes().all(|octet| octet == b'.') { encoded.replace('.', "%2E") } else { encoded };
-    format!("{}/{encoded}", of.path())
+    // A form writes a blank as a plus sign, which is itself in a path.
+    format!("{}/{}", of.path(), encoded.replace('+', "%20"))
 }

@@ -30,6 +30,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// An app that asks for more is left alone until the next run.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
+/// A run whose pauses are longer than this together makes room for others, and goes on later.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// How often it is looked whether a pause is over.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -56,9 +59,16 @@ pub struct Client {
     puts: AtomicBool,
     /// The app can't be asked with a filter.
     unfiltered: AtomicBool,
-    /// Nobody calls before this, by the steady clock.
-    rest: Mutex<Duration>,
+    rest: Mutex<Rest>,
     tries: u32,
+}
+
+/// Nobody calls the app before `until`, by the steady clock.
+#[derive(Default)]
+struct Rest {
+    until: Duration,
+    /// All the pauses together.
+    sum: Duration,
 }
 
 /// What came of a call that was answered in earnest.
@@ -158,7 +168,7 @@ impl Client {
     pub async fn call(&self, method: CallMethod, path: &str, body: Option<&Value>) -> Result<Answered, CallFailed> {
         let mut pause = FIRST_PAUSE;
         for left in (0..self.tries).rev() {
-            self.wait().await;
+            self.wait().await?;
             let (failed, asked) = match self.once(method, path, body).await {
                 Tried::Done(answered) => return Ok(answered),
                 Tried::Failed(failed) => return Err(failed),
@@ -230,17 +240,27 @@ impl Client {
 
     /// Nobody calls for so long.
     pub fn rest_for(&self, pause: Duration) {
-        let until = self.clock.steady() + pause;
+        let now = self.clock.steady();
         let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        *rest = (*rest).max(until);
+        let (before, until) = (rest.until.max(now), rest.until.max(now + pause));
+        rest.sum += until - before;
+        rest.until = until;
     }
 
-    async fn wait(&self) {
+    /// # Errors
+    /// [`CallFailed::Rest`]: the run has waited for long enough, and goes on later.
+    async fn wait(&self) -> Result<(), CallFailed> {
         loop {
-            let until = *self.rest.lock().unwrap_or_else(PoisonError::into_inner);
-            let left = until.saturating_sub(self.clock.steady());
+            let left = {
+                let rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+                let left = rest.until.saturating_sub(self.clock.steady());
+                if !left.is_zero() && rest.sum > PATIENCE {
+                    return Err(CallFailed::Rest(left));
+                }
+                left
+            };
             if left.is_zero() {
-                return;
+                return Ok(());
             }
             // The clock is an argument, so it is looked at again and again.
             tokio::time::sleep(left.min(LOOK)).await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fedbridge_contract::password::PasswordRefusal;
 use fedbridge_contract::services::{Admission, Guess};
+use fedbridge_contract::time::delay_seconds;
 use fedbridge_contract::trace::TraceLog;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
@@ -76,14 +77,9 @@ impl Hub {
             }
             None => wait,
         };
-        trace.decide("number of tries", format!("too many failed of late; again in {} s", seconds(wait)), false);
+        trace.decide("number of tries", format!("too many failed of late; again in {} s", delay_seconds(wait)), false);
         Err(wait)
     }
-}
-
-/// Whole seconds, never none.
-pub(in crate::run) fn seconds(wait: Duration) -> u64 {
-    wait.as_secs().max(1) + u64::from(wait.subsec_millis() > 0 && wait.as_secs() > 0)
 }
 
 /// The name of an account as it is counted: its spellings are one. Directories take `ACME\Zoe`, `zoë@acme.example`
@@ -135,12 +131,5 @@ mod tests {
         assert_eq!(folded("Stra\u{df}e"), folded("STRASSE"));
         assert_ne!(folded("zoe"), folded("joe"));
         assert_eq!(folded("@acme"), "@acme", "there is always something left to count");
-    }
-
-    #[test]
-    fn a_wait_is_never_nothing() {
-        for (millis, said) in [(1, 1), (999, 1), (1000, 1), (1001, 2), (59_000, 59)] {
-            assert_eq!(seconds(Duration::from_millis(millis)), said, "{millis}");
-        }
     }
 }

@@ -10,10 +10,11 @@ use fedbridge_contract::password::{
 };
 use fedbridge_contract::proof::Minter;
 use fedbridge_contract::services::{Gate as _, Guess};
+use fedbridge_contract::time::delay_seconds;
 use fedbridge_contract::trace::{Outcome, TraceLog};
 
 use super::ask::Shown;
-use super::guess::{Verdict, folded, seconds};
+use super::guess::{Verdict, folded};
 use super::refusal::sentence;
 use super::{MAX_NAME, MAX_PASSWORD, Typing};
 use crate::run::Hub;
@@ -257,7 +258,7 @@ pub(in crate::run) fn password_side(connection: &OpenConnection) -> Option<&dyn 
 }
 
 pub(in crate::run) fn too_many(wait: Duration) -> String {
-    let seconds = seconds(wait);
+    let seconds = delay_seconds(wait);
     format!("There were too many tries. Please wait {seconds} seconds, then try again.")
 }
 

@@ -33,7 +33,10 @@ impl Hub {
         let guard = at.belonging().and_then(|belonging| Some((belonging, belonging.most_shut?)));
         let Some((belonging, percent)) = guard else { return Ok(None) };
         let turn = self.shutting.turn(at.place, WAITING).await;
-        let turn = Some(turn.ok_or_else(|| PushRefused::Store("too many wait to be switched off".to_owned()))?);
+        let turn =
+            Some(turn.ok_or_else(|| {
+                PushRefused::Busy("too many wait to be switched off; nothing was changed".to_owned())
+            })?);
         let window = Duration::from_secs(u64::from(belonging.guard_minutes) * 60);
         let shut = self.pushed.shut_since(at.place, at.now - window).await?;
         // Counting everybody takes longer, so it comes only where it matters.
