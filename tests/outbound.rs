@@ -5,4 +5,4 @@ mod front;
 mod nodes;
 mod peers;
 mod sources;
-mod world;
+pub mod world;

@@ -1,13 +1,15 @@
-//! One person is the same in LDAP, OpenID Connect and SAML: identifiers and groups, for a thousand of them.
+//! One person is the same in LDAP, OpenID Connect, SAML and SCIM: identifiers and groups, for a thousand of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use fedbridge_saml::seam::VerifyKey;
 use fedbridge_saml::testkit::ScriptedSp;
 use serde_json::Value;
 
+use crate::outbound::world::{APP_TOKEN, Remote};
 use crate::support::Scratch;
 use crate::support::browser::{Answer, Browser};
 use crate::support::html::Form;
@@ -16,12 +18,15 @@ use crate::support::ldap::connections::client;
 use crate::support::ldap::servers::OpenLdap;
 use crate::support::ldap::tools::Found;
 use crate::support::ldap::web;
+use crate::support::peers::Peer;
 use crate::support::scripted::{App, claims};
 
 const PEOPLE: usize = 1_000;
 const GROUPS: usize = 30;
 /// Logins at once.
 const BROWSERS: usize = 8;
+/// For as long the app may be told of everybody.
+const TOLD: Duration = Duration::from_secs(240);
 
 /// As the bridge shows somebody.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,18 +44,21 @@ async fn a_thousand_people_are_the_same_in_every_protocol() {
     let openldap = OpenLdap::start(scratch.path(), &[("SLAPD_MORE", people.to_str().unwrap())]);
     let sp = ScriptedSp::new("https://wiki.example/sp", "http://127.0.0.1:9/acs");
     let metadata = scratch.write("wiki.xml", &sp.metadata());
-    let others = client() + &service_provider(metadata.to_str().unwrap());
+    let pushed = Peer::start("scim2-server", &scratch.path().join("scim"), &[("SCIM_TOKEN", APP_TOKEN)]);
+    let others = client() + &service_provider(metadata.to_str().unwrap()) + &scim_app(&pushed.url);
     let company = Company::before(scratch, openldap, Wanted { others: &others, ..Wanted::default() }).await;
     company.knows(&name(PEOPLE - 1)).await;
 
     let by_ldap = by_ldap(&company);
     assert_eq!(by_ldap.len(), PEOPLE);
     let by_login = by_login(&company, &sp).await;
+    let by_scim = by_scim(&Remote::of(&pushed)).await;
     for number in 0..PEOPLE {
         let name = name(number);
         let (by_oidc, by_saml) = &by_login[&name];
         assert_eq!(by_ldap[&name], expected(number), "{name}");
         assert_eq!((by_oidc, by_saml), (&by_ldap[&name], &by_ldap[&name]), "{name}");
+        assert_eq!(by_scim[&name], by_ldap[&name], "{name}");
     }
     // Member and memberOf say the same.
     let directory = &company.directory;
@@ -98,6 +106,47 @@ fn by_ldap(company: &Company) -> BTreeMap<String, Shown> {
     };
     let found = directory.find(&directory.people, "(uid=w*)", &["uid", "mail", "displayName", "memberOf"]);
     found.iter().map(of).map(|shown| (shown.name.clone(), shown)).collect()
+}
+
+/// As an app has them that the bridge pushes them to.
+async fn by_scim(app: &Remote) -> BTreeMap<String, Shown> {
+    let is_team = |group: &&Value| group["displayName"].as_str().is_some_and(|name| name.starts_with("team"));
+    let memberships: usize = (0..PEOPLE).map(|number| teams(number).len()).sum();
+    let began = Instant::now();
+    // The last thing that the app is told of is who is in its groups.
+    let groups = loop {
+        let groups = app.all("Groups").await;
+        let members = groups.iter().filter(is_team).filter_map(|group| group["members"].as_array()).map(Vec::len);
+        if members.sum::<usize>() >= memberships {
+            break groups;
+        }
+        assert!(began.elapsed() < TOLD, "the app has {} groups", groups.len());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    };
+    let mut in_groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for group in groups.iter().filter(is_team) {
+        for member in group["members"].as_array().unwrap() {
+            let of = in_groups.entry(text(&member["value"])).or_default();
+            of.insert(text(&group["displayName"]));
+        }
+    }
+    let of = |user: &Value| Shown {
+        name: text(&user["userName"]),
+        mail: text(&user["emails"][0]["value"]),
+        display: text(&user["displayName"]),
+        groups: in_groups.remove(&text(&user["id"])).unwrap_or_default(),
+    };
+    let users = app.all("Users").await;
+    users
+        .iter()
+        .filter(|user| text(&user["userName"]).starts_with('w'))
+        .map(of)
+        .map(|shown| (shown.name.clone(), shown))
+        .collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
 }
 
 /// By OpenID Connect and by SAML.
@@ -161,7 +210,7 @@ impl Side {
 }
 
 fn told_by_token(claims: &Value) -> Shown {
-    let text = |claim: &str| claims[claim].as_str().unwrap_or_else(|| panic!("{claim}: {claims:#}")).to_owned();
+    let text = |claim: &str| text(&claims[claim]);
     let groups: Vec<String> = serde_json::from_value(claims["groups"].clone()).unwrap_or_default();
     Shown {
         name: text("preferred_username"),
@@ -190,6 +239,18 @@ fn service_provider(metadata: &str) -> String {
         name_id: {{ format: persistent }}
         unsolicited: true
         attributes: {{ uid: preferred_username, mail: email, displayName: name, memberOf: groups }}
+"
+    )
+}
+
+fn scim_app(url: &str) -> String {
+    format!(
+        "    scim_apps:
+      - slug: crm
+        base_url: {url}
+        bearer_token: {{ value: {APP_TOKEN} }}
+        guard: 100
+        push_groups: all
 "
     )
 }

@@ -35,9 +35,17 @@ impl Remote {
     }
 
     pub async fn all(&self, endpoint: &str) -> Vec<Value> {
-        let (status, list) = self.send(Method::GET, &format!("{endpoint}?startIndex=1&count=1000"), Value::Null).await;
-        assert_eq!(status, 200, "{list}");
-        list["Resources"].as_array().cloned().unwrap_or_default()
+        let mut all: Vec<Value> = Vec::new();
+        loop {
+            let path = format!("{endpoint}?startIndex={}&count=1000", all.len() + 1);
+            let (status, list) = self.send(Method::GET, &path, Value::Null).await;
+            assert_eq!(status, 200, "{list}");
+            let page = list["Resources"].as_array().cloned().unwrap_or_default();
+            all.extend(page.iter().cloned());
+            if page.is_empty() || all.len() as u64 >= list["totalResults"].as_u64().unwrap() {
+                return all;
+            }
+        }
     }
 
     pub async fn user(&self, name: &str) -> Option<Value> {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::receiver::Receiver;
 use super::{OTHER_TOKEN, TOKEN, World, event, receiver, world};
+use crate::support::browser::HTTP;
 
 const PROV: &str = "urn:ietf:params:scim:event:prov";
 
@@ -42,7 +43,7 @@ async fn what_a_directory_pushes_is_told() {
     let world = world(&receivers, &receiver("x", OTHER_TOKEN, "")).await;
     let directory = world.directory("acme");
     let (_, config) = directory.send(Method::GET, "ServiceProviderConfig", Value::Null).await;
-    assert_eq!(config["securityEvents"]["asyncRequest"], "none");
+    assert_eq!(config["securityEvents"]["asyncRequest"], "request");
     let other = world.directory("globex").send(Method::GET, "ServiceProviderConfig", Value::Null).await.1;
     assert!(other.get("securityEvents").is_none(), "nobody hears of it there");
 
@@ -81,4 +82,36 @@ async fn what_a_directory_pushes_is_told() {
     for one in notice.got().iter().chain(&full.got()) {
         assert!(!world.read("acme", &one.token).await.to_string().contains("canary-password"));
     }
+}
+
+/// The one who asks is answered before the deed is told of, and both have one name for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_wait_is_told_by_an_event() {
+    let hears = Receiver::start().await;
+    let more = format!("        push_url: {}\n        events: []\n        scim: notice\n", hears.url);
+    let world = world(&receiver("names", TOKEN, &more), &receiver("x", OTHER_TOKEN, "")).await;
+    let directory = world.directory("acme");
+    let id = directory.user("ada").await;
+    world.pushed(&hears, 0, 1).await;
+    let address = format!("{}/Users/{id}", directory.at);
+    let body = json!({ "userName": "ada", "title": "Countess" }).to_string();
+    let put = HTTP.put(&address).bearer_auth(crate::scim::client::TOKEN).header("prefer", "respond-async");
+    let answer = put.header("content-type", "application/scim+json").body(body).send().await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["preference-applied"]),
+        (202, &"respond-async".parse().unwrap())
+    );
+    let txn = answer.headers()["set-txn"].to_str().unwrap().to_owned();
+    let told = hears.has(3).await;
+    let mut found = Vec::new();
+    for one in &told[1..3] {
+        let claims = world.read("acme", &one.token).await;
+        assert_eq!(claims["txn"], txn, "{claims}");
+        found.push((event(&claims), claims["events"][event(&claims)].clone()));
+    }
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    let done = json!({ "method": "PUT", "location": address, "status": "200", "version": "W/\"2\"" });
+    assert_eq!(found[0], ("urn:ietf:params:scim:event:misc:asyncresp".to_owned(), done));
+    assert_eq!(found[1].0, format!("{PROV}:put:notice"));
+    assert!(found[1].1["attributes"].as_array().unwrap().contains(&json!("userName")), "all of it: {found:?}");
 }

@@ -233,6 +233,8 @@ pub enum PushChange {
         members: Vec<MemberChange>,
         /// Paths that changed, for the audit and events; values of them without secrets.
         changed: Vec<Changed>,
+        /// The upstream has sent the whole of it, and not what is to be different.
+        whole: bool,
     },
     Delete {
         kind: RecordKind,
@@ -273,6 +275,19 @@ pub struct Origin {
 /// By the path of an attribute; the empty path is that of the whole document. What has none of its own has that of the
 /// longest path that it lies under.
 pub type Origins = BTreeMap<String, Origin>;
+
+/// A change that is done, told of to those who were not waited for (RFC 9967 section 2.5.1).
+pub struct PushCompleted<'a> {
+    pub tenant: &'a Tenant,
+    pub connection: ConnectionId,
+    /// See [`PushOrder::txn`].
+    pub txn: TraceId,
+    pub now: Timestamp,
+    /// Of the record, below the endpoint: `/Users/2819c223`.
+    pub uri: String,
+    /// As an operation of a bulk response says it (RFC 7644 section 3.7.3).
+    pub outcome: Value,
+}
 
 /// What a change came to. It is durable.
 #[derive(Debug, Clone, PartialEq)]
@@ -374,6 +389,9 @@ pub trait PushDesk: Send + Sync {
 
     /// Carries a change out. When this returns `Ok`, it is durable with its consequences.
     async fn push(&self, order: PushOrder<'_>, trace: &mut TraceLog) -> Result<PushDone, PushRefused>;
+
+    /// Has word of a change queued for whoever hears of what is pushed. Gives back whether there is anybody.
+    async fn completed(&self, done: PushCompleted<'_>) -> Result<bool, StoreError>;
 }
 
 /// For whoever opens adapters and serves nobody.
@@ -419,5 +437,9 @@ impl PushDesk for Closed {
 
     async fn push(&self, _: PushOrder<'_>, _: &mut TraceLog) -> Result<PushDone, PushRefused> {
         Err(closed().into())
+    }
+
+    async fn completed(&self, _: PushCompleted<'_>) -> Result<bool, StoreError> {
+        Err(closed())
     }
 }

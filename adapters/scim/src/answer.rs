@@ -11,6 +11,9 @@ const MEDIA_TYPE: &str = "application/scim+json";
 /// When a client may try again that could not be served just now, in seconds.
 const TRY_AGAIN: u64 = 5;
 
+/// RFC 7240 section 4.1.
+pub const RESPOND_ASYNC: &str = "respond-async";
+
 /// What a request comes to.
 pub type Answered = Result<Answer, Refused>;
 
@@ -20,6 +23,8 @@ pub struct Answer {
     pub body: Option<Value>,
     pub etag: Option<String>,
     pub location: Option<String>,
+    /// The client is not told more here, but by an event of this name (RFC 9967 section 3).
+    pub txn: Option<String>,
 }
 
 impl Answer {
@@ -85,10 +90,13 @@ pub fn not_found() -> Fault {
 
 pub fn reply(answered: Answered) -> Reply {
     match answered {
-        Ok(Answer { status, body, etag, location }) => {
+        Ok(Answer { status, body, etag, location, txn }) => {
             let octets = body.map(|body| body.to_string()).unwrap_or_default();
             let mut reply = Reply::body(status, MEDIA_TYPE, octets).with_header("cache-control", "no-store");
-            for (name, value) in [("etag", etag), ("location", location)] {
+            let preference = txn.as_ref().map(|_| RESPOND_ASYNC.to_owned());
+            let headers =
+                [("etag", etag), ("location", location), ("set-txn", txn), ("preference-applied", preference)];
+            for (name, value) in headers {
                 if let Some(value) = value {
                     reply = reply.with_header(name, value);
                 }

@@ -55,7 +55,7 @@ impl Asked<'_> {
         let (etag, location) = (version::tag(record.version), self.endpoint.location(kind, record.id));
         let views = self.endpoint.views(vec![record], &Wanted::by_projection(projection, kind)).await?;
         let body = views.into_iter().next().map(|view| Value::Object(projection.apply(view)));
-        Ok(Answer { status, body, etag: Some(etag), location: Some(location) })
+        Ok(Answer { status, body, etag: Some(etag), location: Some(location), txn: None })
     }
 
     /// Resources of some kinds, those of the first one first.

@@ -1,16 +1,18 @@
 //! Writing (RFC 7644 sections 3.3, 3.5 and 3.6). What the hub answers is durable.
 
 use fedbridge_contract::ids::RecordId;
-use fedbridge_contract::push::{Changed, MemberChange, PushChange, PushDone, PushOrder, PushRefused, Record};
+use fedbridge_contract::push::{
+    Changed, MemberChange, PushChange, PushCompleted, PushDone, PushOrder, PushRefused, Record,
+};
 use fedbridge_contract::trace::TraceLog;
 use fedbridge_scim_core::list::Query;
 use fedbridge_scim_core::patch::{self, Change, Patch};
 use fedbridge_scim_core::profiles::GroupPatch;
 use fedbridge_scim_core::resource::{Draft, Resource};
 use fedbridge_scim_core::{Fault, ResourceKind, version};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::answer::{Answer, Answered, Refused};
+use crate::answer::{Answer, Answered, RESPOND_ASYNC, Refused};
 use crate::data::record_kind;
 use crate::endpoint::Asked;
 use crate::members::ids_of;
@@ -32,6 +34,9 @@ impl Asked<'_> {
     pub async fn post(&self, kind: ResourceKind) -> Answered {
         let query = self.query()?;
         let done = self.create(kind, self.body()?).await?;
+        if let Some(accepted) = self.accepted(kind, 201, &done.record).await? {
+            return Ok(accepted);
+        }
         let projection = self.projection(&query, kind)?;
         self.shown(201, kind, done.record, &projection).await
     }
@@ -48,6 +53,9 @@ impl Asked<'_> {
         let query = self.query()?;
         let condition = self.request.input.if_match.as_deref();
         let done = self.on_what_is_there(kind, id, condition, &Work::Replace(self.body()?)).await?;
+        if let Some(accepted) = self.accepted(kind, 200, &done.record).await? {
+            return Ok(accepted);
+        }
         let projection = self.projection(&query, kind)?;
         self.shown(200, kind, done.record, &projection).await
     }
@@ -56,6 +64,9 @@ impl Asked<'_> {
         let query = self.query()?;
         let condition = self.request.input.if_match.as_deref();
         let done = self.on_what_is_there(kind, id, condition, &Work::Change(self.body()?)).await?;
+        if let Some(accepted) = self.accepted(kind, 200, &done.record).await? {
+            return Ok(accepted);
+        }
         if kind == ResourceKind::Group
             && self.endpoint.settings.profile.group_patch == GroupPatch::NoContent
             && query == Query::default()
@@ -68,8 +79,37 @@ impl Asked<'_> {
     }
 
     pub async fn delete(&self, kind: ResourceKind, id: &str) -> Answered {
-        self.on_what_is_there(kind, id, self.request.input.if_match.as_deref(), &Work::Delete).await?;
-        Ok(Answer::empty(204))
+        let condition = self.request.input.if_match.as_deref();
+        let done = self.on_what_is_there(kind, id, condition, &Work::Delete).await?;
+        let accepted = self.accepted(kind, 204, &done.record).await?;
+        Ok(accepted.unwrap_or_else(|| Answer::empty(204)))
+    }
+
+    /// The answer to a client that does not want to wait (RFC 9967 section 3). The change is durable all the same, and what
+    /// is refused was refused at once. `None`: the client waits, or nobody is there who would hear the rest.
+    async fn accepted(&self, kind: ResourceKind, status: u16, record: &Record) -> Result<Option<Answer>, Refused> {
+        let preferences = self.request.input.prefer.as_deref().unwrap_or_default().split(',');
+        let names = preferences.map(|one| one.split(';').next().unwrap_or_default().trim());
+        if !names.into_iter().any(|name| name.eq_ignore_ascii_case(RESPOND_ASYNC)) {
+            return Ok(None);
+        }
+        let location = self.endpoint.location(kind, record.id);
+        let mut outcome = json!({ "method": self.request.input.method.name(), "location": location,
+            "status": status.to_string() });
+        if status != 204 {
+            outcome["version"] = json!(version::tag(record.version));
+        }
+        let done = PushCompleted {
+            tenant: self.request.tenant,
+            connection: self.endpoint.connection,
+            txn: self.request.trace_id,
+            now: self.request.now,
+            uri: format!("/{}/{}", kind.endpoint(), record.id),
+            outcome,
+        };
+        let txn = Some(self.request.trace_id.to_string());
+        let is_heard = self.endpoint.services.pushed.completed(done).await?;
+        Ok(is_heard.then(|| Answer { location: Some(location), txn, ..Answer::empty(202) }))
     }
 
     /// Does something with a record as it is. Where another change comes first, it is done again on what that one
@@ -117,7 +157,7 @@ impl Asked<'_> {
         };
         let password = draft.password.filter(|_| settings.passwords);
         let changes = patch::changes(&before.document, &draft.resource.document, password.is_some());
-        self.update(record, &draft.resource, (changes, password), members).await
+        self.update(record, &draft.resource, (changes, password), members, true).await
     }
 
     async fn change(&self, kind: ResourceKind, record: Record, body: &Value) -> Result<PushDone, Refused> {
@@ -129,14 +169,14 @@ impl Asked<'_> {
         let password = patched.password.filter(|_| settings.passwords);
         let shown = |change: &Change| change.path != "password" || password.is_some();
         let changes = patched.changes.into_iter().filter(shown).collect();
-        self.update(record, &patched.resource, (changes, password), members).await
+        self.update(record, &patched.resource, (changes, password), members, false).await
     }
 
     pub async fn add_members(&self, group: RecordId, members: Vec<RecordId>) -> Result<PushDone, Refused> {
         let members = vec![MemberChange::Add(members)];
         let kind = record_kind(ResourceKind::Group);
-        let change = PushChange::Update { kind, id: group, data: None, version: 0, members, changed: Vec::new() };
-        self.order(change).await
+        let (id, version, changed) = (group, 0, Vec::new());
+        self.order(PushChange::Update { kind, id, data: None, version, members, changed, whole: false }).await
     }
 
     /// Nothing is written, and no version grows, where nothing is different.
@@ -146,6 +186,7 @@ impl Asked<'_> {
         resource: &Resource,
         (changes, password): (Vec<Change>, Option<String>),
         members: Vec<MemberChange>,
+        whole: bool,
     ) -> Result<PushDone, Refused> {
         if changes.is_empty() && members.is_empty() {
             return Ok(PushDone { record, changed: false });
@@ -157,7 +198,7 @@ impl Asked<'_> {
         let changed =
             changes.into_iter().map(|Change { path, before, after }| Changed { path, before, after }).collect();
         let (kind, id, version) = (record.kind, record.id, record.version);
-        self.order(PushChange::Update { kind, id, data, version, members, changed }).await
+        self.order(PushChange::Update { kind, id, data, version, members, changed, whole }).await
     }
 
     async fn order(&self, change: PushChange) -> Result<PushDone, Refused> {

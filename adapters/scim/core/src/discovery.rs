@@ -8,15 +8,18 @@ pub const CONFIG_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProvi
 pub const RESOURCE_TYPE_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
 pub const SCHEMA_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 
-/// RFC 9967 section 2.4.
-const EVENTS: [&str; 7] = [
+/// RFC 9967 sections 2.4 and 2.5.
+const EVENTS: [&str; 10] = [
     "urn:ietf:params:scim:event:prov:create:notice",
     "urn:ietf:params:scim:event:prov:create:full",
+    "urn:ietf:params:scim:event:prov:put:notice",
+    "urn:ietf:params:scim:event:prov:put:full",
     "urn:ietf:params:scim:event:prov:patch:notice",
     "urn:ietf:params:scim:event:prov:patch:full",
     "urn:ietf:params:scim:event:prov:delete",
     "urn:ietf:params:scim:event:prov:activate",
     "urn:ietf:params:scim:event:prov:deactivate",
+    "urn:ietf:params:scim:event:misc:asyncresp",
 ];
 
 /// What can be set about a server.
@@ -83,7 +86,7 @@ pub fn service_provider_config(facts: &Facts) -> Value {
         },
     });
     if let (true, Value::Object(config)) = (facts.events, &mut config) {
-        config.insert("securityEvents".into(), json!({ "asyncRequest": "none", "eventUris": EVENTS }));
+        config.insert("securityEvents".into(), json!({ "asyncRequest": "request", "eventUris": EVENTS }));
     }
     config
 }

@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::RecordId;
 use fedbridge_contract::push::{
-    MemberChange, PushChange, PushDesk, PushDone, PushOrder, PushPlace, PushRefused, Record, RecordData, RecordKey,
-    RecordKind, Related,
+    MemberChange, PushChange, PushCompleted, PushDesk, PushDone, PushOrder, PushPlace, PushRefused, Record, RecordData,
+    RecordKey, RecordKind, Related,
 };
 use fedbridge_contract::testkit::Distinct;
 use fedbridge_contract::time::Timestamp;
 use fedbridge_contract::trace::TraceLog;
+use serde_json::Value;
 
 #[derive(Default)]
 pub struct Desk {
@@ -32,6 +33,10 @@ pub struct State {
     /// Changes that were asked for.
     pub orders: usize,
     pub down: bool,
+    /// Somebody hears of what is done.
+    pub heard: bool,
+    /// What they were told of, by the address of the record.
+    pub completed: Vec<(String, Value)>,
 }
 
 struct Row {
@@ -289,6 +294,14 @@ impl PushDesk for Desk {
             };
             members.iter().map(groups).collect()
         })
+    }
+
+    async fn completed(&self, done: PushCompleted<'_>) -> Result<bool, StoreError> {
+        let mut state = self.state.lock().unwrap();
+        if state.heard {
+            state.completed.push((done.uri, done.outcome));
+        }
+        Ok(state.heard)
     }
 
     async fn push(&self, order: PushOrder<'_>, _trace: &mut TraceLog) -> Result<PushDone, PushRefused> {

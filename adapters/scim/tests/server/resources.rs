@@ -191,3 +191,45 @@ async fn a_password_is_never_shown_and_kept_only_where_it_is_wanted() {
         assert_eq!(world.desk.state.lock().unwrap().orders, orders);
     }
 }
+
+/// RFC 9967 section 3.
+#[tokio::test]
+async fn whoever_does_not_want_to_wait_hears_of_it_later() {
+    let world = World::new("generic");
+    let unwaited = async |method, path: &str, body: serde_json::Value| {
+        let prefer = Some("handling=lenient, respond-async; wait=5");
+        world.send(Sent { method, path, body: body.to_string(), prefer, ..Sent::default() }).await
+    };
+    let made = unwaited(Method::Post, "Users", json!({ "userName": "ann" })).await;
+    assert_eq!((made.status, made.headers.get("set-txn")), (201, None), "nobody would hear of it");
+    let path = format!("Users/{}", made.id());
+    world.desk.state.lock().unwrap().heard = true;
+    let put = unwaited(Method::Put, &path, json!({ "userName": "ann", "title": "Dr" })).await;
+    assert_eq!((put.status, &put.body), (202, &serde_json::Value::Null));
+    assert_eq!(put.headers["preference-applied"], "respond-async");
+    assert!(!put.headers["set-txn"].is_empty());
+    assert_eq!(world.get(&path).await.body["title"], "Dr", "it is done all the same");
+    let taken = unwaited(Method::Post, "Users", json!({ "userName": "ANN" })).await;
+    assert_eq!(taken.refusal(), (409, "uniqueness"), "what is refused is refused at once");
+    let operations = json!({ "Operations": [{ "op": "remove", "path": "title" }] });
+    for (method, body) in [(Method::Patch, operations), (Method::Delete, serde_json::Value::Null)] {
+        assert_eq!(unwaited(method, &path, body).await.status, 202);
+    }
+    let completed = std::mem::take(&mut world.desk.state.lock().unwrap().completed);
+    let location = made.headers["location"].as_str();
+    let outcome = |method, status, version: Option<&str>| {
+        let mut outcome = json!({ "method": method, "location": location, "status": status });
+        if let Some(version) = version {
+            outcome["version"] = json!(version);
+        }
+        (format!("/{path}"), outcome)
+    };
+    assert_eq!(
+        completed,
+        [
+            outcome("PUT", "200", Some("W/\"2\"")),
+            outcome("PATCH", "200", Some("W/\"3\"")),
+            outcome("DELETE", "204", None)
+        ]
+    );
+}

@@ -43,6 +43,7 @@ pub struct Sent<'s> {
     pub content_type: Option<&'s str>,
     pub if_match: Option<&'s str>,
     pub if_none_match: Option<&'s str>,
+    pub prefer: Option<&'s str>,
     /// Of the world's connections.
     pub connection: usize,
 }
@@ -58,6 +59,7 @@ impl Default for Sent<'_> {
             content_type: Some("application/scim+json"),
             if_match: None,
             if_none_match: None,
+            prefer: None,
             connection: 0,
         }
     }
@@ -212,7 +214,7 @@ impl World {
             accept_language: None,
             if_match: sent.if_match.map(str::to_owned),
             if_none_match: sent.if_none_match.map(str::to_owned),
-            prefer: None,
+            prefer: sent.prefer.map(str::to_owned),
             cookies: Vec::new(),
             peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
         };

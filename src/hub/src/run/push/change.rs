@@ -73,7 +73,7 @@ impl Hub {
                 .pushed_record(&at, RecordKind::User, id)
                 .await
                 .map(|it| PushDone { record: it.record, changed: false }),
-            PushChange::Update { kind: RecordKind::Group, id, data, version, members, changed } => {
+            PushChange::Update { kind: RecordKind::Group, id, data, version, members, changed, .. } => {
                 let data = data.map(|data| (*data, version));
                 Box::pin(self.update_group(&at, id, data, (&changed, members))).await
             }

@@ -1,9 +1,13 @@
 //! SCIM events (RFC 9967): receivers that want to hear what is pushed are told in the unit of the change.
 
-use fedbridge_contract::config::AppKind;
-use fedbridge_contract::ids::{RecordId, SignalId};
-use fedbridge_contract::push::{PushChange, PushRefused, RecordKind};
+use std::sync::Arc;
+
+use fedbridge_contract::config::{App, AppKind, Tenant};
+use fedbridge_contract::error::StoreError;
+use fedbridge_contract::ids::{AppId, RecordId, SignalId, TenantId, TraceId};
+use fedbridge_contract::push::{PushChange, PushCompleted, PushPlace, PushRefused, RecordKind};
 use fedbridge_contract::signals::{ScimEvents, Signal, subject_hash};
+use fedbridge_contract::time::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::change::Pushing;
@@ -13,17 +17,22 @@ use crate::run::signal::KEPT;
 
 const PROV: &str = "urn:ietf:params:scim:event:prov";
 
+/// RFC 9967 section 2.5.1.
+const COMPLETED: &str = "urn:ietf:params:scim:event:misc:asyncresp";
+
 /// What an order changes, by the names of attributes; nothing where nobody has given one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Changing {
     attributes: Vec<String>,
     /// Whether a user is switched on or off by it.
     active: Option<bool>,
+    /// The upstream has sent all of it.
+    whole: bool,
 }
 
 impl Changing {
     pub fn of(change: &PushChange) -> Self {
-        let PushChange::Update { changed, members, .. } = change else { return Self::default() };
+        let PushChange::Update { changed, members, whole, .. } = change else { return Self::default() };
         // Of `name.givenName` and `emails[type eq "work"].value` the attribute; a schema has colons and dots of its own.
         let top = |path: &str| match path.starts_with("urn:") {
             true => path.to_owned(),
@@ -35,7 +44,7 @@ impl Changing {
         attributes.dedup();
         let active = changed.iter().find(|one| one.path == "active");
         let active = active.and_then(|one| one.after.as_ref()?.as_bool());
-        Self { attributes, active }
+        Self { attributes, active, whole: *whole }
     }
 }
 
@@ -49,6 +58,7 @@ struct Event<'w> {
 
 enum What {
     Create,
+    Put { version: i64 },
     Patch { version: i64 },
     Activate,
     Deactivate,
@@ -64,29 +74,59 @@ impl Hub {
     }
 
     fn scim_events(&self, at: &Pushing<'_>, unit: &PushUnit) -> Vec<Command> {
-        let Some(transmitter) = self.downstream(AppKind::SignalReceiver).and_then(|it| it.signals()) else {
-            return Vec::new();
-        };
         let mut commands = Vec::new();
-        for app in at.tenant.view.apps.iter().filter(|app| app.kind == AppKind::SignalReceiver && app.enabled) {
-            let Some(scim) = transmitter.hears(app).and_then(|hears| hears.scim) else { continue };
+        for (app, scim) in self.hear_of_pushed(&at.tenant.view) {
             for event in events(at, unit) {
-                let Some((name, claims)) = event.told(at, &scim) else { continue };
-                let (subject, uri) = event.subject();
-                let signal = Signal {
-                    id: SignalId::at(at.now, self.services.rng.as_ref()),
-                    made: at.now,
-                    txn: at.txn.to_string(),
-                    event: name,
-                    claims,
-                    subject,
-                };
-                let subject = subject_hash(self.services.tokens.as_ref(), at.place.tenant, &uri);
-                let new = NewSignal { app: app.id, subject, expires: at.now + KEPT, signal };
-                commands.push(Command::Signal(Box::new(new)));
+                let Some(told) = event.told(at, &scim) else { continue };
+                commands.push(self.scim_event((at.place.tenant, app), (at.txn, at.now), told, event.subject()));
             }
         }
         commands
+    }
+
+    /// Says that a change is done to those who hear of changes.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub(super) async fn tell_completed(&self, done: PushCompleted<'_>) -> Result<bool, StoreError> {
+        let tenant = done.tenant.id;
+        let event = |app| {
+            let told = (COMPLETED.to_owned(), done.outcome.clone());
+            let subject = (json!({ "format": "scim", "uri": done.uri }), done.uri.clone());
+            self.scim_event((tenant, app), (done.txn, done.now), told, subject)
+        };
+        let commands: Vec<Command> = self.hear_of_pushed(done.tenant).map(|(app, _)| event(app)).collect();
+        if commands.is_empty() {
+            return Ok(false);
+        }
+        let place = PushPlace { tenant, connection: done.connection };
+        let (writes, ends, txn) = (Vec::new(), Vec::new(), Some(done.txn));
+        match self.commit_push(PushUnit { place, writes, commands, ends, txn, now: done.now }).await {
+            Ok(_) => Ok(true),
+            Err(refused) => Err(StoreError(refused.to_string())),
+        }
+    }
+
+    fn hear_of_pushed<'t>(&self, tenant: &'t Tenant) -> impl Iterator<Item = (AppId, ScimEvents)> + use<'t, '_> {
+        let transmitter = self.downstream(AppKind::SignalReceiver).and_then(|it| it.signals());
+        let receivers = tenant.apps.iter().filter(|app| app.kind == AppKind::SignalReceiver && app.enabled);
+        transmitter.into_iter().flat_map(move |transmitter| {
+            let hears = move |app: &'t Arc<App>| Some((app.id, transmitter.hears(app)?.scim?));
+            receivers.clone().filter_map(hears)
+        })
+    }
+
+    fn scim_event(
+        &self,
+        (tenant, app): (TenantId, AppId),
+        (txn, made): (TraceId, Timestamp),
+        (event, claims): (String, Value),
+        (subject, uri): (Value, String),
+    ) -> Command {
+        let id = SignalId::at(made, self.services.rng.as_ref());
+        let signal = Signal { id, made, txn: txn.to_string(), event, claims, subject };
+        let subject = subject_hash(self.services.tokens.as_ref(), tenant, &uri);
+        Command::Signal(Box::new(NewSignal { app, subject, expires: made + KEPT, signal }))
     }
 }
 
@@ -100,7 +140,8 @@ fn events<'w>(at: &Pushing<'_>, unit: &'w PushUnit) -> Vec<Event<'w>> {
             }
             RecordWrite::Update { seen, new } => {
                 let of = |what| Event { kind: new.kind, id: new.id, document: Some(&new.document), what };
-                found.push(of(What::Patch { version: seen.version.saturating_add(1) }));
+                let version = seen.version.saturating_add(1);
+                found.push(of(if at.changing.whole { What::Put { version } } else { What::Patch { version } }));
                 match at.changing.active {
                     Some(true) => found.push(of(What::Activate)),
                     Some(false) => found.push(of(What::Deactivate)),
@@ -127,11 +168,9 @@ impl Event<'_> {
     fn told(&self, at: &Pushing<'_>, scim: &ScimEvents) -> Option<(String, Value)> {
         let mode = if scim.full { "full" } else { "notice" };
         match self.what {
-            What::Create => {
-                let all = self.document.and_then(Value::as_object)?;
-                let names = all.keys().filter(|name| *name != "schemas").cloned();
-                Some((format!("{PROV}:create:{mode}"), self.said(names.collect(), scim, 1)?))
-            }
+            What::Create => Some((format!("{PROV}:create:{mode}"), self.said(self.all()?, scim, 1)?)),
+            // As it is now: the upstream has not said what is different.
+            What::Put { version } => Some((format!("{PROV}:put:{mode}"), self.said(self.all()?, scim, version)?)),
             What::Patch { version } => {
                 Some((format!("{PROV}:patch:{mode}"), self.said(at.changing.attributes.clone(), scim, version)?))
             }
@@ -139,6 +178,11 @@ impl Event<'_> {
             What::Deactivate => Some((format!("{PROV}:deactivate"), json!({}))),
             What::Delete => Some((format!("{PROV}:delete"), json!({}))),
         }
+    }
+
+    fn all(&self) -> Option<Vec<String>> {
+        let all = self.document.and_then(Value::as_object)?;
+        Some(all.keys().filter(|name| *name != "schemas").cloned().collect())
     }
 
     /// Exactly one of `data` and `attributes` (RFC 9967 section 2.2). Passwords are in no document, and members are named
@@ -202,6 +246,7 @@ mod tests {
                 changed("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department", None),
                 changed("active", Some(json!(false))),
             ],
+            whole: false,
         };
         let changing = Changing::of(&change);
         assert_eq!(changing.active, Some(false));

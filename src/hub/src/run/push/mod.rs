@@ -29,7 +29,7 @@ use async_trait::async_trait;
 use fedbridge_contract::error::StoreError;
 use fedbridge_contract::ids::RecordId;
 use fedbridge_contract::push::{
-    PushDesk, PushDone, PushOrder, PushPlace, PushRefused, Record, RecordKey, RecordKind, Related,
+    PushCompleted, PushDesk, PushDone, PushOrder, PushPlace, PushRefused, Record, RecordKey, RecordKind, Related,
 };
 use fedbridge_contract::trace::TraceLog;
 
@@ -128,6 +128,10 @@ impl PushDesk for HubPushDesk {
 
     async fn push(&self, order: PushOrder<'_>, trace: &mut TraceLog) -> Result<PushDone, PushRefused> {
         self.hub()?.push(order, trace).await
+    }
+
+    async fn completed(&self, done: PushCompleted<'_>) -> Result<bool, StoreError> {
+        self.hub()?.tell_completed(done).await
     }
 }
 
